@@ -1,0 +1,111 @@
+# Slope -- build, test, run the lessons. `make help` lists the targets.
+#
+# B names the build folder. Objects remember the compiler and flags they were made with
+# (in B/float/flags and B/double/flags) and are made again when those change;
+# `make CC=clang B=build-clang check` keeps a second build beside the first.
+
+CC   ?= cc
+B    ?= build
+ARCH ?= native
+REAL ?= float
+MODE ?= release
+
+# $(call try,FLAG): FLAG if the compiler takes it, else nothing.
+try = $(shell echo 'int main(void){return 0;}' | $(CC) -Werror $(1) -x c -c -o /dev/null - 2>/dev/null \
+        && echo '$(1)')
+
+WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wdouble-promotion \
+        -Wvla -Wstrict-prototypes -Wmissing-prototypes
+# With -std=c11 GCC fuses no multiply-add unless told to; the other two let square roots and
+# PReLU's branch vectorise. None of the three lets the compiler change a NaN or an Inf.
+MATH := -ffp-contract=fast -fno-math-errno -fno-trapping-math
+ARCHFLAGS := $(if $(ARCH),$(or $(call try,-march=$(ARCH)),$(call try,-mcpu=$(ARCH))))
+
+release  := -O3
+debug    := -O1 -g -DSLOPE_DEBUG
+asan     := $(debug) -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+tsan     := $(debug) -fsanitize=thread
+valgrind := $(debug) -DSLOPE_NO_POOL
+double_REAL := -DSLOPE_DOUBLE
+
+FLAGS   = -std=c11 -D_DEFAULT_SOURCE -pthread -I. $(WARN) $(MATH) $(ARCHFLAGS) $($(MODE)) $(CFLAGS)
+LIBS    = $(LDFLAGS) -pthread -lm
+CHECK   = $(or $(shell pkg-config --libs check 2>/dev/null),-lcheck $(call trylib,-lsubunit) -lrt)
+trylib  = $(shell echo 'int main(void){return 0;}' | $(CC) -x c -o /dev/null - $(1) 2>/dev/null && echo '$(1)')
+
+SRC     := $(wildcard tensor/*.c autograd/*.c autograd/ops/*.c nn/*.c optim/*.c datasets/*.c)
+HARNESS := lessons/lesson.c lessons/plot.c
+LESSONS := $(sort $(wildcard lessons/[0-9][0-9]_*.c))
+TESTS   := $(sort $(wildcard tests/check_*.c))
+
+# What needs double precision whatever REAL is: finite differences in float see too little.
+DOUBLE_LESSONS := 04 15
+DOUBLE_TESTS   := check_ops check_gradcheck
+
+lesson_real = $(if $(filter $(DOUBLE_LESSONS),$(firstword $(subst _, ,$(notdir $(1))))),double,float)
+test_real   = $(if $(filter $(DOUBLE_TESTS),$(notdir $(1))),double,$(REAL))
+LESSON_BIN := $(foreach l,$(LESSONS:%.c=%),$(B)/$(call lesson_real,$(l))/$(l))
+TEST_BIN   := $(foreach t,$(TESTS:%.c=%),$(B)/$(call test_real,$(t))/$(t))
+
+all: $(B)/libslope-float.a $(B)/libslope-double.a ## build both libraries
+double: $(B)/libslope-double.a                    ## build the double-precision library
+
+# The rules for one precision; $(1) is float or double.
+define precision
+$(B)/$(1)/flags: FORCE
+	@mkdir -p $$(@D)
+	@echo '$(CC) $$(FLAGS) $$($(1)_REAL) $$(LDFLAGS)' > $$@.new
+	@cmp -s $$@.new $$@ && rm $$@.new || mv $$@.new $$@
+$(B)/$(1)/%.o: %.c $(B)/$(1)/flags
+	@mkdir -p $$(@D)
+	$(CC) $$(FLAGS) $$($(1)_REAL) -MMD -MP -c $$< -o $$@
+$(B)/libslope-$(1).a: $(SRC:%.c=$(B)/$(1)/%.o)
+	@rm -f $$@
+	$$(AR) rcs $$@ $$^
+$(B)/$(1)/lessons/%: $(B)/$(1)/lessons/%.o $(HARNESS:%.c=$(B)/$(1)/%.o) $(B)/libslope-$(1).a
+	$(CC) $$(FLAGS) $$^ $$(LIBS) -o $$@
+$(B)/$(1)/tests/check_%: $(B)/$(1)/tests/check_%.o $(B)/$(1)/tests/testing.o $(B)/libslope-$(1).a
+	$(CC) $$(FLAGS) $$^ $$(CHECK) $$(LIBS) -o $$@
+$(B)/$(1)/tests/bench/%: $(B)/$(1)/tests/bench/%.o $(B)/libslope-$(1).a
+	$(CC) $$(FLAGS) $$^ $$(LIBS) -o $$@
+endef
+$(eval $(call precision,float))
+$(eval $(call precision,double))
+
+deps: ## install what is missing: Check, gnuplot, Fashion-MNIST
+	@CC='$(CC)' sh .ci/deps
+
+check: $(TEST_BIN) ## build and run the tests (REAL=double: all of them in double)
+	@failed=; for t in $(TEST_BIN); do $$t || failed="$$failed $$t"; done; \
+	if [ -n "$$failed" ]; then echo "FAILED:$$failed"; exit 1; fi
+
+asan: ## the tests under the address and undefined-behaviour sanitizers
+	@$(MAKE) --no-print-directory MODE=asan B=$(B)/asan check
+tsan: ## the tests under the thread sanitizer, without forking
+	@CK_FORK=no $(MAKE) --no-print-directory MODE=tsan B=$(B)/tsan check
+
+lessons: $(LESSON_BIN) ## run every lesson (ARGS="--quick" for short runs)
+	@for l in $(LESSON_BIN); do $$l --out $(B)/lessons/$$(basename $$l | cut -c1-2) $(ARGS) || exit 1; done
+
+lesson-%: ## run one lesson: make lesson-08 ARGS="--epochs 10"
+	@bin='$(filter %/$*,$(foreach l,$(LESSON_BIN),$(firstword $(subst _, ,$(l)))))'; \
+	if [ -z "$$bin" ]; then \
+	  echo "make: there is no lesson $*; the lessons are: $(foreach l,$(LESSONS),$(firstword $(subst _, ,$(notdir $(l)))))"; \
+	  exit 2; fi
+	@$(MAKE) --no-print-directory run-lesson BIN='$(filter $(addsuffix /lessons/$*_%,$(B)/float $(B)/double),$(LESSON_BIN))' N=$*
+run-lesson: $(BIN)
+	@$(BIN) --out $(B)/lessons/$(N) $(ARGS)
+
+bench: $(B)/float/tests/bench/bench ## measure speed, against PyTorch where it is installed
+	@mkdir -p $(B)/bench
+	@sh tests/bench/run.sh $< $(B)/bench
+
+clean: ## remove the build folder
+	rm -rf $(B)
+
+help: ## list the targets
+	@grep -hE '^[a-z%-]+:.*## ' Makefile | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+.PHONY: all double deps check asan tsan lessons run-lesson bench clean help FORCE
+.SECONDARY:
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -1,0 +1,301 @@
+/* autograd/backward.c -- the sweep: every op's rule once, from the last to the first.
+ *
+ * A pass gives every Var it reaches a slot for the gradient under way. Slots carry the number of
+ * the pass that wrote them, so a new pass needs no clearing: it sees only its own.
+ *
+ * Without recording, the tape is marked before each rule and rewound after it. What the rule
+ * computed is gone but for what it sent, because a slot holds a reference to the tensor. A
+ * slot's own reference goes when the Var's rule has run. So the memory of a backward pass stays
+ * near that of the forward.
+ *
+ * Three aliases to beware of. A rule may send one tensor twice (a + b sends gy to both). It may
+ * send a stretched view with stride 0 (sum sends its gy expanded). And a leaf's gradient must
+ * never be shared with another's, or scaling one in place would scale both. So a slot is added to in
+ * place only if it is contiguous and the only owner of its storage, and so is a gradient that
+ * moves into a leaf's ->grad.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "autograd/backward.h"
+
+#include "autograd/record.h"
+
+/* The pass's number lies in its scope's slot, with the list of leaves that it reached. */
+static _Thread_local uint64_t pass_count;
+
+typedef struct Pass {
+    uint64_t id;
+    Var     *scope;
+    bool     recorded; /* CREATE_GRAPH */
+} Pass;
+
+/* --- slots --------------------------------------------------------------------------------------- */
+
+static void slot_clear(Var *x)
+{
+    tensor_free(x->slot.sum);
+    x->slot.sum = NULL;
+    x->slot.var = NULL;
+}
+
+static bool slot_is_filled(const Var *x, uint64_t pass)
+{
+    return x->slot.pass == pass && (x->slot.sum || x->slot.var);
+}
+
+static void slot_begin(Var *x, Var *g, Var *scope)
+{
+    slot_clear(x); /* an abandoned pass may have left something */
+    x->slot.pass = scope->slot.pass;
+    if (scope->scope.records)
+        x->slot.var = g;
+    else
+        x->slot.sum = tensor_ref(g->value);
+    if (!x->op) { /* a leaf: nobody visits it again, so it goes on the list */
+        x->slot.next_leaf = scope->slot.next_leaf;
+        scope->slot.next_leaf = x;
+    }
+}
+
+static bool tensor_may_add_in_place(const Tensor *x)
+{
+    return tensor_is_contiguous(x) && tensor_owns_storage(x);
+}
+
+static void slot_add(Var *x, Var *g, Var *scope)
+{
+    if (scope->scope.records) {
+        x->slot.var = var_add(x->slot.var, g);
+    } else if (tensor_may_add_in_place(x->slot.sum)) {
+        tensor_add(x->slot.sum, x->slot.sum, g->value);
+    } else {
+        Tensor *sum = tensor_new(x->slot.sum->shape);
+        tensor_add(sum, x->slot.sum, g->value);
+        tensor_free(x->slot.sum);
+        x->slot.sum = sum;
+    }
+}
+
+void pass_abandon(Var *scope)
+{
+    Var *next;
+    for (Var *leaf = scope->slot.next_leaf; leaf; leaf = next) {
+        next = leaf->slot.next_leaf;
+        slot_clear(leaf);
+    }
+}
+
+/* --- what a rule calls ----------------------------------------------------------------------------- */
+
+bool var_needs_grad(const Var *x)
+{
+    const Var *scope = scope_innermost();
+    return x->requires_grad && scope && scope->scope.kind == SCOPE_PASS &&
+           (scope->slot.needed == 0 || x->slot.needed == scope->slot.needed);
+}
+
+void var_send(Var *x, Var *g)
+{
+    Var *scope = scope_innermost();
+    if (!scope || scope->scope.kind != SCOPE_PASS)
+        slope_fail("var_send", "may only be called in a backward rule");
+    if (!var_needs_grad(x))
+        return;
+    if (!shape_equal(var_shape(g), var_shape(x)))
+        g = var_sum_to(g, var_shape(x));
+    if (slot_is_filled(x, scope->slot.pass))
+        slot_add(x, g, scope);
+    else
+        slot_begin(x, g, scope);
+}
+
+/* --- the sweep ---------------------------------------------------------------------------------------- */
+
+static void pass_check_versions(const Var *y)
+{
+    for (int i = 0; i < y->n_in; i++) {
+        const Var *x = y->in[i];
+        var_check(x, "var_backward");
+        unsigned now = atomic_load_explicit(&x->value->storage->version, memory_order_relaxed);
+        if (now != y->in_version[i])
+            slope_fail("var_backward", "%s was written to after %s had used it, so the gradient "
+                       "would belong to other values; run the forward again after changing it",
+                       VAR_TEXT(x), VAR_TEXT(y));
+    }
+}
+
+/* An interior that retains its gradient gets it; anyone's slot is emptied unless var_grad asks. */
+static void pass_retain(const Pass *p, Var *y)
+{
+    if (y->retains_grad && p->scope->slot.needed == 0) {
+        tensor_free(y->grad);
+        y->grad = tensor_clone(y->slot.sum);
+    }
+    if (y->slot.wanted != p->id)
+        slot_clear(y);
+}
+
+/* Plays the rule of the op whose first output is y, if any of its outputs has a gradient. */
+static void pass_play(const Pass *p, Var *y)
+{
+    Var *gy[OP_OUTPUTS] = {0};
+    bool any = false;
+    size_t mark = tape_mark();
+    for (int k = 0; k < y->n_out; k++) {
+        Var *out = var_output(y, k);
+        if (!slot_is_filled(out, p->id))
+            continue;
+        gy[k] = p->recorded ? out->slot.var : var_const(out->slot.sum);
+        pass_retain(p, out);
+        any = true;
+    }
+    if (any) {
+        pass_check_versions(y);
+        if (p->recorded && y->op->once)
+            slope_fail("var_grad", "%s cannot be differentiated twice", VAR_TEXT(y));
+        tape_set_playing(y);
+        if (y->op->backward_all)
+            y->op->backward_all(y, gy);
+        else if (y->op->backward)
+            y->op->backward(y, gy[0]);
+        tape_set_playing(NULL);
+    }
+    if (!p->recorded)
+        tape_truncate(mark);
+}
+
+static void pass_sweep(const Pass *p, const Var *y)
+{
+    if (y->is_param)
+        return;
+    for (size_t i = y->index - (size_t)y->out_index + 1; i-- > 0;) {
+        Var *v = tape_at(i);
+        if (v->op && v->out_index == 0 && v->requires_grad)
+            pass_play(p, v);
+    }
+}
+
+/* Opens the pass and puts gy (NULL: a one) into y's slot. */
+static Pass pass_begin(Var *y, Var *gy, bool recorded, bool selective, const char *function)
+{
+    var_check(y, function);
+    if (!y->requires_grad)
+        slope_fail(function, "%s depends on nothing that requires a gradient; was it computed "
+                   "between no_grad_begin and no_grad_end, or from constants only?", VAR_TEXT(y));
+    if (!gy && tensor_count(y->value) != 1)
+        slope_fail(function, "%s has %td elements, so its gradient is not simply 1: reduce it to one "
+                   "number, or give the gradient with %s_with", VAR_TEXT(y),
+                   tensor_count(y->value), function);
+    if (gy && !shape_equal(var_shape(gy), var_shape(y)))
+        slope_fail(function, "the gradient has shape %s, but %s", SHAPE_TEXT(var_shape(gy)),
+                   VAR_TEXT(y));
+    Pass p = {.id = ++pass_count, .recorded = recorded};
+    p.scope = scope_open(SCOPE_PASS, recorded);
+    p.scope->slot.pass = p.id;
+    p.scope->slot.needed = selective ? p.id : 0;
+    return p;
+}
+
+static void pass_seed(const Pass *p, Var *y, Var *gy)
+{
+    if (var_needs_grad(y))
+        slot_begin(y, gy ? gy : var_full(var_shape(y), 1), p->scope);
+}
+
+/* --- var_backward ---------------------------------------------------------------------------------------- */
+
+static void pass_deliver(Var *leaf)
+{
+    Tensor *sum = leaf->slot.sum;
+    leaf->slot.sum = NULL;
+    if (leaf->grad) {
+        tensor_add(leaf->grad, leaf->grad, sum);
+        tensor_free(sum);
+    } else if (tensor_may_add_in_place(sum)) {
+        leaf->grad = sum;
+    } else {
+        leaf->grad = tensor_clone(sum);
+        tensor_free(sum);
+    }
+}
+
+void var_backward_with(Var *y, Var *gy)
+{
+    size_t mark = tape_mark();
+    Pass p = pass_begin(y, gy, false, false, "var_backward");
+    pass_seed(&p, y, gy);
+    pass_sweep(&p, y);
+    Var *leaves = p.scope->slot.next_leaf;
+    p.scope->slot.next_leaf = NULL;
+    scope_close(SCOPE_PASS, "var_backward");
+    tape_truncate(mark);
+    for (Var *leaf = leaves; leaf; leaf = leaf->slot.next_leaf)
+        pass_deliver(leaf);
+}
+
+void var_backward(Var *y)
+{
+    var_backward_with(y, NULL);
+}
+
+/* --- var_grad ---------------------------------------------------------------------------------------------- */
+
+/* Marks every Var through which a gradient reaches one of x: a forward walk over the tape. */
+static void pass_mark_needed(const Pass *p, const Var *y, Var *const *x, int n)
+{
+    for (int i = 0; i < n; i++) {
+        x[i]->slot.needed = p->id;
+        x[i]->slot.wanted = p->id;
+    }
+    for (size_t i = 0; !y->is_param && i < y->index + (size_t)y->n_out; i++) {
+        Var *v = tape_at(i);
+        const Var *first = v->out_index ? tape_at(i - (size_t)v->out_index) : v;
+        for (int k = 0; k < first->n_in && v->requires_grad; k++)
+            if (first->in[k]->slot.needed == p->id)
+                v->slot.needed = p->id;
+    }
+}
+
+void var_grad_with(Var *y, Var *gy, Var *const *x, int n, GradMode mode, Var **grads)
+{
+    for (int i = 0; i < n; i++) {
+        var_check(x[i], "var_grad");
+        if (!x[i]->requires_grad)
+            slope_fail("var_grad", "input %d, %s, does not require a gradient; make it with "
+                       "var_leaf or var_param_new", i, VAR_TEXT(x[i]));
+    }
+    size_t mark = tape_mark();
+    Pass p = pass_begin(y, gy, mode == CREATE_GRAPH, true, "var_grad");
+    pass_mark_needed(&p, y, x, n);
+    pass_seed(&p, y, gy);
+    pass_sweep(&p, y);
+    p.scope->slot.next_leaf = NULL;
+    scope_close(SCOPE_PASS, "var_grad");
+    if (!p.recorded)
+        tape_truncate(mark);
+    for (int i = 0; i < n; i++) {
+        bool reached = slot_is_filled(x[i], p.id);
+        grads[i] = !reached ? NULL : p.recorded ? x[i]->slot.var : var_const(x[i]->slot.sum);
+    }
+    for (int i = 0; i < n; i++)
+        slot_clear(x[i]);
+}
+
+void var_grad(Var *y, Var *const *x, int n, GradMode mode, Var **grads)
+{
+    var_grad_with(y, NULL, x, n, mode, grads);
+}
+
+/* --- leaves' gradients ------------------------------------------------------------------------------------- */
+
+void var_retain_grad(Var *x)
+{
+    var_check(x, "var_retain_grad");
+    x->retains_grad = true;
+}
+
+void var_zero_grad(Var *x)
+{
+    tensor_free(x->grad);
+    x->grad = NULL;
+}

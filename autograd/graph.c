@@ -1,0 +1,132 @@
+/* autograd/graph.c -- what computed a value, as text and as a picture.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <string.h>
+
+#include "autograd/op.h"
+#include "autograd/record.h"
+#include "autograd/tape.h"
+#include "tensor/memory.h"
+
+/* The Vars that y depends on, in the order of the tape, after the parameters among them. */
+typedef struct Graph {
+    const Var **node;
+    size_t      count;
+} Graph;
+
+static size_t graph_find(const Graph *g, const Var *x)
+{
+    size_t i = 0;
+    while (i < g->count && g->node[i] != x)
+        i++;
+    return i;
+}
+
+/* Marks places on the tape from y downwards: an input always lies before its user. */
+static void graph_mark(bool *used, const Var *y)
+{
+    used[y->index] = true;
+    for (size_t i = y->index + 1; i-- > 0;) {
+        const Var *v = tape_at(i), *first = used[i] ? tape_at(i - (size_t)v->out_index) : v;
+        for (int k = 0; used[i] && k < first->n_in; k++)
+            if (!first->in[k]->is_param)
+                used[first->in[k]->index] = true;
+    }
+}
+
+static void graph_add(Graph *g, const Var *x)
+{
+    if (graph_find(g, x) == g->count)
+        g->node[g->count++] = x;
+}
+
+static const Var *graph_first(const Var *v)
+{
+    return v->is_param ? v : tape_at(v->index - (size_t)v->out_index);
+}
+
+static Graph graph_new(const Var *y)
+{
+    size_t n = y->is_param ? 0 : y->index + 1, most = 1;
+    bool *used = memory_new(n + 1);
+    if (n)
+        graph_mark(used, y);
+    for (size_t i = 0; i < n; i++)
+        most += used[i] ? 1 + (size_t)graph_first(tape_at(i))->n_in : 0;
+    Graph g = {.node = memory_new_array(most, sizeof *g.node)};
+    if (y->is_param)
+        graph_add(&g, y);
+    for (size_t i = 0; i < n; i++) {
+        const Var *first = graph_first(tape_at(i));
+        for (int k = 0; used[i] && k < first->n_in; k++)
+            if (first->in[k]->is_param)
+                graph_add(&g, first->in[k]);
+    }
+    for (size_t i = 0; i < n; i++)
+        if (used[i])
+            g.node[g.count++] = tape_at(i);
+    memory_free(used);
+    return g;
+}
+
+static void graph_free(Graph *g)
+{
+    memory_free(g->node);
+}
+
+static const char *graph_op_name(const Var *v)
+{
+    return v->op ? v->op->name : v->is_param ? "parameter" : v->requires_grad ? "leaf" : "constant";
+}
+
+/* A number stands for itself: "= 3"; anything else for its shape. */
+static const char *graph_value(const Var *v, char text[SHAPE_TEXT_SIZE])
+{
+    if (v->value && tensor_count(v->value) == 1)
+        snprintf(text, SHAPE_TEXT_SIZE, "= %g", (double)tensor_item(v->value));
+    else if (v->value)
+        shape_text(v->value->shape, text);
+    else
+        snprintf(text, SHAPE_TEXT_SIZE, "(not wanted)");
+    return text;
+}
+
+void graph_print(FILE *out, Var *y)
+{
+    var_check(y, "graph_print");
+    Graph g = graph_new(y);
+    for (size_t i = 0; i < g.count; i++) {
+        const Var *v = g.node[i], *first = graph_first(v);
+        fprintf(out, "  v%-3zu %-12s %-14s", i, graph_op_name(v), graph_value(v, (char[SHAPE_TEXT_SIZE]){0}));
+        for (int k = 0; k < first->n_in; k++)
+            fprintf(out, "%s v%zu", k ? "," : " <-", graph_find(&g, first->in[k]));
+        fprintf(out, v->name[0] ? "  '%s'\n" : "\n", v->name);
+    }
+    graph_free(&g);
+}
+
+/* A name goes into a quoted label, where only the quote and the backslash mean something. */
+static void graph_print_label(FILE *out, const char *name)
+{
+    for (; *name; name++)
+        fprintf(out, *name == '"' || *name == '\\' ? "\\%c" : "%c", *name);
+}
+
+void graph_print_dot(FILE *out, Var *y)
+{
+    var_check(y, "graph_print_dot");
+    Graph g = graph_new(y);
+    fprintf(out, "digraph tape {\n  node [fontname=\"sans-serif\"];\n");
+    for (size_t i = 0; i < g.count; i++) {
+        const Var *v = g.node[i], *first = graph_first(v);
+        fprintf(out, "  v%zu [shape=%s, label=\"%s", i, v->op ? "ellipse" : "box", graph_op_name(v));
+        if (v->name[0])
+            fprintf(out, " "), graph_print_label(out, v->name);
+        fprintf(out, "\\n%s\"];\n", graph_value(v, (char[SHAPE_TEXT_SIZE]){0}));
+        for (int k = 0; k < first->n_in; k++)
+            fprintf(out, "  v%zu -> v%zu;\n", graph_find(&g, first->in[k]), i);
+    }
+    fprintf(out, "}\n");
+    graph_free(&g);
+}

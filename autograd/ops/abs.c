@@ -1,0 +1,47 @@
+/* abs -------------------------------------------------------- y = |x|
+ *   shape     y (...) = x (...)
+ *   backward  gx = gy sign(x), with sign(0) = 0
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <tgmath.h>
+
+#include "autograd/op.h"
+#include "tensor/map.h"
+
+static inline real abs_value(real x) { return fabs(x); }
+MAP1(abs_map, abs_value)
+
+static void abs_forward(Var *y)
+{
+    abs_map(y->value, y->in[0]->value);
+}
+
+static void abs_backward(Var *y, Var *gy)
+{
+    Var *x = y->in[0];
+    Var *sign = var_empty(var_shape(x));
+    tensor_sign(sign->value, x->value);
+    SEND(x, var_mul(gy, sign));
+}
+
+static uint64_t abs_choices(const Var *y)
+{
+    return choices_of_signs(0, y->in[0]->value);
+}
+
+static Var *abs_demo(Var **in) { return var_abs(in[0]); }
+
+const Op op_abs = {
+    .name = "abs",
+    .forward = abs_forward,
+    .backward = abs_backward,
+    .choices = abs_choices,
+    .demo = {.call = abs_demo, .n_in = 1, .any_shape = true,
+             .in = {{.shape = {2, {2, 3}}, .low = (real)0.1, .high = 2, .both_signs = true}}},
+};
+
+Var *var_abs(Var *x)
+{
+    return var_apply(&op_abs, var_shape(x), VARS(x));
+}

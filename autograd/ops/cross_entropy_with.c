@@ -1,0 +1,149 @@
+/* cross_entropy ------------------ row loss = - sum over k of q_k log softmax(x)_k
+ *   where     q = (1-s) one-hot(label) + s/K, s the label smoothing
+ *   shape     x (N,K), labels (N) -> () for the mean or the sum, (N) for none
+ *   backward  gx = gy w (softmax(x) - q), w the weight of a row: 0 if its label is ignore_index,
+ *             else 1 or, for the mean, 1 / (rows that count)
+ *   care      log softmax with the maximum subtracted; the mean of no rows is NaN. The rule is
+ *             made of ops, so the loss has second derivatives.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <math.h>
+#include <tgmath.h>
+
+#include "autograd/op.h"
+
+/* --- forward ------------------------------------------------------------------------------------- */
+
+/* The labels travel as an input, a constant tensor, so that the tape owns a copy. */
+static int32_t cross_entropy_label(const Var *y, ptrdiff_t row)
+{
+    return (int32_t)tensor_read(y->in[1]->value)[row];
+}
+
+static bool cross_entropy_counts(const Var *y, ptrdiff_t row)
+{
+    const CrossEntropyOptions *o = y->attr;
+    return cross_entropy_label(y, row) != o->ignore_index;
+}
+
+/* log sum exp(x) - (1-s) x_label - s mean(x), for K numbers */
+static real cross_entropy_row(const real *x, ptrdiff_t K, ptrdiff_t label, real smoothing)
+{
+    real max = x[0], sum = 0, total = 0;
+    for (ptrdiff_t k = 1; k < K; k++)
+        max = x[k] > max ? x[k] : max;
+    for (ptrdiff_t k = 0; k < K; k++) {
+        sum += exp(x[k] - max);
+        total += x[k] - max;
+    }
+    return log(sum) - (1 - smoothing) * (x[label] - max) - smoothing * total / (real)K;
+}
+
+static void cross_entropy_forward(Var *y)
+{
+    const CrossEntropyOptions *o = y->attr;
+    const Tensor *x = y->in[0]->value;
+    ptrdiff_t N = x->shape.dim[0], K = x->shape.dim[1], count = 0;
+    real *out = tensor_write(y->value), total = 0;
+    for (ptrdiff_t i = 0; i < N; i++) {
+        bool counts = cross_entropy_counts(y, i);
+        real loss = 0;
+        if (counts)
+            loss = cross_entropy_row(tensor_read(x) + i * K, K, cross_entropy_label(y, i), o->smoothing);
+        if (o->reduction == LOSS_NONE)
+            out[i] = loss;
+        total += loss;
+        count += counts;
+    }
+    if (o->reduction != LOSS_NONE)
+        *out = o->reduction == LOSS_MEAN ? total / (real)count : total;
+}
+
+/* --- backward ------------------------------------------------------------------------------------- */
+
+/* q (N,K) */
+static Var *cross_entropy_targets(const Var *y)
+{
+    const CrossEntropyOptions *o = y->attr;
+    Shape shape = var_shape(y->in[0]);
+    Var *q = var_full(shape, o->smoothing / (real)shape.dim[1]);
+    real *p = tensor_write(q->value);
+    for (ptrdiff_t i = 0; i < shape.dim[0]; i++)
+        if (cross_entropy_counts(y, i))
+            p[i * shape.dim[1] + cross_entropy_label(y, i)] += 1 - o->smoothing;
+    return q;
+}
+
+/* w (N,1) */
+static Var *cross_entropy_weights(const Var *y)
+{
+    const CrossEntropyOptions *o = y->attr;
+    ptrdiff_t N = var_shape(y->in[0]).dim[0], count = 0;
+    Var *w = var_empty(SHAPE(N, 1));
+    real *p = tensor_write(w->value);
+    for (ptrdiff_t i = 0; i < N; i++) {
+        p[i] = (real)cross_entropy_counts(y, i);
+        count += cross_entropy_counts(y, i);
+    }
+    if (o->reduction == LOSS_MEAN)
+        tensor_scale(w->value, w->value, 1 / (real)count);
+    return w;
+}
+
+static void cross_entropy_backward(Var *y, Var *gy)
+{
+    const CrossEntropyOptions *o = y->attr;
+    Var *x = y->in[0], *g = gy;
+    if (o->reduction == LOSS_NONE)
+        g = var_reshape(gy, SHAPE(var_shape(x).dim[0], 1));
+    Var *difference = var_sub(var_softmax(x, 1), cross_entropy_targets(y));
+    SEND(x, var_mul(difference, var_mul(cross_entropy_weights(y), g)));
+}
+
+/* --- the op ---------------------------------------------------------------------------------------- */
+
+static Var *cross_entropy_demo(Var **in)
+{
+    Labels labels = {.data = (int32_t[]){2, -100, 0}, .count = 3};
+    CrossEntropyOptions o = {.ignore_index = -100, .smoothing = (real)0.1};
+    return var_cross_entropy_with(in[0], &labels, o);
+}
+
+const Op op_cross_entropy_with = {
+    .name = "cross_entropy",
+    .forward = cross_entropy_forward,
+    .backward = cross_entropy_backward,
+    .demo = {.call = cross_entropy_demo, .n_in = 1,
+             .in = {{.shape = {2, {3, 4}}, .low = -2, .high = 2}}},
+};
+
+static void cross_entropy_check(Shape x, const Labels *labels, CrossEntropyOptions o)
+{
+    if (x.ndim != 2 || x.dim[1] < 1)
+        slope_fail("var_cross_entropy", "the logits have shape %s; expected (N,K), a row of K class "
+                   "scores an example", SHAPE_TEXT(x));
+    if (labels->count != x.dim[0])
+        slope_fail("var_cross_entropy", "%td labels for logits %s: expected one label a row, %td",
+                   labels->count, SHAPE_TEXT(x), x.dim[0]);
+    if (!(o.smoothing >= 0 && o.smoothing <= 1))
+        slope_fail("var_cross_entropy", "label smoothing is %g; expected a number from 0 to 1",
+                   (double)o.smoothing);
+    for (ptrdiff_t i = 0; i < labels->count; i++)
+        if (labels->data[i] != o.ignore_index && (labels->data[i] < 0 || labels->data[i] >= x.dim[1]))
+            slope_fail("var_cross_entropy", "label %d in row %td; expected a class from 0 to %td, or "
+                       "%d to ignore the row", (int)labels->data[i], i, x.dim[1] - 1,
+                       (int)o.ignore_index);
+}
+
+Var *var_cross_entropy_with(Var *logits, const Labels *labels, CrossEntropyOptions options)
+{
+    cross_entropy_check(var_shape(logits), labels, options);
+    Var *classes = var_empty(SHAPE(labels->count));
+    real *p = tensor_write(classes->value);
+    for (ptrdiff_t i = 0; i < labels->count; i++)
+        p[i] = (real)labels->data[i];
+    Shape out = options.reduction == LOSS_NONE ? var_shape(classes) : SHAPE_SCALAR;
+    return var_apply_with(&op_cross_entropy_with, out, VARS(var_contiguous(logits), classes), &options,
+                          sizeof options);
+}

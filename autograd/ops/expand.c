@@ -1,0 +1,33 @@
+/* expand ------------------------------------ y = x stretched by broadcasting
+ *   shape     the given one, to which x's must stretch
+ *   backward  gx = gy summed over the stretched axes (SEND does that)
+ *   care      a view: a stretched axis has stride 0
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "autograd/op.h"
+
+static Tensor *expand_view(const Var *y)
+{
+    return tensor_expand(y->in[0]->value, *(const Shape *)y->attr);
+}
+
+static void expand_backward(Var *y, Var *gy)
+{
+    Var *x = y->in[0];
+    SEND(x, gy);
+}
+
+static Var *expand_demo(Var **in) { return var_expand(in[0], SHAPE(2, 3, 4)); }
+
+const Op op_expand = {
+    .name = "expand",
+    .view = expand_view,
+    .backward = expand_backward,
+    .demo = {.call = expand_demo, .n_in = 1, .in = {{.shape = {2, {3, 1}}, .low = -2, .high = 2}}},
+};
+
+Var *var_expand(Var *x, Shape shape)
+{
+    return var_apply_with(&op_expand, shape, VARS(x), &shape, sizeof shape);
+}

@@ -1,0 +1,66 @@
+/* maximum ---------------------------------- y = the larger of a and b
+ *   shape     broadcast of a and b
+ *   backward  ga = gy where a wins, half of gy where the two are equal, else 0
+ *   care      a != a lets a NaN on the left through; one on the right passes anyway
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "autograd/op.h"
+#include "tensor/map.h"
+
+static inline real maximum_value(real a, real b) { return a > b || a != a ? a : b; }
+MAP2(maximum_map, maximum_value)
+
+static void maximum_forward(Var *y)
+{
+    maximum_map(y->value, y->in[0]->value, y->in[1]->value);
+}
+
+static inline real maximum_share_value(real a, real b)
+{
+    return a > b ? 1 : a == b ? (real)0.5 : 0;
+}
+MAP2(maximum_share_map, maximum_share_value)
+
+/* What share of the gradient goes to a: 1, 0, or a half where the two are equal. A constant,
+ * since it does not change when a and b move a little. */
+static Var *maximum_share(Var *a, Var *b)
+{
+    Var *share = var_empty(var_broadcast(a, b, "var_maximum"));
+    maximum_share_map(share->value, a->value, b->value);
+    return share;
+}
+
+static void maximum_backward(Var *y, Var *gy)
+{
+    Var *a = y->in[0], *b = y->in[1];
+    Var *share = maximum_share(a, b);
+    SEND(a, var_mul(gy, share));
+    SEND(b, var_mul(gy, var_sub(var_scalar(1), share)));
+}
+
+static uint64_t maximum_choices(const Var *y)
+{
+    Shape shape = y->value->shape;
+    Tensor *a = tensor_expand(y->in[0]->value, shape), *b = tensor_expand(y->in[1]->value, shape);
+    uint64_t hash = choices_of_order(choices_of_order(0, a, b), b, a);
+    tensor_free(a), tensor_free(b);
+    return hash;
+}
+
+static Var *maximum_demo(Var **in) { return var_maximum(in[0], in[1]); }
+
+const Op op_maximum = {
+    .name = "maximum",
+    .forward = maximum_forward,
+    .backward = maximum_backward,
+    .choices = maximum_choices,
+    .demo = {.call = maximum_demo, .n_in = 2, .any_shape = true,
+             .in = {{.shape = {2, {2, 3}}, .low = -2, .high = 2},
+                    {.shape = {1, {3}}, .low = -2, .high = 2}}},
+};
+
+Var *var_maximum(Var *a, Var *b)
+{
+    return var_apply(&op_maximum, var_broadcast(a, b, "var_maximum"), VARS(a, b));
+}

@@ -1,0 +1,47 @@
+/* mean ---------------------------------------- y = mean of x over some axes
+ *   shape     the axes of x become 1 (keepdim) or vanish
+ *   backward  gx = gy / n, stretched back along those axes; n elements share a mean
+ *   care      the mean of no elements is 0/0 = NaN, as in NumPy
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "autograd/op.h"
+
+typedef struct MeanAttr {
+    Shape kept; /* the result's shape with the reduced axes kept as 1 */
+    real  n;
+} MeanAttr;
+
+static void mean_forward(Var *y)
+{
+    const MeanAttr *m = y->attr;
+    Tensor kept = tensor_as(y->value, m->kept);
+    tensor_sum_to(&kept, y->in[0]->value);
+    tensor_scale(y->value, y->value, 1 / m->n);
+}
+
+static void mean_backward(Var *y, Var *gy)
+{
+    const MeanAttr *m = y->attr;
+    Var *x = y->in[0];
+    SEND(x, var_expand(var_reshape(var_scale(gy, 1 / m->n), m->kept), var_shape(x)));
+}
+
+static Var *mean_demo(Var **in) { return var_mean(in[0], AXES(1), true); }
+
+const Op op_mean = {
+    .name = "mean",
+    .forward = mean_forward,
+    .backward = mean_backward,
+    .demo = {.call = mean_demo, .n_in = 1, .in = {{.shape = {3, {2, 3, 4}}, .low = -2, .high = 2}}},
+};
+
+Var *var_mean(Var *x, Axes axes, bool keepdim)
+{
+    unsigned mask = shape_axes(var_shape(x), axes, "var_mean");
+    MeanAttr m = {.kept = shape_reduce(var_shape(x), mask, true), .n = 1};
+    for (int i = 0; i < var_shape(x).ndim; i++)
+        m.n *= mask >> i & 1 ? (real)var_shape(x).dim[i] : 1;
+    Shape out = shape_reduce(var_shape(x), mask, keepdim);
+    return var_apply_with(&op_mean, out, VARS(x), &m, sizeof m);
+}

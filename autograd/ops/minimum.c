@@ -1,0 +1,66 @@
+/* minimum --------------------------------- y = the smaller of a and b
+ *   shape     broadcast of a and b
+ *   backward  ga = gy where a wins, half of gy where the two are equal, else 0
+ *   care      a != a lets a NaN on the left through; one on the right passes anyway
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "autograd/op.h"
+#include "tensor/map.h"
+
+static inline real minimum_value(real a, real b) { return a < b || a != a ? a : b; }
+MAP2(minimum_map, minimum_value)
+
+static void minimum_forward(Var *y)
+{
+    minimum_map(y->value, y->in[0]->value, y->in[1]->value);
+}
+
+static inline real minimum_share_value(real a, real b)
+{
+    return a < b ? 1 : a == b ? (real)0.5 : 0;
+}
+MAP2(minimum_share_map, minimum_share_value)
+
+/* What share of the gradient goes to a: 1, 0, or a half where the two are equal. A constant,
+ * since it does not change when a and b move a little. */
+static Var *minimum_share(Var *a, Var *b)
+{
+    Var *share = var_empty(var_broadcast(a, b, "var_minimum"));
+    minimum_share_map(share->value, a->value, b->value);
+    return share;
+}
+
+static void minimum_backward(Var *y, Var *gy)
+{
+    Var *a = y->in[0], *b = y->in[1];
+    Var *share = minimum_share(a, b);
+    SEND(a, var_mul(gy, share));
+    SEND(b, var_mul(gy, var_sub(var_scalar(1), share)));
+}
+
+static uint64_t minimum_choices(const Var *y)
+{
+    Shape shape = y->value->shape;
+    Tensor *a = tensor_expand(y->in[0]->value, shape), *b = tensor_expand(y->in[1]->value, shape);
+    uint64_t hash = choices_of_order(choices_of_order(0, a, b), b, a);
+    tensor_free(a), tensor_free(b);
+    return hash;
+}
+
+static Var *minimum_demo(Var **in) { return var_minimum(in[0], in[1]); }
+
+const Op op_minimum = {
+    .name = "minimum",
+    .forward = minimum_forward,
+    .backward = minimum_backward,
+    .choices = minimum_choices,
+    .demo = {.call = minimum_demo, .n_in = 2, .any_shape = true,
+             .in = {{.shape = {2, {2, 3}}, .low = -2, .high = 2},
+                    {.shape = {1, {3}}, .low = -2, .high = 2}}},
+};
+
+Var *var_minimum(Var *a, Var *b)
+{
+    return var_apply(&op_minimum, var_broadcast(a, b, "var_minimum"), VARS(a, b));
+}

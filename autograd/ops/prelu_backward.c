@@ -1,0 +1,76 @@
+/* prelu_backward ---------- gx = g if x > 0, else a g;  ga = sum of x g, x <= 0
+ *   shape     gx = x = g (N,C,...), ga = a (C) or (1)
+ *   backward  with v and w the gradients of gx and ga, and w spread along the channels:
+ *               for g   v where x > 0, else a v + w x      (v through the same kernel)
+ *               for a   sum of v g over x <= 0
+ *               for x   w g where x <= 0, else 0
+ *   care      one pass over memory yields both outputs. It is an op with a rule of its own so
+ *             that PReLU's gradient can be differentiated again: d2y/dx da = 1 for x <= 0.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "autograd/op.h"
+#include "tensor/activation.h"
+
+static void prelu_backward_forward(Var *y)
+{
+    Var *x = y->in[0], *a = y->in[1], *g = y->in[2];
+    prelu_backward(y->value, var_output(y, 1)->value, x->value, a->value, g->value);
+}
+
+/* The shape in which slopes (C) broadcast along axis 1 of x: (C,1,1...). */
+static Shape prelu_spread_shape(Shape x, Shape a)
+{
+    Shape s = {.ndim = a.dim[0] == 1 ? 1 : x.ndim - 1, .dim = {a.dim[0]}};
+    for (int i = 1; i < s.ndim; i++)
+        s.dim[i] = 1;
+    return s;
+}
+
+static void prelu_backward_rule(Var *y, Var *const *gy)
+{
+    Var *x = y->in[0], *a = y->in[1], *g = y->in[2], *v = gy[0], *w = gy[1];
+    Shape spread = prelu_spread_shape(var_shape(x), var_shape(a));
+    Var *right = var_is_positive(x), *zero = var_scalar(0);
+    if (v) {
+        SEND(g, var_prelu_backward(x, a, v, true, false));
+        SEND(a, var_reshape(var_sum_to(var_where(right, zero, var_mul(v, g)), spread), var_shape(a)));
+    }
+    if (w) {
+        Var *w_spread = var_reshape(w, spread);
+        SEND(g, var_where(right, zero, var_mul(w_spread, x)));
+        SEND(x, var_where(right, zero, var_mul(w_spread, g)));
+    }
+}
+
+static uint64_t prelu_backward_choices(const Var *y)
+{
+    return choices_of_signs(0, y->in[0]->value);
+}
+
+/* Both outputs in one number per element: gx + ga spread along the channels. */
+static Var *prelu_backward_demo(Var **in)
+{
+    Var *y = var_prelu_backward(in[0], in[1], in[2], true, true);
+    Shape spread = prelu_spread_shape(var_shape(in[0]), var_shape(in[1]));
+    return var_add(var_output(y, 0), var_reshape(var_output(y, 1), spread));
+}
+
+const Op op_prelu_backward = {
+    .name = "prelu_backward",
+    .forward = prelu_backward_forward,
+    .backward_all = prelu_backward_rule,
+    .choices = prelu_backward_choices,
+    .demo = {.call = prelu_backward_demo, .n_in = 3,
+             .in = {{.shape = {3, {2, 3, 4}}, .low = (real)0.1, .high = 2, .both_signs = true},
+                    {.shape = {1, {3}}, .low = -(real)0.5, .high = (real)0.9},
+                    {.shape = {3, {2, 3, 4}}, .low = -2, .high = 2}}},
+};
+
+Var *var_prelu_backward(Var *x, Var *a, Var *g, bool want_gx, bool want_ga)
+{
+    Shape gx = var_shape(x), ga = var_shape(a);
+    const Shape *out[] = {want_gx ? &gx : NULL, want_ga ? &ga : NULL};
+    return var_apply_all(&op_prelu_backward, out, 2,
+                         VARS(var_contiguous(x), var_contiguous(a), var_contiguous(g)), NULL, 0);
+}

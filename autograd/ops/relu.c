@@ -1,0 +1,44 @@
+/* relu ---------------------------------------- y = x if x > 0, else 0
+ *   shape     y (...) = x (...)
+ *   backward  gx = gy where x > 0, else 0
+ *   care      asking x <= 0 lets NaN through; the gradient selects, so Inf * 0 cannot arise
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "autograd/op.h"
+#include "tensor/map.h"
+
+static inline real relu_value(real x) { return x <= 0 ? 0 : x; }
+MAP1(relu_map, relu_value)
+
+static void relu_forward(Var *y)
+{
+    relu_map(y->value, y->in[0]->value);
+}
+
+static void relu_backward(Var *y, Var *gy)
+{
+    Var *x = y->in[0];
+    SEND(x, var_where(var_is_positive(x), gy, var_scalar(0)));
+}
+
+static uint64_t relu_choices(const Var *y)
+{
+    return choices_of_signs(0, y->in[0]->value);
+}
+
+static Var *relu_demo(Var **in) { return var_relu(in[0]); }
+
+const Op op_relu = {
+    .name = "relu",
+    .forward = relu_forward,
+    .backward = relu_backward,
+    .choices = relu_choices,
+    .demo = {.call = relu_demo, .n_in = 1, .any_shape = true,
+             .in = {{.shape = {2, {2, 3}}, .low = (real)0.1, .high = 2, .both_signs = true}}},
+};
+
+Var *var_relu(Var *x)
+{
+    return var_apply(&op_relu, var_shape(x), VARS(x));
+}

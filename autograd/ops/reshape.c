@@ -1,0 +1,35 @@
+/* reshape ------------------------------ y = the elements of x in another shape
+ *   shape     the given one, with as many elements as x
+ *   backward  gx = gy in x's shape
+ *   care      a view; x is copied first if its elements do not follow one another
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "autograd/op.h"
+
+static Tensor *reshape_view(const Var *y)
+{
+    return tensor_reshape(y->in[0]->value, *(const Shape *)y->attr);
+}
+
+static void reshape_backward(Var *y, Var *gy)
+{
+    Var *x = y->in[0];
+    SEND(x, var_reshape(gy, var_shape(x)));
+}
+
+static Var *reshape_demo(Var **in) { return var_reshape(in[0], SHAPE(4, 3)); }
+
+const Op op_reshape = {
+    .name = "reshape",
+    .view = reshape_view,
+    .backward = reshape_backward,
+    .demo = {.call = reshape_demo, .n_in = 1, .in = {{.shape = {2, {2, 6}}, .low = -2, .high = 2}}},
+};
+
+Var *var_reshape(Var *x, Shape shape)
+{
+    if (shape_equal(var_shape(x), shape))
+        return x;
+    return var_apply_with(&op_reshape, shape, VARS(var_contiguous(x)), &shape, sizeof shape);
+}

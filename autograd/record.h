@@ -1,0 +1,43 @@
+/* autograd/record.h -- what tape.c lends to the rest of autograd/; not for programs.
+ *
+ *  - tape_append makes the Vars, tape_truncate takes them back.
+ *  - A scope is a Var on the tape that changes the recording mode. Because it lies on the tape,
+ *    rewinding past it closes it: that is how a longjmp out of anywhere leaves no flag behind.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SLOPE_AUTOGRAD_RECORD_H
+#define SLOPE_AUTOGRAD_RECORD_H
+
+#include "autograd/tape.h"
+
+/* A fresh Var at the end of the tape, all fields zero but name, index and generation. */
+Var *tape_append(void);
+
+/* tape_rewind for the driver: no check of the mark. */
+void tape_truncate(size_t mark);
+
+/* Room for n_in inputs, their versions and attr_bytes, owned by the Var. */
+void var_make_room(Var *y, int n_in, size_t attr_bytes);
+
+/* Releases all that a Var owns, but not the Var. */
+void var_drop(Var *y);
+
+/* Fails in the name of `function` if x is NULL or was rewound. */
+void var_check(const Var *x, const char *function);
+
+/* Opens a scope, closes the innermost, returns the innermost (NULL: none). */
+Var *scope_open(ScopeKind kind, bool records);
+void scope_close(ScopeKind kind, const char *function);
+Var *scope_innermost(void);
+
+/* Drops the gradients under way that leaves hold for an unfinished pass. */
+void pass_abandon(Var *scope);
+
+bool anomaly_mode_on(void);
+
+/* The Var whose rule is being played, for messages; NULL outside a backward pass. */
+void tape_set_playing(const Var *y);
+const Var *tape_playing(void);
+
+#endif

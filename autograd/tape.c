@@ -1,0 +1,258 @@
+/* autograd/tape.c -- the list of what was computed, the Vars on it, and the scopes.
+ *
+ * Vars live in chunks that never move. The tape itself is an array of pointers to them; rewound
+ * Vars wait in a queue for their next use. A release build takes the one freed last, which is
+ * still in cache; a debug build the one freed first, so that a stale pointer finds its Var dead
+ * (an odd generation) for as long as possible and its use can be named.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "autograd/tape.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#include "autograd/op.h"
+#include "autograd/record.h"
+#include "tensor/memory.h"
+#include "tensor/poison.h"
+
+enum { TAPE_CHUNK = 256 };
+
+typedef struct TapeChunk {
+    struct TapeChunk *next;
+    Var               var[TAPE_CHUNK];
+} TapeChunk;
+
+static _Thread_local struct {
+    Var      **entry;
+    size_t     count, capacity;
+    Var       *free_first, *free_last;
+    TapeChunk *chunks;
+    Var       *scope; /* the innermost open one */
+    bool       anomaly;
+    const Var *playing;
+} tape;
+
+static pthread_key_t tape_key;
+static pthread_once_t tape_once = PTHREAD_ONCE_INIT;
+
+/* --- a thread's end -------------------------------------------------------------------------- */
+
+static void tape_at_thread_end(void *unused)
+{
+    (void)unused;
+    tape_truncate(0);
+    while (tape.chunks) {
+        TapeChunk *chunk = tape.chunks;
+        tape.chunks = chunk->next;
+        memory_free(chunk);
+    }
+    memory_free(tape.entry);
+    memset(&tape, 0, sizeof tape);
+}
+
+static void tape_make_key(void)
+{
+    pthread_key_create(&tape_key, tape_at_thread_end);
+}
+
+/* --- Vars come and go ------------------------------------------------------------------------- */
+
+/* Under the address sanitizer a rewound Var's contents must not be touched. */
+static void tape_poison(Var *v)
+{
+    MEMORY_POISON(&v->value, sizeof *v - offsetof(Var, value));
+}
+
+static void tape_queue_free(Var *v)
+{
+    tape_poison(v);
+#ifdef SLOPE_DEBUG
+    v->next_free = NULL;
+    if (tape.free_last)
+        tape.free_last->next_free = v;
+    else
+        tape.free_first = v;
+    tape.free_last = v;
+#else
+    v->next_free = tape.free_first;
+    tape.free_first = v;
+#endif
+}
+
+static Var *tape_take_free(void)
+{
+    Var *v = tape.free_first;
+    tape.free_first = v->next_free;
+    if (!tape.free_first)
+        tape.free_last = NULL;
+    return v;
+}
+
+static void tape_add_chunk(void)
+{
+    TapeChunk *chunk = memory_new(sizeof *chunk);
+    chunk->next = tape.chunks;
+    tape.chunks = chunk;
+    for (int i = TAPE_CHUNK - 1; i >= 0; i--) {
+        chunk->var[i].generation = 1; /* not alive */
+        tape_queue_free(&chunk->var[i]);
+    }
+    pthread_once(&tape_once, tape_make_key);
+    pthread_setspecific(tape_key, chunk);
+}
+
+static void tape_grow(void)
+{
+    size_t capacity = tape.capacity ? 2 * tape.capacity : 1024;
+    Var **entry = memory_new_array(capacity, sizeof *entry);
+    if (tape.count)
+        memcpy(entry, tape.entry, tape.count * sizeof *entry);
+    memory_free(tape.entry);
+    tape.entry = entry;
+    tape.capacity = capacity;
+}
+
+Var *tape_append(void)
+{
+    if (tape.count == tape.capacity)
+        tape_grow();
+    if (!tape.free_first)
+        tape_add_chunk();
+    Var *v = tape_take_free();
+    uint32_t generation = v->generation + 1;
+    MEMORY_UNPOISON(v, sizeof *v);
+    memset(v, 0, sizeof *v);
+    v->generation = generation;
+    v->index = tape.count;
+    v->n_out = 1;
+    tape.entry[tape.count++] = v;
+    return v;
+}
+
+void var_make_room(Var *y, int n_in, size_t attr_bytes)
+{
+    size_t inputs = (size_t)n_in * sizeof(Var *), versions = (size_t)n_in * sizeof(unsigned);
+    y->block_bytes = attr_bytes + inputs + versions;
+    if (y->block_bytes == 0)
+        return;
+    size_t attr_room = (attr_bytes + sizeof(Var *) - 1) / sizeof(Var *) * sizeof(Var *);
+    y->block_bytes = attr_room + inputs + versions;
+    y->block = pool_take(y->block_bytes);
+    y->attr = y->block;
+    y->in = (Var **)((char *)y->block + attr_room);
+    y->in_version = (unsigned *)(y->in + n_in);
+    y->n_in = n_in;
+}
+
+/* The op and the name stay, so that a message can say what a dead Var was. */
+void var_drop(Var *y)
+{
+    if (y->scope.kind != SCOPE_NONE && tape.scope == y) {
+        if (y->scope.kind == SCOPE_PASS) {
+            pass_abandon(y);
+            tape.playing = NULL;
+        }
+        tape.scope = y->scope.outer;
+    }
+    tensor_free(y->value);
+    tensor_free(y->grad);
+    tensor_free(y->slot.sum);
+    pool_give(y->block, y->block_bytes);
+    y->value = y->grad = y->slot.sum = NULL;
+    y->block = NULL;
+    y->in = NULL;
+    y->n_in = 0;
+}
+
+void tape_truncate(size_t mark)
+{
+    while (tape.count > mark) {
+        Var *v = tape.entry[--tape.count];
+        var_drop(v);
+        v->generation++;
+        tape_queue_free(v);
+    }
+}
+
+size_t tape_mark(void)
+{
+    return tape.count;
+}
+
+void tape_rewind(size_t mark)
+{
+    if (mark > tape.count)
+        slope_fail("tape_rewind", "the mark %zu lies beyond the tape's end %zu; was the tape "
+                   "already rewound past it?", mark, tape.count);
+    tape_truncate(mark);
+}
+
+Var *tape_at(size_t index)
+{
+    if (index >= tape.count)
+        slope_fail("tape_at", "place %zu lies beyond the tape's end %zu", index, tape.count);
+    return tape.entry[index];
+}
+
+/* --- scopes ----------------------------------------------------------------------------------- */
+
+Var *scope_open(ScopeKind kind, bool records)
+{
+    Var *v = tape_append();
+    v->scope.kind = kind;
+    v->scope.records = records;
+    v->scope.outer = tape.scope;
+    tape.scope = v;
+    return v;
+}
+
+void scope_close(ScopeKind kind, const char *function)
+{
+    if (!tape.scope || tape.scope->scope.kind != kind)
+        slope_fail(function, "no such scope is open here: begin and end must pair up");
+    tape.scope = tape.scope->scope.outer;
+}
+
+Var *scope_innermost(void)
+{
+    return tape.scope;
+}
+
+void no_grad_begin(void)
+{
+    scope_open(SCOPE_NO_GRAD, false);
+}
+
+void no_grad_end(void)
+{
+    scope_close(SCOPE_NO_GRAD, "no_grad_end");
+}
+
+bool grad_enabled(void)
+{
+    return !tape.scope || tape.scope->scope.records;
+}
+
+/* --- small state -------------------------------------------------------------------------------- */
+
+void anomaly_mode(bool on)
+{
+    tape.anomaly = on;
+}
+
+bool anomaly_mode_on(void)
+{
+    return tape.anomaly;
+}
+
+void tape_set_playing(const Var *y)
+{
+    tape.playing = y;
+}
+
+const Var *tape_playing(void)
+{
+    return tape.playing;
+}

@@ -1,0 +1,130 @@
+/* autograd/var.h -- a value that remembers how it was computed.
+ *
+ *  - A Var is a tensor, its gradient, the op that made it and that op's inputs.
+ *  - What a var_… function returns belongs to this thread's tape and lives until the tape is
+ *    rewound past it; what var_param_new returns is yours, until var_param_free.
+ *  - Expressions nest, and nothing leaks:
+ *
+ *      size_t mark = tape_mark();
+ *      Var *loss = var_mean(var_mul(x, x), ALL_AXES, false);
+ *      var_backward(loss);               // x->grad now holds 2x/n
+ *      tape_rewind(mark);
+ *
+ *  - Every op that the library has is listed in autograd/ops.def with its formula.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SLOPE_AUTOGRAD_VAR_H
+#define SLOPE_AUTOGRAD_VAR_H
+
+#include "tensor/tensor.h"
+
+typedef struct Var Var;
+typedef struct Op Op;
+
+/* What a Var does on the tape besides holding a value: nothing, or opening a scope. */
+typedef enum ScopeKind { SCOPE_NONE, SCOPE_NO_GRAD, SCOPE_PASS } ScopeKind;
+
+struct Var {
+    /* Still readable when the Var has been rewound, so that a stale use can be named. */
+    const Op *op;         /* what made it; NULL for a leaf or a constant */
+    size_t    index;      /* its place on the tape */
+    Var      *next_free;  /* autograd/tape.c: the queue of rewound Vars */
+    uint32_t  generation; /* even while it lives, odd once it is rewound */
+
+    bool requires_grad;    /* does a gradient flow here? */
+    bool retains_grad;
+    bool is_param;         /* not on the tape */
+    int  out_index, n_out; /* which of its op's outputs this is; they are neighbours on the tape */
+    int  n_in;
+
+    Tensor     *value; /* NULL for an output nobody asked for */
+    Tensor     *grad;  /* of a leaf, or of an interior that retains it; NULL is "none" */
+    Var       **in;    /* its inputs */
+    unsigned   *in_version; /* the versions of the inputs' storages when the op ran */
+    const void *attr;       /* the op's constants: an axis, an exponent … */
+    void       *block;      /* holds the three above */
+    size_t      block_bytes;
+    char        name[48]; /* "fc1.weight"; "" for most */
+
+    struct { /* its gradient while a backward pass is under way: see autograd/backward.c */
+        uint64_t pass;   /* the pass that wrote it; every other pass sees none */
+        uint64_t needed; /* the pass that wants a gradient to flow here */
+        uint64_t wanted; /* the pass that will return it */
+        Tensor  *sum;    /* what was sent so far, … */
+        Var     *var;    /* … or the same as a Var when the pass is recorded */
+        Var     *next_leaf;
+    } slot;
+
+    struct { /* of a Var that opens a scope: see autograd/tape.c */
+        ScopeKind kind;
+        bool      records; /* do results inside it require gradients? */
+        Var      *outer;
+    } scope;
+};
+
+/* --- leaves --------------------------------------------------------------------------------- */
+
+/* A parameter: takes over `value`; not on the tape. A gradient is wanted. `name` may be NULL. */
+Var *var_param_new(Tensor *value, const char *name);
+void var_param_free(Var *param);
+
+/* A constant on the tape, with a reference to (not a copy of) `value`. */
+Var *var_const(const Tensor *value);
+Var *var_scalar(real value); /* shape () */
+Var *var_full(Shape shape, real value);
+
+/* A leaf on the tape that wants a gradient: readable as ->grad until the rewind. */
+Var *var_leaf(const Tensor *value);
+
+/* Contiguous uninitialised constant for a kernel to fill through ->value. */
+Var *var_empty(Shape shape);
+
+/* --- looking -------------------------------------------------------------------------------- */
+
+Shape var_shape(const Var *x);
+real var_item(const Var *x); /* of one element */
+
+/* "'fc1.weight' (256, 784)" or "relu #12 (128, 256)", for messages. */
+enum { VAR_TEXT_SIZE = 320 };
+const char *var_text(const Var *x, char text[VAR_TEXT_SIZE]);
+#define VAR_TEXT(x) var_text((x), (char[VAR_TEXT_SIZE]){0})
+
+/* --- arithmetic with numbers, made of the ops ------------------------------------------------ */
+
+Var *var_scale(Var *x, real c);      /* c x */
+Var *var_add_scalar(Var *x, real c); /* x + c */
+Var *var_square(Var *x);
+Var *var_dot(Var *x, Var *y); /* the sum over all elements of x y, shape () */
+
+/* Output k of an op that has several, given its first. */
+Var *var_output(const Var *first, int k);
+
+/* The mean of (x - target)^2 over all elements, shape (); the two shapes must be equal. */
+Var *var_mse(Var *x, Var *target);
+
+/* A constant: 1 where x > 0, else 0. */
+Var *var_is_positive(const Var *x);
+
+/* The same value, cut off from what computed it: no gradient passes. */
+Var *var_detach(Var *x);
+
+/* --- ops ------------------------------------------------------------------------------------- */
+
+/* Options of var_cross_entropy_with; start from CROSS_ENTROPY_DEFAULTS. */
+typedef enum LossReduction { LOSS_MEAN, LOSS_SUM, LOSS_NONE } LossReduction;
+typedef struct CrossEntropyOptions {
+    int32_t       ignore_index; /* rows with this label do not count */
+    real          smoothing;    /* the target is (1-s) one-hot + s/K */
+    LossReduction reduction;
+} CrossEntropyOptions;
+#define CROSS_ENTROPY_DEFAULTS ((CrossEntropyOptions){.ignore_index = -100})
+
+#define OP(name, parameters, formula) Var *var_##name parameters;
+#include "autograd/ops.def"
+#undef OP
+
+/* The mean loss over the rows of logits (N,K) with labels (N); see cross_entropy in ops.def. */
+Var *var_cross_entropy(Var *logits, const Labels *labels);
+
+#endif

@@ -1,0 +1,195 @@
+/* datasets/dataset.c -- making, copying, normalising and drawing examples.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "datasets/dataset.h"
+
+#include <string.h>
+
+#include "tensor/memory.h"
+#include "tensor/parallel.h"
+
+/* --- making and freeing ------------------------------------------------------------------- */
+
+/* Zeroed memory for count rows of `each` values, or NULL when it overflows or is not there. */
+static void *dataset_try_rows(ptrdiff_t count, ptrdiff_t each, size_t value_size)
+{
+    size_t row = (size_t)each;
+    if (row > PTRDIFF_MAX / value_size)
+        return NULL;
+    row *= value_size;
+    if (row > 0 && (size_t)count > PTRDIFF_MAX / row)
+        return NULL;
+    return memory_try_new((size_t)count * row);
+}
+
+static void dataset_check(const char *function, const char *name, ptrdiff_t count, int classes)
+{
+    if (!name)
+        slope_fail(function, "a dataset needs a name");
+    if (count < 0)
+        slope_fail(function, "dataset %s: a count is 0 or more, not %td", name, count);
+    if (classes < 1)
+        slope_fail(function, "dataset %s: it takes 1 class or more, not %d", name, classes);
+}
+
+Dataset *dataset_try_new(const char *name, DatasetKind kind, ptrdiff_t count, Shape sample,
+                         int classes)
+{
+    dataset_check("dataset_try_new", name, count, classes);
+    Dataset *data = memory_try_new(sizeof *data);
+    if (!data)
+        return NULL;
+    *data = (Dataset){.count = count, .sample = sample, .classes = classes, .std = 1};
+    snprintf(data->name, sizeof data->name, "%s", name);
+    data->labels = (Labels){dataset_try_rows(count, 1, sizeof(int32_t)), count};
+    if (kind == DATASET_BYTES)
+        data->bytes = dataset_try_rows(count, shape_count(sample), 1);
+    else
+        data->features = dataset_try_rows(count, shape_count(sample), sizeof(real));
+    if (data->labels.data && (data->bytes || data->features))
+        return data;
+    dataset_free(data);
+    return NULL;
+}
+
+Dataset *dataset_new(const char *name, DatasetKind kind, ptrdiff_t count, Shape sample,
+                     int classes)
+{
+    dataset_check("dataset_new", name, count, classes);
+    Dataset *data = dataset_try_new(name, kind, count, sample, classes);
+    if (!data)
+        slope_fail("dataset_new", "out of memory for %td examples of shape %s", count,
+                   SHAPE_TEXT(sample));
+    return data;
+}
+
+void dataset_free(Dataset *data)
+{
+    if (!data)
+        return;
+    memory_free(data->bytes);
+    memory_free(data->features);
+    memory_free(data->labels.data);
+    memory_free(data);
+}
+
+Dataset *dataset_take(const Dataset *data, ptrdiff_t count)
+{
+    if (count < 0 || count > data->count)
+        slope_fail("dataset_take", "%td examples asked of %s, which has %td", count, data->name,
+                   data->count);
+    Dataset *part = dataset_new(data->name, data->bytes ? DATASET_BYTES : DATASET_FEATURES, count,
+                                data->sample, data->classes);
+    size_t values = (size_t)(count * shape_count(data->sample));
+    if (data->bytes)
+        memcpy(part->bytes, data->bytes, values);
+    else
+        memcpy(part->features, data->features, values * sizeof(real));
+    memcpy(part->labels.data, data->labels.data, (size_t)count * sizeof(int32_t));
+    part->class_names = data->class_names;
+    part->mean = data->mean;
+    part->std = data->std;
+    return part;
+}
+
+/* --- normalising -------------------------------------------------------------------------- */
+
+typedef struct DatasetRead {
+    const Dataset *data;
+    const int32_t *which; /* (count), or NULL */
+    ptrdiff_t      each;  /* values of one example */
+    real          *x;     /* (count, each) */
+    real           of_byte[256];
+} DatasetRead;
+
+/* A byte has only 256 values, so each is normalised once: a lookup, and the exact formula. */
+static void dataset_read_table(real of_byte[256], real mean, real std)
+{
+    for (int byte = 0; byte < 256; byte++)
+        of_byte[byte] = ((real)byte / 255 - mean) / std;
+}
+
+static void dataset_read_rows(ptrdiff_t begin, ptrdiff_t end, void *ctx)
+{
+    const DatasetRead *job = ctx;
+    const Dataset *data = job->data;
+    for (ptrdiff_t row = begin; row < end; row++) {
+        ptrdiff_t from = (job->which ? job->which[row] : row) * job->each;
+        real *x = job->x + row * job->each;
+        if (data->bytes)
+            for (ptrdiff_t i = 0; i < job->each; i++)
+                x[i] = job->of_byte[data->bytes[from + i]];
+        else
+            for (ptrdiff_t i = 0; i < job->each; i++)
+                x[i] = (data->features[from + i] - data->mean) / data->std;
+    }
+}
+
+/* Workers cannot fail, so every number is checked here; classes are copied on the way. */
+static void dataset_read_labels(const Dataset *data, const int32_t *which, ptrdiff_t count,
+                                int32_t *labels)
+{
+    for (ptrdiff_t row = 0; row < count; row++) {
+        ptrdiff_t from = which ? which[row] : row;
+        if (from < 0 || from >= data->count)
+            slope_fail("dataset_read", "example %td asked of %s, which has %td", from, data->name,
+                       data->count);
+        if (labels)
+            labels[row] = data->labels.data[from];
+    }
+}
+
+void dataset_read(const Dataset *data, const int32_t *which, ptrdiff_t count, real *x,
+                  int32_t *labels)
+{
+    enum { VALUES_A_BLOCK = 1 << 14 };
+    if (!(data->std > 0))
+        slope_fail("dataset_read", "%s has standard deviation %g; it must be above 0", data->name,
+                   (double)data->std);
+    dataset_read_labels(data, which, count, labels);
+    DatasetRead job = {.data = data, .which = which, .each = shape_count(data->sample), .x = x};
+    dataset_read_table(job.of_byte, data->mean, data->std);
+    parallel_for(count, 1 + VALUES_A_BLOCK / (job.each + 1), dataset_read_rows, &job);
+}
+
+Tensor *dataset_tensor(const Dataset *data)
+{
+    ptrdiff_t dim[1 + MAX_DIMS] = {data->count};
+    memcpy(dim + 1, data->sample.dim, sizeof data->sample.dim);
+    Tensor *x = tensor_new(shape_new(1 + data->sample.ndim, dim));
+    dataset_read(data, NULL, data->count, tensor_write(x), NULL);
+    return x;
+}
+
+/* --- drawing ------------------------------------------------------------------------------ */
+
+/* Two characters of one of 5 shades, for a value of 0 … 255. */
+static const char *dataset_shade(int value)
+{
+    static const char *const shades[] = {"  ", "░░", "▒▒", "▓▓", "██"};
+    return shades[(value * 4 + 127) / 255];
+}
+
+void dataset_print_image(FILE *out, const Dataset *data, ptrdiff_t index)
+{
+    Shape s = data->sample;
+    if (!data->bytes || s.ndim < 2 || s.ndim > 3)
+        slope_fail("dataset_print_image", "%s holds no images (H,W) or (C,H,W) of bytes",
+                   data->name);
+    if (index < 0 || index >= data->count)
+        slope_fail("dataset_print_image", "example %td asked of %s, which has %td", index,
+                   data->name, data->count);
+    ptrdiff_t height = s.dim[s.ndim - 2], width = s.dim[s.ndim - 1];
+    ptrdiff_t channels = s.ndim == 3 ? s.dim[0] : 1, plane = height * width;
+    const uint8_t *image = data->bytes + index * channels * plane;
+    for (ptrdiff_t y = 0; y < height; y++) {
+        for (ptrdiff_t x = 0; x < width; x++) {
+            ptrdiff_t sum = 0;
+            for (ptrdiff_t c = 0; c < channels; c++)
+                sum += image[c * plane + y * width + x];
+            fputs(dataset_shade((int)(sum / channels)), out);
+        }
+        fputc('\n', out);
+    }
+}

@@ -1,0 +1,219 @@
+/* datasets/idx.c -- parsing IDX files: a header of sizes, then the bytes.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "datasets/idx.h"
+
+#include <string.h>
+
+#include "datasets/stream.h"
+#include "tensor/memory.h"
+
+enum { IDX_UNSIGNED_BYTE = 0x08, IDX_MAX_DIMS = 3, IDX_MAX_HEADER = 4 + 4 * IDX_MAX_DIMS };
+
+/* --- the header --------------------------------------------------------------------------- */
+
+static size_t idx_header_size(int ndim)
+{
+    return 4 + 4 * (size_t)ndim;
+}
+
+static uint64_t idx_big_endian(const uint8_t bytes[4])
+{
+    return (uint64_t)bytes[0] << 24 | (uint64_t)bytes[1] << 16 | (uint64_t)bytes[2] << 8 | bytes[3];
+}
+
+static bool idx_wrong_magic(const uint8_t found[4], const uint8_t wanted[4], int at,
+                            const char *name, Error *err)
+{
+    static const char *const problem[] = {
+        "this does not begin like an IDX file",
+        "this does not begin like an IDX file",
+        "the file holds another type of number than unsigned bytes",
+        "the array has another number of axes than asked for",
+    };
+    char text[64];
+    error_set(err, name, at, "%s", problem[at]);
+    snprintf(text, sizeof text, "%02x %02x %02x %02x", wanted[0], wanted[1], wanted[2], wanted[3]);
+    error_expected(err, text, "%02x %02x %02x %02x", found[0], found[1], found[2], found[3]);
+    return error_hint(err, at == 3 ? "images have 3 axes, labels 1: were the two files swapped?"
+                                   : "IDX is the format of the MNIST and Fashion-MNIST files");
+}
+
+/* 00 00 TYPE NDIM */
+static bool idx_check_magic(const uint8_t found[4], const char *name, int ndim, Error *err)
+{
+    const uint8_t wanted[4] = {0, 0, IDX_UNSIGNED_BYTE, (uint8_t)ndim};
+    for (int i = 0; i < 4; i++)
+        if (found[i] != wanted[i])
+            return idx_wrong_magic(found, wanted, i, name, err);
+    return true;
+}
+
+/* The sizes into array->dim, their product into *total. A size of 0 must not hide that the
+ * others overflow: whether the file is refused should not depend on the order of its axes. */
+static bool idx_sizes(const uint8_t *sizes, const char *name, IdxArray *array, size_t *total,
+                      Error *err)
+{
+    uint64_t product = 1;
+    bool empty = false;
+    for (int i = 0; i < array->ndim; i++) {
+        uint64_t size = idx_big_endian(sizes + 4 * i);
+        if (size > 0 && product > (uint64_t)PTRDIFF_MAX / size)
+            return error_set(err, name, 4 + 4 * i,
+                             "the header declares more bytes than memory can hold");
+        product *= size > 0 ? size : 1;
+        empty |= size == 0;
+        array->dim[i] = (ptrdiff_t)size;
+    }
+    *total = empty ? 0 : (size_t)product;
+    return true;
+}
+
+/* Reads a header of which `present` bytes are there; *total gets the bytes that must follow. */
+static bool idx_header(const uint8_t *header, size_t present, const char *name, int ndim,
+                       IdxArray *array, size_t *total, Error *err)
+{
+    *array = (IdxArray){.ndim = ndim};
+    if (present >= 4 && !idx_check_magic(header, name, ndim, err))
+        return false;
+    if (present < idx_header_size(ndim)) {
+        char expected[64];
+        snprintf(expected, sizeof expected, "%zu bytes", idx_header_size(ndim));
+        error_set(err, name, (int64_t)present, "the file ends within its header");
+        return error_expected(err, expected, "%zu", present);
+    }
+    return idx_sizes(header + 4, name, array, total, err);
+}
+
+static void idx_check_ndim(const char *function, int ndim)
+{
+    if (ndim < 1 || ndim > IDX_MAX_DIMS)
+        slope_fail(function, "an IDX array has 1 to %d axes here, not %d", IDX_MAX_DIMS, ndim);
+}
+
+/* --- from memory -------------------------------------------------------------------------- */
+
+static bool idx_wrong_size(const char *name, size_t header, size_t total, size_t size, Error *err)
+{
+    char expected[64];
+    snprintf(expected, sizeof expected, "%zu bytes of data", total);
+    error_set(err, name, (int64_t)header, size - header < total
+              ? "the data end before the header says they do"
+              : "more bytes follow than the header declares");
+    return error_expected(err, expected, "%zu", size - header);
+}
+
+bool idx_parse(const uint8_t *data, size_t size, const char *name, int ndim, IdxArray *out,
+               Error *err)
+{
+    idx_check_ndim("idx_parse", ndim);
+    size_t header = idx_header_size(ndim), total;
+    if (!idx_header(data, size, name, ndim, out, &total, err))
+        return false;
+    if (size - header != total)
+        return idx_wrong_size(name, header, total, size, err);
+    out->bytes = memory_try_new(total);
+    if (!out->bytes)
+        return error_set(err, name, -1, "memory is too short for its %zu bytes", total);
+    memcpy(out->bytes, data + header, total);
+    return true;
+}
+
+void idx_free(IdxArray *array)
+{
+    memory_free(array->bytes);
+    array->bytes = NULL;
+}
+
+/* --- from a file -------------------------------------------------------------------------- */
+
+static bool idx_read_stream(ByteStream *stream, int ndim, IdxArray *out, Error *err)
+{
+    uint8_t header[IDX_MAX_HEADER];
+    size_t present, total;
+    if (!stream_read(stream, header, idx_header_size(ndim), &present, err) ||
+        !idx_header(header, present, stream->path, ndim, out, &total, err))
+        return false;
+    out->bytes = stream_take(stream, total, err);
+    return out->bytes && stream_expect_end(stream, err);
+}
+
+bool idx_read(const char *path, int ndim, IdxArray *out, Error *err)
+{
+    idx_check_ndim("idx_read", ndim);
+    ByteStream stream;
+    *out = (IdxArray){.ndim = ndim};
+    if (!stream_open(&stream, path, err))
+        return false;
+    bool ok = idx_read_stream(&stream, ndim, out, err);
+    stream_close(&stream);
+    if (!ok)
+        idx_free(out);
+    return ok;
+}
+
+/* --- images and labels together ----------------------------------------------------------- */
+
+static bool idx_check_pair(const IdxArray *images, const IdxArray *labels, const char *images_path,
+                           const char *labels_path, Error *err)
+{
+    char expected[64];
+    if (images->dim[0] == 0)
+        return error_set(err, images_path, 4, "the file holds no image");
+    if (images->dim[1] == 0 || images->dim[2] == 0)
+        return error_set(err, images_path, 8, "the images have no pixels (%td by %td)",
+                         images->dim[1], images->dim[2]);
+    if (images->dim[0] == labels->dim[0])
+        return true;
+    snprintf(expected, sizeof expected, "%td labels", images->dim[0]);
+    error_set(err, labels_path, 4, "there is not one label for each image");
+    error_expected(err, expected, "%td", labels->dim[0]);
+    return error_hint(err, "the images are those of %s; do the two belong together?", images_path);
+}
+
+/* Widens the labels to int32, checking that each names a class. */
+static bool idx_copy_labels(Labels to, const IdxArray *from, int classes, const char *path,
+                            Error *err)
+{
+    for (ptrdiff_t i = 0; i < to.count; i++) {
+        to.data[i] = from->bytes[i];
+        if (to.data[i] < classes)
+            continue;
+        char expected[64];
+        snprintf(expected, sizeof expected, "0 to %d", classes - 1);
+        error_set(err, path, (int64_t)idx_header_size(1) + i,
+                  "the label of example %td is no class", i);
+        return error_expected(err, expected, "%d", (int)to.data[i]);
+    }
+    return true;
+}
+
+static Dataset *idx_join(const char *name, const IdxArray *images, const IdxArray *labels,
+                         int classes, const char *labels_path, Error *err)
+{
+    Shape sample = SHAPE(1, images->dim[1], images->dim[2]);
+    Dataset *data = dataset_try_new(name, DATASET_BYTES, images->dim[0], sample, classes);
+    if (!data) {
+        error_set(err, name, -1, "memory is too short for %td images", images->dim[0]);
+        return NULL;
+    }
+    memcpy(data->bytes, images->bytes, (size_t)(data->count * shape_count(sample)));
+    if (idx_copy_labels(data->labels, labels, classes, labels_path, err))
+        return data;
+    dataset_free(data);
+    return NULL;
+}
+
+Dataset *idx_load_pair(const char *name, const char *images_path, const char *labels_path,
+                       int classes, Error *err)
+{
+    IdxArray images = {0}, labels = {0};
+    Dataset *data = NULL;
+    if (idx_read(images_path, 3, &images, err) && idx_read(labels_path, 1, &labels, err) &&
+        idx_check_pair(&images, &labels, images_path, labels_path, err))
+        data = idx_join(name, &images, &labels, classes, labels_path, err);
+    idx_free(&images);
+    idx_free(&labels);
+    return data;
+}

@@ -1,0 +1,52 @@
+/* datasets/idx.h -- the IDX files of MNIST and Fashion-MNIST, raw or gzipped.
+ *
+ *  - idx_load_pair reads an images file (N,H,W bytes) and a labels file (N bytes).
+ *  - fashion_mnist_load looks for the set in $SLOPE_DATA/fashion-mnist, then
+ *    ./data/fashion-mnist, then /usr/share/datasets/fashion-mnist.
+ *  - A file that is missing, short, corrupt or hostile gives NULL and an Error; every size
+ *    a header declares is checked for overflow and against the bytes present before anything
+ *    of that size is allocated.
+ *
+ * Format: big-endian magic 00 00 TYPE NDIM, then NDIM 32-bit sizes, then the data. TYPE 08 is
+ * unsigned byte, the only one these sets use. Source: LeCun, Cortes, Burges, "The MNIST
+ * database of handwritten digits".
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SLOPE_DATASETS_IDX_H
+#define SLOPE_DATASETS_IDX_H
+
+#include "datasets/dataset.h"
+
+/* Unsigned bytes with their shape, as an IDX file holds them. */
+typedef struct IdxArray {
+    int       ndim;
+    ptrdiff_t dim[3];
+    uint8_t  *bytes; /* row-major; idx_free drops it */
+} IdxArray;
+
+/* Parses a whole IDX file in memory; `name` is what an error calls it. False and *err on
+ * anything but ndim (1 … 3) axes of unsigned bytes followed by exactly their data. */
+bool idx_parse(const uint8_t *data, size_t size, const char *name, int ndim, IdxArray *out,
+               Error *err);
+
+/* The same from a file; one whose first bytes are 1f 8b is read through the gzip program. */
+bool idx_read(const char *path, int ndim, IdxArray *out, Error *err);
+void idx_free(IdxArray *array);
+
+/* Images (N,H,W) and labels (N) as a dataset of samples (1,H,W), mean 0 and std 1, without class
+ * names. An error if the counts differ, N, H or W is 0, or a label is not below `classes`. */
+Dataset *idx_load_pair(const char *name, const char *images_path, const char *labels_path,
+                       int classes, Error *err);
+
+/* Fashion-MNIST: 60000 training or 10000 test images of 28x28, ten classes, with the mean
+ * .2860 and standard deviation .3530 of its training pixels. `dir` NULL: search as above;
+ * otherwise only `dir` and `dir`/fashion-mnist are looked in. The first folder that holds one of
+ * the two files is taken. When nothing is found the error says where it looked and how to install
+ * the set. The count is the files' own (a smaller set will do), the 28x28 is insisted on. */
+Dataset *fashion_mnist_load(const char *dir, bool train, Error *err);
+
+/* Its ten class names. */
+extern const char *const fashion_mnist_classes[10];
+
+#endif

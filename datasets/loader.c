@@ -1,0 +1,132 @@
+/* datasets/loader.c -- cutting an epoch's order into batches.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "datasets/loader.h"
+
+#include <string.h>
+
+#include "tensor/memory.h"
+#include "tensor/random.h"
+
+/* Orders are drawn from streams of their own ("loader" in ASCII, then the epoch), so that they
+ * share no number with weights or dropout masks made from the same seed. */
+#define LOADER_STREAM ((uint64_t)0x6c6f61646572 << 16)
+
+typedef struct LoaderBuffer {
+    Tensor  *full;   /* (batch, sample) */
+    Tensor  *last;   /* (rest, sample): the first rows of full, or NULL if there is no rest */
+    int32_t *labels; /* (batch) */
+} LoaderBuffer;
+
+struct Loader {
+    const Dataset *data;
+    LoaderOptions  options;
+    LoaderBuffer   buffer[2];
+    int            turn;  /* the buffer to fill next; goes on over the end of an epoch */
+    int32_t       *order; /* (count): this epoch's examples */
+    ptrdiff_t      next;  /* number of the next batch */
+};
+
+/* --- making and freeing ------------------------------------------------------------------- */
+
+static void loader_check(const Dataset *data, LoaderOptions options)
+{
+    if (data->count < 1 || data->count > INT32_MAX)
+        slope_fail("loader_new", "%s has %td examples; a loader takes 1 to %d", data->name,
+                   data->count, INT32_MAX);
+    if (options.batch < 0)
+        slope_fail("loader_new", "a batch has 1 example or more (0 means 128), not %td",
+                   options.batch);
+    if (!(data->std > 0))
+        slope_fail("loader_new", "%s has standard deviation %g; it must be above 0", data->name,
+                   (double)data->std);
+}
+
+/* Both headers over the same storage are made here, so that loader_next allocates nothing. */
+static LoaderBuffer loader_buffer_new(const Dataset *data, ptrdiff_t batch)
+{
+    ptrdiff_t rows = batch < data->count ? batch : data->count, rest = data->count % batch;
+    ptrdiff_t dim[1 + MAX_DIMS] = {rows};
+    memcpy(dim + 1, data->sample.dim, sizeof data->sample.dim);
+    LoaderBuffer buffer = {.full = tensor_new(shape_new(1 + data->sample.ndim, dim)),
+                           .labels = memory_new_array((size_t)rows, sizeof(int32_t))};
+    if (rest > 0)
+        buffer.last = tensor_slice(buffer.full, 0, 0, rest, 1);
+    return buffer;
+}
+
+Loader *loader_new(const Dataset *data, LoaderOptions options)
+{
+    loader_check(data, options);
+    if (options.batch == 0)
+        options.batch = 128;
+    Loader *loader = memory_new(sizeof *loader);
+    loader->data = data;
+    loader->options = options;
+    loader->order = memory_new_array((size_t)data->count, sizeof(int32_t));
+    for (int i = 0; i < 2; i++)
+        loader->buffer[i] = loader_buffer_new(data, options.batch);
+    loader_start(loader, 0);
+    return loader;
+}
+
+void loader_free(Loader *loader)
+{
+    if (!loader)
+        return;
+    for (int i = 0; i < 2; i++) {
+        tensor_free(loader->buffer[i].last);
+        tensor_free(loader->buffer[i].full);
+        memory_free(loader->buffer[i].labels);
+    }
+    memory_free(loader->order);
+    memory_free(loader);
+}
+
+/* --- an epoch ----------------------------------------------------------------------------- */
+
+void loader_start(Loader *loader, int epoch)
+{
+    if (epoch < 0)
+        slope_fail("loader_start", "epochs count from 0; %d is none", epoch);
+    loader->next = 0;
+    if (loader->options.shuffle) {
+        Rng rng = rng_new(loader->options.seed, LOADER_STREAM + (uint64_t)epoch);
+        rng_permutation(&rng, loader->data->count, loader->order);
+        return;
+    }
+    for (ptrdiff_t i = 0; i < loader->data->count; i++)
+        loader->order[i] = (int32_t)i;
+}
+
+/* count / batch, rounded up unless the last short one is dropped */
+ptrdiff_t loader_batches(const Loader *loader)
+{
+    ptrdiff_t count = loader->data->count, batch = loader->options.batch;
+    bool short_one = count % batch > 0 && !loader->options.drop_last;
+    return count / batch + short_one;
+}
+
+bool loader_next(Loader *loader, Batch *batch)
+{
+    if (loader->next >= loader_batches(loader))
+        return false;
+    ptrdiff_t first = loader->next * loader->options.batch, left = loader->data->count - first;
+    bool full = left >= loader->options.batch;
+    LoaderBuffer *buffer = &loader->buffer[loader->turn];
+    *batch = (Batch){.x = full ? buffer->full : buffer->last,
+                     .count = full ? loader->options.batch : left,
+                     .number = loader->next};
+    batch->labels = (Labels){buffer->labels, batch->count};
+    dataset_read(loader->data, loader->order + first, batch->count, tensor_write(batch->x),
+                 buffer->labels);
+    loader->turn = 1 - loader->turn;
+    loader->next++;
+    return true;
+}
+
+const Dataset *loader_dataset(const Loader *loader)
+{
+    return loader->data;
+}

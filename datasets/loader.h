@@ -1,0 +1,54 @@
+/* datasets/loader.h -- batches of a dataset, shuffled, normalised, ready for a network.
+ *
+ *  - The order of an epoch depends on the seed and the epoch's number alone, so training
+ *    resumed at epoch 3 sees what an uninterrupted run saw.
+ *  - A batch lies in one of the loader's own two buffers: it is valid until the call after
+ *    next. Copy what must live longer.
+ *  - No allocation after loader_new.
+ *
+ *      Loader *loader = loader_new(data, (LoaderOptions){.batch = 128, .shuffle = true});
+ *      for (int epoch = 0; epoch < 5; epoch++) {
+ *          loader_start(loader, epoch);
+ *          for (Batch batch; loader_next(loader, &batch);)
+ *              step(batch.x, &batch.labels);
+ *      }
+ *      loader_free(loader);
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SLOPE_DATASETS_LOADER_H
+#define SLOPE_DATASETS_LOADER_H
+
+#include "datasets/dataset.h"
+
+typedef struct LoaderOptions {
+    ptrdiff_t batch;     /* examples a batch; 0 means 128 */
+    bool      shuffle;   /* a new order each epoch */
+    bool      drop_last; /* leave out a last batch that is not full */
+    uint64_t  seed;      /* of the orders */
+} LoaderOptions;
+
+typedef struct Loader Loader;
+
+typedef struct Batch {
+    Tensor   *x;      /* (B, sample), normalised; the loader's, do not free */
+    Labels    labels; /* (B) */
+    ptrdiff_t count;  /* B */
+    ptrdiff_t number; /* of the batch in this epoch, from 0 */
+} Batch;
+
+/* Borrows the dataset: free it after the loader. Fails for a dataset of no examples. */
+Loader *loader_new(const Dataset *data, LoaderOptions options);
+void loader_free(Loader *loader);
+
+/* Begins epoch number `epoch` (from 0). A new loader stands at the start of epoch 0. */
+void loader_start(Loader *loader, int epoch);
+
+/* The next batch, or false at the epoch's end. */
+bool loader_next(Loader *loader, Batch *batch);
+
+/* Batches an epoch, and the loader's dataset. */
+ptrdiff_t loader_batches(const Loader *loader);
+const Dataset *loader_dataset(const Loader *loader);
+
+#endif

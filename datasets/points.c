@@ -1,0 +1,76 @@
+/* datasets/points.c -- points in the plane that no straight line separates.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "datasets/generate.h"
+
+#include <math.h>
+#include <tgmath.h>
+
+#include "tensor/random.h"
+
+/* Streams of their own ("points" in ASCII, then which set). */
+#define POINTS_STREAM ((uint64_t)0x706f696e7473 << 16)
+
+enum { POINTS_SPIRALS, POINTS_MOONS, POINTS_XOR };
+
+static void points_check(const char *function, int classes, real noise)
+{
+    if (classes < 1)
+        slope_fail(function, "it takes 1 arm or more, not %d", classes);
+    if (!(noise >= 0))
+        slope_fail(function, "noise is a standard deviation, 0 or more, not %g", (double)noise);
+}
+
+/* Writes point i and its class. Both normals are drawn even if noise is 0, so that each point
+ * uses the same part of the stream for any noise. */
+static void points_put(Dataset *data, ptrdiff_t i, int class, real x, real y, real noise, Rng *rng)
+{
+    data->labels.data[i] = class;
+    data->features[2 * i] = x + noise * rng_normal(rng);
+    data->features[2 * i + 1] = y + noise * rng_normal(rng);
+}
+
+/* At time t, 0 … 1, arm k of K is at radius t and angle 2 pi (1.5 t + k/K). */
+Dataset *spirals_new(ptrdiff_t count, int arms, real noise, uint64_t seed)
+{
+    points_check("spirals_new", arms, noise);
+    Dataset *data = dataset_new("spirals", DATASET_FEATURES, count, SHAPE(2), arms);
+    Rng rng = rng_new(seed, POINTS_STREAM + POINTS_SPIRALS);
+    for (ptrdiff_t i = 0; i < count; i++) {
+        int arm = (int)(i % arms);
+        real t = rng_uniform(&rng);
+        real angle = (real)(2 * M_PI) * ((real)1.5 * t + (real)arm / (real)arms);
+        points_put(data, i, arm, t * cos(angle), t * sin(angle), noise, &rng);
+    }
+    return data;
+}
+
+/* Class 0 is the upper half of the circle around (0, 0), class 1 the lower half of the one
+ * around (1, 0.5): each reaches into the other's opening. */
+Dataset *moons_new(ptrdiff_t count, real noise, uint64_t seed)
+{
+    points_check("moons_new", 2, noise);
+    Dataset *data = dataset_new("moons", DATASET_FEATURES, count, SHAPE(2), 2);
+    Rng rng = rng_new(seed, POINTS_STREAM + POINTS_MOONS);
+    for (ptrdiff_t i = 0; i < count; i++) {
+        int moon = (int)(i % 2);
+        real angle = (real)M_PI * rng_uniform(&rng);
+        real x = moon ? 1 - cos(angle) : cos(angle);
+        real y = moon ? (real)0.5 - sin(angle) : sin(angle);
+        points_put(data, i, moon, x, y, noise, &rng);
+    }
+    return data;
+}
+
+Dataset *xor_new(ptrdiff_t count, real noise, uint64_t seed)
+{
+    points_check("xor_new", 2, noise);
+    Dataset *data = dataset_new("xor", DATASET_FEATURES, count, SHAPE(2), 2);
+    Rng rng = rng_new(seed, POINTS_STREAM + POINTS_XOR);
+    for (ptrdiff_t i = 0; i < count; i++) {
+        int a = (int)(i / 2 % 2), b = (int)(i % 2);
+        points_put(data, i, a ^ b, (real)a, (real)b, noise, &rng);
+    }
+    return data;
+}

@@ -1,0 +1,76 @@
+/* tensor/matmul.c -- from tensors to matrices: shapes, batches, broadcasting.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "tensor/matmul.h"
+
+#include "tensor/parallel.h"
+
+/* The axes before the last two. */
+static Shape matmul_batch(Shape s)
+{
+    s.ndim -= 2;
+    return s;
+}
+
+Shape matmul_shape(Shape a, Shape b, const char *function)
+{
+    if (a.ndim < 2 || b.ndim < 2)
+        slope_fail(function, "shapes %s and %s: a matrix product needs two axes or more on both "
+                   "sides; reshape a vector to (1,n) or (n,1)", SHAPE_TEXT(a), SHAPE_TEXT(b));
+    if (a.dim[a.ndim - 1] != b.dim[b.ndim - 2])
+        slope_fail(function, "shapes %s and %s do not multiply: the left has %td columns, the "
+                   "right %td rows; is one of them transposed?", SHAPE_TEXT(a), SHAPE_TEXT(b),
+                   a.dim[a.ndim - 1], b.dim[b.ndim - 2]);
+    Shape out;
+    if (!shape_broadcast(matmul_batch(a), matmul_batch(b), &out))
+        slope_fail(function, "shapes %s and %s: the axes before the last two do not broadcast",
+                   SHAPE_TEXT(a), SHAPE_TEXT(b));
+    if (out.ndim + 2 > MAX_DIMS)
+        slope_fail(function, "the product would have %d axes; %d is the most", out.ndim + 2, MAX_DIMS);
+    out.dim[out.ndim++] = a.dim[a.ndim - 2];
+    out.dim[out.ndim++] = b.dim[b.ndim - 1];
+    return out;
+}
+
+typedef struct Matmul {
+    Tensor       *out;
+    const Tensor *a, *b;
+    real         *c;
+} Matmul;
+
+/* Where x's matrix lies for element `index` of the batch axes of out. */
+static Matrix matmul_operand(const Tensor *x, Shape out, ptrdiff_t index)
+{
+    int last = x->shape.ndim - 1;
+    Matrix m = {.p = tensor_read(x), .row = x->stride[last - 1], .col = x->stride[last]};
+    for (int d = out.ndim - 3, i = last - 2; i >= 0; d--, i--) {
+        if (x->shape.dim[i] > 1)
+            m.p += index % out.dim[d] * x->stride[i];
+        index /= out.dim[d];
+    }
+    return m;
+}
+
+static void matmul_batches(ptrdiff_t begin, ptrdiff_t end, void *ctx)
+{
+    const Matmul *m = ctx;
+    Shape out = m->out->shape;
+    ptrdiff_t M = out.dim[out.ndim - 2], N = out.dim[out.ndim - 1];
+    ptrdiff_t K = m->a->shape.dim[m->a->shape.ndim - 1];
+    for (ptrdiff_t i = begin; i < end; i++)
+        gemm(M, N, K, matmul_operand(m->a, out, i), matmul_operand(m->b, out, i),
+             m->c + i * M * N, N);
+}
+
+void tensor_matmul(Tensor *out, const Tensor *a, const Tensor *b)
+{
+    Shape shape = matmul_shape(a->shape, b->shape, "tensor_matmul");
+    if (!shape_equal(out->shape, shape) || !tensor_is_contiguous(out))
+        slope_fail("tensor_matmul", "out must be contiguous and of shape %s, not %s",
+                   SHAPE_TEXT(shape), SHAPE_TEXT(out->shape));
+    Matmul m = {.out = out, .a = a, .b = b, .c = tensor_write(out)};
+    Shape batch = matmul_batch(shape);
+    if (tensor_count(out) > 0)
+        parallel_for(shape_count(batch), 1, matmul_batches, &m);
+}

@@ -1,0 +1,217 @@
+/* tensor/memory.c -- the swappable allocator and each thread's pool of buffers.
+ *
+ * A pool is a row of free lists, one a size class; classes are 1, 1.25, 1.5 and 1.75 times
+ * each power of two from 64 bytes up, so at most a fifth of a block is unused. The link of a
+ * free list lies in the free block itself. A thread's pool goes back when the thread ends.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "tensor/memory.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tensor/error.h"
+#include "tensor/poison.h"
+#include "tensor/real.h"
+
+enum { MEMORY_ALIGN = 64, POOL_CLASSES = 4 * 58 };
+
+/* --- the allocator ------------------------------------------------------------------------ */
+
+static void *memory_default_allocate(size_t bytes, void *ctx)
+{
+    (void)ctx;
+    return aligned_alloc(MEMORY_ALIGN, (bytes + MEMORY_ALIGN - 1) / MEMORY_ALIGN * MEMORY_ALIGN);
+}
+
+static void memory_default_release(void *block, void *ctx)
+{
+    (void)ctx;
+    free(block);
+}
+
+static Allocator memory_allocator = {memory_default_allocate, memory_default_release, NULL};
+static atomic_ullong memory_allocations, memory_releases;
+
+Allocator memory_set_allocator(Allocator allocator)
+{
+    Allocator old = memory_allocator;
+    memory_allocator = allocator;
+    return old;
+}
+
+MemoryCounts memory_counts(void)
+{
+    return (MemoryCounts){.allocations = atomic_load(&memory_allocations),
+                          .releases = atomic_load(&memory_releases)};
+}
+
+static void *memory_allocate(size_t bytes)
+{
+    void *block = NULL;
+    if (bytes <= PTRDIFF_MAX - MEMORY_ALIGN)
+        block = memory_allocator.allocate(bytes ? bytes : 1, memory_allocator.ctx);
+    if (block)
+        atomic_fetch_add_explicit(&memory_allocations, 1, memory_order_relaxed);
+    return block;
+}
+
+static void memory_release(void *block)
+{
+    atomic_fetch_add_explicit(&memory_releases, 1, memory_order_relaxed);
+    memory_allocator.release(block, memory_allocator.ctx);
+}
+
+/* --- long-lived objects ------------------------------------------------------------------- */
+
+void *memory_try_new(size_t bytes)
+{
+    void *block = memory_allocate(bytes);
+    return block ? memset(block, 0, bytes) : NULL;
+}
+
+void *memory_new(size_t bytes)
+{
+    void *block = memory_try_new(bytes);
+    if (!block)
+        slope_fail("memory_new", "out of memory asking for %zu bytes", bytes);
+    return block;
+}
+
+void *memory_new_array(size_t count, size_t size)
+{
+    if (size && count > SIZE_MAX / size)
+        slope_fail("memory_new_array", "%zu elements of %zu bytes are too many", count, size);
+    return memory_new(count * size);
+}
+
+char *memory_copy_text(const char *text)
+{
+    size_t bytes = strlen(text) + 1;
+    return memcpy(memory_new(bytes), text, bytes);
+}
+
+void memory_free(void *block)
+{
+    if (block)
+        memory_release(block);
+}
+
+/* --- the pool ------------------------------------------------------------------------------ */
+
+typedef struct FreeBlock {
+    struct FreeBlock *next;
+} FreeBlock;
+
+static _Thread_local FreeBlock *pool_free[POOL_CLASSES];
+
+static size_t pool_class_size(int class)
+{
+    size_t power = (size_t)64 << class / 4;
+    return power + power / 4 * (size_t)(class % 4);
+}
+
+/* The smallest class whose blocks hold so many bytes. */
+static int pool_class(size_t bytes)
+{
+    size_t power = 64;
+    int class = 0;
+    for (; power * 2 < bytes; power *= 2)
+        class += 4;
+    while (pool_class_size(class) < bytes)
+        class++;
+    return class;
+}
+
+void *pool_take(size_t bytes)
+{
+    if (bytes > PTRDIFF_MAX)
+        slope_fail("pool_take", "%zu bytes are more than memory can hold", bytes);
+    int class = pool_class(bytes);
+    size_t size = pool_class_size(class);
+    FreeBlock *block = pool_free[class];
+    if (block) {
+        MEMORY_UNPOISON(block, size);
+        pool_free[class] = block->next;
+        return block;
+    }
+    block = memory_allocate(size);
+    if (!block)
+        slope_fail("pool_take", "out of memory asking for %zu bytes", size);
+    return block;
+}
+
+#ifdef SLOPE_NO_POOL
+void pool_give(void *block, size_t bytes)
+{
+    (void)bytes;
+    memory_free(block);
+}
+#else
+static _Thread_local bool pool_watched; /* will pool_trim run when this thread ends? */
+static pthread_key_t pool_key;
+static pthread_once_t pool_once = PTHREAD_ONCE_INIT;
+
+static void pool_at_thread_end(void *unused)
+{
+    (void)unused;
+    pool_watched = false; /* what another destructor gives back is trimmed in the next round */
+    pool_trim();
+}
+
+static void pool_make_key(void)
+{
+    pthread_key_create(&pool_key, pool_at_thread_end);
+    atexit(pool_trim); /* the main thread's destructors do not run */
+}
+
+static void pool_watch_thread(void)
+{
+    pthread_once(&pool_once, pool_make_key);
+    pthread_setspecific(pool_key, pool_free);
+    pool_watched = true;
+}
+
+/* Freed numbers read as NaN in a debug build, so that the use of a dead tensor shows in the
+ * very next result instead of giving yesterday's value. */
+static void pool_spoil(void *block, size_t size)
+{
+#ifdef SLOPE_DEBUG
+    real *r = block;
+    for (size_t i = 0; i < size / sizeof(real); i++)
+        r[i] = (real)__builtin_nan("");
+#else
+    (void)block, (void)size;
+#endif
+}
+
+void pool_give(void *block, size_t bytes)
+{
+    if (!block)
+        return;
+    if (!pool_watched)
+        pool_watch_thread();
+    int class = pool_class(bytes);
+    size_t size = pool_class_size(class);
+    pool_spoil(block, size);
+    FreeBlock *free_block = block;
+    free_block->next = pool_free[class];
+    pool_free[class] = free_block;
+    MEMORY_POISON(block, size);
+}
+#endif
+
+void pool_trim(void)
+{
+    for (int class = 0; class < POOL_CLASSES; class++) {
+        while (pool_free[class]) {
+            FreeBlock *block = pool_free[class];
+            MEMORY_UNPOISON(block, pool_class_size(class));
+            pool_free[class] = block->next;
+            memory_release(block);
+        }
+    }
+}

@@ -1,0 +1,242 @@
+/* tensor/parallel.c -- a pool of POSIX threads that share out the blocks of one loop.
+ *
+ * The caller opens a job, everybody (the caller too) takes block after block from an atomic
+ * counter, and the caller closes the job when no block is left and waits for the helpers that
+ * are still inside. A helper that comes too late finds it closed, so nobody waits for a sleeper.
+ * A helper without work watches for the next job a little while before it sleeps: kernels of a
+ * training step follow one another within microseconds, and waking a thread takes tens of them.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#define _GNU_SOURCE /* CPU_COUNT */
+#include "tensor/parallel.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { PARALLEL_MAX = 256, PARALLEL_SPINS = 20000, JOB_OPEN = 1 << 16 };
+
+typedef struct Job {
+    ParallelFn    fn;
+    void         *ctx;
+    ptrdiff_t     n, grain;
+    atomic_size_t next; /* block */
+} Job;
+
+static struct {
+    pthread_mutex_t busy;  /* held by the thread whose job runs */
+    pthread_mutex_t sleep; /* guards the condition below */
+    pthread_cond_t  wake;
+    atomic_uint     ticket; /* bumped for every job, so a helper knows it is a new one */
+    atomic_uint     inside; /* helpers at work on the job, plus JOB_OPEN while it may be joined */
+    atomic_int      asleep;
+    atomic_bool     stop;
+    int             threads; /* 0: not decided yet */
+    int             helpers; /* running now */
+    pthread_t       id[PARALLEL_MAX];
+    Job             job;
+} pool = {.busy = PTHREAD_MUTEX_INITIALIZER,
+          .sleep = PTHREAD_MUTEX_INITIALIZER,
+          .wake = PTHREAD_COND_INITIALIZER};
+
+static _Thread_local bool parallel_inside; /* is this thread running a block? */
+
+static inline void parallel_pause(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+static void job_run_blocks(Job *job)
+{
+    parallel_inside = true;
+    for (;;) {
+        ptrdiff_t begin = (ptrdiff_t)atomic_fetch_add(&job->next, 1) * job->grain;
+        if (begin >= job->n)
+            break;
+        ptrdiff_t end = job->n - begin > job->grain ? begin + job->grain : job->n;
+        job->fn(begin, end, job->ctx);
+    }
+    parallel_inside = false;
+}
+
+/* --- helpers ------------------------------------------------------------------------------- */
+
+/* Returns the next ticket: at first by watching, then by sleeping. */
+static unsigned helper_wait(unsigned seen)
+{
+    for (int spin = 0; spin < PARALLEL_SPINS; spin++) {
+        unsigned ticket = atomic_load(&pool.ticket);
+        if (ticket != seen)
+            return ticket;
+        parallel_pause();
+    }
+    pthread_mutex_lock(&pool.sleep);
+    atomic_fetch_add(&pool.asleep, 1);
+    while (atomic_load(&pool.ticket) == seen)
+        pthread_cond_wait(&pool.wake, &pool.sleep);
+    atomic_fetch_sub(&pool.asleep, 1);
+    pthread_mutex_unlock(&pool.sleep);
+    return atomic_load(&pool.ticket);
+}
+
+/* Joins the job, whichever it is by now, unless it is closed. */
+static bool helper_enter(void)
+{
+    unsigned inside = atomic_load(&pool.inside);
+    while (inside & JOB_OPEN)
+        if (atomic_compare_exchange_weak(&pool.inside, &inside, inside + 1))
+            return true;
+    return false;
+}
+
+static void *helper_main(void *first_ticket)
+{
+    unsigned seen = (unsigned)(size_t)first_ticket;
+    for (;;) {
+        seen = helper_wait(seen);
+        if (atomic_load(&pool.stop))
+            return NULL;
+        if (helper_enter()) {
+            job_run_blocks(&pool.job);
+            atomic_fetch_sub(&pool.inside, 1);
+        }
+    }
+}
+
+/* Announces a job, or with pool.stop set the end. The counter changes before `asleep` is read
+ * and a helper counts itself asleep before it reads the counter, so none is missed. */
+static void pool_announce(void)
+{
+    atomic_fetch_add(&pool.ticket, 1);
+    if (atomic_load(&pool.asleep) == 0)
+        return;
+    pthread_mutex_lock(&pool.sleep);
+    pthread_cond_broadcast(&pool.wake);
+    pthread_mutex_unlock(&pool.sleep);
+}
+
+static void pool_stop(void)
+{
+    atomic_store(&pool.stop, true);
+    pool_announce();
+    for (int i = 0; i < pool.helpers; i++)
+        pthread_join(pool.id[i], NULL);
+    pool.helpers = 0;
+    atomic_store(&pool.stop, false);
+}
+
+/* The child of a fork has only the thread that forked: it forgets the helpers. */
+static void pool_forget(void)
+{
+    pool.helpers = 0;
+    pthread_mutex_init(&pool.busy, NULL);
+    pthread_mutex_init(&pool.sleep, NULL);
+    pthread_cond_init(&pool.wake, NULL);
+    atomic_store(&pool.inside, 0);
+    atomic_store(&pool.asleep, 0);
+}
+
+static void pool_watch_fork(void)
+{
+    pthread_atfork(NULL, NULL, pool_forget);
+}
+
+/* Starts helpers until there are threads - 1; goes on with fewer if the system has no more. */
+static void pool_start(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, pool_watch_fork);
+    size_t ticket = atomic_load(&pool.ticket);
+    while (pool.helpers < pool.threads - 1) {
+        if (pthread_create(&pool.id[pool.helpers], NULL, helper_main, (void *)ticket) != 0) {
+            pool.threads = pool.helpers + 1;
+            return;
+        }
+        pool.helpers++;
+    }
+}
+
+/* --- how many threads ----------------------------------------------------------------------- */
+
+static int threads_from_environment(void)
+{
+    const char *text = getenv("SLOPE_THREADS");
+    long n = text ? strtol(text, NULL, 10) : 0;
+#ifdef __linux__
+    cpu_set_t allowed;
+    if (n < 1 && sched_getaffinity(0, sizeof allowed, &allowed) == 0)
+        n = CPU_COUNT(&allowed);
+#endif
+    if (n < 1)
+        n = sysconf(_SC_NPROCESSORS_ONLN);
+    return n < 1 ? 1 : n > PARALLEL_MAX ? PARALLEL_MAX : (int)n;
+}
+
+int parallel_threads(void)
+{
+    pthread_mutex_lock(&pool.busy);
+    if (pool.threads == 0)
+        pool.threads = threads_from_environment();
+    int n = pool.threads;
+    pthread_mutex_unlock(&pool.busy);
+    return n;
+}
+
+void parallel_set_threads(int n)
+{
+    pthread_mutex_lock(&pool.busy);
+    pool_stop();
+    pool.threads = n < 1 ? threads_from_environment() : n > PARALLEL_MAX ? PARALLEL_MAX : n;
+    pthread_mutex_unlock(&pool.busy);
+}
+
+/* --- the loop ------------------------------------------------------------------------------- */
+
+static void parallel_inline(ptrdiff_t n, ptrdiff_t grain, ParallelFn fn, void *ctx)
+{
+    for (ptrdiff_t begin = 0; begin < n; begin += grain)
+        fn(begin, n - begin > grain ? begin + grain : n, ctx);
+}
+
+static void pool_run(ptrdiff_t n, ptrdiff_t grain, ParallelFn fn, void *ctx)
+{
+    pool.job.fn = fn, pool.job.ctx = ctx;
+    pool.job.n = n, pool.job.grain = grain;
+    atomic_store(&pool.job.next, 0);
+    atomic_store(&pool.inside, JOB_OPEN);
+    pool_announce();
+    job_run_blocks(&pool.job);
+    atomic_fetch_and(&pool.inside, ~(unsigned)JOB_OPEN);
+    for (int spin = 0; atomic_load(&pool.inside) > 0; spin++) {
+        parallel_pause();
+        if (spin > PARALLEL_SPINS)
+            sched_yield();
+    }
+}
+
+void parallel_for(ptrdiff_t n, ptrdiff_t grain, ParallelFn fn, void *ctx)
+{
+    if (grain < 1)
+        grain = 1;
+    if (n <= grain || parallel_inside || pthread_mutex_trylock(&pool.busy) != 0) {
+        parallel_inline(n, grain, fn, ctx);
+        return;
+    }
+    if (pool.threads == 0)
+        pool.threads = threads_from_environment();
+    if (pool.helpers < pool.threads - 1)
+        pool_start();
+    if (pool.helpers == 0)
+        parallel_inline(n, grain, fn, ctx);
+    else
+        pool_run(n, grain, fn, ctx);
+    pthread_mutex_unlock(&pool.busy);
+}

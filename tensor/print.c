@@ -1,0 +1,99 @@
+/* tensor/print.c -- tensors for people: columns aligned, the middle of long axes left out.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <math.h>
+#include <string.h>
+
+#include "tensor/tensor.h"
+
+enum {
+    PRINT_WHOLE = 1000, /* a tensor with more elements is elided, as NumPy does */
+    PRINT_EDGE = 3,     /* elements kept at either end of an elided axis */
+    PRINT_CELL = 32,
+};
+
+/* How every number of this tensor is written. */
+typedef struct PrintStyle {
+    bool elide, scientific, whole;
+    int  width;
+} PrintStyle;
+
+static void print_cell(char cell[PRINT_CELL], const PrintStyle *style, double v)
+{
+    if (!isfinite(v))
+        snprintf(cell, PRINT_CELL, "%s", isnan(v) ? "nan" : v > 0 ? "inf" : "-inf");
+    else if (style->scientific)
+        snprintf(cell, PRINT_CELL, "%.4e", v);
+    else
+        snprintf(cell, PRINT_CELL, style->whole ? "%.0f." : "%.4f", v);
+}
+
+/* Decides from all elements; NumPy's rule: scientific where the range would hide digits. */
+static PrintStyle print_style(const Tensor *x)
+{
+    ptrdiff_t n = tensor_count(x);
+    PrintStyle s = {.elide = n > PRINT_WHOLE, .whole = true};
+    double largest = 0, smallest = HUGE_VAL;
+    for (ptrdiff_t i = 0; i < n; i++) {
+        double v = fabs((double)tensor_read(x)[tensor_locate(x, i)]);
+        if (!isfinite(v))
+            continue;
+        s.whole = s.whole && v == floor(v);
+        largest = v > largest ? v : largest;
+        smallest = v > 0 && v < smallest ? v : smallest;
+    }
+    s.scientific = largest >= 1e8 || (largest > 0 && smallest < 1e-4) || largest / smallest > 1e4;
+    s.scientific = s.scientific && !(s.whole && largest < 1e8);
+    for (ptrdiff_t i = 0; i < n; i++) {
+        char cell[PRINT_CELL];
+        print_cell(cell, &s, (double)tensor_read(x)[tensor_locate(x, i)]);
+        s.width = (int)strlen(cell) > s.width ? (int)strlen(cell) : s.width;
+    }
+    return s;
+}
+
+static void print_axis(FILE *out, const Tensor *x, const PrintStyle *style, int axis, const real *p)
+{
+    if (axis == x->shape.ndim) {
+        char cell[PRINT_CELL];
+        print_cell(cell, style, (double)*p);
+        fprintf(out, "%*s", style->width, cell);
+        return;
+    }
+    ptrdiff_t n = x->shape.dim[axis];
+    bool last = axis + 1 == x->shape.ndim;
+    fprintf(out, "[");
+    for (ptrdiff_t i = 0; i < n; i++) {
+        if (i > 0) {
+            fprintf(out, last ? " " : "\n");
+            for (int d = axis + 2; d < x->shape.ndim; d++)
+                fprintf(out, "\n");
+            for (int d = 0; !last && d < axis + 1 + 7; d++) /* under the text "tensor(" */
+                fprintf(out, " ");
+        }
+        if (style->elide && n > 2 * PRINT_EDGE && i == PRINT_EDGE) {
+            fprintf(out, "...");
+            i = n - PRINT_EDGE - 1;
+        } else {
+            print_axis(out, x, style, axis + 1, p + i * x->stride[axis]);
+        }
+    }
+    fprintf(out, "]");
+}
+
+void tensor_fprint(FILE *out, const Tensor *x)
+{
+    PrintStyle style = print_style(x);
+    fprintf(out, "tensor(");
+    if (tensor_count(x) == 0)
+        fprintf(out, "[]");
+    else
+        print_axis(out, x, &style, 0, tensor_read(x));
+    fprintf(out, ", shape=%s)\n", SHAPE_TEXT(x->shape));
+}
+
+void tensor_print(const Tensor *x)
+{
+    tensor_fprint(stdout, x);
+}

@@ -1,0 +1,278 @@
+/* tensor/reduce.c -- sums and maxima over any axes, in an order fixed by the shape alone.
+ *
+ * The axes split into kept ones (the result has them) and reduced ones. Two walks cover every
+ * layout well:
+ *
+ *   rows    the fastest axis in memory is reduced: each result is built from whole rows;
+ *   strips  the fastest axis is kept: a strip of results is built at once, adding row after
+ *           row, as for the gradient of a bias, (N,D) summed over N.
+ *
+ * Rounding errors of a plain running sum grow with the number of terms n; here a row is summed
+ * in blocks that are combined pairwise, so they grow with log n. Source: Higham, "The accuracy
+ * of floating point summation", 1993.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <math.h>
+#include <string.h>
+
+#include "tensor/memory.h"
+#include "tensor/parallel.h"
+#include "tensor/tensor.h"
+
+enum {
+    REDUCE_LANES = 16,    /* independent running results, so that the loop vectorises */
+    REDUCE_LEAF = 512,    /* a row this short is not split further */
+    REDUCE_STRIP = 256,   /* columns of a strip */
+    REDUCE_FOLD = 64,     /* rows added before a strip's partial sums join the total */
+    REDUCE_CHUNK = 32768, /* elements of a task, when few results need many elements */
+};
+
+/* How two partial results combine, and what an empty one is. */
+typedef struct Reduction {
+    real (*join)(real, real);
+    real (*row)(const real *x, ptrdiff_t n, ptrdiff_t step);
+    void (*add_row)(real *acc, const real *x, ptrdiff_t n, ptrdiff_t step);
+    real empty;
+} Reduction;
+
+typedef struct ReduceAxes {
+    int       ndim;
+    ptrdiff_t dim[MAX_DIMS], out_stride[MAX_DIMS], x_stride[MAX_DIMS];
+    ptrdiff_t count;
+} ReduceAxes;
+
+typedef struct Reduce {
+    const Reduction *r;
+    ReduceAxes  kept, reduced;
+    real       *out;
+    const real *x;
+    ptrdiff_t   chunks; /* parts that each result's elements are cut into */
+    real       *partial; /* (results, chunks) where chunks > 1 */
+} Reduce;
+
+/* --- one row --------------------------------------------------------------------------------- */
+
+static inline real reduce_sum_join(real a, real b) { return a + b; }
+static inline real reduce_max_join(real a, real b) { return b > a || isnan(b) ? b : a; }
+
+/* Defines name_leaf (lanes), name_row (halves, pairwise) and name_add_row for one join. */
+#define REDUCE_KERNELS(name, join, empty)                                                     \
+    static real name##_leaf(const real *x, ptrdiff_t n, ptrdiff_t step)                       \
+    {                                                                                         \
+        real lane[REDUCE_LANES];                                                              \
+        for (int j = 0; j < REDUCE_LANES; j++)                                                \
+            lane[j] = (empty);                                                                \
+        ptrdiff_t i = 0;                                                                      \
+        if (step == 1)                                                                        \
+            for (; i + REDUCE_LANES <= n; i += REDUCE_LANES)                                  \
+                for (int j = 0; j < REDUCE_LANES; j++)                                        \
+                    lane[j] = join(lane[j], x[i + j]);                                        \
+        for (; i < n; i++)                                                                    \
+            lane[i % REDUCE_LANES] = join(lane[i % REDUCE_LANES], x[i * step]);               \
+        for (int half = REDUCE_LANES / 2; half > 0; half /= 2)                                \
+            for (int j = 0; j < half; j++)                                                    \
+                lane[j] = join(lane[j], lane[j + half]);                                      \
+        return lane[0];                                                                       \
+    }                                                                                         \
+    static real name##_row(const real *x, ptrdiff_t n, ptrdiff_t step)                        \
+    {                                                                                         \
+        if (n <= REDUCE_LEAF)                                                                 \
+            return name##_leaf(x, n, step);                                                   \
+        ptrdiff_t half = n / 2 / REDUCE_LANES * REDUCE_LANES;                                 \
+        return join(name##_row(x, half, step), name##_row(x + half * step, n - half, step));  \
+    }                                                                                         \
+    static void name##_add_row(real *acc, const real *x, ptrdiff_t n, ptrdiff_t step)         \
+    {                                                                                         \
+        if (step == 1)                                                                        \
+            for (ptrdiff_t i = 0; i < n; i++)                                                 \
+                acc[i] = join(acc[i], x[i]);                                                  \
+        else                                                                                  \
+            for (ptrdiff_t i = 0; i < n; i++)                                                 \
+                acc[i] = join(acc[i], x[i * step]);                                           \
+    }
+
+REDUCE_KERNELS(reduce_sum, reduce_sum_join, 0)
+REDUCE_KERNELS(reduce_max, reduce_max_join, -(real)INFINITY)
+
+/* --- axes ------------------------------------------------------------------------------------ */
+
+static void reduce_add_axis(ReduceAxes *a, ptrdiff_t dim, ptrdiff_t out_stride, ptrdiff_t x_stride)
+{
+    a->count *= dim;
+    if (dim == 1)
+        return;
+    int at = a->ndim;
+    if (at > 0 && a->x_stride[at - 1] == x_stride * dim && a->out_stride[at - 1] == out_stride * dim)
+        a->dim[--at] *= dim;
+    else
+        a->dim[at] = dim;
+    a->out_stride[at] = out_stride;
+    a->x_stride[at] = x_stride;
+    a->ndim = at + 1;
+}
+
+static Reduce reduce_plan(Tensor *out, const Tensor *x, const Reduction *r)
+{
+    Reduce p = {.r = r, .kept.count = 1, .reduced.count = 1, .chunks = 1};
+    int missing = x->shape.ndim - out->shape.ndim;
+    for (int d = 0; d < x->shape.ndim; d++) {
+        ptrdiff_t dim = x->shape.dim[d];
+        bool reduced = d < missing || out->shape.dim[d - missing] != dim;
+        reduce_add_axis(reduced ? &p.reduced : &p.kept, dim, reduced ? 0 : out->stride[d - missing],
+                        x->stride[d]);
+    }
+    p.out = tensor_write(out);
+    p.x = tensor_read(x);
+    return p;
+}
+
+static ptrdiff_t reduce_locate(const ReduceAxes *a, const ptrdiff_t *stride, ptrdiff_t i)
+{
+    ptrdiff_t offset = 0;
+    for (int d = a->ndim - 1; d >= 0; d--) {
+        offset += i % a->dim[d] * stride[d];
+        i /= a->dim[d];
+    }
+    return offset;
+}
+
+/* The last (fastest) axis: its size, or 1 where there is no axis at all. */
+static ptrdiff_t reduce_inner(const ReduceAxes *a)
+{
+    return a->ndim ? a->dim[a->ndim - 1] : 1;
+}
+
+static ptrdiff_t reduce_inner_step(const ReduceAxes *a)
+{
+    return a->ndim ? a->x_stride[a->ndim - 1] : 1;
+}
+
+/* --- rows: each result from its own elements ------------------------------------------------- */
+
+/* Elements [begin, end) of one result, counted over the reduced axes in row-major order. */
+static real reduce_range(const Reduce *p, const real *x, ptrdiff_t begin, ptrdiff_t end)
+{
+    ptrdiff_t inner = reduce_inner(&p->reduced), step = reduce_inner_step(&p->reduced);
+    real total = p->r->empty;
+    while (begin < end) {
+        ptrdiff_t n = inner - begin % inner;
+        n = n < end - begin ? n : end - begin;
+        const real *row = x + reduce_locate(&p->reduced, p->reduced.x_stride, begin);
+        total = p->r->join(total, p->r->row(row, n, step));
+        begin += n;
+    }
+    return total;
+}
+
+/* Tasks [begin, end): task t is chunk t % chunks of result t / chunks. */
+static void reduce_chunks(ptrdiff_t begin, ptrdiff_t end, void *ctx)
+{
+    const Reduce *p = ctx;
+    for (ptrdiff_t t = begin; t < end; t++) {
+        ptrdiff_t result = t / p->chunks, chunk = t % p->chunks;
+        const real *x = p->x + reduce_locate(&p->kept, p->kept.x_stride, result);
+        ptrdiff_t first = chunk * REDUCE_CHUNK;
+        ptrdiff_t last = chunk + 1 == p->chunks ? p->reduced.count : first + REDUCE_CHUNK;
+        real value = reduce_range(p, x, first, last);
+        if (p->chunks > 1)
+            p->partial[t] = value;
+        else
+            p->out[reduce_locate(&p->kept, p->kept.out_stride, result)] = value;
+    }
+}
+
+static void reduce_rows(Reduce *p)
+{
+    ptrdiff_t results = p->kept.count, n = p->reduced.count;
+    p->chunks = n > REDUCE_CHUNK ? (n + REDUCE_CHUNK - 1) / REDUCE_CHUNK : 1;
+    size_t bytes = (size_t)(results * p->chunks) * sizeof(real);
+    if (p->chunks > 1)
+        p->partial = pool_take(bytes);
+    ptrdiff_t each = n < REDUCE_CHUNK ? n + 1 : REDUCE_CHUNK;
+    parallel_for(results * p->chunks, REDUCE_CHUNK / each, reduce_chunks, p);
+    for (ptrdiff_t i = 0; p->chunks > 1 && i < results; i++)
+        p->out[reduce_locate(&p->kept, p->kept.out_stride, i)] =
+            p->r->row(p->partial + i * p->chunks, p->chunks, 1);
+    pool_give(p->partial, bytes);
+}
+
+/* --- strips: neighbouring results together --------------------------------------------------- */
+
+static void reduce_fill(real *acc, ptrdiff_t n, real value)
+{
+    for (ptrdiff_t i = 0; i < n; i++)
+        acc[i] = value;
+}
+
+/* Results of columns [column, column + n) of one line of the kept axes. */
+static void reduce_strip(const Reduce *p, real *out, const real *x, ptrdiff_t n)
+{
+    real total[REDUCE_STRIP], part[REDUCE_STRIP];
+    ptrdiff_t step = reduce_inner_step(&p->kept), rows = p->reduced.count;
+    reduce_fill(total, n, p->r->empty);
+    for (ptrdiff_t first = 0; first < rows; first += REDUCE_FOLD) {
+        ptrdiff_t last = first + REDUCE_FOLD < rows ? first + REDUCE_FOLD : rows;
+        reduce_fill(part, n, p->r->empty);
+        for (ptrdiff_t i = first; i < last; i++)
+            p->r->add_row(part, x + reduce_locate(&p->reduced, p->reduced.x_stride, i), n, step);
+        p->r->add_row(total, part, n, 1);
+    }
+    ptrdiff_t out_step = p->kept.ndim ? p->kept.out_stride[p->kept.ndim - 1] : 1;
+    for (ptrdiff_t i = 0; i < n; i++)
+        out[i * out_step] = total[i];
+}
+
+/* Strips [begin, end), counted along the last kept axis, then over the others. */
+static void reduce_strips_block(ptrdiff_t begin, ptrdiff_t end, void *ctx)
+{
+    const Reduce *p = ctx;
+    ptrdiff_t inner = reduce_inner(&p->kept);
+    ptrdiff_t strips = (inner + REDUCE_STRIP - 1) / REDUCE_STRIP;
+    for (ptrdiff_t t = begin; t < end; t++) {
+        ptrdiff_t column = t % strips * REDUCE_STRIP, first = t / strips * inner + column;
+        ptrdiff_t n = inner - column < REDUCE_STRIP ? inner - column : REDUCE_STRIP;
+        reduce_strip(p, p->out + reduce_locate(&p->kept, p->kept.out_stride, first),
+                     p->x + reduce_locate(&p->kept, p->kept.x_stride, first), n);
+    }
+}
+
+static void reduce_strips(Reduce *p)
+{
+    ptrdiff_t inner = reduce_inner(&p->kept);
+    ptrdiff_t strips = (inner + REDUCE_STRIP - 1) / REDUCE_STRIP * (p->kept.count / inner);
+    ptrdiff_t each = p->reduced.count * (inner < REDUCE_STRIP ? inner : REDUCE_STRIP);
+    parallel_for(strips, each < REDUCE_CHUNK ? REDUCE_CHUNK / (each + 1) + 1 : 1,
+                 reduce_strips_block, p);
+}
+
+/* --- the two reductions ---------------------------------------------------------------------- */
+
+static void reduce_to(Tensor *out, const Tensor *x, const Reduction *r, const char *function)
+{
+    if (!shape_stretches_to(out->shape, x->shape))
+        slope_fail(function, "shape %s cannot be reduced to %s: aligned at the right, each size "
+                   "must be equal or become 1", SHAPE_TEXT(x->shape), SHAPE_TEXT(out->shape));
+    Reduce p = reduce_plan(out, x, r);
+    if (p.kept.count == 0)
+        return;
+    bool strips = p.kept.ndim > 0 && reduce_inner(&p.kept) > 1 && p.reduced.ndim > 0 &&
+                  reduce_inner_step(&p.kept) < reduce_inner_step(&p.reduced);
+    if (strips)
+        reduce_strips(&p);
+    else
+        reduce_rows(&p);
+}
+
+void tensor_sum_to(Tensor *out, const Tensor *x)
+{
+    static const Reduction sum = {reduce_sum_join, reduce_sum_row, reduce_sum_add_row, 0};
+    reduce_to(out, x, &sum, "tensor_sum_to");
+}
+
+void tensor_max_to(Tensor *out, const Tensor *x)
+{
+    static const Reduction max = {reduce_max_join, reduce_max_row, reduce_max_add_row,
+                                  -(real)INFINITY};
+    reduce_to(out, x, &max, "tensor_max_to");
+}

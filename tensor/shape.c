@@ -1,0 +1,116 @@
+/* tensor/shape.c -- sizes of axes: building, broadcasting, naming axes, printing.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "tensor/shape.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tensor/error.h"
+
+/* Fewer elements than this fit in memory whatever their size, so offsets cannot overflow. */
+#define SHAPE_MAX_COUNT (PTRDIFF_MAX / 16)
+
+Shape shape_new(int ndim, const ptrdiff_t *dim)
+{
+    if (ndim < 0 || ndim > MAX_DIMS)
+        slope_fail("shape_new", "a shape has 0 to %d axes, not %d", MAX_DIMS, ndim);
+    Shape s = {.ndim = ndim};
+    ptrdiff_t count = 1;
+    for (int i = 0; i < ndim; i++) {
+        if (dim[i] < 0)
+            slope_fail("shape_new", "axis %d has size %td; a size is 0 or more", i, dim[i]);
+        if (dim[i] > 0 && count > SHAPE_MAX_COUNT / dim[i])
+            slope_fail("shape_new", "the sizes multiply to more elements than memory can hold "
+                       "(axis %d has size %td)", i, dim[i]);
+        s.dim[i] = dim[i];
+        count *= dim[i] ? dim[i] : 1;
+    }
+    return s;
+}
+
+ptrdiff_t shape_count(Shape s)
+{
+    ptrdiff_t count = 1;
+    for (int i = 0; i < s.ndim; i++)
+        count *= s.dim[i];
+    return count;
+}
+
+bool shape_equal(Shape a, Shape b)
+{
+    if (a.ndim != b.ndim)
+        return false;
+    for (int i = 0; i < a.ndim; i++)
+        if (a.dim[i] != b.dim[i])
+            return false;
+    return true;
+}
+
+/* The size of axis i counted from the right, 1 beyond the last. */
+static ptrdiff_t shape_from_right(Shape s, int i)
+{
+    return i < s.ndim ? s.dim[s.ndim - 1 - i] : 1;
+}
+
+bool shape_broadcast(Shape a, Shape b, Shape *out)
+{
+    Shape s = {.ndim = a.ndim > b.ndim ? a.ndim : b.ndim};
+    for (int i = 0; i < s.ndim; i++) {
+        ptrdiff_t p = shape_from_right(a, i), q = shape_from_right(b, i);
+        if (p != q && p != 1 && q != 1)
+            return false;
+        s.dim[s.ndim - 1 - i] = p == 1 ? q : p;
+    }
+    *out = s;
+    return true;
+}
+
+bool shape_stretches_to(Shape from, Shape to)
+{
+    Shape both;
+    return shape_broadcast(from, to, &both) && shape_equal(both, to);
+}
+
+int shape_axis(Shape s, int axis, const char *function)
+{
+    int i = axis < 0 ? axis + s.ndim : axis;
+    if (i < 0 || i >= s.ndim)
+        slope_fail(function, "axis %d does not exist in shape %s, which has %d", axis,
+                   SHAPE_TEXT(s), s.ndim);
+    return i;
+}
+
+unsigned shape_axes(Shape s, Axes axes, const char *function)
+{
+    unsigned mask = 0;
+    for (int i = 0; i < axes.n; i++) {
+        unsigned bit = 1u << shape_axis(s, axes.axis[i], function);
+        if (mask & bit)
+            slope_fail(function, "axis %d is named twice", axes.axis[i]);
+        mask |= bit;
+    }
+    return axes.n < 0 ? (1u << s.ndim) - 1 : mask;
+}
+
+Shape shape_reduce(Shape s, unsigned mask, bool keepdim)
+{
+    Shape r = {0};
+    for (int i = 0; i < s.ndim; i++) {
+        bool reduced = mask >> i & 1;
+        if (!reduced || keepdim)
+            r.dim[r.ndim++] = reduced ? 1 : s.dim[i];
+    }
+    return r;
+}
+
+const char *shape_text(Shape s, char text[SHAPE_TEXT_SIZE])
+{
+    int n = snprintf(text, SHAPE_TEXT_SIZE, "(");
+    for (int i = 0; i < s.ndim; i++)
+        n += snprintf(text + n, SHAPE_TEXT_SIZE - (size_t)n, i ? ", %td" : "%td", s.dim[i]);
+    snprintf(text + n, SHAPE_TEXT_SIZE - (size_t)n, s.ndim == 1 ? ",)" : ")");
+    return text;
+}

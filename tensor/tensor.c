@@ -1,0 +1,311 @@
+/* tensor/tensor.c -- headers over shared storage: making, freeing, reading, viewing.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "tensor/tensor.h"
+
+#include <string.h>
+
+#include "tensor/memory.h"
+
+/* --- making and freeing ------------------------------------------------------------------- */
+
+static Storage *storage_new(size_t count)
+{
+    Storage *s = pool_take(sizeof *s);
+    s->count = count;
+    s->data = pool_take(count * sizeof(real));
+    atomic_init(&s->refs, 1);
+    atomic_init(&s->version, 0);
+    return s;
+}
+
+static void storage_drop(Storage *s)
+{
+    if (atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) > 1)
+        return;
+    pool_give(s->data, s->count * sizeof(real));
+    pool_give(s, sizeof *s);
+}
+
+static void tensor_set_row_major(Tensor *x)
+{
+    ptrdiff_t stride = 1;
+    for (int i = x->shape.ndim - 1; i >= 0; i--) {
+        x->stride[i] = stride;
+        stride *= x->shape.dim[i];
+    }
+}
+
+Tensor *tensor_new(Shape shape)
+{
+    Tensor *x = pool_take(sizeof *x);
+    *x = (Tensor){.shape = shape, .storage = storage_new((size_t)shape_count(shape))};
+    tensor_set_row_major(x);
+    return x;
+}
+
+void tensor_free(Tensor *x)
+{
+    if (!x)
+        return;
+    storage_drop(x->storage);
+    pool_give(x, sizeof *x);
+}
+
+/* A new header over x's storage; the caller changes shape and strides to make the view. */
+static Tensor *tensor_view(const Tensor *x)
+{
+    Tensor *v = pool_take(sizeof *v);
+    *v = *x;
+    atomic_fetch_add_explicit(&x->storage->refs, 1, memory_order_relaxed);
+    return v;
+}
+
+Tensor *tensor_ref(const Tensor *x)
+{
+    return tensor_view(x);
+}
+
+Tensor *tensor_zeros(Shape shape)
+{
+    return tensor_full(shape, 0);
+}
+
+Tensor *tensor_full(Shape shape, real value)
+{
+    Tensor *x = tensor_new(shape);
+    tensor_fill(x, value);
+    return x;
+}
+
+Tensor *tensor_from(Shape shape, const real *values)
+{
+    Tensor *x = tensor_new(shape);
+    if (x->storage->count)
+        memcpy(x->storage->data, values, x->storage->count * sizeof(real));
+    return x;
+}
+
+Tensor *tensor_scalar(real value)
+{
+    return tensor_full(SHAPE_SCALAR, value);
+}
+
+Tensor *tensor_arange(ptrdiff_t n)
+{
+    Tensor *x = tensor_new(SHAPE(n));
+    for (ptrdiff_t i = 0; i < n; i++)
+        x->storage->data[i] = (real)i;
+    return x;
+}
+
+Tensor *tensor_clone(const Tensor *x)
+{
+    Tensor *c = tensor_new(x->shape);
+    tensor_copy(c, x);
+    return c;
+}
+
+Tensor *tensor_contiguous(const Tensor *x)
+{
+    return tensor_is_contiguous(x) ? tensor_ref(x) : tensor_clone(x);
+}
+
+/* --- reading and writing ------------------------------------------------------------------ */
+
+ptrdiff_t tensor_count(const Tensor *x)
+{
+    return shape_count(x->shape);
+}
+
+/* Axes of size 1 are never stepped along, so their stride does not matter. */
+bool tensor_is_contiguous(const Tensor *x)
+{
+    ptrdiff_t stride = 1;
+    for (int i = x->shape.ndim - 1; i >= 0; i--) {
+        if (x->shape.dim[i] == 0)
+            return true;
+        if (x->shape.dim[i] > 1 && x->stride[i] != stride)
+            return false;
+        stride *= x->shape.dim[i];
+    }
+    return true;
+}
+
+bool tensor_owns_storage(const Tensor *x)
+{
+    return atomic_load_explicit(&x->storage->refs, memory_order_acquire) == 1;
+}
+
+const real *tensor_read(const Tensor *x)
+{
+    return x->storage->data + x->offset;
+}
+
+real *tensor_write(Tensor *x)
+{
+    atomic_fetch_add_explicit(&x->storage->version, 1, memory_order_relaxed);
+    return x->storage->data + x->offset;
+}
+
+static ptrdiff_t tensor_offset_of(const Tensor *x, const ptrdiff_t *index, const char *function)
+{
+    ptrdiff_t offset = 0;
+    for (int i = 0; i < x->shape.ndim; i++) {
+        if (index[i] < 0 || index[i] >= x->shape.dim[i])
+            slope_fail(function, "index %td on axis %d is outside shape %s", index[i], i,
+                       SHAPE_TEXT(x->shape));
+        offset += index[i] * x->stride[i];
+    }
+    return offset;
+}
+
+real tensor_get(const Tensor *x, const ptrdiff_t *index)
+{
+    return tensor_read(x)[tensor_offset_of(x, index, "tensor_get")];
+}
+
+void tensor_set(Tensor *x, const ptrdiff_t *index, real value)
+{
+    ptrdiff_t offset = tensor_offset_of(x, index, "tensor_set");
+    tensor_write(x)[offset] = value;
+}
+
+real tensor_item(const Tensor *x)
+{
+    if (tensor_count(x) != 1)
+        slope_fail("tensor_item", "shape %s has %td elements; only a tensor of one element is "
+                   "a number", SHAPE_TEXT(x->shape), tensor_count(x));
+    return *tensor_read(x);
+}
+
+ptrdiff_t tensor_locate(const Tensor *x, ptrdiff_t i)
+{
+    ptrdiff_t offset = 0;
+    for (int d = x->shape.ndim - 1; d >= 0; d--) {
+        offset += i % x->shape.dim[d] * x->stride[d];
+        i /= x->shape.dim[d];
+    }
+    return offset;
+}
+
+/* --- views -------------------------------------------------------------------------------- */
+
+Shape shape_infer(ptrdiff_t count, int ndim, const ptrdiff_t *dim, const char *function)
+{
+    if (ndim < 0 || ndim > MAX_DIMS)
+        slope_fail(function, "a shape has 0 to %d axes, not %d", MAX_DIMS, ndim);
+    ptrdiff_t known = 1, sizes[MAX_DIMS] = {0};
+    int hole = -1;
+    for (int i = 0; i < ndim; i++) {
+        sizes[i] = dim[i];
+        if (dim[i] != -1)
+            known *= dim[i];
+        else if (hole < 0)
+            hole = i;
+        else
+            slope_fail(function, "only one size may be -1, but axes %d and %d are", hole, i);
+    }
+    if (hole >= 0 && (known <= 0 || count % known))
+        slope_fail(function, "%td elements do not divide by the other sizes' product %td, so "
+                   "axis %d cannot be inferred", count, known, hole);
+    if (hole >= 0)
+        sizes[hole] = count / known;
+    return shape_new(ndim, sizes);
+}
+
+Tensor tensor_as(const Tensor *x, Shape shape)
+{
+    if (shape_count(shape) != tensor_count(x))
+        slope_fail("tensor_reshape", "shape %s has %td elements, but %s asks for %td",
+                   SHAPE_TEXT(x->shape), tensor_count(x), SHAPE_TEXT(shape), shape_count(shape));
+    if (!tensor_is_contiguous(x))
+        slope_fail("tensor_reshape", "a tensor of shape %s whose elements do not follow one "
+                   "another cannot be viewed as %s; use tensor_contiguous first",
+                   SHAPE_TEXT(x->shape), SHAPE_TEXT(shape));
+    Tensor v = *x;
+    v.shape = shape;
+    tensor_set_row_major(&v);
+    return v;
+}
+
+Tensor *tensor_reshape(const Tensor *x, Shape shape)
+{
+    Tensor as = tensor_as(x, shape);
+    return tensor_view(&as);
+}
+
+Tensor *tensor_transpose(const Tensor *x, int axis0, int axis1)
+{
+    int i = shape_axis(x->shape, axis0, "tensor_transpose");
+    int j = shape_axis(x->shape, axis1, "tensor_transpose");
+    Tensor *v = tensor_view(x);
+    v->shape.dim[i] = x->shape.dim[j], v->shape.dim[j] = x->shape.dim[i];
+    v->stride[i] = x->stride[j], v->stride[j] = x->stride[i];
+    return v;
+}
+
+Tensor *tensor_permute(const Tensor *x, const int *order)
+{
+    unsigned seen = 0;
+    int axis[MAX_DIMS];
+    for (int i = 0; i < x->shape.ndim; i++) {
+        axis[i] = shape_axis(x->shape, order[i], "tensor_permute");
+        if (seen >> axis[i] & 1)
+            slope_fail("tensor_permute", "axis %d is named twice; each axis of shape %s must "
+                       "appear once", order[i], SHAPE_TEXT(x->shape));
+        seen |= 1u << axis[i];
+    }
+    Tensor *v = tensor_view(x);
+    for (int i = 0; i < x->shape.ndim; i++) {
+        v->shape.dim[i] = x->shape.dim[axis[i]];
+        v->stride[i] = x->stride[axis[i]];
+    }
+    return v;
+}
+
+Tensor *tensor_slice(const Tensor *x, int axis, ptrdiff_t start, ptrdiff_t stop, ptrdiff_t step)
+{
+    int i = shape_axis(x->shape, axis, "tensor_slice");
+    if (start < 0 || start > stop || stop > x->shape.dim[i] || step < 1)
+        slope_fail("tensor_slice", "start %td, stop %td, step %td do not fit axis %d of shape "
+                   "%s: expected 0 <= start <= stop <= %td and step >= 1", start, stop, step, i,
+                   SHAPE_TEXT(x->shape), x->shape.dim[i]);
+    Tensor *v = tensor_view(x);
+    v->shape.dim[i] = stop > start ? (stop - start - 1) / step + 1 : 0;
+    v->offset += v->shape.dim[i] ? start * x->stride[i] : 0;
+    v->stride[i] = v->shape.dim[i] > 1 ? x->stride[i] * step : x->stride[i];
+    return v;
+}
+
+Tensor *tensor_select(const Tensor *x, int axis, ptrdiff_t index)
+{
+    int i = shape_axis(x->shape, axis, "tensor_select");
+    if (index < 0 || index >= x->shape.dim[i])
+        slope_fail("tensor_select", "index %td is outside axis %d of shape %s", index, i,
+                   SHAPE_TEXT(x->shape));
+    Tensor *v = tensor_view(x);
+    v->offset += index * x->stride[i];
+    v->shape.ndim--;
+    for (int d = i; d < v->shape.ndim; d++) {
+        v->shape.dim[d] = x->shape.dim[d + 1];
+        v->stride[d] = x->stride[d + 1];
+    }
+    return v;
+}
+
+Tensor *tensor_expand(const Tensor *x, Shape shape)
+{
+    if (!shape_stretches_to(x->shape, shape))
+        slope_fail("tensor_expand", "shape %s does not stretch to %s: aligned at the right, "
+                   "each size must be equal or 1", SHAPE_TEXT(x->shape), SHAPE_TEXT(shape));
+    Tensor *v = tensor_view(x);
+    v->shape = shape;
+    int missing = shape.ndim - x->shape.ndim;
+    for (int d = 0; d < shape.ndim; d++) {
+        bool stretched = d < missing || x->shape.dim[d - missing] != shape.dim[d];
+        v->stride[d] = stretched ? 0 : x->stride[d - missing];
+    }
+    return v;
+}
