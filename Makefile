@@ -42,7 +42,8 @@ TESTS   := $(sort $(wildcard tests/check_*.c))
 DOUBLE_LESSONS := 04 15
 DOUBLE_TESTS   := check_ops check_gradcheck
 
-lesson_real = $(if $(filter $(DOUBLE_LESSONS),$(firstword $(subst _, ,$(notdir $(1))))),double,float)
+number      = $(firstword $(subst _, ,$(notdir $(1))))
+lesson_real = $(if $(filter $(DOUBLE_LESSONS),$(call number,$(1))),double,float)
 test_real   = $(if $(filter $(DOUBLE_TESTS),$(notdir $(1))),double,$(REAL))
 LESSON_BIN := $(foreach l,$(LESSONS:%.c=%),$(B)/$(call lesson_real,$(l))/$(l))
 TEST_BIN   := $(foreach t,$(TESTS:%.c=%),$(B)/$(call test_real,$(t))/$(t))
@@ -87,14 +88,16 @@ tsan: ## the tests under the thread sanitizer, without forking
 lessons: $(LESSON_BIN) ## run every lesson (ARGS="--quick" for short runs)
 	@for l in $(LESSON_BIN); do $$l --out $(B)/lessons/$$(basename $$l | cut -c1-2) $(ARGS) || exit 1; done
 
+# lesson-08 and its like: one rule a lesson, $(1) its program, $(2) its number.
+define lesson_rule
+.PHONY: lesson-$(2)
+lesson-$(2): $(1)
+	@$(1) --out $(B)/lessons/$(2) $$(ARGS)
+endef
+$(foreach l,$(LESSON_BIN),$(eval $(call lesson_rule,$(l),$(call number,$(l)))))
+
 lesson-%: ## run one lesson: make lesson-08 ARGS="--epochs 10"
-	@bin='$(filter %/$*,$(foreach l,$(LESSON_BIN),$(firstword $(subst _, ,$(l)))))'; \
-	if [ -z "$$bin" ]; then \
-	  echo "make: there is no lesson $*; the lessons are: $(foreach l,$(LESSONS),$(firstword $(subst _, ,$(notdir $(l)))))"; \
-	  exit 2; fi
-	@$(MAKE) --no-print-directory run-lesson BIN='$(filter $(addsuffix /lessons/$*_%,$(B)/float $(B)/double),$(LESSON_BIN))' N=$*
-run-lesson: $(BIN)
-	@$(BIN) --out $(B)/lessons/$(N) $(ARGS)
+	@echo "make: there is no lesson $*; there are: $(foreach l,$(LESSON_BIN),$(call number,$(l)))"; exit 2
 
 bench: $(B)/float/tests/bench/bench ## measure speed, against PyTorch where it is installed
 	@mkdir -p $(B)/bench
@@ -106,6 +109,6 @@ clean: ## remove the build folder
 help: ## list the targets
 	@grep -hE '^[a-z%-]+:.*## ' Makefile | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-.PHONY: all double deps check asan tsan lessons run-lesson bench clean help FORCE
+.PHONY: all double deps check asan tsan lessons bench clean help FORCE
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
