@@ -45,7 +45,7 @@ struct Var {
     const void *attr;       /* the op's constants: an axis, an exponent … */
     void       *block;      /* holds the three above */
     size_t      block_bytes;
-    char        name[48]; /* "fc1.weight"; "" for most */
+    char        name[96]; /* "fc1.weight"; "" for most */
 
     struct { /* its gradient while a backward pass is under way: see autograd/backward.c */
         uint64_t pass;   /* the pass that wrote it; every other pass sees none */

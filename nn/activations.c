@@ -1,0 +1,98 @@
+/* nn/activations.c -- ReLU, LeakyReLU and PReLU as modules, and Flatten.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "nn/layers.h"
+
+/* --- ReLU ------------------------------------------------------------------------------------------ */
+
+static Var *relu_forward(Module *self, Var *x)
+{
+    (void)self;
+    return var_relu(x);
+}
+
+Module *relu_new(void)
+{
+    static const ModuleType type = {"ReLU", relu_forward, NULL};
+    return module_new(sizeof(Module), &type);
+}
+
+/* --- LeakyReLU --------------------------------------------------------------------------------------- */
+
+typedef struct LeakyRelu {
+    Module base;
+    real   slope;
+} LeakyRelu;
+
+static Var *leaky_relu_forward(Module *self, Var *x)
+{
+    return var_leaky_relu(x, ((const LeakyRelu *)self)->slope);
+}
+
+static void leaky_relu_describe(const Module *self, char *text, size_t size)
+{
+    snprintf(text, size, "%g", (double)((const LeakyRelu *)self)->slope);
+}
+
+Module *leaky_relu_new(real slope)
+{
+    static const ModuleType type = {"LeakyReLU", leaky_relu_forward, leaky_relu_describe};
+    LeakyRelu *l = module_new(sizeof *l, &type);
+    l->slope = slope;
+    return &l->base;
+}
+
+/* --- PReLU --------------------------------------------------------------------------------------------- */
+
+typedef struct Prelu {
+    Module base;
+    Var   *weight; /* the slopes (1) or (C) */
+} Prelu;
+
+static Var *prelu_module_forward(Module *self, Var *x)
+{
+    return var_prelu(x, ((const Prelu *)self)->weight);
+}
+
+static void prelu_describe(const Module *self, char *text, size_t size)
+{
+    snprintf(text, size, "%td", tensor_count(((const Prelu *)self)->weight->value));
+}
+
+static const ModuleType prelu_type = {"PReLU", prelu_module_forward, prelu_describe};
+
+Module *prelu_new(ptrdiff_t num_parameters, real init)
+{
+    if (num_parameters < 1)
+        slope_fail("prelu_new", "num_parameters is %td; expected 1 (shared) or the number of channels",
+                   num_parameters);
+    Prelu *p = module_new(sizeof *p, &prelu_type);
+    p->weight = module_add_param(&p->base, "weight", tensor_full(SHAPE(num_parameters), init));
+    return &p->base;
+}
+
+bool module_is_prelu(const Module *m)
+{
+    return m->type == &prelu_type;
+}
+
+/* --- Flatten --------------------------------------------------------------------------------------------- */
+
+static Var *flatten_forward(Module *self, Var *x)
+{
+    (void)self;
+    Shape s = var_shape(x);
+    if (s.ndim < 1)
+        slope_fail("Flatten", "expected an input (N,...), found a scalar");
+    ptrdiff_t rest = 1;
+    for (int i = 1; i < s.ndim; i++)
+        rest *= s.dim[i];
+    return var_reshape(x, SHAPE(s.dim[0], rest));
+}
+
+Module *flatten_new(void)
+{
+    static const ModuleType type = {"Flatten", flatten_forward, NULL};
+    return module_new(sizeof(Module), &type);
+}

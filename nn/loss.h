@@ -1,0 +1,24 @@
+/* nn/loss.h -- how wrong a prediction is, for the training loop.
+ *
+ *  - A LossFn takes the network's output and the labels of the batch and returns one number.
+ *  - For losses between tensors see var_mse, and for options var_cross_entropy_with.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SLOPE_NN_LOSS_H
+#define SLOPE_NN_LOSS_H
+
+#include "autograd/backward.h"
+
+typedef Var *(*LossFn)(Var *output, const Labels *labels);
+
+/* The mean cross-entropy of logits (N,K); PyTorch's CrossEntropyLoss. */
+Var *loss_cross_entropy(Var *logits, const Labels *labels);
+
+/* The mean squared distance of outputs (N,K) from the labels' one-hot rows. */
+Var *loss_squared(Var *output, const Labels *labels);
+
+/* How many rows of logits (N,K) have their largest element at the label. */
+ptrdiff_t count_correct(const Tensor *logits, const Labels *labels);
+
+#endif

@@ -1,0 +1,95 @@
+/* nn/module.h -- a piece of a network: its forward, its parameters, its children.
+ *
+ *  - A Module has a type (name, forward), named parameters, named buffers (tensors that are kept
+ *    but not trained), named children, and a flag: training or evaluation.
+ *  - module_free(net) frees the children with everything they hold.
+ *  - Names are PyTorch's: a child's parameter is "fc1.weight" in its parent.
+ *  - A module of your own is a struct that starts with `Module base;`, a forward, and one
+ *    constructor:
+ *
+ *      typedef struct Net { Module base; Module *fc, *prelu; } Net;
+ *
+ *      static Var *net_forward(Module *self, Var *x)
+ *      {
+ *          Net *net = (Net *)self;
+ *          return module_forward(net->prelu, module_forward(net->fc, x));
+ *      }
+ *
+ *      Module *net_new(void)
+ *      {
+ *          static const ModuleType type = {"Net", net_forward, NULL};
+ *          Net *net = module_new(sizeof *net, &type);
+ *          net->fc = module_add_child(&net->base, "fc", linear_new(784, 10));
+ *          net->prelu = module_add_child(&net->base, "prelu", prelu_new(10, 0.25));
+ *          return &net->base;
+ *      }
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SLOPE_NN_MODULE_H
+#define SLOPE_NN_MODULE_H
+
+#include "autograd/backward.h"
+
+typedef struct Module Module;
+
+typedef struct ModuleType {
+    const char *name; /* "Linear" */
+    Var *(*forward)(Module *self, Var *x);
+    /* Writes what the summary shows in parentheses, "784, 256"; may be NULL. */
+    void (*describe)(const Module *self, char *text, size_t size);
+} ModuleType;
+
+enum { MODULE_NAME = 32 };
+
+struct Module {
+    const ModuleType *type;
+    bool  training;
+    Shape output; /* of the last forward, for the summary */
+    int   n_params, n_buffers, n_children;
+    struct ModuleParam { char name[MODULE_NAME]; Var *var; } *param;
+    struct ModuleBuffer { char name[MODULE_NAME]; Tensor *tensor; } *buffer;
+    struct ModuleChild { char name[MODULE_NAME]; Module *module; } *child;
+};
+
+/* A zeroed struct of `bytes` that starts with a Module, in training mode. Every constructor's
+ * first call. */
+void *module_new(size_t bytes, const ModuleType *type);
+void module_free(Module *m); /* NULL is fine */
+
+/* Each returns what it was given or made from it. Names are at most 31 characters, without dots
+ * and, within one module, different. The module owns what is added. */
+Var *module_add_param(Module *m, const char *name, Tensor *value);
+Tensor *module_add_buffer(Module *m, const char *name, Tensor *value);
+Module *module_add_child(Module *m, const char *name, Module *child);
+
+Var *module_forward(Module *m, Var *x);
+
+/* Sets the flag here and in all descendants. */
+void module_train(Module *m);
+void module_eval(Module *m);
+
+/* --- all parameters, with their full names -------------------------------------------------------- */
+
+typedef struct Parameter {
+    char    name[128]; /* "classifier.1.weight" */
+    Var    *var;
+    Module *owner;
+} Parameter;
+
+/* A list in the order in which things were added; parameters_free drops the list only. */
+typedef struct Parameters {
+    Parameter *item;
+    int        count;
+} Parameters;
+Parameters module_parameters(Module *m);
+void parameters_free(Parameters *list);
+
+/* Is it the learned slope of a PReLU? */
+bool parameter_is_slope(const Parameter *p);
+
+/* How many numbers are learned, and how many of them are slopes. */
+ptrdiff_t module_count(Module *m);
+ptrdiff_t module_count_slopes(Module *m);
+
+#endif

@@ -1,0 +1,24 @@
+/* nn/sequential.c -- modules one after another.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "nn/layers.h"
+
+static Var *sequential_forward(Module *self, Var *x)
+{
+    for (int i = 0; i < self->n_children; i++)
+        x = module_forward(self->child[i].module, x);
+    return x;
+}
+
+Module *sequential_new(Module *const *parts, int n)
+{
+    static const ModuleType type = {"Sequential", sequential_forward, NULL};
+    Module *m = module_new(sizeof *m, &type);
+    for (int i = 0; i < n; i++) {
+        char name[MODULE_NAME];
+        snprintf(name, sizeof name, "%d", i);
+        module_add_child(m, name, parts[i]);
+    }
+    return m;
+}

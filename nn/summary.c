@@ -1,0 +1,124 @@
+/* nn/summary.c -- the summary table and the statistics of learned slopes.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "nn/summary.h"
+
+#include <string.h>
+
+#include "nn/layers.h"
+
+/* --- the table ----------------------------------------------------------------------------------------- */
+
+typedef struct Summary {
+    FILE     *out;
+    ptrdiff_t before; /* parameters of the last layer that had any but slopes */
+} Summary;
+
+/* 200960 as "200,960". */
+static const char *summary_count(ptrdiff_t n, char text[32])
+{
+    char digits[24];
+    int length = snprintf(digits, sizeof digits, "%td", n), at = 0;
+    for (int i = 0; i < length; i++) {
+        if (i > 0 && (length - i) % 3 == 0)
+            text[at++] = ',';
+        text[at++] = digits[i];
+    }
+    text[at] = '\0';
+    return text;
+}
+
+static void summary_overhead(FILE *out, ptrdiff_t slopes, ptrdiff_t others)
+{
+    char text[32];
+    fprintf(out, " %7s", summary_count(slopes, text));
+    if (others > 0)
+        fprintf(out, "   %.3f%%", 100.0 * (double)slopes / (double)others);
+}
+
+static void summary_line(Summary *s, const Module *m, const char *path)
+{
+    char details[64] = "", layer[128], text[32];
+    if (m->type->describe)
+        m->type->describe(m, details, sizeof details);
+    snprintf(layer, sizeof layer, "%s: %s(%s)", path, m->type->name, details);
+    ptrdiff_t own = 0;
+    for (int i = 0; i < m->n_params; i++)
+        own += tensor_count(m->param[i].var->value);
+    fprintf(s->out, "%-34s %-18s %11s", layer, SHAPE_TEXT(m->output), summary_count(own, text));
+    if (module_is_prelu(m))
+        summary_overhead(s->out, own, s->before);
+    else if (own > 0)
+        s->before = own;
+    fprintf(s->out, "\n");
+}
+
+static void summary_walk(Summary *s, const Module *m, const char *path)
+{
+    if (m->n_children == 0 || m->n_params > 0)
+        summary_line(s, m, path);
+    for (int i = 0; i < m->n_children; i++) {
+        char child[128];
+        snprintf(child, sizeof child, "%s%s%s", path, path[0] ? "." : "", m->child[i].name);
+        summary_walk(s, m->child[i].module, child);
+    }
+}
+
+/* Fills in every module's output shape. */
+static void summary_run(Module *m, Shape input)
+{
+    bool training = m->training;
+    size_t mark = tape_mark();
+    no_grad_begin();
+    module_eval(m);
+    module_forward(m, var_full(input, 0));
+    no_grad_end();
+    tape_rewind(mark);
+    if (training)
+        module_train(m);
+}
+
+void module_summary(FILE *out, Module *m, Shape input)
+{
+    static const char rule[] = "--------------------------------------------------------------------"
+                               "-------------------";
+    char text[32];
+    summary_run(m, input);
+    fprintf(out, "%-34s %-18s %11s %7s   %s\n%s\n", "layer", "output", "parameters", "slopes",
+            "overhead", rule);
+    Summary s = {.out = out};
+    summary_walk(&s, m, "");
+    ptrdiff_t all = module_count(m), slopes = module_count_slopes(m);
+    fprintf(out, "%s\n%-34s %-18s %11s", rule, "total", "", summary_count(all, text));
+    summary_overhead(out, slopes, all - slopes);
+    fprintf(out, "\n");
+}
+
+/* --- slopes ------------------------------------------------------------------------------------------------ */
+
+void prelu_each(Module *m, PreluVisit fn, void *ctx)
+{
+    Parameters list = module_parameters(m);
+    for (int i = 0; i < list.count; i++) {
+        Parameter *p = &list.item[i];
+        if (!parameter_is_slope(p))
+            continue;
+        char *dot = strrchr(p->name, '.'); /* "prelu1.weight" -> "prelu1" */
+        if (dot)
+            *dot = '\0';
+        fn(dot ? p->name : "prelu", p->var->value, ctx);
+    }
+    parameters_free(&list);
+}
+
+static void prelu_print_stats(const char *name, const Tensor *slopes, void *ctx)
+{
+    Stats s = tensor_stats(slopes);
+    fprintf(ctx, "%s: mean=%.4f, std=%.4f, min=%.4f, max=%.4f\n", name, s.mean, s.std, s.min, s.max);
+}
+
+void prelu_stats(FILE *out, Module *m)
+{
+    prelu_each(m, prelu_print_stats, out);
+}

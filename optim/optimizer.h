@@ -1,0 +1,108 @@
+/* optim/optimizer.h -- from gradients to new parameters.
+ *
+ *  - An Optimizer holds every parameter of a module, in groups with settings of their own, and
+ *    what its rule remembers of each (momentum, running means).
+ *  - A step changes the parameters that have a gradient; one that has none is left alone, its
+ *    decay and its count of steps included.
+ *  - Learned slopes should not decay (weight decay pulls them to 0, that is to ReLU): one call,
+ *    optimizer_no_decay_on_slopes, gives them a group without it.
+ *
+ *      Optimizer *opt = adamw_new(net, (real)1e-3);
+ *      optimizer_no_decay_on_slopes(opt);
+ *      …
+ *      optimizer_zero_grad(opt);
+ *      var_backward(loss);
+ *      optimizer_step(opt);
+ *      …
+ *      optimizer_free(opt);        // before module_free(net)
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SLOPE_OPTIM_OPTIMIZER_H
+#define SLOPE_OPTIM_OPTIMIZER_H
+
+#include "nn/module.h"
+
+/* Settings of a group. Each rule uses its own and ignores the rest. */
+typedef struct ParamGroup {
+    char name[32];
+    real lr;           /* learning rate */
+    real weight_decay; /* lambda: L2 for SGD and Adam, decoupled for AdamW */
+    real momentum, dampening; /* SGD */
+    bool nesterov;            /* SGD */
+    real beta1, beta2, eps;   /* Adam, AdamW */
+    bool amsgrad;             /* Adam, AdamW */
+} ParamGroup;
+
+enum { OPTIMIZER_GROUPS = 8, OPTIMIZER_SLOTS = 3 };
+
+/* One parameter and what the rule remembers of it. */
+typedef struct ParamState {
+    Parameter param;
+    int       group;
+    int64_t   step; /* updates so far */
+    Tensor   *slot[OPTIMIZER_SLOTS]; /* of the parameter's shape, or NULL before first use */
+} ParamState;
+
+typedef struct OptimizerType {
+    const char *name;
+    int         slots; /* how many slots are saved with a checkpoint */
+    void (*update)(const ParamGroup *group, ParamState *p); /* p->param.var->grad is not NULL */
+} OptimizerType;
+
+typedef struct Optimizer {
+    const OptimizerType *type;
+    ParamGroup  group[OPTIMIZER_GROUPS];
+    int         n_groups;
+    ParamState *state;
+    int         n_params;
+} Optimizer;
+
+/* --- rules; each starts with one group of all parameters, settings as PyTorch's defaults ------------ */
+
+/* theta <- theta - lr d;  d = g + weight_decay theta, with momentum mu: b <- mu b + (1-dampening) d
+ * (b = d the first time), and d = b, or d + mu b for Nesterov. Change opt->group[0] to set more. */
+Optimizer *sgd_new(Module *net, real lr, real momentum);
+
+/* Kingma and Ba, arXiv:1412.6980. beta .9 and .999, eps 1e-8 outside the root, no decay; amsgrad
+ * takes the running maximum of the uncorrected v (Reddi, Kale, Kumar, 2018). */
+Optimizer *adam_new(Module *net, real lr);
+
+/* Loshchilov and Hutter, arXiv:1711.05101: first theta <- theta (1 - lr weight_decay), then Adam
+ * without decay. weight_decay starts at .01. */
+Optimizer *adamw_new(Module *net, real lr);
+
+/* For a rule of one's own: a group with everything 0 but lr. */
+Optimizer *optimizer_new(Module *net, const OptimizerType *type, real lr);
+void optimizer_free(Optimizer *opt);
+
+/* --- groups -------------------------------------------------------------------------------------------- */
+
+/* Moves the parameters for which the predicate holds into a new group, with the settings of the
+ * first group to start from, and returns it. */
+typedef bool (*ParameterPredicate)(const Parameter *p);
+ParamGroup *optimizer_split(Optimizer *opt, const char *name, ParameterPredicate predicate);
+
+/* The slopes of all PReLUs in a group of their own with no weight decay. */
+ParamGroup *optimizer_no_decay_on_slopes(Optimizer *opt);
+
+/* --- every step -------------------------------------------------------------------------------------------- */
+
+/* All gradients back to "none". */
+void optimizer_zero_grad(Optimizer *opt);
+void optimizer_step(Optimizer *opt);
+
+/* Scales all gradients together so that their norm (the root of the sum of all squares) is at most
+ * max_norm; returns the norm before. clip_value cuts each number to +-limit. */
+double optimizer_clip_norm(Optimizer *opt, double max_norm);
+void optimizer_clip_value(Optimizer *opt, real limit);
+
+/* Sets the learning rate of every group. */
+void optimizer_set_lr(Optimizer *opt, real lr);
+
+/* --- for a rule ------------------------------------------------------------------------------------------------ */
+
+/* Slot k of a parameter, made of zeros at first use. */
+Tensor *param_slot(ParamState *p, int k);
+
+#endif

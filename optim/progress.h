@@ -1,0 +1,34 @@
+/* optim/progress.h -- how far a long task is, on stderr.
+ *
+ *  - On a terminal: one line that redraws itself, with a bar and the time left.
+ *  - Elsewhere: nothing while it runs; progress_done prints the last line.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SLOPE_OPTIM_PROGRESS_H
+#define SLOPE_OPTIM_PROGRESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "tensor/error.h"
+
+typedef struct Progress {
+    const char *title;
+    ptrdiff_t   total;
+    bool        quiet, terminal, color;
+    double      started, drawn; /* seconds on the monotonic clock */
+} Progress;
+
+Progress progress_begin(const char *title, ptrdiff_t total, bool quiet);
+
+/* `done` of total; `note` stands behind the bar. Redraws at most ten times a second. */
+void progress_update(Progress *p, ptrdiff_t done, const char *note);
+
+/* Replaces the bar by a final line. */
+void progress_done(Progress *p, const char *format, ...) SLOPE_PRINTF(2, 3);
+
+/* Seconds on the monotonic clock. */
+double clock_seconds(void);
+
+#endif

@@ -1,0 +1,158 @@
+/* optim/trainer.c -- the training loop.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "optim/trainer.h"
+
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+
+#include "optim/progress.h"
+#include "tensor/memory.h"
+
+/* Sums over the examples seen so far. */
+typedef struct Tally {
+    double    loss;
+    ptrdiff_t correct, count;
+} Tally;
+
+static void tally_add(Tally *t, const Var *loss, const Var *output, const Batch *batch)
+{
+    t->loss += (double)var_item(loss) * (double)batch->count;
+    t->correct += count_correct(output->value, &batch->labels);
+    t->count += batch->count;
+}
+
+static Evaluation tally_mean(const Tally *t)
+{
+    return (Evaluation){.loss = t->loss / (double)t->count,
+                        .accuracy = (double)t->correct / (double)t->count};
+}
+
+/* --- evaluation -------------------------------------------------------------------------------------------- */
+
+Evaluation evaluate(Module *net, LossFn loss, Loader *loader, int32_t *predicted)
+{
+    bool training = net->training;
+    Tally tally = {0};
+    size_t outer = tape_mark();
+    module_eval(net);
+    no_grad_begin();
+    loader_start(loader, 0);
+    for (Batch batch; loader_next(loader, &batch);) {
+        size_t mark = tape_mark();
+        Var *output = module_forward(net, var_const(batch.x));
+        if (predicted)
+            tensor_argmax_rows(predicted + tally.count, output->value);
+        tally_add(&tally, loss(output, &batch.labels), output, &batch);
+        tape_rewind(mark);
+    }
+    no_grad_end();
+    tape_rewind(outer);
+    if (training)
+        module_train(net);
+    return tally_mean(&tally);
+}
+
+/* --- training ------------------------------------------------------------------------------------------------ */
+
+static void trainer_step(Trainer *t, const Batch *batch, Tally *tally)
+{
+    size_t mark = tape_mark();
+    Var *output = module_forward(t->net, var_const(batch->x));
+    Var *loss = t->loss(output, &batch->labels);
+    if (!isfinite(var_item(loss)))
+        slope_fail("trainer_fit", "the loss is %g at step %lld; lower the learning rate, clip the "
+                   "gradients, or switch anomaly_mode on to see which op began it",
+                   (double)var_item(loss), (long long)t->step + 1);
+    optimizer_zero_grad(t->optimizer);
+    var_backward(loss);
+    if (t->clip_norm > 0)
+        optimizer_clip_norm(t->optimizer, t->clip_norm);
+    optimizer_step(t->optimizer);
+    t->step++;
+    tally_add(tally, loss, output, batch);
+    tape_rewind(mark);
+    if (t->on_step)
+        t->on_step(t, t->step, t->ctx);
+}
+
+static void trainer_title(const Trainer *t, int last, char title[64])
+{
+    snprintf(title, 64, "%s%sepoch %d/%d", t->name ? t->name : "", t->name ? ": " : "", t->epoch + 1,
+             last);
+}
+
+/* One epoch over the training data; the time and the means go into the record. */
+static void trainer_epoch(Trainer *t, Progress *progress, EpochRecord *record)
+{
+    Tally tally = {0};
+    double started = clock_seconds();
+    loader_start(t->train, t->epoch);
+    module_train(t->net);
+    for (Batch batch; loader_next(t->train, &batch);) {
+        char note[64];
+        trainer_step(t, &batch, &tally);
+        Evaluation mean = tally_mean(&tally);
+        snprintf(note, sizeof note, "loss %.4f accuracy %.4f", mean.loss, mean.accuracy);
+        progress_update(progress, batch.number + 1, note);
+    }
+    Evaluation mean = tally_mean(&tally);
+    record->seconds = clock_seconds() - started;
+    record->train_loss = mean.loss, record->train_accuracy = mean.accuracy;
+}
+
+static EpochRecord *history_add(History *h)
+{
+    EpochRecord *record = memory_new_array((size_t)h->count + 1, sizeof *record);
+    if (h->count)
+        memcpy(record, h->record, (size_t)h->count * sizeof *record);
+    memory_free(h->record);
+    h->record = record;
+    return &record[h->count++];
+}
+
+void trainer_fit(Trainer *t)
+{
+    for (int last = t->epoch + t->epochs; t->epoch < last;) {
+        char title[64];
+        trainer_title(t, last, title);
+        Progress progress = progress_begin(title, loader_batches(t->train), t->quiet);
+        EpochRecord r = {.epoch = t->epoch + 1, .test_loss = (double)NAN, .test_accuracy = (double)NAN};
+        trainer_epoch(t, &progress, &r);
+        if (t->test) {
+            Evaluation e = evaluate(t->net, t->loss, t->test, NULL);
+            r.test_loss = e.loss, r.test_accuracy = e.accuracy;
+        }
+        t->epoch++;
+        *history_add(&t->history) = r;
+        progress_done(&progress, "train loss %.4f accuracy %.4f, test loss %.4f accuracy %.4f, %.1f s",
+                      r.train_loss, r.train_accuracy, r.test_loss, r.test_accuracy, r.seconds);
+    }
+}
+
+void trainer_clear(Trainer *t)
+{
+    memory_free(t->history.record);
+    t->history = (History){0};
+}
+
+/* --- history ---------------------------------------------------------------------------------------------------- */
+
+bool history_write_csv(const History *history, const char *path, Error *err)
+{
+    FILE *f = fopen(path, "w");
+    if (!f)
+        return error_set(err, path, -1, "cannot be written: %s", strerror(errno));
+    fprintf(f, "epoch,train_loss,train_accuracy,test_loss,test_accuracy,seconds\n");
+    for (int i = 0; i < history->count; i++) {
+        const EpochRecord *r = &history->record[i];
+        fprintf(f, "%d,%.6f,%.6f,%.6f,%.6f,%.3f\n", r->epoch, r->train_loss, r->train_accuracy,
+                r->test_loss, r->test_accuracy, r->seconds);
+    }
+    bool failed = ferror(f) != 0;
+    if (fclose(f) != 0 || failed)
+        return error_set(err, path, -1, "could not be written whole: %s", strerror(errno));
+    return true;
+}

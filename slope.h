@@ -1,0 +1,35 @@
+/* slope.h -- all of Slope: tensors, reverse-mode gradients, networks, optimizers, data.
+ *
+ *  - Build with `make`; link build/libslope-float.a, or build with -DSLOPE_DOUBLE and link
+ *    build/libslope-double.a. Nothing else is needed but -lm and -pthread.
+ *  - Start at README.md, then lessons/01_prelu_forward.c.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SLOPE_H
+#define SLOPE_H
+
+#include "autograd/backward.h"
+#include "autograd/gradcheck.h"
+#include "autograd/op.h"
+#include "autograd/tape.h"
+#include "autograd/var.h"
+#include "datasets/dataset.h"
+#include "datasets/generate.h"
+#include "datasets/idx.h"
+#include "datasets/loader.h"
+#include "nn/init.h"
+#include "nn/layers.h"
+#include "nn/loss.h"
+#include "nn/module.h"
+#include "nn/summary.h"
+#include "optim/optimizer.h"
+#include "optim/progress.h"
+#include "optim/trainer.h"
+#include "tensor/error.h"
+#include "tensor/memory.h"
+#include "tensor/parallel.h"
+#include "tensor/random.h"
+#include "tensor/tensor.h"
+
+#endif
