@@ -1,0 +1,271 @@
+/* lessons/lesson.c -- options, story, claims and data of the lessons.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "lessons/lesson.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* A program holds one lesson, so its story functions need not be told which. */
+static int lesson_claims, lesson_failed;
+static bool lesson_quiet;
+
+/* --- options ------------------------------------------------------------------------------------------- */
+
+static void lesson_help(const Lesson *l)
+{
+    printf("Lesson %s: %s\n\n"
+           "  --seed N     random seed (default 0)\n"
+           "  --epochs N   how long to train%s\n"
+           "  --quick      a smaller run\n"
+           "  --data DIR   where to look for Fashion-MNIST\n"
+           "  --out DIR    where to write pictures and data (default %s)\n"
+           "  --quiet      no story, only claims that fail\n"
+           "  --help       this text\n",
+           l->number, l->title, l->epochs ? "" : " (this lesson trains nothing)", l->out);
+    exit(0);
+}
+
+static _Noreturn void lesson_refuse(const char *format, ...) SLOPE_PRINTF(1, 2);
+static _Noreturn void lesson_refuse(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fputs("lesson: ", stderr);
+    vfprintf(stderr, format, args);
+    fputs("\n", stderr);
+    va_end(args);
+    exit(2);
+}
+
+static uint64_t lesson_number(const char *option, const char *text, uint64_t least, uint64_t most)
+{
+    char *end;
+    errno = 0;
+    unsigned long long n = strtoull(text, &end, 10);
+    if (!isdigit((unsigned char)text[0]) || *end || errno || n < least || n > most)
+        lesson_refuse("%s takes a whole number from %llu to %llu, not '%s'", option,
+                      (unsigned long long)least, (unsigned long long)most, text);
+    return n;
+}
+
+/* Reads one option with its value; returns how many words it took. */
+static int lesson_option(Lesson *l, const char *option, const char *value)
+{
+    if (strcmp(option, "--help") == 0)
+        lesson_help(l);
+    if (strcmp(option, "--quick") == 0)
+        return l->quick = true, 1;
+    if (strcmp(option, "--quiet") == 0)
+        return l->quiet = true, 1;
+    bool known = strcmp(option, "--seed") == 0 || strcmp(option, "--epochs") == 0 ||
+                 strcmp(option, "--data") == 0 || strcmp(option, "--out") == 0;
+    if (!known)
+        lesson_refuse("there is no option '%s'; --help lists them", option);
+    if (!value)
+        lesson_refuse("%s needs a value; --help shows which", option);
+    if (strcmp(option, "--seed") == 0)
+        l->seed = lesson_number(option, value, 0, UINT64_MAX);
+    else if (strcmp(option, "--epochs") == 0)
+        l->epochs = (int)lesson_number(option, value, 1, 10000);
+    else if (strcmp(option, "--data") == 0)
+        l->data = value;
+    else if (snprintf(l->out, sizeof l->out, "%s", value) >= (int)sizeof l->out)
+        lesson_refuse("the folder name given with --out is too long");
+    return 2;
+}
+
+/* --- the folder ------------------------------------------------------------------------------------------ */
+
+/* mkdir -p */
+static void lesson_make_folder(const char *path)
+{
+    char part[512];
+    for (size_t i = 1; i <= strlen(path); i++) {
+        if (path[i] != '/' && path[i] != '\0')
+            continue;
+        snprintf(part, sizeof part, "%.*s", (int)i, path);
+        if (mkdir(part, 0777) != 0 && errno != EEXIST)
+            lesson_refuse("cannot make the folder '%s': %s; choose another with --out", part,
+                          strerror(errno));
+    }
+    if (access(path, W_OK) != 0)
+        lesson_refuse("cannot write into '%s': %s; choose another folder with --out", path,
+                      strerror(errno));
+}
+
+void lesson_path(const Lesson *lesson, const char *name, char path[1024])
+{
+    snprintf(path, 1024, "%s/%s", lesson->out, name);
+}
+
+FILE *lesson_open(const Lesson *lesson, const char *name)
+{
+    char path[1024];
+    lesson_path(lesson, name, path);
+    FILE *f = fopen(path, "w");
+    if (!f)
+        lesson_refuse("cannot write '%s': %s", path, strerror(errno));
+    return f;
+}
+
+/* --- begin and end --------------------------------------------------------------------------------------- */
+
+/* Is there a program of this name on the PATH? */
+static bool lesson_has_program(const char *name)
+{
+    const char *path = getenv("PATH");
+    for (const char *at = path ? path : ""; *at;) {
+        size_t length = strcspn(at, ":");
+        char file[1024];
+        snprintf(file, sizeof file, "%.*s/%s", (int)length, at, name);
+        if (access(file, X_OK) == 0)
+            return true;
+        at += length + (at[length] == ':');
+    }
+    return false;
+}
+
+Lesson lesson_begin(int argc, char **argv, const char *number, const char *title, int epochs)
+{
+    Lesson l = {.number = number, .title = title, .epochs = epochs};
+    snprintf(l.out, sizeof l.out, "build/lessons/%s", number);
+    for (int i = 1; i < argc;)
+        i += lesson_option(&l, argv[i], i + 1 < argc ? argv[i + 1] : NULL);
+    lesson_make_folder(l.out);
+    l.has_gnuplot = lesson_has_program("gnuplot");
+    lesson_quiet = l.quiet;
+    random_seed(l.seed);
+    say("\n=== Lesson %s: %s ===\n", number, title);
+    return l;
+}
+
+int lesson_end(Lesson *lesson)
+{
+    lesson->claims = lesson_claims, lesson->failed = lesson_failed;
+    if (!lesson->has_gnuplot)
+        say("\n(The pictures were not drawn: gnuplot is not installed. `make deps` installs it; each\n"
+            "script and its data wait in %s.)\n", lesson->out);
+    say("\nLesson %s: %d of %d claims hold.\n", lesson->number, lesson_claims - lesson_failed,
+        lesson_claims);
+    return lesson_failed ? 1 : 0;
+}
+
+/* --- the story -------------------------------------------------------------------------------------------- */
+
+void say(const char *format, ...)
+{
+    if (lesson_quiet)
+        return;
+    va_list args;
+    va_start(args, format);
+    vprintf(format, args);
+    va_end(args);
+    fflush(stdout);
+}
+
+void section(const char *title)
+{
+    say("\n--- %s ---\n\n", title);
+}
+
+void say_tensor(const char *name, const Tensor *x)
+{
+    say("%s = ", name);
+    if (!lesson_quiet)
+        tensor_print(x);
+}
+
+static bool claim_print(bool holds, const char *format, va_list args)
+{
+    lesson_claims++;
+    lesson_failed += !holds;
+    if (lesson_quiet && holds)
+        return true;
+    printf(holds ? "  [ok] " : "  [FAILED] ");
+    vprintf(format, args);
+    printf("\n");
+    fflush(stdout);
+    return holds;
+}
+
+bool claim(bool holds, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    claim_print(holds, format, args);
+    va_end(args);
+    return holds;
+}
+
+bool claim_close(double found, double expected, double tolerance, const char *format, ...)
+{
+    double difference = found - expected;
+    bool holds = found == expected || (difference <= tolerance && difference >= -tolerance);
+    va_list args;
+    va_start(args, format);
+    claim_print(holds, format, args);
+    va_end(args);
+    if (!holds)
+        printf("           found %.9g, expected %.9g, tolerance %.3g\n", found, expected, tolerance);
+    return holds;
+}
+
+/* --- data ---------------------------------------------------------------------------------------------------- */
+
+static void lesson_shorten(Dataset **data, ptrdiff_t count)
+{
+    if ((*data)->count <= count)
+        return;
+    Dataset *all = *data;
+    *data = dataset_take(all, count);
+    dataset_free(all);
+}
+
+static bool lesson_load_fashion(const Lesson *l, LessonData *d)
+{
+    Error err;
+    d->train = fashion_mnist_load(l->data, true, &err);
+    d->test = d->train ? fashion_mnist_load(l->data, false, &err) : NULL;
+    if (d->test)
+        return true;
+    if (l->data) {
+        error_print(stderr, &err);
+        exit(2);
+    }
+    if (!l->quiet)
+        error_print(stdout, &err);
+    dataset_free(d->train);
+    return false;
+}
+
+LessonData lesson_load(const Lesson *lesson)
+{
+    LessonData d = {0};
+    d.real_images = lesson_load_fashion(lesson, &d);
+    if (!d.real_images) {
+        d.train = glyphs_new(12000, 1);
+        d.test = glyphs_new(2000, 2);
+    }
+    if (lesson->quick) {
+        lesson_shorten(&d.train, 6000);
+        lesson_shorten(&d.test, 1000);
+    }
+    say("Data: %s, %td training and %td test images of %tdx%td.\n",
+        d.real_images ? "Fashion-MNIST" : "glyphs, drawn by this program", d.train->count,
+        d.test->count, d.train->sample.dim[1], d.train->sample.dim[2]);
+    return d;
+}
+
+void lesson_unload(LessonData *data)
+{
+    dataset_free(data->train);
+    dataset_free(data->test);
+    *data = (LessonData){0};
+}

@@ -1,0 +1,75 @@
+/* lessons/lesson.h -- what every lesson shares, so that a lesson holds none of it.
+ *
+ *  - lesson_begin reads the options, makes the output folder and prints the title.
+ *  - say() tells the story on stdout; section() begins a part of it.
+ *  - claim() checks what was said. A claim that fails is named, and lesson_end returns 1.
+ *  - lesson_load gives Fashion-MNIST where it is found and glyphs otherwise, and says which.
+ *
+ *      int main(int argc, char **argv)
+ *      {
+ *          Lesson lesson = lesson_begin(argc, argv, "01", "PReLU, forward", 0);
+ *          section("The definition");
+ *          say("PReLU(2) is %g\n", 2.0);
+ *          claim(1 + 1 == 2, "one and one is two");
+ *          return lesson_end(&lesson);
+ *      }
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SLOPE_LESSONS_LESSON_H
+#define SLOPE_LESSONS_LESSON_H
+
+#include "slope.h"
+
+typedef struct Lesson {
+    const char *number, *title;
+    uint64_t    seed;
+    int         epochs; /* the lesson's default, or --epochs */
+    bool        quick;  /* --quick: a smaller run, for tests */
+    bool        quiet;  /* --quiet: no story, only failed claims */
+    const char *data;   /* --data, or NULL */
+    char        out[512];
+    int         claims, failed;
+    bool        has_gnuplot;
+} Lesson;
+
+/* Options: --seed N, --epochs N, --quick, --data DIR, --out DIR, --quiet, --help. A wrong one ends
+ * the program with a sentence and exit status 2. `epochs` is the default, 0 for a lesson that
+ * trains nothing. */
+Lesson lesson_begin(int argc, char **argv, const char *number, const char *title, int epochs);
+
+/* Says how many claims held; the exit status for main. */
+int lesson_end(Lesson *lesson);
+
+/* --- the story ------------------------------------------------------------------------------------- */
+
+void section(const char *title);
+void say(const char *format, ...) SLOPE_PRINTF(1, 2);
+void say_tensor(const char *name, const Tensor *x);
+
+/* Checks and prints a claim: "  [ok] …" or "  [FAILED] …". Returns whether it holds. */
+bool claim(bool holds, const char *format, ...) SLOPE_PRINTF(2, 3);
+
+/* The same for |found - expected| <= tolerance, showing all three where it fails. */
+bool claim_close(double found, double expected, double tolerance, const char *format, ...)
+    SLOPE_PRINTF(4, 5);
+
+/* --- files ------------------------------------------------------------------------------------------- */
+
+/* Opens a file in the lesson's folder for writing, or ends the program with a sentence. */
+FILE *lesson_open(const Lesson *lesson, const char *name);
+void lesson_path(const Lesson *lesson, const char *name, char path[1024]);
+
+/* --- data ---------------------------------------------------------------------------------------------- */
+
+typedef struct LessonData {
+    Dataset *train, *test;
+    bool     real_images; /* Fashion-MNIST, not glyphs */
+} LessonData;
+
+/* Fashion-MNIST (60000 and 10000 images of 28x28), or glyphs (12000 and 2000); with --quick only
+ * 6000 and 1000 of either. Says which, and how to install the real one. */
+LessonData lesson_load(const Lesson *lesson);
+void lesson_unload(LessonData *data);
+
+#endif
