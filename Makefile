@@ -34,8 +34,8 @@ CHECK   = $(or $(shell pkg-config --libs check 2>/dev/null),-lcheck $(call tryli
 trylib  = $(shell echo 'int main(void){return 0;}' | $(CC) -x c -o /dev/null - $(1) 2>/dev/null && echo '$(1)')
 
 SRC     := $(wildcard tensor/*.c autograd/*.c autograd/ops/*.c nn/*.c optim/*.c datasets/*.c)
-HARNESS := lessons/lesson.c lessons/plot.c
 LESSONS := $(sort $(wildcard lessons/[0-9][0-9]_*.c))
+HARNESS := $(filter-out $(LESSONS),$(wildcard lessons/*.c))
 TESTS   := $(sort $(wildcard tests/check_*.c))
 
 # What needs double precision whatever REAL is: finite differences in float see too little.

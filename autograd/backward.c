@@ -128,7 +128,7 @@ static void pass_check_versions(const Var *y)
 static void pass_retain(const Pass *p, Var *y)
 {
     if (y->retains_grad && p->scope->slot.needed == 0) {
-        tensor_free(y->grad);
+        var_zero_grad(y);
         y->grad = tensor_clone(y->slot.sum);
     }
     if (y->slot.wanted != p->id)
@@ -204,19 +204,18 @@ static void pass_seed(const Pass *p, Var *y, Var *gy)
 
 /* --- var_backward ---------------------------------------------------------------------------------------- */
 
+/* The slot keeps its sum until ->grad has it: the copy may fail. */
 static void pass_deliver(Var *leaf)
 {
-    Tensor *sum = leaf->slot.sum;
-    leaf->slot.sum = NULL;
     if (leaf->grad) {
-        tensor_add(leaf->grad, leaf->grad, sum);
-        tensor_free(sum);
-    } else if (tensor_may_add_in_place(sum)) {
-        leaf->grad = sum;
+        tensor_add(leaf->grad, leaf->grad, leaf->slot.sum);
+    } else if (tensor_may_add_in_place(leaf->slot.sum)) {
+        leaf->grad = leaf->slot.sum;
+        leaf->slot.sum = NULL;
     } else {
-        leaf->grad = tensor_clone(sum);
-        tensor_free(sum);
+        leaf->grad = tensor_clone(leaf->slot.sum);
     }
+    slot_clear(leaf);
 }
 
 void var_backward_with(Var *y, Var *gy)
@@ -225,12 +224,10 @@ void var_backward_with(Var *y, Var *gy)
     Pass p = pass_begin(y, gy, false, false, "var_backward");
     pass_seed(&p, y, gy);
     pass_sweep(&p, y);
-    Var *leaves = p.scope->slot.next_leaf;
-    p.scope->slot.next_leaf = NULL;
+    for (Var *leaf; (leaf = p.scope->slot.next_leaf); p.scope->slot.next_leaf = leaf->slot.next_leaf)
+        pass_deliver(leaf);
     scope_close(SCOPE_PASS, "var_backward");
     tape_truncate(mark);
-    for (Var *leaf = leaves; leaf; leaf = leaf->slot.next_leaf)
-        pass_deliver(leaf);
 }
 
 void var_backward(Var *y)

@@ -99,8 +99,6 @@ static void tape_add_chunk(void)
         chunk->var[i].generation = 1; /* not alive */
         tape_queue_free(&chunk->var[i]);
     }
-    pthread_once(&tape_once, tape_make_key);
-    pthread_setspecific(tape_key, chunk);
 }
 
 static void tape_grow(void)
@@ -112,6 +110,8 @@ static void tape_grow(void)
     memory_free(tape.entry);
     tape.entry = entry;
     tape.capacity = capacity;
+    pthread_once(&tape_once, tape_make_key);
+    pthread_setspecific(tape_key, entry); /* not NULL: the thread's end calls tape_at_thread_end */
 }
 
 Var *tape_append(void)

@@ -59,6 +59,21 @@ Var *var_empty(Shape shape)
     return x;
 }
 
+Var *var_const_from(Shape shape, const real *values)
+{
+    Var *x = var_empty(shape);
+    if (tensor_count(x->value) > 0)
+        memcpy(tensor_write(x->value), values, (size_t)tensor_count(x->value) * sizeof(real));
+    return x;
+}
+
+Var *var_leaf_from(Shape shape, const real *values)
+{
+    Var *x = var_const_from(shape, values);
+    x->requires_grad = true;
+    return x;
+}
+
 Var *var_full(Shape shape, real value)
 {
     Var *x = var_empty(shape);

@@ -77,6 +77,10 @@ Var *var_full(Shape shape, real value);
 /* A leaf on the tape that wants a gradient: readable as ->grad until the rewind. */
 Var *var_leaf(const Tensor *value);
 
+/* The same two from numbers in row-major order, which are copied. */
+Var *var_const_from(Shape shape, const real *values);
+Var *var_leaf_from(Shape shape, const real *values);
+
 /* Contiguous uninitialised constant for a kernel to fill through ->value. */
 Var *var_empty(Shape shape);
 

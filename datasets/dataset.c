@@ -23,6 +23,7 @@ static void *dataset_try_rows(ptrdiff_t count, ptrdiff_t each, size_t value_size
     return memory_try_new((size_t)count * row);
 }
 
+/* These are the caller's mistakes, not the world's: the _try_ form stops for them too. */
 static void dataset_check(const char *function, const char *name, ptrdiff_t count, int classes)
 {
     if (!name)
@@ -33,6 +34,7 @@ static void dataset_check(const char *function, const char *name, ptrdiff_t coun
         slope_fail(function, "dataset %s: it takes 1 class or more, not %d", name, classes);
 }
 
+/* All parts are asked for before any is looked at, so one exit frees what was had. */
 Dataset *dataset_try_new(const char *name, DatasetKind kind, ptrdiff_t count, Shape sample,
                          int classes)
 {
@@ -110,6 +112,7 @@ static void dataset_read_table(real of_byte[256], real mean, real std)
         of_byte[byte] = ((real)byte / 255 - mean) / std;
 }
 
+/* Rows begin … end-1 of the job: x[row] = (example which[row] - mean) / std. */
 static void dataset_read_rows(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 {
     const DatasetRead *job = ctx;
@@ -140,6 +143,7 @@ static void dataset_read_labels(const Dataset *data, const int32_t *which, ptrdi
     }
 }
 
+/* A block is a few rows of about 16,000 values in all, some microseconds of work. */
 void dataset_read(const Dataset *data, const int32_t *which, ptrdiff_t count, real *x,
                   int32_t *labels)
 {

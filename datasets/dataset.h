@@ -25,7 +25,8 @@ typedef struct Dataset {
 } Dataset;
 
 /* An empty dataset with room for `count` examples: bytes or features zeroed, labels zeroed,
- * mean 0 and std 1. The _try_ form returns NULL instead of failing when memory is short (for readers). */
+ * mean 0 and std 1. The _try_ form returns NULL instead of failing when memory is short (for
+ * readers). */
 typedef enum DatasetKind { DATASET_BYTES, DATASET_FEATURES } DatasetKind;
 Dataset *dataset_new(const char *name, DatasetKind kind, ptrdiff_t count, Shape sample,
                      int classes);

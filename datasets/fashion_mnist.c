@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 const char *const fashion_mnist_classes[10] = {
     "T-shirt", "trouser", "pullover", "dress", "coat",
@@ -59,7 +59,8 @@ static void fashion_folders(FashionSearch *search, const char *dir)
  * such when it is opened, not as missing. */
 static bool fashion_exists(const char *path)
 {
-    return access(path, F_OK) == 0 ||
+    struct stat info;
+    return stat(path, &info) == 0 ||
            (errno != ENOENT && errno != ENOTDIR && errno != ENAMETOOLONG);
 }
 
@@ -92,7 +93,8 @@ static Dataset *fashion_not_found(const FashionSearch *search, const char *dir, 
                "Debian, Ubuntu: apt-get install dataset-fashion-mnist\n"
                "  Elsewhere put these four, raw or as .gz, into %.160s: "
                "train-images-idx3-ubyte (47040016 bytes unpacked), "
-               "train-labels-idx1-ubyte (60008), t10k-images-idx3-ubyte (7840016), t10k-labels-idx1-ubyte (10008)",
+               "train-labels-idx1-ubyte (60008), t10k-images-idx3-ubyte (7840016), "
+               "t10k-labels-idx1-ubyte (10008)",
                search->count > 0 ? search->folder[0] : dir);
     return NULL;
 }

@@ -18,11 +18,13 @@ static size_t idx_header_size(int ndim)
     return 4 + 4 * (size_t)ndim;
 }
 
+/* Byte by byte, so that the machine's own byte order and alignment do not matter. */
 static uint64_t idx_big_endian(const uint8_t bytes[4])
 {
     return (uint64_t)bytes[0] << 24 | (uint64_t)bytes[1] << 16 | (uint64_t)bytes[2] << 8 | bytes[3];
 }
 
+/* Says which of the four bytes is not as it should be, and what that means. */
 static bool idx_wrong_magic(const uint8_t found[4], const uint8_t wanted[4], int at,
                             const char *name, Error *err)
 {
@@ -70,7 +72,8 @@ static bool idx_sizes(const uint8_t *sizes, const char *name, IdxArray *array, s
     return true;
 }
 
-/* Reads a header of which `present` bytes are there; *total gets the bytes that must follow. */
+/* Reads a header of which `present` bytes are there; *total gets the bytes that must follow. The
+ * magic is looked at first: for a file of another kind that is the better message. */
 static bool idx_header(const uint8_t *header, size_t present, const char *name, int ndim,
                        IdxArray *array, size_t *total, Error *err)
 {
@@ -104,6 +107,7 @@ static bool idx_wrong_size(const char *name, size_t header, size_t total, size_t
     return error_expected(err, expected, "%zu", size - header);
 }
 
+/* Nothing is allocated before the declared size is known to be the present one. */
 bool idx_parse(const uint8_t *data, size_t size, const char *name, int ndim, IdxArray *out,
                Error *err)
 {
@@ -128,6 +132,7 @@ void idx_free(IdxArray *array)
 
 /* --- from a file -------------------------------------------------------------------------- */
 
+/* The header first, then as many bytes as it declares, then nothing more. */
 static bool idx_read_stream(ByteStream *stream, int ndim, IdxArray *out, Error *err)
 {
     uint8_t header[IDX_MAX_HEADER];
@@ -155,6 +160,7 @@ bool idx_read(const char *path, int ndim, IdxArray *out, Error *err)
 
 /* --- images and labels together ----------------------------------------------------------- */
 
+/* Do images (N,H,W) and labels (N) make a dataset? */
 static bool idx_check_pair(const IdxArray *images, const IdxArray *labels, const char *images_path,
                            const char *labels_path, Error *err)
 {
@@ -189,6 +195,7 @@ static bool idx_copy_labels(Labels to, const IdxArray *from, int classes, const 
     return true;
 }
 
+/* (N,H,W) bytes become N samples (1,H,W): one channel. */
 static Dataset *idx_join(const char *name, const IdxArray *images, const IdxArray *labels,
                          int classes, const char *labels_path, Error *err)
 {

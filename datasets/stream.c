@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <spawn.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -18,7 +17,10 @@
 
 extern char **environ;
 
-enum { STREAM_FIRST_ROOM = 1 << 16 };
+enum {
+    STREAM_FIRST_ROOM = 1 << 16,
+    STREAM_NOT_STARTED = 127, /* exit status by which some systems say so, valgrind's among them */
+};
 
 /* --- starting gzip ------------------------------------------------------------------------ */
 
@@ -33,26 +35,17 @@ static bool stream_pipe(int ends[2])
 }
 
 /* Runs `gzip -dc` from descriptor `in` to descriptor `out`. Its messages go to /dev/null: we
- * say in an Error what went wrong. SIGPIPE is set back to its default, for gzip must die of it
- * when we stop reading, even if this program ignores the signal. Returns 0 or an errno. */
+ * say in an Error what went wrong. posix_spawnp looks for gzip along $PATH, hands the arguments over
+ * as they are (no shell), and reports a program that is missing. Returns 0 or an errno. */
 static int stream_spawn_gzip(int in, int out, pid_t *child)
 {
     char *const argv[] = {"gzip", "-dc", NULL};
     posix_spawn_file_actions_t files;
-    posix_spawnattr_t attributes;
-    sigset_t defaults;
-    sigemptyset(&defaults);
-    sigaddset(&defaults, SIGPIPE);
-
     posix_spawn_file_actions_init(&files);
     posix_spawn_file_actions_adddup2(&files, in, STDIN_FILENO);
     posix_spawn_file_actions_adddup2(&files, out, STDOUT_FILENO);
     posix_spawn_file_actions_addopen(&files, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-    posix_spawnattr_init(&attributes);
-    posix_spawnattr_setsigdefault(&attributes, &defaults);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
-    int problem = posix_spawnp(child, argv[0], &files, &attributes, argv, environ);
-    posix_spawnattr_destroy(&attributes);
+    int problem = posix_spawnp(child, argv[0], &files, NULL, argv, environ);
     posix_spawn_file_actions_destroy(&files);
     return problem;
 }
@@ -105,14 +98,19 @@ static int stream_wait(ByteStream *stream)
     return ended < 0 ? -1 : status;
 }
 
+/* Called at the end of the data: was that the end of the file, or where gzip gave up? A status of
+ * 2, a warning, is refused too: it means rubbish after the data. */
 static bool stream_check_gzip(ByteStream *stream, Error *err)
 {
     int status = stream_wait(stream);
-    if (status != -1 && WIFEXITED(status) && WEXITSTATUS(status) == 0)
+    int code = status != -1 && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    if (code == 0)
         return true;
+    if (code == STREAM_NOT_STARTED)
+        return stream_gzip_absent(stream->path, ENOENT, err);
     error_set(err, stream->path, -1, "gzip could not unpack the file: it is cut short or damaged");
-    if (status != -1 && WIFEXITED(status))
-        error_expected(err, "exit status 0 from gzip", "%d", WEXITSTATUS(status));
+    if (code > 0)
+        error_expected(err, "exit status 0 from gzip", "%d", code);
     return error_hint(err, "`gzip -t` on the file says more; fetch the file again");
 }
 
@@ -148,7 +146,8 @@ bool stream_open(ByteStream *stream, const char *path, Error *err)
     return false;
 }
 
-/* The pipe is closed before the wait: a gzip that still writes dies of SIGPIPE. */
+/* The pipe is closed before the wait: a gzip that still writes dies of SIGPIPE or, where this
+ * program ignores that signal and gzip inherits it so, ends with a write error. */
 void stream_close(ByteStream *stream)
 {
     close(stream->fd);
@@ -159,6 +158,7 @@ void stream_close(ByteStream *stream)
 
 /* --- reading ------------------------------------------------------------------------------ */
 
+/* A pipe gives what it has, often less than asked for, and a signal may interrupt the wait. */
 bool stream_read(ByteStream *stream, uint8_t *bytes, size_t want, size_t *got, Error *err)
 {
     *got = 0;
@@ -177,6 +177,7 @@ bool stream_read(ByteStream *stream, uint8_t *bytes, size_t want, size_t *got, E
     return true;
 }
 
+/* Fills the error for data that end `wanted` - `found` bytes too early. Returns NULL. */
 static void *stream_too_short(const ByteStream *stream, size_t wanted, int64_t found, Error *err)
 {
     char expected[64];
@@ -220,6 +221,8 @@ static uint8_t *stream_fill(ByteStream *stream, size_t room, size_t count, Error
     return NULL;
 }
 
+/* What a header declares is compared with what the file holds before memory is asked for; of a
+ * pipe that cannot be known, so there the memory follows the bytes. */
 uint8_t *stream_take(ByteStream *stream, size_t count, Error *err)
 {
     if (stream->size < 0)

@@ -115,6 +115,17 @@ FILE *lesson_open(const Lesson *lesson, const char *name)
     return f;
 }
 
+void lesson_write_history(const Lesson *lesson, const History *history)
+{
+    char path[1024];
+    Error err;
+    lesson_path(lesson, "history.csv", path);
+    if (history_write_csv(history, path, &err))
+        return;
+    error_print(stderr, &err);
+    exit(2);
+}
+
 /* --- begin and end --------------------------------------------------------------------------------------- */
 
 /* Is there a program of this name on the PATH? */
@@ -170,6 +181,17 @@ void say(const char *format, ...)
     fflush(stdout);
 }
 
+/* With --quiet, a stream that swallows everything. */
+FILE *story(void)
+{
+    static FILE *nowhere;
+    if (!lesson_quiet)
+        return stdout;
+    if (!nowhere)
+        nowhere = fopen("/dev/null", "w");
+    return nowhere ? nowhere : stderr;
+}
+
 void section(const char *title)
 {
     say("\n--- %s ---\n\n", title);
@@ -178,8 +200,7 @@ void section(const char *title)
 void say_tensor(const char *name, const Tensor *x)
 {
     say("%s = ", name);
-    if (!lesson_quiet)
-        tensor_print(x);
+    tensor_fprint(story(), x);
 }
 
 static bool claim_print(bool holds, const char *format, va_list args)
@@ -215,6 +236,15 @@ bool claim_close(double found, double expected, double tolerance, const char *fo
     if (!holds)
         printf("           found %.9g, expected %.9g, tolerance %.3g\n", found, expected, tolerance);
     return holds;
+}
+
+Var *lesson_grid(int n, double low, double high)
+{
+    Var *x = var_empty(SHAPE(n));
+    real *value = tensor_write(x->value);
+    for (int i = 0; i < n; i++)
+        value[i] = (real)(low + (high - low) * i / (n - 1));
+    return x;
 }
 
 /* --- data ---------------------------------------------------------------------------------------------------- */

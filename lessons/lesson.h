@@ -47,6 +47,9 @@ void section(const char *title);
 void say(const char *format, ...) SLOPE_PRINTF(1, 2);
 void say_tensor(const char *name, const Tensor *x);
 
+/* Where say() writes, for functions that print to a stream: prelu_stats(story(), net). */
+FILE *story(void);
+
 /* Checks and prints a claim: "  [ok] …" or "  [FAILED] …". Returns whether it holds. */
 bool claim(bool holds, const char *format, ...) SLOPE_PRINTF(2, 3);
 
@@ -54,11 +57,17 @@ bool claim(bool holds, const char *format, ...) SLOPE_PRINTF(2, 3);
 bool claim_close(double found, double expected, double tolerance, const char *format, ...)
     SLOPE_PRINTF(4, 5);
 
+/* n numbers evenly from low to high: a constant (n) on the tape. */
+Var *lesson_grid(int n, double low, double high);
+
 /* --- files ------------------------------------------------------------------------------------------- */
 
 /* Opens a file in the lesson's folder for writing, or ends the program with a sentence. */
 FILE *lesson_open(const Lesson *lesson, const char *name);
 void lesson_path(const Lesson *lesson, const char *name, char path[1024]);
+
+/* Writes history.csv, or ends the program with a sentence. */
+void lesson_write_history(const Lesson *lesson, const History *history);
 
 /* --- data ---------------------------------------------------------------------------------------------- */
 

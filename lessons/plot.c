@@ -9,6 +9,7 @@
 #include "lessons/plot.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +28,7 @@ struct Plot {
     int   gif_delay;  /* 0: not a GIF */
     FILE *script, *data;
     int   blocks;     /* data blocks written */
-    int   panels, styles; /* styles used in this panel */
+    int   panels, styles, bands; /* line styles and bands used in this panel */
     char  series[PLOT_TEXT]; /* the plot command of this panel, as far as it is known */
 };
 
@@ -119,9 +120,8 @@ static void plot_write_head(Plot *p)
     fprintf(p->script, "# Lesson %s. Draw again with: gnuplot %s.gp\n", p->lesson->number, p->name);
     plot_write_terminal(p);
     plot_write_styles(p);
-    fprintf(p->script, "set encoding utf8\nset border 3 linecolor rgb '#444444'\n"
-            "set tics nomirror textcolor rgb '#222222'\n"
-            "set grid linecolor rgb '#dddddd' linewidth 1 dashtype 1\nset style fill solid 0.45 noborder\n");
+    fprintf(p->script, "set encoding utf8\nset tics nomirror textcolor rgb '#222222'\n"
+            "set style fill solid 0.45 noborder\n");
     if (p->rows * p->columns > 1 && !p->gif_delay)
         fprintf(p->script, "set multiplot layout %d,%d title '%s' font ',18'\n", p->rows, p->columns, p->title);
 }
@@ -140,9 +140,11 @@ void plot_panel(Plot *p, const char *title, const char *x_label, const char *y_l
     if (p->panels++ == 0)
         plot_write_head(p);
     plot_end_panel(p);
-    p->styles = 0;
+    p->styles = p->bands = 0;
     bool single = p->rows * p->columns == 1 || p->gif_delay;
-    fprintf(p->script, "\nunset logscale\nunset label\nunset arrow\nset autoscale\nset size noratio\n"
+    fprintf(p->script, "\nset border 3 linecolor rgb '#444444'\n"
+            "set grid linecolor rgb '#dddddd' linewidth 1 dashtype 1\n");
+    fprintf(p->script, "unset logscale\nunset label\nunset arrow\nunset object\nset autoscale\nset format\nset size noratio\n"
             "set xtics auto\nset ytics auto\nset key top left reverse Left samplen 3\n");
     fprintf(p->script, "set title '%s%s%s'\nset xlabel '%s'\nset ylabel '%s'\n",
             single ? p->title : "", single && title[0] ? ": " : "", plot_text(title),
@@ -240,6 +242,32 @@ void plot_line_points(Plot *p, const char *legend, int n, const double *x, const
     plot_xy(p, plot_next_style(p, "linespoints", (char[96]){0}), legend, n, x, y);
 }
 
+static double *plot_doubles(const Tensor *x)
+{
+    ptrdiff_t n = tensor_count(x);
+    double *v = memory_new_array((size_t)n, sizeof *v);
+    for (ptrdiff_t i = 0; i < n; i++)
+        v[i] = (double)tensor_read(x)[tensor_locate(x, i)];
+    return v;
+}
+
+void plot_tensors(Plot *p, const char *legend, const Tensor *x, const Tensor *y)
+{
+    double *xs = plot_doubles(x), *ys = plot_doubles(y);
+    plot_line(p, legend, (int)tensor_count(y), xs, ys);
+    memory_free(xs), memory_free(ys);
+}
+
+/* An open dot is a white one with a rim, so that no line shows through. */
+void plot_dots(Plot *p, const char *legend, bool filled, int n, const double *x, const double *y)
+{
+    if (!filled)
+        plot_xy(p, "points pointtype 7 pointsize 1 linecolor rgb '#ffffff'", "", n, x, y);
+    plot_xy(p, filled ? "points pointtype 7 pointsize 1 linecolor rgb '#000000'"
+                      : "points pointtype 6 pointsize 1 linewidth 1.6 linecolor rgb '#000000'",
+            legend, n, x, y);
+}
+
 void plot_thin_line(Plot *p, const char *legend, int n, const double *x, const double *y)
 {
     plot_xy(p, "lines linewidth 0.8 dashtype 1 linecolor rgb '#888888'", legend, n, x, y);
@@ -249,7 +277,8 @@ void plot_band(Plot *p, const char *legend, int n, const double *x, const double
 {
     char style[96];
     int block = plot_block(p, legend, n, (const double *[]){x, low, high}, 3);
-    plot_next_style(p, "filledcurves fillstyle transparent solid 0.25", style);
+    snprintf(style, sizeof style, "filledcurves fillstyle transparent solid %.2f linecolor rgb '#0072b2'",
+             p->bands++ ? 0.30 : 0.18);
     plot_series(p, block, "1:2:3", style, legend);
 }
 
@@ -291,6 +320,55 @@ void plot_vertical(Plot *p, const char *legend, double x)
     plot_append(p, "%sNaN with lines %s title '%s'", p->series[0] ? ", \\\n     " : "", style, plot_text(legend));
 }
 
+/* --- diagrams ---------------------------------------------------------------------------------------------- */
+
+void plot_no_axes(Plot *p)
+{
+    fprintf(p->script, "unset border\nunset xtics\nunset ytics\nunset grid\n");
+}
+
+static void plot_place(Plot *p, double x, double y, const char *format, va_list args)
+{
+    char text[256];
+    vsnprintf(text, sizeof text, format, args);
+    fprintf(p->script, "set label '%s' at first %.9g, first %.9g center front\n", plot_text(text), x, y);
+}
+
+void plot_centered(Plot *p, double x, double y, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    plot_place(p, x, y, format, args);
+    va_end(args);
+}
+
+void plot_box(Plot *p, double x, double y, double width, double height, const char *format, ...)
+{
+    fprintf(p->script, "set object rectangle center first %.9g, first %.9g size first %.9g, first %.9g "
+            "fillstyle empty border linecolor rgb '#888888'\n", x, y, width, height);
+    va_list args;
+    va_start(args, format);
+    plot_place(p, x, y, format, args);
+    va_end(args);
+}
+
+/* A curve of many pieces; an arrow along the last one is its head. */
+void plot_arc(Plot *p, int style, const char *legend, double x, double bulge, double from, double to)
+{
+    enum { ARC = 40 };
+    double u[ARC], v[ARC];
+    for (int i = 0; i < ARC; i++) {
+        double angle = acos(-1) * i / (ARC - 1);
+        u[i] = x + bulge * sin(angle);
+        v[i] = from + (to - from) * (1 - cos(angle)) / 2;
+    }
+    char text[96];
+    snprintf(text, sizeof text, "lines linetype %d", style);
+    plot_xy(p, text, legend, ARC, u, v);
+    fprintf(p->script, "set arrow from first %.9g, %.9g to first %.9g, %.9g head filled size screen 0.012, 20 "
+            "fixed linetype %d dashtype 1\n", u[ARC - 2], v[ARC - 2], u[ARC - 1], v[ARC - 1], style);
+}
+
 /* --- matrices and images ------------------------------------------------------------------------------------ */
 
 /* rows x columns numbers as a block of a matrix. */
@@ -328,7 +406,7 @@ void plot_matrix(Plot *p, int rows, int columns, const double *values, const cha
     plot_names(p, "x", columns, column_names);
     fprintf(p->script, "set xtics rotate by 40 right\nunset colorbox\n"
             "set palette defined (0 '#ffffff', 1 '#9ecae1', 2 '#0072b2')\n");
-    plot_append(p, "'%s.dat' index %d matrix with image notitle, \\\n     ", p->name, block);
+    plot_append(p, "'%s.dat' index %d matrix with image pixels notitle, \\\n     ", p->name, block);
     plot_append(p, "'' index %d matrix using 1:2:(sprintf('%%g', $3)) with labels font ',10' notitle", block);
 }
 
@@ -337,22 +415,30 @@ void plot_image(Plot *p, int height, int width, const double *values)
     int block = plot_matrix_block(p, height, width, values);
     plot_cells(p, height, width);
     fprintf(p->script, "unset xtics\nunset ytics\nunset colorbox\nset palette gray\n");
-    plot_append(p, "'%s.dat' index %d matrix with image notitle", p->name, block);
+    plot_append(p, "'%s.dat' index %d matrix with image pixels notitle", p->name, block);
 }
 
 /* --- drawing --------------------------------------------------------------------------------------------------- */
 
-/* Runs `gnuplot NAME.gp` in the lesson's folder, without a shell. */
+/* In the child: becomes gnuplot, in the lesson's folder, its messages in NAME.log. */
+static _Noreturn void plot_become_gnuplot(const Plot *p)
+{
+    char script[80], log[80];
+    snprintf(script, sizeof script, "%s.gp", p->name);
+    snprintf(log, sizeof log, "%s.log", p->name);
+    if (chdir(p->lesson->out) == 0 && freopen(log, "w", stderr)) {
+        dup2(STDERR_FILENO, STDOUT_FILENO);
+        execlp("gnuplot", "gnuplot", script, (char *)NULL);
+    }
+    _exit(127);
+}
+
 static bool plot_run(const Plot *p)
 {
-    char script[80];
-    snprintf(script, sizeof script, "%s.gp", p->name);
+    fflush(NULL); /* or the child would write what we have not written yet */
     pid_t child = fork();
-    if (child == 0) {
-        if (chdir(p->lesson->out) == 0)
-            execlp("gnuplot", "gnuplot", script, (char *)NULL);
-        _exit(127);
-    }
+    if (child == 0)
+        plot_become_gnuplot(p);
     int status = 0;
     while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
         ;
@@ -369,7 +455,7 @@ void plot_draw(Plot *p)
     if (p->lesson->has_gnuplot) {
         bool drawn = plot_run(p);
         say("  picture: %s/%s.%s%s\n", p->lesson->out, p->name, plot_extension(p),
-            drawn ? "" : " could not be drawn; gnuplot's message is above");
+            drawn ? "" : " could not be drawn: see the .log beside it");
     }
     memory_free(p);
 }

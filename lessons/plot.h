@@ -52,6 +52,12 @@ void plot_line(Plot *p, const char *legend, int n, const double *x, const double
 void plot_points(Plot *p, const char *legend, int n, const double *x, const double *y);
 void plot_line_points(Plot *p, const char *legend, int n, const double *x, const double *y);
 
+/* A line through the elements of two tensors of as many elements; a NaN in y breaks it. */
+void plot_tensors(Plot *p, const char *legend, const Tensor *x, const Tensor *y);
+
+/* Black dots at a jump: filled at the value taken, open at the one that is not. */
+void plot_dots(Plot *p, const char *legend, bool filled, int n, const double *x, const double *y);
+
 /* A thin grey line, for one of many. */
 void plot_thin_line(Plot *p, const char *legend, int n, const double *x, const double *y);
 
@@ -68,8 +74,20 @@ void plot_histogram(Plot *p, const char *legend, int n, const double *values, in
 void plot_horizontal(Plot *p, const char *legend, double y);
 void plot_vertical(Plot *p, const char *legend, double x);
 
+/* One marked point, with a legend. */
+void plot_point_mark(Plot *p, const char *legend, double x, double y);
+
 /* A text at a place. */
 void plot_label(Plot *p, const char *text, double x, double y);
+
+/* For a diagram: a panel without axes; a printf-like text around a place, bare or in a box; and a half
+ * ellipse with an arrowhead, from one height to another, that bulges from the upright line at x (to the
+ * left where bulge < 0). Arrows of one style (1 ... 8) look alike: give one of them the legend. */
+void plot_no_axes(Plot *p);
+void plot_centered(Plot *p, double x, double y, const char *format, ...) SLOPE_PRINTF(4, 5);
+void plot_box(Plot *p, double x, double y, double width, double height, const char *format, ...)
+    SLOPE_PRINTF(6, 7);
+void plot_arc(Plot *p, int style, const char *legend, double x, double bulge, double from, double to);
 
 /* A matrix (rows x columns) as coloured cells, row 0 at the top, with a number in each; names may be
  * NULL. */

@@ -132,13 +132,13 @@ void trainer_fit(Trainer *t)
     }
 }
 
-void trainer_clear(Trainer *t)
-{
-    memory_free(t->history.record);
-    t->history = (History){0};
-}
-
 /* --- history ---------------------------------------------------------------------------------------------------- */
+
+void history_free(History *history)
+{
+    memory_free(history->record);
+    *history = (History){0};
+}
 
 bool history_write_csv(const History *history, const char *path, Error *err)
 {

@@ -9,7 +9,7 @@
  *                   .train = train, .test = test, .epochs = 5};
  *      trainer_fit(&t);
  *      history_write_csv(&t.history, "history.csv", &err);
- *      trainer_clear(&t);
+ *      history_free(&t.history);
  *
  * SPDX-License-Identifier: MIT
  */
@@ -57,9 +57,6 @@ struct Trainer {
 /* Trains for t->epochs more epochs. Fails if the loss becomes NaN or Inf, with the step. */
 void trainer_fit(Trainer *t);
 
-/* Frees the history. */
-void trainer_clear(Trainer *t);
-
 /* Loss and accuracy over a loader, in evaluation mode and without gradients. Where `predicted` is
  * not NULL it gets the class found for every example, in the loader's order. The loader's loss is
  * weighted by batch size. */
@@ -67,6 +64,8 @@ typedef struct Evaluation {
     double loss, accuracy;
 } Evaluation;
 Evaluation evaluate(Module *net, LossFn loss, Loader *loader, int32_t *predicted);
+
+void history_free(History *history);
 
 /* epoch,train_loss,train_accuracy,test_loss,test_accuracy,seconds */
 bool history_write_csv(const History *history, const char *path, Error *err);

@@ -92,8 +92,8 @@ Stats tensor_stats(const Tensor *x)
     for (ptrdiff_t i = 0; i < n; i++) {
         double v = (double)p[tensor_locate(x, i)];
         sum += v;
-        s.min = i == 0 || v < s.min ? v : s.min;
-        s.max = i == 0 || v > s.max ? v : s.max;
+        s.min = i == 0 || v < s.min || isnan(v) ? v : s.min;
+        s.max = i == 0 || v > s.max || isnan(v) ? v : s.max;
     }
     if (n > 0)
         s.mean = sum / (double)n;

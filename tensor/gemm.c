@@ -182,7 +182,13 @@ static void gemm_zero(ptrdiff_t M, ptrdiff_t N, real *C, ptrdiff_t c_row)
         memset(C + i * c_row, 0, (size_t)N * sizeof(real));
 }
 
-void gemm(ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, Matrix A, Matrix B, real *C, ptrdiff_t c_row)
+size_t gemm_room(ptrdiff_t N, ptrdiff_t K)
+{
+    return (size_t)(gemm_slivers(gemm_min(N, PANEL_N)) * TILE_N * K);
+}
+
+void gemm_in(real *room, ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, Matrix A, Matrix B, real *C,
+             ptrdiff_t c_row)
 {
     if (M == 0 || N == 0)
         return;
@@ -190,13 +196,18 @@ void gemm(ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, Matrix A, Matrix B, real *C, pt
         gemm_zero(M, N, C, c_row);
         return;
     }
-    size_t bytes = (size_t)(gemm_slivers(gemm_min(N, PANEL_N)) * TILE_N * K) * sizeof(real);
-    real *packed = pool_take(bytes);
     for (ptrdiff_t j = 0; j < N; j += PANEL_N) {
         Gemm g = {.M = M, .N = gemm_min(PANEL_N, N - j), .K = K, .A = A, .B = B,
-                  .C = C + j, .c_row = c_row, .packed = packed};
+                  .C = C + j, .c_row = c_row, .packed = room};
         g.B.p += j * B.col;
         gemm_panel(&g);
     }
-    pool_give(packed, bytes);
+}
+
+void gemm(ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, Matrix A, Matrix B, real *C, ptrdiff_t c_row)
+{
+    size_t bytes = gemm_room(N, K) * sizeof(real);
+    real *room = pool_take(bytes);
+    gemm_in(room, M, N, K, A, B, C, c_row);
+    pool_give(room, bytes);
 }

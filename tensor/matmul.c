@@ -4,7 +4,11 @@
  */
 #include "tensor/matmul.h"
 
+#include "tensor/memory.h"
 #include "tensor/parallel.h"
+
+/* A batch is cut into so many blocks at most, each with room of its own to pack in. */
+enum { MATMUL_BLOCKS = 16 };
 
 /* The axes before the last two. */
 static Shape matmul_batch(Shape s)
@@ -37,6 +41,9 @@ typedef struct Matmul {
     Tensor       *out;
     const Tensor *a, *b;
     real         *c;
+    real         *room; /* `each` numbers for every `grain` matrices */
+    ptrdiff_t     grain;
+    size_t        each;
 } Matmul;
 
 /* Where x's matrix lies for element `index` of the batch axes of out. */
@@ -58,9 +65,10 @@ static void matmul_batches(ptrdiff_t begin, ptrdiff_t end, void *ctx)
     Shape out = m->out->shape;
     ptrdiff_t M = out.dim[out.ndim - 2], N = out.dim[out.ndim - 1];
     ptrdiff_t K = m->a->shape.dim[m->a->shape.ndim - 1];
+    real *room = m->room + (size_t)(begin / m->grain) * m->each;
     for (ptrdiff_t i = begin; i < end; i++)
-        gemm(M, N, K, matmul_operand(m->a, out, i), matmul_operand(m->b, out, i),
-             m->c + i * M * N, N);
+        gemm_in(room, M, N, K, matmul_operand(m->a, out, i), matmul_operand(m->b, out, i),
+                m->c + i * M * N, N);
 }
 
 void tensor_matmul(Tensor *out, const Tensor *a, const Tensor *b)
@@ -70,7 +78,13 @@ void tensor_matmul(Tensor *out, const Tensor *a, const Tensor *b)
         slope_fail("tensor_matmul", "out must be contiguous and of shape %s, not %s",
                    SHAPE_TEXT(shape), SHAPE_TEXT(out->shape));
     Matmul m = {.out = out, .a = a, .b = b, .c = tensor_write(out)};
-    Shape batch = matmul_batch(shape);
-    if (tensor_count(out) > 0)
-        parallel_for(shape_count(batch), 1, matmul_batches, &m);
+    ptrdiff_t batch = shape_count(matmul_batch(shape));
+    if (tensor_count(out) == 0)
+        return;
+    m.grain = (batch + MATMUL_BLOCKS - 1) / MATMUL_BLOCKS;
+    m.each = gemm_room(shape.dim[shape.ndim - 1], a->shape.dim[a->shape.ndim - 1]);
+    size_t bytes = (size_t)((batch + m.grain - 1) / m.grain) * m.each * sizeof(real);
+    m.room = pool_take(bytes);
+    parallel_for(batch, m.grain, matmul_batches, &m);
+    pool_give(m.room, bytes);
 }

@@ -23,6 +23,12 @@ typedef struct Matrix {
  * or B. K = 0 gives zeros. */
 void gemm(ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, Matrix A, Matrix B, real *C, ptrdiff_t c_row);
 
+/* The same with room for the packed B given, gemm_room(N, K) numbers, 64-byte aligned: for use in
+ * parallel_for, whose workers may not fail, as taking memory can. */
+size_t gemm_room(ptrdiff_t N, ptrdiff_t K);
+void gemm_in(real *room, ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, Matrix A, Matrix B, real *C,
+             ptrdiff_t c_row);
+
 /* The shape of a (…,M,K) times b (…,K,N): (…,M,N) with the leading axes broadcast. Fails, in
  * the name of `function`, with both shapes where they do not fit. */
 Shape matmul_shape(Shape a, Shape b, const char *function);

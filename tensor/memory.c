@@ -126,10 +126,10 @@ static int pool_class(size_t bytes)
     return class;
 }
 
-void *pool_take(size_t bytes)
+void *pool_try_take(size_t bytes)
 {
     if (bytes > PTRDIFF_MAX)
-        slope_fail("pool_take", "%zu bytes are more than memory can hold", bytes);
+        return NULL;
     int class = pool_class(bytes);
     size_t size = pool_class_size(class);
     FreeBlock *block = pool_free[class];
@@ -138,9 +138,14 @@ void *pool_take(size_t bytes)
         pool_free[class] = block->next;
         return block;
     }
-    block = memory_allocate(size);
+    return memory_allocate(size);
+}
+
+void *pool_take(size_t bytes)
+{
+    void *block = pool_try_take(bytes);
     if (!block)
-        slope_fail("pool_take", "out of memory asking for %zu bytes", size);
+        slope_fail("pool_take", "out of memory asking for %zu bytes", bytes);
     return block;
 }
 

@@ -47,6 +47,7 @@ void memory_free(void *block); /* NULL is fine */
 /* Uninitialised memory from this thread's pool, 64-byte aligned; fails when out of memory.
  * pool_give must be told the same size. */
 void *pool_take(size_t bytes);
+void *pool_try_take(size_t bytes); /* NULL when out of memory: for who has blocks to give back */
 void pool_give(void *block, size_t bytes);
 
 /* Returns everything this thread's pool keeps to the allocator. A thread that ends does so. */

@@ -182,6 +182,8 @@ static int threads_from_environment(void)
 
 int parallel_threads(void)
 {
+    if (parallel_inside) /* the job holds the lock, and the number until it ends */
+        return pool.threads;
     pthread_mutex_lock(&pool.busy);
     if (pool.threads == 0)
         pool.threads = threads_from_environment();
@@ -234,9 +236,10 @@ void parallel_for(ptrdiff_t n, ptrdiff_t grain, ParallelFn fn, void *ctx)
         pool.threads = threads_from_environment();
     if (pool.helpers < pool.threads - 1)
         pool_start();
-    if (pool.helpers == 0)
-        parallel_inline(n, grain, fn, ctx);
-    else
+    bool alone = pool.helpers == 0;
+    if (!alone)
         pool_run(n, grain, fn, ctx);
     pthread_mutex_unlock(&pool.busy);
+    if (alone)
+        parallel_inline(n, grain, fn, ctx);
 }

@@ -24,7 +24,7 @@ enum {
     REDUCE_LANES = 16,    /* independent running results, so that the loop vectorises */
     REDUCE_LEAF = 512,    /* a row this short is not split further */
     REDUCE_STRIP = 256,   /* columns of a strip */
-    REDUCE_FOLD = 64,     /* rows added before a strip's partial sums join the total */
+    REDUCE_FOLD = 64,     /* a strip with so few rows is not split further */
     REDUCE_CHUNK = 32768, /* elements of a task, when few results need many elements */
 };
 
@@ -205,19 +205,29 @@ static void reduce_fill(real *acc, ptrdiff_t n, real value)
         acc[i] = value;
 }
 
+/* Rows [begin, end) of a strip of n columns: halves, pairwise, as a single row's. */
+static void reduce_strip_rows(const Reduce *p, real *total, const real *x, ptrdiff_t n,
+                              ptrdiff_t begin, ptrdiff_t end)
+{
+    if (end - begin > REDUCE_FOLD) {
+        real half[REDUCE_STRIP];
+        ptrdiff_t middle = begin + (end - begin) / 2;
+        reduce_strip_rows(p, total, x, n, begin, middle);
+        reduce_strip_rows(p, half, x, n, middle, end);
+        p->r->add_row(total, half, n, 1);
+        return;
+    }
+    reduce_fill(total, n, p->r->empty);
+    for (ptrdiff_t i = begin; i < end; i++)
+        p->r->add_row(total, x + reduce_locate(&p->reduced, p->reduced.x_stride, i), n,
+                      reduce_inner_step(&p->kept));
+}
+
 /* Results of columns [column, column + n) of one line of the kept axes. */
 static void reduce_strip(const Reduce *p, real *out, const real *x, ptrdiff_t n)
 {
-    real total[REDUCE_STRIP], part[REDUCE_STRIP];
-    ptrdiff_t step = reduce_inner_step(&p->kept), rows = p->reduced.count;
-    reduce_fill(total, n, p->r->empty);
-    for (ptrdiff_t first = 0; first < rows; first += REDUCE_FOLD) {
-        ptrdiff_t last = first + REDUCE_FOLD < rows ? first + REDUCE_FOLD : rows;
-        reduce_fill(part, n, p->r->empty);
-        for (ptrdiff_t i = first; i < last; i++)
-            p->r->add_row(part, x + reduce_locate(&p->reduced, p->reduced.x_stride, i), n, step);
-        p->r->add_row(total, part, n, 1);
-    }
+    real total[REDUCE_STRIP];
+    reduce_strip_rows(p, total, x, n, 0, p->reduced.count);
     ptrdiff_t out_step = p->kept.ndim ? p->kept.out_stride[p->kept.ndim - 1] : 1;
     for (ptrdiff_t i = 0; i < n; i++)
         out[i * out_step] = total[i];

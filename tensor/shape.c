@@ -64,7 +64,7 @@ bool shape_broadcast(Shape a, Shape b, Shape *out)
             return false;
         s.dim[s.ndim - 1 - i] = p == 1 ? q : p;
     }
-    *out = s;
+    *out = shape_new(s.ndim, s.dim);
     return true;
 }
 

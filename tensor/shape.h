@@ -47,7 +47,8 @@ ptrdiff_t shape_count(Shape s);
 
 bool shape_equal(Shape a, Shape b);
 
-/* Writes the shape two operands broadcast to; false if they do not fit. */
+/* Writes the shape two operands broadcast to; false if they do not fit. Fails, as shape_new does,
+ * for more elements than memory could hold: (2^40, 1) with (1, 2^40). */
 bool shape_broadcast(Shape a, Shape b, Shape *out);
 
 /* Does `from` stretch to exactly `to`? */

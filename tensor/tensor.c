@@ -10,11 +10,17 @@
 
 /* --- making and freeing ------------------------------------------------------------------- */
 
-static Storage *storage_new(size_t count)
+/* NULL when out of memory. */
+static Storage *storage_try_new(size_t count)
 {
-    Storage *s = pool_take(sizeof *s);
+    Storage *s = pool_try_take(sizeof *s);
+    real *data = s ? pool_try_take(count * sizeof *data) : NULL;
+    if (!data) {
+        pool_give(s, sizeof *s);
+        return NULL;
+    }
+    s->data = data;
     s->count = count;
-    s->data = pool_take(count * sizeof(real));
     atomic_init(&s->refs, 1);
     atomic_init(&s->version, 0);
     return s;
@@ -40,7 +46,12 @@ static void tensor_set_row_major(Tensor *x)
 Tensor *tensor_new(Shape shape)
 {
     Tensor *x = pool_take(sizeof *x);
-    *x = (Tensor){.shape = shape, .storage = storage_new((size_t)shape_count(shape))};
+    Storage *storage = storage_try_new((size_t)shape_count(shape));
+    if (!storage) { /* a failure may longjmp, and nobody else knows of the header yet */
+        pool_give(x, sizeof *x);
+        slope_fail("tensor_new", "out of memory for a tensor of shape %s", SHAPE_TEXT(shape));
+    }
+    *x = (Tensor){.shape = shape, .storage = storage};
     tensor_set_row_major(x);
     return x;
 }
@@ -196,23 +207,23 @@ Shape shape_infer(ptrdiff_t count, int ndim, const ptrdiff_t *dim, const char *f
 {
     if (ndim < 0 || ndim > MAX_DIMS)
         slope_fail(function, "a shape has 0 to %d axes, not %d", MAX_DIMS, ndim);
-    ptrdiff_t known = 1, sizes[MAX_DIMS] = {0};
+    ptrdiff_t sizes[MAX_DIMS] = {0};
     int hole = -1;
     for (int i = 0; i < ndim; i++) {
-        sizes[i] = dim[i];
-        if (dim[i] != -1)
-            known *= dim[i];
-        else if (hole < 0)
-            hole = i;
-        else
+        sizes[i] = dim[i] == -1 ? 1 : dim[i];
+        if (dim[i] == -1 && hole >= 0)
             slope_fail(function, "only one size may be -1, but axes %d and %d are", hole, i);
+        if (dim[i] == -1)
+            hole = i;
     }
-    if (hole >= 0 && (known <= 0 || count % known))
+    Shape s = shape_new(ndim, sizes); /* the others may be negative, or too many */
+    ptrdiff_t known = shape_count(s);
+    if (hole >= 0 && (known == 0 || count % known))
         slope_fail(function, "%td elements do not divide by the other sizes' product %td, so "
                    "axis %d cannot be inferred", count, known, hole);
     if (hole >= 0)
-        sizes[hole] = count / known;
-    return shape_new(ndim, sizes);
+        s.dim[hole] = count / known;
+    return s;
 }
 
 Tensor tensor_as(const Tensor *x, Shape shape)

@@ -135,7 +135,8 @@ double tensor_max_difference(const Tensor *a, const Tensor *b);
 /* The row-major number of the first NaN or Inf, or -1. */
 ptrdiff_t tensor_find_nonfinite(const Tensor *x);
 
-/* Mean, sample standard deviation (n-1; NaN for one element), smallest and largest. */
+/* Mean, sample standard deviation (n-1; NaN for one element), smallest and largest. A NaN in x
+ * spreads to all four. */
 typedef struct Stats {
     ptrdiff_t count;
     double    mean, std, min, max;

@@ -105,14 +105,14 @@ START_TEST(parse_says_when_images_and_labels_are_swapped)
 END_TEST
 
 /* Products near 2^96, of 2^64 (which is 0 in 64 bits), of 2^63, of 3 * 2^64 + 12 (which is 12 in
- * 64 bits, just the bytes present), and sizes that are only larger than the file. None may
- * reach the allocator. */
+ * 64 bits, just the bytes present), sizes that are only larger than the file, and huge ones beside
+ * a 0, for which no byte need follow. None may reach the allocator. */
 START_TEST(parse_refuses_huge_sizes_before_allocating)
 {
     static const uint32_t sizes[][3] = {
         {0xffffffff, 0xffffffff, 0xffffffff}, {0x80000000, 0x80000000, 4},
         {0x80000000, 0x80000000, 2},          {769546, 1484310, 48448661},
-        {0x80000000, 0, 0xffffffff},          {0x80000000, 1, 1},
+        {0xffffffff, 0, 0xffffffff},          {0x80000000, 1, 1},
         {0xffffffff, 0x40000000, 2},          {0, 0xffffffff, 0xffffffff},
     };
     IdxArray a;
@@ -124,6 +124,7 @@ START_TEST(parse_refuses_huge_sizes_before_allocating)
             put_size(file, axis, sizes[i][axis]);
         uint64_t before = memory_counts().allocations;
         ck_assert(!parse(file, sizeof file, 3, &a, &err));
+        ck_assert(!parse(file, 16, 3, &a, &err));
         ck_assert_uint_eq(memory_counts().allocations, before);
     }
 }

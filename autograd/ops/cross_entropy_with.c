@@ -15,7 +15,8 @@
 
 /* --- forward ------------------------------------------------------------------------------------- */
 
-/* The labels travel as an input, a constant tensor, so that the tape owns a copy. */
+/* The labels travel as an input, a constant tensor, so that the tape owns a copy. A row to ignore
+ * has -1 there: not every ignore_index is a float. */
 static int32_t cross_entropy_label(const Var *y, ptrdiff_t row)
 {
     return (int32_t)tensor_read(y->in[1]->value)[row];
@@ -23,8 +24,7 @@ static int32_t cross_entropy_label(const Var *y, ptrdiff_t row)
 
 static bool cross_entropy_counts(const Var *y, ptrdiff_t row)
 {
-    const CrossEntropyOptions *o = y->attr;
-    return cross_entropy_label(y, row) != o->ignore_index;
+    return cross_entropy_label(y, row) >= 0;
 }
 
 /* log sum exp(x) - (1-s) x_label - s mean(x), for K numbers */
@@ -142,7 +142,7 @@ Var *var_cross_entropy_with(Var *logits, const Labels *labels, CrossEntropyOptio
     Var *classes = var_empty(SHAPE(labels->count));
     real *p = tensor_write(classes->value);
     for (ptrdiff_t i = 0; i < labels->count; i++)
-        p[i] = (real)labels->data[i];
+        p[i] = labels->data[i] == options.ignore_index ? -1 : (real)labels->data[i];
     Shape out = options.reduction == LOSS_NONE ? var_shape(classes) : SHAPE_SCALAR;
     return var_apply_with(&op_cross_entropy_with, out, VARS(var_contiguous(logits), classes), &options,
                           sizeof options);

@@ -18,10 +18,11 @@ static void prelu_backward_forward(Var *y)
     prelu_backward(y->value, var_output(y, 1)->value, x->value, a->value, g->value);
 }
 
-/* The shape in which slopes (C) broadcast along axis 1 of x: (C,1,1...). */
+/* The shape in which slopes (C) broadcast along axis 1 of x: (C,1,1...); () for a shared one, since
+ * x may be a scalar. */
 static Shape prelu_spread_shape(Shape x, Shape a)
 {
-    Shape s = {.ndim = a.dim[0] == 1 ? 1 : x.ndim - 1, .dim = {a.dim[0]}};
+    Shape s = {.ndim = a.dim[0] == 1 ? 0 : x.ndim - 1, .dim = {a.dim[0]}};
     for (int i = 1; i < s.ndim; i++)
         s.dim[i] = 1;
     return s;
@@ -70,6 +71,12 @@ const Op op_prelu_backward = {
 Var *var_prelu_backward(Var *x, Var *a, Var *g, bool want_gx, bool want_ga)
 {
     Shape gx = var_shape(x), ga = var_shape(a);
+    if (!shape_equal(var_shape(g), gx))
+        slope_fail("var_prelu_backward", "g has shape %s but x %s; they must be equal",
+                   SHAPE_TEXT(var_shape(g)), SHAPE_TEXT(gx));
+    if (ga.ndim != 1)
+        slope_fail("var_prelu_backward", "the slopes have shape %s; expected (1,) or (C,)",
+                   SHAPE_TEXT(ga));
     const Shape *out[] = {want_gx ? &gx : NULL, want_ga ? &ga : NULL};
     return var_apply_all(&op_prelu_backward, out, 2,
                          VARS(var_contiguous(x), var_contiguous(a), var_contiguous(g)), NULL, 0);

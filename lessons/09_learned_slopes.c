@@ -1,0 +1,231 @@
+/* Lesson 09: which slopes does a network choose?
+ *
+ * WHAT YOU WILL SEE. The network of lesson 08, trained twice: with a slope for each of its 512 hidden
+ * features, and with one slope a layer. Every slope is noted while it learns. You will see how they
+ * leave .25, how far they spread, how few become negative, and that a single shared slope does
+ * something else entirely: it goes to zero, which makes PReLU a ReLU.
+ *
+ * WHAT YOU NEED. Lesson 08, and lesson 02 for the slope's gradient.
+ *
+ * THE DERIVATION. The gradient of one slope is a sum over everything that shares it,
+ *
+ *      (1)  dL/da = sum of  g x  over the positions with x <= 0,
+ *
+ * over a batch's N rows for a channel, and over all N C numbers when a layer shares one. Adam divides
+ * a running mean of the gradient by the root of a running mean of its square, so its first step is
+ *
+ *      (2)  a <- a - lr g / (|g| + eps)  ~  a - lr sign(g):
+ *
+ * after one step with lr = .001 every slope is .249 or .251, unless its gradient was exactly 0. After that
+ * channels go their own ways, because (1) sums different inputs for each.
+ *
+ * HOW TO RUN.   make lesson-09
+ *
+ * WHAT IT PRINTS, on Fashion-MNIST (an excerpt; pasted from a run):
+ *
+@OUTPUT@
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <math.h>
+
+#include "lessons/networks.h"
+#include "lessons/slopes.h"
+
+typedef struct Run {
+    Module   *net;
+    SlopeLog *log;
+    double    accuracy;
+} Run;
+
+static Run train(const Lesson *lesson, const LessonData *data, SlopeMode mode)
+{
+    random_seed(lesson->seed); /* both networks start from the same weights */
+    Run run = {.net = prelu_network_new(784, 256, 10, mode)};
+    run.log = slope_log_new(run.net, mode == SLOPES_SHARED ? "shared." : "");
+    Loader *train_loader = loader_new(data->train, (LoaderOptions){.batch = 128, .shuffle = true, .seed = lesson->seed});
+    Loader *test_loader = loader_new(data->test, (LoaderOptions){.batch = 500});
+    Optimizer *adam = adam_new(run.net, (real)1e-3);
+    Trainer trainer = {.net = run.net, .optimizer = adam, .loss = loss_cross_entropy, .train = train_loader,
+                       .epochs = lesson->epochs, .quiet = lesson->quiet, .on_step = slope_log_step, .ctx = run.log,
+                       .name = mode == SLOPES_SHARED ? "one slope a layer" : "a slope a channel"};
+    trainer_fit(&trainer);
+    slope_log_finish(run.log, &trainer);
+    run.accuracy = evaluate(run.net, loss_cross_entropy, test_loader, NULL).accuracy;
+    history_free(&trainer.history);
+    optimizer_free(adam);
+    loader_free(train_loader), loader_free(test_loader);
+    return run;
+}
+
+/* def print_prelu_stats(model):                                  the document, in PyTorch
+ *     for name, module in model.named_modules():
+ *         if isinstance(module, nn.PReLU):
+ *             w = module.weight.data
+ *             print(f"{name}: mean={w.mean():.4f}, std={w.std():.4f}, "
+ *                   f"min={w.min():.4f}, max={w.max():.4f}")
+ * prelu_stats(story(), net) is the same in Slope; nn/summary.c shows how. */
+static void show_stats(const Run *channels, const Run *shared)
+{
+    section("print_prelu_stats, after training");
+    say("A slope for every channel (test accuracy %.4f):\n", channels->accuracy);
+    prelu_stats(story(), channels->net);
+    say("\nThe document's typical output:\n"
+        "prelu1: mean=0.12, std=0.08, min=-0.02, max=0.35\n"
+        "prelu2: mean=0.18, std=0.06, min=0.05, max=0.31\n");
+    say("\nOne slope a layer (test accuracy %.4f); one number has no standard deviation:\n", shared->accuracy);
+    prelu_stats(story(), shared->net);
+}
+
+static Stats layer_stats(const SlopeLog *log, int layer, int *negative)
+{
+    const double *v = slope_log_values(log, layer, -1);
+    int n = log->layer[layer].channels;
+    Stats s = {.count = n, .min = quantile(v, n, 0), .max = quantile(v, n, 1)};
+    *negative = 0;
+    for (int c = 0; c < n; c++)
+        s.mean += v[c] / n, *negative += v[c] < 0;
+    for (int c = 0; c < n; c++)
+        s.std += (v[c] - s.mean) * (v[c] - s.mean) / (n - 1);
+    s.std = sqrt(s.std);
+    return s;
+}
+
+static void check_first_step(const SlopeLog *log)
+{
+    section("The first step, equation (2)");
+    int right = 0, all = 0;
+    for (int layer = 0; layer < log->n_layers; layer++)
+        for (int c = 0; c < log->layer[layer].channels; c++, all++) {
+            double moved = fabs(slope_log_values(log, layer, 1)[c] - 0.25);
+            right += moved < 1e-9 || fabs(moved - 1e-3) < 1e-4;
+        }
+    claim(right == all, "after one step all %d slopes have moved by lr = .001 (or had no gradient)", all);
+}
+
+static void check_channels(const Lesson *lesson, const LessonData *data, const SlopeLog *log)
+{
+    section("What the channels learned");
+    static const double document[2] = {0.12, 0.18}, low[2] = {0.08, 0.12}, high[2] = {0.13, 0.18};
+    bool full = data->real_images && !lesson->quick && lesson->epochs == 5; /* what was measured elsewhere */
+    for (int layer = 0; layer < 2; layer++) {
+        int negative;
+        Stats s = layer_stats(log, layer, &negative);
+        const char *name = log->layer[layer].name;
+        claim(s.mean < 0.25, "%s: the mean slope fell from .25 to %.4f", name, s.mean);
+        claim(s.std > 0.005 && s.min < s.max, "%s: different channels learned different slopes (std %.4f)", name, s.std);
+        claim(negative <= 0.1 * (double)s.count, "%s: negative slopes are rare: %d of %td", name, negative, s.count);
+        if (full) {
+            claim(s.mean >= low[layer] && s.mean <= high[layer], "%s: the mean lies in %.2f ... %.2f, as PyTorch's does",
+                  name, low[layer], high[layer]);
+            claim(fabs(s.mean - document[layer]) < 0.06, "%s: the document's %.2f is the right region", name, document[layer]);
+        }
+    }
+}
+
+static void check_shared(const Lesson *lesson, const LessonData *data, const SlopeLog *log)
+{
+    section("What one shared slope learned");
+    bool full = data->real_images && !lesson->quick && lesson->epochs >= 5;
+    for (int layer = 0; layer < 2; layer++) {
+        double a = slope_log_values(log, layer, -1)[0];
+        claim(fabs(a) < (full ? 0.05 : 0.25), "%s: the shared slope went from .25 to %.4f", log->layer[layer].name, a);
+    }
+    if (full)
+        say("\n  A shared PReLU with a slope of 0 is a ReLU: this network, given one slope a layer to choose,\n"
+            "  chose the ReLU. With a slope for each channel it did not.\n");
+}
+
+static void draw_evolution(const Lesson *lesson, const SlopeLog *channels, const SlopeLog *shared)
+{
+    Plot *p = plot_new(lesson, "evolution", "Slopes while the network trains", 1, 2);
+    plot_size(p, 1300, 560);
+    for (int layer = 0; layer < 2; layer++) {
+        plot_panel(p, layer ? "Second PReLU, 256 channels" : "First PReLU, 256 channels", "training step", "slope a");
+        plot_y_range(p, -0.2, 0.6);
+        plot_key(p, "top right");
+        plot_slope_bands(p, channels, layer);
+        plot_line(p, "one slope shared by all", shared->moments, shared->step, shared->layer[layer].values);
+        plot_horizontal(p, "start, a = 0.25", 0.25);
+    }
+    plot_draw(p);
+}
+
+static void draw_histogram_panel(Plot *p, const SlopeLog *log, int layer, int moment)
+{
+    static const double document[2] = {0.12, 0.18};
+    plot_histogram(p, "channels", log->layer[layer].channels, slope_log_values(log, layer, moment), 32, -0.2, 0.6);
+    plot_vertical(p, "start, a = 0.25", 0.25);
+    plot_point_mark(p, "the mean that the document calls typical", document[layer], 2);
+}
+
+static void draw_histograms(const Lesson *lesson, const SlopeLog *log)
+{
+    Plot *p = plot_new(lesson, "histogram", "Slopes after training", 1, 2);
+    for (int layer = 0; layer < 2; layer++) {
+        plot_panel(p, layer ? "Second PReLU" : "First PReLU", "slope a", "number of channels");
+        plot_key(p, "outside bottom center horizontal");
+        plot_x_range(p, -0.2, 0.6);
+        draw_histogram_panel(p, log, layer, -1);
+    }
+    plot_draw(p);
+    Plot *gif = plot_new(lesson, "histogram_moving", "First PReLU", 1, 1);
+    plot_as_gif(gif, 25);
+    for (int frame = 0; frame <= 24; frame++) {
+        int moment = (log->moments - 1) * frame / 24;
+        char title[64];
+        snprintf(title, sizeof title, "slopes after step %.0f", log->step[moment]);
+        plot_panel(gif, title, "slope a", "number of channels");
+        plot_key(gif, "outside bottom center horizontal");
+        plot_x_range(gif, -0.2, 0.6);
+        plot_y_range(gif, 0, 80);
+        draw_histogram_panel(gif, log, 0, moment);
+    }
+    plot_draw(gif);
+}
+
+static void write_files(const Lesson *lesson, const Run *channels, const Run *shared)
+{
+    FILE *f = lesson_open(lesson, "slopes.csv");
+    fprintf(f, "step,layer,channel,slope\n");
+    slope_log_write(f, channels->log);
+    slope_log_write(f, shared->log);
+    fclose(f);
+    f = lesson_open(lesson, "slope_stats.csv");
+    fprintf(f, "layer,count,mean,std,min,max\n");
+    slope_write_stats(f, channels->net, "");
+    slope_write_stats(f, shared->net, "shared.");
+    fclose(f);
+}
+
+int main(int argc, char **argv)
+{
+    Lesson lesson = lesson_begin(argc, argv, "09", "Learned slopes", 5);
+    LessonData data = lesson_load(&lesson);
+    section("Training twice");
+    Run channels = train(&lesson, &data, SLOPES_PER_CHANNEL), shared = train(&lesson, &data, SLOPES_SHARED);
+    show_stats(&channels, &shared);
+    check_first_step(channels.log);
+    check_channels(&lesson, &data, channels.log);
+    check_shared(&lesson, &data, shared.log);
+    section("Pictures");
+    write_files(&lesson, &channels, &shared);
+    draw_evolution(&lesson, channels.log, shared.log);
+    draw_histograms(&lesson, channels.log);
+    slope_log_free(channels.log), slope_log_free(shared.log);
+    module_free(channels.net), module_free(shared.net);
+    lesson_unload(&data);
+    return lesson_end(&lesson);
+}
+
+/* EXERCISES
+ *
+ *  1. Which channel's slope is the most negative? Find its row of fc1.weight and draw it as a 28x28
+ *     image: what does this feature look for?
+ *  2. Use adamw_new with a weight decay of .1, once with optimizer_no_decay_on_slopes and once
+ *     without. Where do the slopes end?
+ *  3. Start every slope at 0 (prelu_new(256, 0)). Do they come back to .10?
+ *  4. Train for 20 epochs. Do the slopes settle, or do they keep spreading?
+ *  5. By (1) the shared gradient is the sum of the channels'. Why can the sum drive one slope to 0
+ *     while the channels, each for itself, stay near .10?
+ */

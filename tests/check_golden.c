@@ -1,0 +1,328 @@
+/* tests/check_golden.c -- values, gradients, second gradients, optimizers and a training run
+ * against PyTorch's, as tests/golden/make_golden.py wrote them down.
+ *
+ *  - Start it from the repository's root, or name the folder of the files in SLOPE_GOLDEN.
+ *  - To add a case of an op, edit make_golden.py only; for a new op, also golden_calls below.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <string.h>
+
+#include "autograd/backward.h"
+#include "nn/layers.h"
+#include "nn/loss.h"
+#include "optim/optimizer.h"
+#include "tests/golden.h"
+
+enum { GOLDEN_INPUTS = 3, GOLDEN_STEPS = 10 };
+
+/* --- ops: how each is called ------------------------------------------------------------------------ */
+
+/* Option i of the call. */
+static double golden_attr(const Golden *g, int i)
+{
+    const GoldenTensor *attr = golden_get(g, "attr");
+    ck_assert_int_lt(i, shape_count(attr->shape));
+    return attr->value[i];
+}
+
+/* Options first, first+1 … to the end: sizes of a shape, or axes. */
+static Shape golden_attr_shape(const Golden *g, int first)
+{
+    Shape s = {.ndim = (int)shape_count(golden_get(g, "attr")->shape) - first};
+    for (int i = 0; i < s.ndim; i++)
+        s.dim[i] = (ptrdiff_t)golden_attr(g, first + i);
+    return s;
+}
+
+/* Options: keepdim, then the axes. */
+static Axes golden_attr_axes(const Golden *g)
+{
+    Shape s = golden_attr_shape(g, 1);
+    Axes axes = {.n = s.ndim};
+    for (int i = 0; i < s.ndim; i++)
+        axes.axis[i] = (int)s.dim[i];
+    return axes;
+}
+
+typedef Var *(*GoldenCall)(Var **x, const Golden *g);
+
+#define GOLDEN_CALL(name, ...)                                     \
+    static Var *golden_call_##name(Var **x, const Golden *g)       \
+    {                                                              \
+        (void)g;                                                   \
+        return __VA_ARGS__;                                        \
+    }
+#define ATTR(i) golden_attr(g, (i))
+#define AXIS(i) ((int)ATTR(i))
+
+GOLDEN_CALL(add, var_add(x[0], x[1]))
+GOLDEN_CALL(sub, var_sub(x[0], x[1]))
+GOLDEN_CALL(mul, var_mul(x[0], x[1]))
+GOLDEN_CALL(div, var_div(x[0], x[1]))
+GOLDEN_CALL(maximum, var_maximum(x[0], x[1]))
+GOLDEN_CALL(minimum, var_minimum(x[0], x[1]))
+GOLDEN_CALL(where, var_where(golden_const(golden_get(g, "c0")), x[0], x[1]))
+GOLDEN_CALL(neg, var_neg(x[0]))
+GOLDEN_CALL(exp, var_exp(x[0]))
+GOLDEN_CALL(log, var_log(x[0]))
+GOLDEN_CALL(sqrt, var_sqrt(x[0]))
+GOLDEN_CALL(pow, var_pow(x[0], (real)ATTR(0)))
+GOLDEN_CALL(tanh, var_tanh(x[0]))
+GOLDEN_CALL(sigmoid, var_sigmoid(x[0]))
+GOLDEN_CALL(abs, var_abs(x[0]))
+GOLDEN_CALL(relu, var_relu(x[0]))
+GOLDEN_CALL(leaky_relu, var_leaky_relu(x[0], (real)ATTR(0)))
+GOLDEN_CALL(prelu, var_prelu(x[0], x[1]))
+GOLDEN_CALL(prelu_backward, op_prelu_backward.demo.call(x))
+GOLDEN_CALL(softmax, var_softmax(x[0], AXIS(0)))
+GOLDEN_CALL(log_softmax, var_log_softmax(x[0], AXIS(0)))
+GOLDEN_CALL(sum, var_sum(x[0], golden_attr_axes(g), ATTR(0) != 0))
+GOLDEN_CALL(mean, var_mean(x[0], golden_attr_axes(g), ATTR(0) != 0))
+GOLDEN_CALL(max, var_max(x[0], golden_attr_axes(g), ATTR(0) != 0))
+GOLDEN_CALL(sum_to, var_sum_to(x[0], golden_attr_shape(g, 0)))
+GOLDEN_CALL(reshape, var_reshape(x[0], golden_attr_shape(g, 0)))
+GOLDEN_CALL(transpose, var_transpose(x[0], AXIS(0), AXIS(1)))
+GOLDEN_CALL(permute, var_permute(x[0], (const int[]){AXIS(0), AXIS(1), AXIS(2)}))
+GOLDEN_CALL(slice, var_slice(x[0], AXIS(0), AXIS(1), AXIS(2), AXIS(3)))
+GOLDEN_CALL(slice_scatter,
+            var_slice_scatter(x[0], SHAPE(AXIS(0), AXIS(1)), AXIS(2), AXIS(3), AXIS(4)))
+GOLDEN_CALL(select, var_select(x[0], AXIS(0), AXIS(1)))
+GOLDEN_CALL(expand, var_expand(x[0], golden_attr_shape(g, 0)))
+GOLDEN_CALL(concat, var_concat((Var *const[]){x[0], x[1]}, 2, AXIS(0)))
+GOLDEN_CALL(contiguous, var_contiguous(var_transpose(x[0], 0, 1)))
+GOLDEN_CALL(matmul, var_matmul(x[0], x[1]))
+
+static Var *golden_call_cross_entropy(Var **x, const Golden *g)
+{
+    static const LossReduction reductions[] = {LOSS_MEAN, LOSS_SUM, LOSS_NONE};
+    Labels labels = golden_labels(g);
+    CrossEntropyOptions o = {.ignore_index = (int32_t)ATTR(0), .smoothing = (real)ATTR(1)};
+    o.reduction = reductions[AXIS(2)];
+    Var *loss = var_cross_entropy_with(x[0], &labels, o);
+    free(labels.data);
+    return loss;
+}
+
+#define ENTRY(name) {#name, golden_call_##name}
+static const struct { const char *name; GoldenCall call; } golden_calls[] = {
+    ENTRY(add), ENTRY(sub), ENTRY(mul), ENTRY(div), ENTRY(maximum), ENTRY(minimum), ENTRY(where),
+    ENTRY(neg), ENTRY(exp), ENTRY(log), ENTRY(sqrt), ENTRY(pow), ENTRY(tanh), ENTRY(sigmoid),
+    ENTRY(abs), ENTRY(relu), ENTRY(leaky_relu), ENTRY(prelu), ENTRY(prelu_backward), ENTRY(softmax),
+    ENTRY(log_softmax), ENTRY(sum), ENTRY(mean), ENTRY(max), ENTRY(sum_to), ENTRY(reshape),
+    ENTRY(transpose), ENTRY(permute), ENTRY(slice), ENTRY(slice_scatter), ENTRY(select),
+    ENTRY(expand), ENTRY(concat), ENTRY(contiguous), ENTRY(matmul), ENTRY(cross_entropy),
+};
+
+static GoldenCall golden_call(const char *name)
+{
+    for (size_t i = 0; i < sizeof golden_calls / sizeof *golden_calls; i++)
+        if (strcmp(golden_calls[i].name, name) == 0)
+            return golden_calls[i].call;
+    return NULL;
+}
+
+/* --- ops: the comparison ---------------------------------------------------------------------------- */
+
+/* The gradients of sum_i sum(v_i g_i), recorded, with respect to the inputs and to gy. */
+static void golden_second_order(Golden *g, Var **x, int n)
+{
+    Var *leaves[GOLDEN_INPUTS + 1], *first[GOLDEN_INPUTS], *second[GOLDEN_INPUTS + 1], *total = NULL;
+    Var *gy = leaves[n] = golden_leaf(golden_get(g, "gy"));
+    var_grad_with(golden_call(g->call)(x, g), gy, x, n, CREATE_GRAPH, first);
+    for (int i = 0; i < n; i++) {
+        Var *part = var_dot(first[i], golden_const(golden_get(g, golden_name("v", i))));
+        total = total ? var_add(total, part) : part;
+        leaves[i] = x[i];
+    }
+    var_grad(total, leaves, n + 1, GRAD_ONLY, second);
+    for (int i = 0; i < n; i++)
+        golden_compare_var(g, golden_name("h", i), second[i], golden_tolerance);
+    golden_compare_var(g, "hy", second[n], golden_tolerance);
+}
+
+static void golden_check_op(Golden *g)
+{
+    size_t mark = tape_mark();
+    Var *x[GOLDEN_INPUTS];
+    int n = 0;
+    ck_assert_msg(golden_call(g->call) != NULL, "golden_calls has no %s", g->call);
+    for (; n < GOLDEN_INPUTS && golden_find(g, golden_name("x", n)); n++)
+        x[n] = golden_leaf(golden_get(g, golden_name("x", n)));
+    Var *y = golden_call(g->call)(x, g);
+    golden_compare_var(g, "y", y, golden_tolerance);
+    var_backward_with(y, golden_const(golden_get(g, "gy")));
+    for (int i = 0; i < n; i++)
+        golden_compare(g, golden_name("g", i), x[i]->grad, golden_tolerance);
+    if (golden_find(g, "v0"))
+        golden_second_order(g, x, n);
+    tape_rewind(mark);
+}
+
+START_TEST(ops_agree_with_pytorch)
+{
+    ck_assert_int_ge(golden_each("ops.txt", golden_check_op), 100);
+}
+END_TEST
+
+static bool golden_seen[64];
+
+static void golden_note_op(Golden *g)
+{
+    for (int i = 0; op_table[i].op; i++)
+        if (strcmp(op_table[i].op->name, g->call) == 0)
+            golden_seen[i] = true;
+}
+
+START_TEST(every_op_has_a_case)
+{
+    golden_each("ops.txt", golden_note_op);
+    for (int i = 0; op_table[i].op; i++) {
+        ck_assert_int_lt(i, (int)(sizeof golden_seen / sizeof *golden_seen));
+        ck_assert_msg(golden_seen[i], "%s has no case in ops.txt", op_table[i].op->name);
+    }
+}
+END_TEST
+
+/* --- optimizers ----------------------------------------------------------------------------------------- */
+
+/* A module that only holds parameters, x0, x1 … of the case. */
+static Module *golden_holder(const Golden *g)
+{
+    static const ModuleType type = {"Holder", NULL, NULL};
+    Module *m = module_new(sizeof *m, &type);
+    for (int i = 0; golden_find(g, golden_name("x", i)); i++)
+        module_add_param(m, golden_name("x", i), golden_tensor(golden_get(g, golden_name("x", i))));
+    return m;
+}
+
+static Optimizer *golden_optimizer(const Golden *g, Module *m)
+{
+    real lr = (real)ATTR(0);
+    Optimizer *opt = strcmp(g->call, "SGD") == 0   ? sgd_new(m, lr, 0)
+                     : strcmp(g->call, "Adam") == 0 ? adam_new(m, lr)
+                                                    : adamw_new(m, lr);
+    ParamGroup *o = &opt->group[0];
+    ck_assert_str_eq(opt->type->name, g->call);
+    if (strstr(g->variant, "plain")) /* our defaults are PyTorch's */
+        return opt;
+    o->weight_decay = (real)ATTR(1);
+    o->momentum = (real)ATTR(2), o->dampening = (real)ATTR(3), o->nesterov = ATTR(4) != 0;
+    o->beta1 = (real)ATTR(5), o->beta2 = (real)ATTR(6), o->eps = (real)ATTR(7);
+    o->amsgrad = ATTR(8) != 0;
+    return opt;
+}
+
+/* Gives every parameter its gradient of this step; one without stays at "none". */
+static void golden_set_gradients(const Golden *g, Module *m, int step)
+{
+    for (int i = 0; i < m->n_params; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "grad%d_%d", step, i);
+        var_zero_grad(m->param[i].var);
+        if (golden_find(g, name))
+            m->param[i].var->grad = golden_tensor(golden_get(g, name));
+    }
+}
+
+static void golden_check_optimizer(Golden *g)
+{
+    Module *m = golden_holder(g);
+    Optimizer *opt = golden_optimizer(g, m);
+    for (int step = 0; step < GOLDEN_STEPS; step++) {
+        golden_set_gradients(g, m, step);
+        optimizer_step(opt);
+        for (int i = 0; i < m->n_params; i++) {
+            char name[32];
+            snprintf(name, sizeof name, "after%d_%d", step, i);
+            golden_compare(g, name, m->param[i].var->value, golden_tolerance);
+        }
+    }
+    optimizer_free(opt);
+    module_free(m);
+}
+
+START_TEST(optimizers_agree_with_pytorch)
+{
+    ck_assert_int_eq(golden_each("optim.txt", golden_check_optimizer), 12);
+}
+END_TEST
+
+/* --- training ---------------------------------------------------------------------------------------------- */
+
+/* PyTorch's Sequential of the same layers, with the parameters that the case starts from. */
+static Module *golden_network(const Golden *g)
+{
+    Module *net = SEQUENTIAL(linear_new(12, 8), prelu_new(8, (real)0.25), linear_new(8, 8),
+                             prelu_new(8, (real)0.25), linear_new(8, 4));
+    Parameters list = module_parameters(net);
+    for (int i = 0; i < list.count; i++) {
+        char name[160];
+        snprintf(name, sizeof name, "start_%s", list.item[i].name);
+        Tensor *start = golden_tensor(golden_get(g, name));
+        tensor_copy(list.item[i].var->value, start);
+        tensor_free(start);
+    }
+    parameters_free(&list);
+    return net;
+}
+
+/* Compares all gradients, or all values, with the tensors PREFIX + parameter name. */
+static void golden_compare_all(Golden *g, Module *net, const char *prefix, bool gradients)
+{
+    Parameters list = module_parameters(net);
+    for (int i = 0; i < list.count; i++) {
+        char name[160];
+        snprintf(name, sizeof name, "%s_%s", prefix, list.item[i].name);
+        golden_compare(g, name, gradients ? list.item[i].var->grad : list.item[i].var->value,
+                       golden_training_tolerance);
+    }
+    parameters_free(&list);
+}
+
+/* One step; returns the loss before it. */
+static real golden_train_step(Golden *g, Module *net, Optimizer *opt, const Labels *labels, int step)
+{
+    size_t mark = tape_mark();
+    Var *x = golden_const(golden_get(g, "x0"));
+    Var *loss = loss_cross_entropy(module_forward(net, x), labels);
+    optimizer_zero_grad(opt);
+    var_backward(loss);
+    golden_compare_all(g, net, golden_name("grad", step), true);
+    optimizer_step(opt);
+    real value = var_item(loss);
+    tape_rewind(mark);
+    return value;
+}
+
+static void golden_check_training(Golden *g)
+{
+    Module *net = golden_network(g);
+    Optimizer *opt = adam_new(net, (real)0.015625);
+    Labels labels = golden_labels(g);
+    real losses[GOLDEN_STEPS];
+    for (int step = 0; step < GOLDEN_STEPS; step++)
+        losses[step] = golden_train_step(g, net, opt, &labels, step);
+    Tensor *all = tensor_from(SHAPE(GOLDEN_STEPS), losses);
+    golden_compare(g, "losses", all, golden_training_tolerance);
+    golden_compare_all(g, net, "end", false);
+    tensor_free(all);
+    free(labels.data);
+    optimizer_free(opt);
+    module_free(net);
+}
+
+START_TEST(ten_adam_steps_agree_with_pytorch)
+{
+    ck_assert_int_eq(golden_each("training.txt", golden_check_training), 1);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("golden");
+    testing_add(suite, "ops", 60, (const TTest *const[]){ops_agree_with_pytorch, every_op_has_a_case, NULL});
+    testing_add(suite, "optimizers", 60, (const TTest *const[]){optimizers_agree_with_pytorch, NULL});
+    testing_add(suite, "training", 60, (const TTest *const[]){ten_adam_steps_agree_with_pytorch, NULL});
+    return testing_main(suite);
+}

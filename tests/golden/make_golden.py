@@ -1,0 +1,338 @@
+#!/usr/bin/python3
+# tests/golden/make_golden.py -- what PyTorch computes, for tests/check_golden.c to compare with.
+#
+#  - Run from anywhere, with a Python that has torch (1.13 made the committed files):
+#        /usr/bin/python3 tests/golden/make_golden.py
+#    It writes ops.txt, optim.txt and training.txt beside itself. The same torch gives the same files.
+#  - Inputs are multiples of 1/64, so that float and double builds start from the same numbers.
+#    References are float64. Every case is also computed in float32 and must agree within a quarter
+#    of the float build's tolerance: a case too delicate for float stops the script.
+#  - The format is words separated by white space:
+#        case prelu channels_nc      what to call, and which case of it
+#        tensor x0 2 4 3             name, number of axes, their sizes ...
+#        -0.5 1.25 ...               ... and as many numbers
+#        end
+#    Names: x0 x1 ... inputs that want a gradient, c0 a constant, attr the call's options, y the
+#    value, gy its random cotangent, g0 g1 ... the gradients of sum(gy y). Cases of second order add
+#    v0 v1 ..., the cotangents of the gradients, and h0 h1 ... hy, the gradients of
+#    sum_i sum(v_i g_i) with respect to the inputs and to gy.
+#
+# To add a case of an op that is here already, add a line and run this; for a new op also add its
+# call to the table in check_golden.c.
+#
+# SPDX-License-Identifier: MIT
+import os
+import torch
+import torch.nn.functional as F
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+FLOAT_TOLERANCE, TRAINING_TOLERANCE = 1e-5, 1e-4  # as in check_golden.c
+random = torch.Generator()
+
+
+# --- numbers and files -----------------------------------------------------------------------------
+
+def uniform(*shape, low=-2.0, high=2.0):
+    """Random multiples of 1/64 in low ... high, without 0."""
+    n = torch.randint(int(low * 64), int(high * 64) + 1, shape, generator=random).double()
+    return torch.where(n == 0, torch.ones_like(n), n) / 64
+
+
+def tensor(*values, shape=None):
+    t = torch.tensor(values, dtype=torch.float64)
+    return t if shape is None else t.reshape(shape)
+
+
+def write_tensor(out, name, t):
+    t = torch.as_tensor(t, dtype=torch.float64).detach()
+    numbers = [repr(v) for v in t.flatten().tolist()]
+    numbers = [n[:-2] if n.endswith('.0') else n for n in numbers]
+    out.write(' '.join(['tensor', name, str(t.dim())] + [str(d) for d in t.shape]) + '\n')
+    for i in range(0, len(numbers), 6):
+        out.write(' '.join(numbers[i:i + 6]) + '\n')
+
+
+def write_case(out, name, variant, tensors):
+    out.write('case %s %s\n' % (name, variant))
+    for key, t in tensors.items():
+        write_tensor(out, key, t)
+    out.write('end\n\n')
+
+
+def check_float(label, double, single, tolerance):
+    """float32 must be well within what the float build is allowed."""
+    for key, d in double.items():
+        d, s = torch.as_tensor(d).double(), torch.as_tensor(single[key]).double()
+        finite = torch.isfinite(d)
+        assert torch.equal(finite, torch.isfinite(s)), (label, key)
+        scale = d[finite].abs().max() if finite.any() else 0
+        worst = (d - s)[finite].abs().max() if finite.any() else 0
+        assert worst <= tolerance / 4 * scale, (label, key, float(worst), float(scale))
+
+
+# --- ops -------------------------------------------------------------------------------------------
+
+def evaluate(f, x, gy, v, dtype):
+    """Value, gradients and, if v is given, gradients of gradients."""
+    x = [t.detach().to(dtype).requires_grad_() for t in x]
+    y = f(*x)
+    gy = gy.to(dtype).requires_grad_()
+
+    def grad(of, to, by):
+        found = torch.autograd.grad(of, to, by, create_graph=v is not None, allow_unused=True)
+        return [torch.zeros_like(t) if g is None else g for g, t in zip(found, to)]
+
+    g = grad([y], x, [gy])
+    result = {'y': y, **{'g%d' % i: t for i, t in enumerate(g)}}
+    if v is not None:
+        total = sum((a.to(dtype) * b).sum() for a, b in zip(v, g))
+        h = grad([total], x + [gy], None)
+        result.update({'h%d' % i: t for i, t in enumerate(h[:-1])}, hy=h[-1])
+    return {key: t.detach() for key, t in result.items()}
+
+
+def op(out, name, variant, f, *x, attr=None, const=None, second=False):
+    gy = uniform(*f(*x).shape)
+    v = [uniform(*t.shape) for t in x] if second else None
+    result = evaluate(f, x, gy, v, torch.float64)
+    check_float((name, variant), result, evaluate(f, x, gy, v, torch.float32), FLOAT_TOLERANCE)
+    tensors = {'x%d' % i: t for i, t in enumerate(x)}
+    if const is not None:
+        tensors['c0'] = const
+    if attr is not None:
+        tensors['attr'] = tensor(*attr)
+    tensors['gy'] = gy
+    if second:
+        tensors.update({'v%d' % i: t for i, t in enumerate(v)})
+    write_case(out, name, variant, {**tensors, **result})
+
+
+def elementwise(out):
+    binary = {'add': torch.add, 'sub': torch.sub, 'mul': torch.mul, 'div': torch.div,
+              'maximum': torch.maximum, 'minimum': torch.minimum}
+    for name, f in binary.items():
+        far = dict(low=0.5, high=2) if name == 'div' else {}
+        op(out, name, 'same', f, uniform(2, 3), uniform(2, 3, **far))
+        op(out, name, 'broadcast', f, uniform(2, 3, 4), uniform(3, 1, **far))
+        op(out, name, 'broadcast_both', f, uniform(2, 1, 3), uniform(4, 1, **far))
+        op(out, name, 'scalar', f, uniform(2, 3), uniform(**far))
+    ties = tensor(1, -2, 0.5, 3, 0, -1, shape=(2, 3)), tensor(1, -1, 0.5, 2, 0, -1, shape=(2, 3))
+    op(out, 'maximum', 'ties', torch.maximum, *ties)
+    op(out, 'minimum', 'ties', torch.minimum, *ties)
+    condition = tensor(1, 0, 0, 1, 1, 0, shape=(2, 3))
+    op(out, 'where', 'broadcast', lambda a, b: torch.where(condition > 0, a, b), uniform(2, 3),
+       uniform(3), const=condition)
+    op(out, 'abs', 'zero', torch.abs, tensor(-1.5, 0, 2, -0.25))
+    for name in 'neg exp tanh sigmoid'.split():
+        op(out, name, 'plain', getattr(torch, name), uniform(3, 4))
+    op(out, 'tanh', 'large', torch.tanh, tensor(-30, 3, 30, -0.125))
+    op(out, 'sigmoid', 'large', torch.sigmoid, tensor(-30, 3, 60, -0.125))
+    op(out, 'log', 'plain', torch.log, uniform(3, 4, low=0.125))
+    op(out, 'sqrt', 'plain', torch.sqrt, uniform(3, 4, low=0.125))
+    op(out, 'pow', '0', lambda x: torch.pow(x, 0), tensor(-1.5, 0, 2, 0.5), attr=[0])
+    op(out, 'pow', '2', lambda x: torch.pow(x, 2), tensor(-1.5, 0, 2, 0.5), attr=[2])
+    op(out, 'pow', 'half', lambda x: torch.pow(x, 0.5), uniform(5, low=0.125), attr=[0.5])
+    op(out, 'pow', 'minus_1', lambda x: torch.pow(x, -1), tensor(-1.5, 0.25, 2, -0.5), attr=[-1])
+
+
+def activations(out):
+    slopes = tensor(0.25, -0.5, 1.5)
+    one = tensor(-0.375)
+    for variant, shape in ('nc', (4, 3)), ('ncl', (2, 3, 5)), ('nchw', (2, 3, 2, 4)):
+        op(out, 'prelu', 'channels_' + variant, F.prelu, uniform(*shape), slopes)
+        op(out, 'prelu', 'shared_' + variant, F.prelu, uniform(*shape), one)
+    op(out, 'prelu', 'shared_1d', F.prelu, uniform(6), one)
+    # The kink: at +0 and -0 the slope's side is taken; NaN and -Inf too, +Inf is on the other.
+    special = tensor(0.0, -0.0, float('nan'), float('inf'), -float('inf'), shape=(1, 5))
+    op(out, 'prelu', 'special', F.prelu, special, tensor(0.25, -0.5, 0.75, -0.25, 0.5))
+    op(out, 'relu', 'zero', torch.relu, tensor(-1.5, 0, 2, -0.25, 0.5))
+    op(out, 'leaky_relu', '0.2', lambda x: F.leaky_relu(x, 0.2), uniform(3, 4), attr=[0.2])
+    op(out, 'leaky_relu', 'zero', lambda x: F.leaky_relu(x, 0.01), tensor(-1.5, 0, 2), attr=[0.01])
+
+    def prelu_backward(x, a, g):
+        """gx + ga spread along the channels, as op_prelu_backward's demo combines them."""
+        gx, ga = torch.autograd.grad(F.prelu(x, a), [x, a], g, create_graph=True)
+        return gx + ga.reshape(-1, *[1] * (x.dim() - 2))
+
+    def with_leaves(x, a, g):
+        return prelu_backward(*[t if t.requires_grad else t.clone().requires_grad_() for t in (x, a, g)])
+    op(out, 'prelu_backward', 'ncl', with_leaves, uniform(2, 3, 4), slopes, uniform(2, 3, 4))
+
+    large = tensor(1000, 999.5, -1000, 0, -500, -500.25, 88.5, -88.5, shape=(2, 4))
+    for name in 'softmax', 'log_softmax':
+        f = getattr(torch, name)
+        op(out, name, 'rows', lambda x: f(x, 1), uniform(3, 4), attr=[1])
+        op(out, name, 'middle', lambda x: f(x, 1), uniform(2, 3, 4), attr=[1])
+        op(out, name, 'first', lambda x: f(x, 0), uniform(3, 2), attr=[0])
+        op(out, name, 'large', lambda x: f(x, 1), large, attr=[1])
+
+
+def reductions(out):
+    for name, f in ('sum', torch.sum), ('mean', torch.mean), ('max', torch.amax):
+        op(out, name, 'axes', lambda x: f(x, dim=(0, 2)), uniform(2, 3, 4), attr=[0, 0, 2])
+        op(out, name, 'keepdim', lambda x: f(x, dim=1, keepdim=True), uniform(2, 3, 4), attr=[1, 1])
+        op(out, name, 'all', lambda x: f(x, dim=(0, 1)), uniform(3, 4), attr=[0, 0, 1])
+    ties = tensor(1, 3, 3, -1, 2, 2, 2, 0, -1, -1, -2, -3, shape=(3, 4))
+    op(out, 'max', 'ties', lambda x: torch.amax(x, dim=1), ties, attr=[0, 1])
+    op(out, 'sum_to', '31', lambda x: x.sum_to_size(3, 1), uniform(2, 3, 4), attr=[3, 1])
+
+
+def shapes(out):
+    op(out, 'reshape', '43', lambda x: x.reshape(4, 3), uniform(2, 6), attr=[4, 3])
+    op(out, 'transpose', '02', lambda x: x.transpose(0, 2), uniform(2, 3, 4), attr=[0, 2])
+    op(out, 'permute', '201', lambda x: x.permute(2, 0, 1), uniform(2, 3, 4), attr=[2, 0, 1])
+    op(out, 'slice', 'step', lambda x: x[:, 1:6:2], uniform(2, 7), attr=[1, 1, 6, 2])
+    op(out, 'select', '1', lambda x: x.select(1, 2), uniform(2, 3, 4), attr=[1, 2])
+    op(out, 'expand', '234', lambda x: x.expand(2, 3, 4), uniform(3, 1), attr=[2, 3, 4])
+    op(out, 'concat', 'axis_1', lambda a, b: torch.cat([a, b], 1), uniform(2, 3), uniform(2, 2),
+       attr=[1])
+    op(out, 'contiguous', 'transposed', lambda x: x.t().contiguous(), uniform(2, 3))
+    op(out, 'slice_scatter', 'step',
+       lambda x: torch.zeros(2, 7, dtype=x.dtype).slice_scatter(x, 1, 1, 6, 2), uniform(2, 3),
+       attr=[2, 7, 1, 1, 2])
+
+
+def products(out):
+    op(out, 'matmul', 'plain', torch.matmul, uniform(3, 4), uniform(4, 2))
+    op(out, 'matmul', 'batched', torch.matmul, uniform(2, 3, 4), uniform(2, 4, 2))
+    op(out, 'matmul', 'broadcast', torch.matmul, uniform(2, 3, 4), uniform(4, 5))
+    op(out, 'matmul', 'broadcast_both', torch.matmul, uniform(2, 1, 3, 4), uniform(3, 4, 2))
+
+
+def cross_entropy(out):
+    labels = {'plain': [2, 0, 3, 1, 0], 'ignored': [2, -100, 3, -100, 0], 'ignore_1': [2, 1, 3, 1, 0]}
+    for r, reduction in enumerate(['mean', 'sum', 'none']):
+        for variant, places in labels.items():
+            for smoothing in 0.0, 0.125:
+                ignore = 1 if variant == 'ignore_1' else -100
+                places_ = torch.tensor(places)
+                op(out, 'cross_entropy', '%s_%s_%g' % (reduction, variant, smoothing),
+                   lambda x: F.cross_entropy(x, places_, ignore_index=ignore, reduction=reduction,
+                                             label_smoothing=smoothing),
+                   uniform(5, 4, low=-4, high=4), const=places_, attr=[ignore, smoothing, r])
+    op(out, 'cross_entropy', 'large', lambda x: F.cross_entropy(x, torch.tensor([2, 1])),
+       tensor(1000, 0, -1000, 500.5, 500, 499.5, shape=(2, 3)), const=torch.tensor([2, 1]),
+       attr=[-100, 0, 0])
+
+
+def second_order(out):
+    op(out, 'prelu', 'second_channels', F.prelu, uniform(2, 3, 4), tensor(0.25, -0.5, 1.5),
+       second=True)
+    op(out, 'prelu', 'second_shared', F.prelu, uniform(4, 3), tensor(-0.375), second=True)
+    op(out, 'tanh', 'second', torch.tanh, uniform(3, 4), second=True)
+    op(out, 'softmax', 'second', lambda x: torch.softmax(x, 1), uniform(3, 4), attr=[1], second=True)
+    op(out, 'div', 'second', torch.div, uniform(2, 3), uniform(3, low=0.5), second=True)
+
+
+def make_ops():
+    random.manual_seed(1)
+    with open(os.path.join(HERE, 'ops.txt'), 'w') as out:
+        for part in (elementwise, activations, reductions, shapes, products, cross_entropy,
+                     second_order):
+            part(out)
+
+
+# --- optimizers: ten steps with given gradients, some of them none ---------------------------------
+
+OPTIMIZERS = {  # case: rule, options
+    'sgd_plain': ('SGD', dict(lr=0.0625)),
+    'sgd_momentum': ('SGD', dict(lr=0.0625, momentum=0.875)),
+    'sgd_dampening': ('SGD', dict(lr=0.0625, momentum=0.875, dampening=0.25)),
+    'sgd_nesterov': ('SGD', dict(lr=0.0625, momentum=0.875, nesterov=True)),
+    'sgd_decay': ('SGD', dict(lr=0.0625, weight_decay=0.125)),
+    'sgd_nesterov_decay': ('SGD', dict(lr=0.0625, momentum=0.875, nesterov=True, weight_decay=0.125)),
+    'adam_plain': ('Adam', dict(lr=0.0625)),
+    'adam_amsgrad': ('Adam', dict(lr=0.0625, amsgrad=True)),
+    'adam_l2': ('Adam', dict(lr=0.0625, weight_decay=0.125)),
+    'adam_betas': ('Adam', dict(lr=0.0625, betas=(0.5, 0.75), eps=0.015625)),
+    'adamw_plain': ('AdamW', dict(lr=0.0625)),
+    'adamw_amsgrad': ('AdamW', dict(lr=0.0625, weight_decay=0.5, amsgrad=True)),
+}
+STEPS = 10
+
+
+def run_optimizer(rule, options, start, gradients, dtype):
+    params = [torch.nn.Parameter(p.clone().to(dtype)) for p in start]
+    optimizer = getattr(torch.optim, rule)(params, **options)
+    after = {}
+    for step, gradient in enumerate(gradients):
+        for p, g in zip(params, gradient):
+            p.grad = None if g is None else g.to(dtype)
+        optimizer.step()
+        after.update({'after%d_%d' % (step, i): p.detach().clone() for i, p in enumerate(params)})
+    return after
+
+
+def optimizer_attr(rule, o):
+    betas = o.get('betas', (0.9, 0.999))
+    decay = o.get('weight_decay', 0.01 if rule == 'AdamW' else 0)
+    return tensor(o['lr'], decay, o.get('momentum', 0), o.get('dampening', 0),
+                  o.get('nesterov', False), *betas, o.get('eps', 1e-8), o.get('amsgrad', False))
+
+
+def make_optimizers():
+    """Parameter 1 has no gradient in steps 3 and 4, parameter 2 none in the first step."""
+    random.manual_seed(2)
+    with open(os.path.join(HERE, 'optim.txt'), 'w') as out:
+        for variant, (rule, options) in OPTIMIZERS.items():
+            start = [uniform(3, 2), uniform(3), uniform(2)]
+            # Large gradients first, so that AMSGrad's maximum is not the last v.
+            gradients = [[uniform(*p.shape) * (4 if step < 3 else 1) for p in start]
+                         for step in range(STEPS)]
+            gradients[3][1] = gradients[4][1] = gradients[0][2] = None
+            after = run_optimizer(rule, options, start, gradients, torch.float64)
+            check_float(variant, after, run_optimizer(rule, options, start, gradients, torch.float32),
+                        FLOAT_TOLERANCE)
+            tensors = {'attr': optimizer_attr(rule, options)}
+            tensors.update({'x%d' % i: p for i, p in enumerate(start)})
+            tensors.update({'grad%d_%d' % (s, i): g for s, gs in enumerate(gradients)
+                            for i, g in enumerate(gs) if g is not None})
+            write_case(out, rule, variant, {**tensors, **after})
+
+
+# --- training: ten Adam steps of a small PReLU network --------------------------------------------
+
+def network():
+    net = torch.nn.Sequential(torch.nn.Linear(12, 8), torch.nn.PReLU(8), torch.nn.Linear(8, 8),
+                              torch.nn.PReLU(8), torch.nn.Linear(8, 4))
+    for name, p in net.named_parameters():
+        p.data = uniform(*p.shape, low=-0.5, high=0.5)
+        if name in ('1.weight', '3.weight'):
+            p.data = (torch.randperm(8, generator=random).double() - 2) / 8  # -2/8 ... 5/8
+    return net
+
+
+def train(start, x, labels, dtype):
+    net = network().to(dtype)
+    net.load_state_dict({name: t.to(dtype) for name, t in start.items()})
+    optimizer = torch.optim.Adam(net.parameters(), lr=0.015625)
+    result, losses = {}, []
+    for step in range(STEPS):
+        optimizer.zero_grad()
+        loss = F.cross_entropy(net(x.to(dtype)), labels)
+        loss.backward()
+        losses.append(loss.item())
+        for name, p in net.named_parameters():
+            result['grad%d_%s' % (step, name)] = p.grad.clone()
+        optimizer.step()
+    result['losses'] = tensor(*losses)
+    result.update({'end_' + name: p.detach().clone() for name, p in net.named_parameters()})
+    return result
+
+
+def make_training():
+    random.manual_seed(3)
+    start = {name: p.detach().clone() for name, p in network().named_parameters()}
+    x, labels = uniform(16, 12), torch.randint(0, 4, (16,), generator=random)
+    result = train(start, x, labels, torch.float64)
+    check_float('training', result, train(start, x, labels, torch.float32), TRAINING_TOLERANCE)
+    tensors = {'x0': x, 'c0': labels, **{'start_' + name: p for name, p in start.items()}}
+    with open(os.path.join(HERE, 'training.txt'), 'w') as out:
+        write_case(out, 'training', 'adam_prelu', {**tensors, **result})
+
+
+if __name__ == '__main__':
+    torch.set_num_threads(1)
+    make_ops()
+    make_optimizers()
+    make_training()

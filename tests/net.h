@@ -1,0 +1,75 @@
+/* tests/net.h -- what the tests of networks share: a network, tensors to feed it, a tolerance.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SLOPE_TESTS_NET_H
+#define SLOPE_TESTS_NET_H
+
+#include "nn/layers.h"
+#include "tensor/random.h"
+#include "tests/testing.h"
+
+/* For sums of a few numbers near 1. */
+#ifdef SLOPE_DOUBLE
+static const double net_tolerance = 1e-12;
+#else
+static const double net_tolerance = 1e-5;
+#endif
+
+/* The document's PReLUNetwork, as a program outside the tree writes it, and a buffer. */
+typedef struct Net {
+    Module  base;
+    Module *fc1, *prelu1, *fc2, *prelu2, *fc3;
+    Tensor *calls; /* (1): forwards so far */
+} Net;
+
+static inline Var *net_forward(Module *self, Var *x)
+{
+    Net *net = (Net *)self;
+    *tensor_write(net->calls) += 1;
+    x = module_forward(net->prelu1, module_forward(net->fc1, x));
+    x = module_forward(net->prelu2, module_forward(net->fc2, x));
+    return module_forward(net->fc3, x);
+}
+
+static inline Net *net_new(ptrdiff_t in, ptrdiff_t hidden, ptrdiff_t classes)
+{
+    static const ModuleType type = {"Net", net_forward, NULL};
+    Net *net = module_new(sizeof *net, &type);
+    net->calls = module_add_buffer(&net->base, "calls", tensor_zeros(SHAPE(1)));
+    net->fc1 = module_add_child(&net->base, "fc1", linear_new(in, hidden));
+    net->prelu1 = module_add_child(&net->base, "prelu1", prelu_new(hidden, (real)0.25));
+    net->fc2 = module_add_child(&net->base, "fc2", linear_new(hidden, hidden));
+    net->prelu2 = module_add_child(&net->base, "prelu2", prelu_new(hidden, (real)0.25));
+    net->fc3 = module_add_child(&net->base, "fc3", linear_new(hidden, classes));
+    return net;
+}
+
+/* Random numbers of both signs; a leaf on the tape. */
+static inline Var *net_random(Shape shape, uint64_t stream)
+{
+    Rng rng = rng_new(7, stream);
+    Tensor *t = tensor_new(shape);
+    tensor_fill_normal(t, &rng, 0, 1);
+    Var *x = var_leaf(t);
+    tensor_free(t);
+    return x;
+}
+
+/* Writes a parameter. */
+static inline void net_set(Var *param, const real *values)
+{
+    Tensor *t = tensor_from(var_shape(param), values);
+    tensor_copy(param->value, t);
+    tensor_free(t);
+}
+
+static inline Var *net_leaf(Shape shape, const real *values)
+{
+    Tensor *t = tensor_from(shape, values);
+    Var *x = var_leaf(t);
+    tensor_free(t);
+    return x;
+}
+
+#endif
