@@ -19,7 +19,8 @@ WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wdo
 # With -std=c11 GCC fuses no multiply-add unless told to; the other two let square roots and
 # PReLU's branch vectorise. None of the three lets the compiler change a NaN or an Inf.
 MATH := -ffp-contract=fast -fno-math-errno -fno-trapping-math
-ARCHFLAGS := $(if $(ARCH),$(or $(call try,-march=$(ARCH)),$(call try,-mcpu=$(ARCH))))
+# Found out at first use, when `make deps` has installed a compiler, and kept.
+ARCHFLAGS = $(eval ARCHFLAGS := $(if $(ARCH),$(or $(call try,-march=$(ARCH)),$(call try,-mcpu=$(ARCH)))))$(ARCHFLAGS)
 
 release  := -O3
 debug    := -O1 -g -DSLOPE_DEBUG
@@ -73,6 +74,10 @@ endef
 $(eval $(call precision,float))
 $(eval $(call precision,double))
 
+# In `make -j deps check` nothing is compiled before deps is done.
+ifneq ($(filter deps,$(MAKECMDGOALS)),)
+$(B)/float/flags $(B)/double/flags: | deps
+endif
 deps: ## install what is missing: Check, gnuplot, Fashion-MNIST
 	@CC='$(CC)' sh .ci/deps
 

@@ -179,6 +179,9 @@ static void pass_sweep(const Pass *p, const Var *y)
 static Pass pass_begin(Var *y, Var *gy, bool recorded, bool selective, const char *function)
 {
     var_check(y, function);
+    if (tape_playing())
+        slope_fail(function, "called inside the backward rule of %s; a rule is made of ops",
+                   VAR_TEXT(tape_playing()));
     if (!y->requires_grad)
         slope_fail(function, "%s depends on nothing that requires a gradient; was it computed "
                    "between no_grad_begin and no_grad_end, or from constants only?", VAR_TEXT(y));

@@ -26,7 +26,7 @@
  *          .demo = {cube_demo, 1, {{.shape = {2, {2, 3}}, .low = -2, .high = 2}}, .any_shape = true},
  *      };
  *
- *      Var *var_cube(Var *x) { return var_apply(&op_cube, var_shape(x), VARS(x)); }
+ *      Var *var_cube(Var *x) { return var_apply_like(&op_cube, x); }
  *
  * SPDX-License-Identifier: MIT
  */
@@ -81,6 +81,9 @@ struct Op {
 Var *var_apply(const Op *op, Shape out, Var *const *in, int n_in);
 Var *var_apply_with(const Op *op, Shape out, Var *const *in, int n_in, const void *attr,
                     size_t attr_bytes);
+
+/* The same for an op of one input whose result has its shape. */
+Var *var_apply_like(const Op *op, Var *x);
 
 /* The same with up to OP_OUTPUTS outputs; the first is returned, var_output finds the others. A
  * NULL shape makes an output without a value: one that is not wanted. */

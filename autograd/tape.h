@@ -39,7 +39,7 @@ void anomaly_mode(bool on);
 /* --- looking at the graph --------------------------------------------------------------------- */
 
 /* What computed y, one line a Var, in the order of the tape:
- *     #3  mul      (2, 3)  <- #1 x, #2
+ *     v3   mul          (2, 3)         <- v1, v2
  * or as a Graphviz graph, inputs above and y below. */
 void graph_print(FILE *out, Var *y);
 void graph_print_dot(FILE *out, Var *y);

@@ -224,6 +224,12 @@ Var *var_apply(const Op *op, Shape out, Var *const *in, int n_in)
     return var_apply_with(op, out, in, n_in, NULL, 0);
 }
 
+Var *var_apply_like(const Op *op, Var *x)
+{
+    var_check(x, op->name);
+    return var_apply(op, x->value->shape, VARS(x));
+}
+
 Shape var_broadcast(const Var *a, const Var *b, const char *function)
 {
     var_check(a, function);

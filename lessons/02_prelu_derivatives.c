@@ -24,7 +24,12 @@
  * Run   make lesson-02
  * It prints, among other things:
  *
-EXCERPT
+ *        [ok] x = -3 -1 2 5, g = 2: dL/da = 2(-3) + 2(-1) = -8
+ *        [ok] x = -3 -1 200 500: the same
+ *        [ok] x = -6 -1 2 5: changed by g (-3)
+ *        [ok] a = 0, x = -3: dy/dx = 0, as with ReLU: the unit is dead
+ *        [ok] ... but dy/da = -3, and ReLU has no slope to learn
+ *        [ok] ... one step later a = 0.3, and dy/dx = 0.3: revived
  *
  * SPDX-License-Identifier: MIT
  */
@@ -32,8 +37,11 @@ EXCERPT
 
 #include "lessons/plot.h"
 
-enum { N = 513, SLOPES = 4, ZERO = N / 2 }; /* the grid's middle, ZERO, is x = 0 */
+enum { N = 513, ZERO = N / 2, SLOPES = 4 };
 static const double slope[SLOPES] = {-0.5, 0, 0.25, 1.5};
+static const double Inf = (double)INFINITY, NaN = (double)NAN;
+
+static double point(int i) { return (i - ZERO) / 128.0; } /* -2 ... 2; number ZERO is 0 */
 
 typedef struct Pair { double dx, da; } Pair;
 
@@ -44,25 +52,15 @@ static double number(const Tensor *x) { return (double)tensor_item(x); }
 
 static double prelu_of(double x, double a) { return (double)var_item(var_prelu(leaf(x), leaf(a))); }
 
-/* The same by the tape. In PyTorch, for comparison:                                       */
+/* PyTorch at the right. */
 static Pair by_tape(double x0, double a0)
 {
-    Var *x = leaf(x0), *a = leaf(a0);    // x = torch.tensor([x0], requires_grad=True), a likewise
-    var_backward(var_prelu(x, a));       // F.prelu(x, a).backward()
-    return (Pair){number(x->grad), number(a->grad)}; // x.grad, a.grad
-}
-
-/* PReLU over x = -2 ... 2, differentiated. x is (1,N) with N slopes, all equal to a: every element
- * has a slope of its own, so that a->grad is dy/da at each, not yet a sum. */
-typedef struct Curve { Var *x, *a, *y; } Curve;
-
-static Curve curve_of(double a)
-{
-    Var *grid = var_reshape(lesson_grid(N, -2, 2), SHAPE(1, N));
-    Curve c = {.x = var_leaf(grid->value), .a = var_leaf(var_full(SHAPE(N), (real)a)->value)};
-    c.y = var_prelu(c.x, c.a);
-    var_backward_with(c.y, var_full(SHAPE(1, N), 1)); /* g = 1 everywhere */
-    return c;
+    size_t mark = tape_mark();
+    Var *x = leaf(x0), *a = leaf(a0);            // x = torch.tensor([x0], requires_grad=True); a too
+    var_backward(var_prelu(x, a));               // F.prelu(x, a).backward()
+    Pair d = {number(x->grad), number(a->grad)}; // d = (x.grad.item(), a.grad.item())
+    tape_rewind(mark);
+    return d;
 }
 
 static void both_derivatives(void)
@@ -75,14 +73,12 @@ static void both_derivatives(void)
         say("%13g %8g %8g %8g %8g\n", x[i], h.dx, t.dx, h.da, t.da);
     }
     int agree_dx = 0, agree_da = 0;
-    for (int s = 0; s < SLOPES; s++) {
-        Curve c = curve_of(slope[s]);
+    for (int s = 0; s < SLOPES; s++)
         for (int i = 0; i < N; i++) {
-            Pair h = by_hand((double)tensor_read(c.x->value)[i], slope[s]);
-            agree_dx += (double)tensor_read(c.x->grad)[i] == h.dx;
-            agree_da += (double)tensor_read(c.a->grad)[i] == h.da;
+            Pair h = by_hand(point(i), slope[s]), t = by_tape(point(i), slope[s]);
+            agree_dx += t.dx == h.dx;
+            agree_da += t.da == h.da;
         }
-    }
     claim(agree_dx == SLOPES * N, "dy/dx is equation (1) at %d points for %d slopes", N, SLOPES);
     claim(agree_da == SLOPES * N, "dy/da is equation (2) there: it does not even depend on a");
 }
@@ -159,13 +155,13 @@ static void the_sum_over_positions(void)
 static void at_zero(void)
 {
     section("At x = 0, and other edges");
-    Pair zero = by_tape(0, 0.25), minus = by_tape(-0.0, 0.25), nan = by_tape(NAN, 0.25);
+    Pair zero = by_tape(0, 0.25), minus = by_tape(-0.0, 0.25), unknown = by_tape(NaN, 0.25);
     double left = -prelu_of(-1, 0.25), right = prelu_of(1, 0.25); /* straight lines from 0: y / x */
     claim(left == 0.25 && right == 1, "the slope is %g on the left of 0 and %g on the right", left, right);
     claim(zero.dx == left && minus.dx == left, "at +0 and -0 the tape takes the left one: dy/dx = a");
     claim(zero.da == 0 && minus.da == 0, "dy/da = x = 0, the same from both sides: no jump there");
-    claim(nan.dx == 0.25 && isnan(nan.da), "x = NaN is not > 0, so dy/dx = a, and dy/da = NaN");
-    claim(by_tape(INFINITY, 0.25).da == 0 && by_tape(-INFINITY, 0.25).da == -INFINITY,
+    claim(unknown.dx == 0.25 && isnan(unknown.da), "x = NaN is not > 0, so dy/dx = a, and dy/da = NaN");
+    claim(by_tape(Inf, 0.25).da == 0 && by_tape(-Inf, 0.25).da == -Inf,
           "dy/da is 0 at +Inf and -Inf at -Inf");
 }
 
@@ -173,55 +169,60 @@ static void dead_units(void)
 {
     section("\"No dead neurons: the gradient is at least a > 0\"");
     for (int s = 0; s < SLOPES; s++) {
-        double a = slope[s], least = tensor_stats(curve_of(a).x->grad).min;
-        claim(least == fmin(1, a), "a = %g: the least dy/dx is %g = min(1, a): %s", a, least,
-              least <= 0 ? "not positive" : least < a ? "positive, but less than a" : "as the document says");
+        double a = slope[s], least = Inf;
+        for (int i = 0; i < N; i++)
+            least = fmin(least, by_tape(point(i), a).dx);
+        claim(least == fmin(1, a), "a = %g: the least dy/dx is %g = min(1, a), %s", a, least,
+              a <= 0 ? "not positive" : a > 1 ? "less than a" : "as the document says");
     }
     Pair dead = by_tape(-3, 0);
-    claim(dead.dx == 0, "a = 0, x = -3: dy/dx = 0. Nothing passes to the weights before; the unit is dead");
-    claim(dead.da == -3, "... but dy/da = -3: the slope still learns. ReLU has no such way back");
-    double a = 0 - 0.1 * dead.da; /* one step of gradient descent on L = y, learning rate 0.1 */
-    claim(by_tape(-3, a).dx > 0, "... and after one step a = %g and dy/dx = %g: it is alive", a, by_tape(-3, a).dx);
+    Var *x = leaf(-3);
+    var_backward(var_relu(x));
+    claim(dead.dx == 0 && number(x->grad) == 0, "a = 0, x = -3: dy/dx = 0, as with ReLU: the unit is dead");
+    claim(dead.da == -3, "... but dy/da = -3, and ReLU has no slope to learn");
+    double a = 0 - 0.1 * dead.da; /* a step of gradient descent on L = y, learning rate 0.1 */
+    claim(by_tape(-3, a).dx > 0, "... one step later a = %g, and dy/dx = %g: revived", a, by_tape(-3, a).dx);
 }
 
-/* Some programs keep y instead of x to save memory, and ask y > 0. */
+/* Some programs keep y in place of x, to save memory, and ask whether y > 0. */
 static void from_the_output(void)
 {
-    section("Why not decide by the sign of the output?");
+    section("Why not ask the sign of the output?");
     for (int s = 0; s < SLOPES; s++) {
-        Curve c = curve_of(slope[s]);
+        double a = slope[s];
         int wrong = 0;
         for (int i = 0; i < N; i++)
-            wrong += (double)tensor_read(c.x->grad)[i] != by_hand((double)tensor_read(c.y->value)[i], slope[s]).dx;
-        claim(wrong == (slope[s] < 0 ? ZERO : 0), "a = %g: dy/dx is wrong at %d of %d points", slope[s], wrong, N);
+            wrong += by_hand(prelu_of(point(i), a), a).dx != by_tape(point(i), a).dx;
+        claim(wrong == (a < 0 ? ZERO : 0), "a = %g: dy/dx is wrong at %d of %d points", a, wrong, N);
     }
     claim(prelu_of(-1, 0) == prelu_of(-2, 0) && by_tape(-1, 0).da != by_tape(-2, 0).da,
-          "a = 0: -1 and -2 have one output and two dy/da; y does not know which. So keep x");
+          "a = 0: for x = -1 and x = -2 y is the same but dy/da is not. So keep x");
 }
 
 static void picture(const Lesson *lesson)
 {
+    double x[N], dx[N], da[N], zeros[SLOPES] = {0}, ones[SLOPES] = {1, 1, 1, 1};
     Plot *p = plot_new(lesson, "derivatives", "The two derivatives of PReLU", 1, 2);
-    const double at[SLOPES] = {0}, one[SLOPES] = {1, 1, 1, 1};
     plot_size(p, 1200, 520);
     plot_panel(p, "By the input: dy/dx = 1 if x > 0, else a", "input x", "dy/dx");
     plot_y_range(p, -0.8, 1.8), plot_key(p, "bottom right");
+    plot_label(p, "x > 0: 1 for every a", 0.4, 1.09);
     for (int s = 0; s < SLOPES; s++) {
-        Curve c = curve_of(slope[s]);
         char legend[32];
         snprintf(legend, sizeof legend, "a = %g", slope[s]);
-        tensor_write(c.x->grad)[ZERO + 1] = NAN; /* lifts the pen: there is a jump, not a steep line */
-        plot_tensors(p, legend, c.x->value, c.x->grad);
+        for (int i = 0; i < N; i++)
+            x[i] = point(i), dx[i] = by_tape(x[i], slope[s]).dx, da[i] = by_tape(x[i], slope[s]).da;
+        dx[ZERO + 1] = NaN; /* lifts the pen: a jump is not a steep line */
+        plot_line(p, legend, N, x, dx);
     }
-    plot_dots(p, "taken at x = 0", true, SLOPES, at, slope);
-    plot_dots(p, "not taken", false, SLOPES, at, one);
-    Curve c = curve_of(0.25);
+    plot_dots(p, "taken at x = 0", true, SLOPES, zeros, slope);
+    plot_dots(p, "not taken", false, SLOPES, zeros, ones);
     plot_panel(p, "By the slope: dy/da = 0 if x > 0, else x", "input x", "dy/da");
     plot_y_range(p, -2.2, 1), plot_key(p, "bottom right");
-    plot_label(p, "the more negative x,", -1.9, 0.5), plot_label(p, "the more a learns", -1.9, 0.35);
-    plot_label(p, "x > 0: a learns nothing", 0.2, 0.15);
-    plot_tensors(p, "every a", c.x->value, c.a->grad);
-    plot_dots(p, "taken at x = 0", true, 1, at, at);
+    plot_label(p, "x > 0: a learns nothing", 0.3, 0.15);
+    plot_label(p, "x < 0: dy/da = x", -1.1, -1.4);
+    plot_line(p, "every a", N, x, da);
+    plot_dots(p, "taken at x = 0", true, 1, zeros, zeros);
     plot_draw(p);
 }
 
@@ -244,12 +245,11 @@ int main(int argc, char **argv)
 /* Exercises
  *
  * 1. In by_hand, write >= for >. Which claims fail, at how many points, and why no others?
- * 2. Change by_tape so that L = y^2, as var_square has it. What are dL/dx and dL/da by hand now? Claim
- *    them for x = -2 and a = 0.25.
- * 3. The sum in (4) grows with N H W. Scale g by 1/N, as a mean over the batch does: by what is
- *    dL/da then larger for 32x32 images than for 8x8 ones? Claim the ratio, for x = -1 everywhere.
- * 4. For a < 0, y > 0 on both sides of 0. Show that no rule that sees only y and a can find dy/dx:
- *    give two inputs with one output and claim that their derivatives differ.
- * 5. tensor/prelu.c: flip a sign in prelu_ga and run this lesson. Which claims name the mistake, and
- *    which are blind to it? (Put it back.)
+ * 2. Let by_tape differentiate L = y^2 (var_square). What are dL/dx and dL/da by hand? Claim both.
+ * 3. Divide g by N, as a mean over the batch does. How many times larger is dL/da for 32x32 images
+ *    than for 8x8 ones, if x = -1 everywhere? Claim the ratio.
+ * 4. For a < 0, show that no rule at all that sees only y and a can find dy/dx: claim two inputs with
+ *    one output and different derivatives.
+ * 5. Flip the sign in prelu_ga (tensor/prelu.c) and run this lesson. Which claims name the mistake,
+ *    and which are blind to it? Put it back.
  */

@@ -61,7 +61,8 @@ static Hand by_hand(void)
     for (int i = EDGES - 1; i >= 0; i--) { /* (2) */
         const struct Edge *d = &h.edge[i];
         h.g[d->in] += h.g[d->user] * d->local;
-        say("  %7g  x %6g   -> g of v%d  %-15s %6g\n", h.g[d->user], d->local, d->in, line[d->in], h.g[d->in]);
+        say("  %7g  x %6g   -> g of v%d  %-15s %6g\n", h.g[d->user], d->local, d->in, line[d->in],
+            h.g[d->in]);
     }
     claim(h.g[W] == 2 * e * a * x, "the chain rule on paper says the same of w: 2 e a x = %g", h.g[W]);
     claim(h.g[A] == 2 * e * z, "and of the slope: 2 e z = %g", h.g[A]);
@@ -117,7 +118,8 @@ static void draw_tape(const Lesson *lesson, const Hand *h)
         double from = row[d->in] + 0.12, to = row[d->user] - 0.12;
         double bulge = to - from > 1 || i == EDGES - 1 ? 3 : 0.9;
         plot_arc(p, 1, i ? "" : "forward: a value goes down to its users", -3.6, -bulge, from, to);
-        plot_arc(p, 2, i ? "" : "backward: a gradient comes up, × the local derivative", 3.6, bulge, to, from);
+        plot_arc(p, 2, i ? "" : "backward: a gradient comes up, × the local derivative", 3.6, bulge, to,
+                 from);
         plot_centered(p, 4.3 + bulge, (from + to) / 2, "× %g", d->local);
     }
     plot_draw(p);

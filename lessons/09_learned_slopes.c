@@ -138,11 +138,11 @@ static void check_shared(const Lesson *lesson, const LessonData *data, const Slo
 
 static void draw_evolution(const Lesson *lesson, const SlopeLog *channels, const SlopeLog *shared)
 {
-    Plot *p = plot_new(lesson, "evolution", "Slopes while the network trains", 1, 2);
+    Plot *p = plot_new(lesson, "evolution", "Slopes while the network trains: a slope for each channel, and one for all", 1, 2);
     plot_size(p, 1300, 560);
     for (int layer = 0; layer < 2; layer++) {
         plot_panel(p, layer ? "Second PReLU, 256 channels" : "First PReLU, 256 channels", "training step", "slope a");
-        plot_y_range(p, -0.2, 0.6);
+        plot_y_range(p, -0.1, 0.55);
         plot_key(p, "top right");
         plot_slope_bands(p, channels, layer);
         plot_line(p, "one slope shared by all", shared->moments, shared->step, shared->layer[layer].values);
@@ -151,10 +151,11 @@ static void draw_evolution(const Lesson *lesson, const SlopeLog *channels, const
     plot_draw(p);
 }
 
-static void draw_histogram_panel(Plot *p, const SlopeLog *log, int layer, int moment)
+static void draw_histogram_panel(Plot *p, const SlopeLog *log, int layer, int moment, int bins)
 {
     static const double document[2] = {0.12, 0.18};
-    plot_histogram(p, "channels", log->layer[layer].channels, slope_log_values(log, layer, moment), 32, -0.2, 0.6);
+    plot_histogram(p, "channels", log->layer[layer].channels, slope_log_values(log, layer, moment), bins,
+                   -0.2, 0.6);
     plot_vertical(p, "start, a = 0.25", 0.25);
     plot_point_mark(p, "the mean that the document calls typical", document[layer], 2);
 }
@@ -166,7 +167,7 @@ static void draw_histograms(const Lesson *lesson, const SlopeLog *log)
         plot_panel(p, layer ? "Second PReLU" : "First PReLU", "slope a", "number of channels");
         plot_key(p, "outside bottom center horizontal");
         plot_x_range(p, -0.2, 0.6);
-        draw_histogram_panel(p, log, layer, -1);
+        draw_histogram_panel(p, log, layer, -1, 32);
     }
     plot_draw(p);
     Plot *gif = plot_new(lesson, "histogram_moving", "First PReLU", 1, 1);
@@ -178,8 +179,8 @@ static void draw_histograms(const Lesson *lesson, const SlopeLog *log)
         plot_panel(gif, title, "slope a", "number of channels");
         plot_key(gif, "outside bottom center horizontal");
         plot_x_range(gif, -0.2, 0.6);
-        plot_y_range(gif, 0, 80);
-        draw_histogram_panel(gif, log, 0, moment);
+        plot_y_range(gif, 0, 260);
+        draw_histogram_panel(gif, log, 0, moment, 20);
     }
     plot_draw(gif);
 }

@@ -17,7 +17,7 @@
 
 enum { DURABLE_TRIES = 100 };
 
-/* --- opening ------------------------------------------------------------------------------------ */
+/* --- opening ---------------------------------------------------------------------------------- */
 
 /* The folder of "runs/net" is "runs/", that of "net" is "./". */
 static int durable_open_folder(const char *path, size_t length)
@@ -66,7 +66,7 @@ bool durable_open(DurableFile *file, const char *path, Error *err)
     return false;
 }
 
-/* --- writing ------------------------------------------------------------------------------------ */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 bool durable_write(DurableFile *file, const void *bytes, size_t count, Error *err)
 {
@@ -84,14 +84,14 @@ bool durable_write(DurableFile *file, const void *bytes, size_t count, Error *er
     return true;
 }
 
-/* --- closing ------------------------------------------------------------------------------------ */
+/* --- closing ---------------------------------------------------------------------------------- */
 
 /* The bytes must be on the disk before the name: a crash in between would leave a file that has its
  * name but not its contents. */
 static bool durable_sync(DurableFile *file, Error *err)
 {
     bool ok = fsync(file->fd) == 0 ||
-              error_set(err, file->path, -1, "the disk did not keep the file (%s)", strerror(errno));
+              error_set(err, file->path, -1, "the disk did not take it (%s)", strerror(errno));
     if (close(file->fd) != 0 && ok)
         ok = error_set(err, file->path, -1, "the file could not be closed (%s)", strerror(errno));
     return ok;
@@ -110,7 +110,7 @@ static bool durable_sync_folder(DurableFile *file, Error *err)
 {
     if (fsync(file->folder) == 0 || errno == EINVAL)
         return true;
-    return error_set(err, file->path, -1, "the disk did not keep the file's name (%s)",
+    return error_set(err, file->path, -1, "the disk did not take the file's name (%s)",
                      strerror(errno));
 }
 

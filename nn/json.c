@@ -10,7 +10,7 @@
 
 enum { JSON_END = -1, JSON_MAX_DIGITS = 19 };
 
-/* --- where we are --------------------------------------------------------------------------------- */
+/* --- where we are ----------------------------------------------------------------------------- */
 
 static int json_peek(const JsonText *json)
 {
@@ -27,6 +27,12 @@ static int json_skip_space(JsonText *json)
     return c;
 }
 
+size_t json_place(JsonText *json)
+{
+    json_skip_space(json);
+    return json->at;
+}
+
 bool json_unexpected(JsonText *json, size_t at, const char *expected)
 {
     int c = at < json->size ? json->bytes[at] : JSON_END;
@@ -38,7 +44,7 @@ bool json_unexpected(JsonText *json, size_t at, const char *expected)
     return error_expected(json->err, expected, "byte 0x%02x", (unsigned)c);
 }
 
-/* --- punctuation ---------------------------------------------------------------------------------- */
+/* --- punctuation ------------------------------------------------------------------------------ */
 
 bool json_expect(JsonText *json, char c)
 {
@@ -71,7 +77,7 @@ bool json_expect_end(JsonText *json)
            json_unexpected(json, json->at, "the end of the header");
 }
 
-/* --- numbers -------------------------------------------------------------------------------------- */
+/* --- numbers ---------------------------------------------------------------------------------- */
 
 /* 19 digits always fit in 64 bits. */
 bool json_number(JsonText *json, uint64_t *number)
@@ -91,7 +97,7 @@ bool json_number(JsonText *json, uint64_t *number)
     return true;
 }
 
-/* --- characters ----------------------------------------------------------------------------------- */
+/* --- characters ------------------------------------------------------------------------------- */
 
 /*  bytes  bits  first byte   smallest code: a longer form than needed is refused, as are the halves
  *    1      7   0xxxxxxx          0         of UTF-16's pairs, which are no characters

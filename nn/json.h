@@ -30,6 +30,9 @@ typedef struct JsonText {
     bool        failed; /* set by json_more, whose false can also mean the end of a list */
 } JsonText;
 
+/* The place of the next thing, after white space. */
+size_t json_place(JsonText *json);
+
 /* Takes this character, after white space. */
 bool json_expect(JsonText *json, char c);
 

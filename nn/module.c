@@ -10,6 +10,8 @@
 #include "nn/layers.h"
 #include "tensor/memory.h"
 
+enum { MODULE_PATH = 256 };
+
 /* --- growing ------------------------------------------------------------------------------------ */
 
 /* Room for one entry more in an array of `count`, which is doubled at each power of two. */
@@ -175,6 +177,31 @@ void parameters_free(Parameters *list)
 {
     memory_free(list->item);
     *list = (Parameters){0};
+}
+
+/* The full name of a part; one that were cut could be another's. */
+static const char *module_join(char name[MODULE_PATH], const char *prefix, const char *part)
+{
+    if (snprintf(name, MODULE_PATH, "%s%s%s", prefix, prefix[0] ? "." : "", part) >= MODULE_PATH)
+        slope_fail("module_each_tensor", "the name '%s.%s' has more than %d characters", prefix,
+                   part, MODULE_PATH - 1);
+    return name;
+}
+
+static void module_visit(Module *m, const char *prefix, ModuleVisit fn, void *ctx)
+{
+    char name[MODULE_PATH];
+    for (int i = 0; i < m->n_params; i++)
+        fn(module_join(name, prefix, m->param[i].name), m->param[i].var->value, ctx);
+    for (int i = 0; i < m->n_buffers; i++)
+        fn(module_join(name, prefix, m->buffer[i].name), m->buffer[i].tensor, ctx);
+    for (int i = 0; i < m->n_children; i++)
+        module_visit(m->child[i].module, module_join(name, prefix, m->child[i].name), fn, ctx);
+}
+
+void module_each_tensor(Module *m, ModuleVisit fn, void *ctx)
+{
+    module_visit(m, "", fn, ctx);
 }
 
 bool parameter_is_slope(const Parameter *p)

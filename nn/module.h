@@ -85,6 +85,11 @@ typedef struct Parameters {
 Parameters module_parameters(Module *m);
 void parameters_free(Parameters *list);
 
+/* Calls fn for every parameter and buffer, with its full name, in the order of PyTorch's
+ * state_dict: a module's parameters, its buffers, then its children. */
+typedef void (*ModuleVisit)(const char *name, Tensor *x, void *ctx);
+void module_each_tensor(Module *m, ModuleVisit fn, void *ctx);
+
 /* Is it the learned slope of a PReLU? */
 bool parameter_is_slope(const Parameter *p);
 

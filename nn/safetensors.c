@@ -26,7 +26,7 @@ size_t dtype_size(Dtype dtype)
     return safetensors_dtype[dtype].size;
 }
 
-/* --- growing, where memory may be short ---------------------------------------------------------- */
+/* --- growing, where memory may be short ------------------------------------------------------- */
 
 void *safetensors_grow(void *array, int count, size_t size)
 {
@@ -82,7 +82,7 @@ bool safetensors_try_add_text(Safetensors *s, const char *key, const char *value
     return true;
 }
 
-/* --- making and gathering ------------------------------------------------------------------------ */
+/* --- making and gathering --------------------------------------------------------------------- */
 
 Safetensors *safetensors_new(void)
 {
@@ -150,7 +150,7 @@ void safetensors_add_text(Safetensors *s, const char *key, const char *value)
         slope_fail("safetensors_add_text", "out of memory adding '%s'", key);
 }
 
-/* --- finding ------------------------------------------------------------------------------------- */
+/* --- finding ---------------------------------------------------------------------------------- */
 
 const NamedTensor *safetensors_find(const Safetensors *s, const char *name)
 {
@@ -168,7 +168,7 @@ const char *safetensors_find_text(const Safetensors *s, const char *key)
     return NULL;
 }
 
-/* --- converting ---------------------------------------------------------------------------------- */
+/* --- converting ------------------------------------------------------------------------------- */
 
 /* Element i as a double: exact but for integers beyond 2^53. */
 static double safetensors_number(const NamedTensor *t, ptrdiff_t i)

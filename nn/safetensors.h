@@ -55,7 +55,7 @@ typedef struct Safetensors {
     int          n_texts;
 } Safetensors;
 
-/* --- gathering: the list copies what it is given ------------------------------------------------- */
+/* --- gathering: the list copies what it is given ---------------------------------------------- */
 
 Safetensors *safetensors_new(void);
 void safetensors_free(Safetensors *s); /* NULL is fine */
@@ -70,7 +70,7 @@ void safetensors_add_tensor(Safetensors *s, const char *name, const Tensor *x);
 /* A note about the whole; a key is used once. */
 void safetensors_add_text(Safetensors *s, const char *key, const char *value);
 
-/* --- looking ------------------------------------------------------------------------------------ */
+/* --- looking ---------------------------------------------------------------------------------- */
 
 /* NULL if the list has none of that name. */
 const NamedTensor *safetensors_find(const Safetensors *s, const char *name);
@@ -84,10 +84,10 @@ bool safetensors_check(const Safetensors *s, const char *name, const Tensor *x, 
  * every bit, a NaN's too. A refusal leaves x as it was. */
 bool safetensors_get(const Safetensors *s, const char *name, Tensor *x, Error *err);
 
-/* --- files -------------------------------------------------------------------------------------- */
+/* --- files ------------------------------------------------------------------------------------ */
 
-/* Headers of more bytes are refused, unless a reader is told a larger limit: a million bytes describe
- * about ten thousand tensors. The format itself stops at SAFETENSORS_MAX_HEADER. */
+/* Headers of more bytes are refused, unless a reader is told a larger limit: a million bytes
+ * describe about ten thousand tensors. The format itself stops at SAFETENSORS_MAX_HEADER. */
 enum { SAFETENSORS_HEADER = 1000000, SAFETENSORS_MAX_HEADER = 100000000 };
 
 /* Reads F64, F32, I64, I32, U8, and F16 and BF16 into F32. The list, in the order of the file's

@@ -13,7 +13,7 @@
 /* Fewer elements than this fit in memory whatever their type (as in tensor/shape.c). */
 #define HEADER_MAX_COUNT ((uint64_t)PTRDIFF_MAX / 16)
 
-/* --- names in messages ---------------------------------------------------------------------------- */
+/* --- names in messages ------------------------------------------------------------------------ */
 
 /* Characters 0x80 to 0x9f, two bytes in UTF-8, are control characters as well. */
 const char *safetensors_shown(const char *name, char text[SAFETENSORS_SHOWN])
@@ -42,7 +42,7 @@ static bool header_no_memory(const JsonText *json)
     return error_set(json->err, json->file, -1, "memory is too short for the header's entries");
 }
 
-/* --- one field of an entry ------------------------------------------------------------------------ */
+/* --- one field of an entry -------------------------------------------------------------------- */
 
 /* [1, 2, 3]: at most `max` numbers. */
 static bool header_numbers(JsonText *json, uint64_t *list, int max, int *count)
@@ -64,14 +64,14 @@ static bool header_numbers(JsonText *json, uint64_t *list, int max, int *count)
 static bool header_dtype(JsonText *json, HeaderEntry *e)
 {
     const char *name;
-    size_t at = json->at;
+    size_t at = json_place(json);
     if (!json_string(json, &name))
         return false;
     for (e->dtype = 0; e->dtype < FILE_DTYPES; e->dtype++)
         if (strcmp(safetensors_dtype[e->dtype].name, name) == 0)
             return true;
     header_error(json, at, "the type of numbers is not one that is read here, in tensor", e->name);
-    return error_expected(json->err, "F64, F32, F16, BF16, I64, I32 or U8", "%s", SHOWN(name));
+    return error_expected(json->err, "F64, F32, F16, BF16, I64, I32 or U8", "'%s'", SHOWN(name));
 }
 
 /* A size of 0 must not hide that the others overflow: whether a file is refused should not depend
@@ -79,7 +79,7 @@ static bool header_dtype(JsonText *json, HeaderEntry *e)
 static bool header_shape(JsonText *json, HeaderEntry *e)
 {
     uint64_t dim[MAX_DIMS], count = 1;
-    size_t at = json->at;
+    size_t at = json_place(json);
     if (!header_numbers(json, dim, MAX_DIMS, &e->shape.ndim))
         return false;
     for (int i = 0; i < e->shape.ndim; i++) {
@@ -105,7 +105,7 @@ static bool header_offsets(JsonText *json, HeaderEntry *e)
     return true;
 }
 
-/* --- one entry ------------------------------------------------------------------------------------ */
+/* --- one entry -------------------------------------------------------------------------------- */
 
 /* "dtype":"F32", or one of the other two; `seen` has a bit for each that came already. */
 static bool header_field(JsonText *json, HeaderEntry *e, unsigned *seen)
@@ -113,15 +113,14 @@ static bool header_field(JsonText *json, HeaderEntry *e, unsigned *seen)
     static const char *const names[] = {"dtype", "shape", "data_offsets"};
     const char *key;
     unsigned field = 0;
-    json_more(json, '\0', 0); /* to where the key stands */
-    size_t at = json->at;
+    size_t at = json_place(json);
     if (!json_string(json, &key) || !json_expect(json, ':'))
         return false;
     while (field < 3 && strcmp(names[field], key) != 0)
         field++;
     if (field == 3) {
         header_error(json, at, "an entry has an unknown key, tensor", e->name);
-        return error_expected(json->err, "dtype, shape or data_offsets", "%s", SHOWN(key));
+        return error_expected(json->err, "dtype, shape or data_offsets", "'%s'", SHOWN(key));
     }
     if (*seen & 1u << field)
         return header_error(json, at, "an entry has the same key twice, tensor", e->name);
@@ -173,12 +172,12 @@ static bool header_add_entry(JsonText *json, Header *header, const char *name, s
     return true;
 }
 
-/* --- the texts ------------------------------------------------------------------------------------ */
+/* --- the texts -------------------------------------------------------------------------------- */
 
 /* "key":"value" */
 static bool header_add_text(JsonText *json, Header *header)
 {
-    HeaderText t = {.at = json->at};
+    HeaderText t = {.at = json_place(json)};
     if (!json_string(json, &t.key) || !json_expect(json, ':') || !json_string(json, &t.value))
         return false;
     HeaderText *texts = safetensors_grow(header->text, header->n_texts, sizeof *texts);
@@ -202,7 +201,7 @@ static bool header_metadata(JsonText *json, Header *header, size_t at)
     return !json->failed;
 }
 
-/* --- names must differ ---------------------------------------------------------------------------- */
+/* --- names must differ ------------------------------------------------------------------------ */
 
 static int header_by_name(const void *a, const void *b)
 {
@@ -248,14 +247,13 @@ static int header_by_offset(const void *a, const void *b)
     return strcmp(p->name, q->name);
 }
 
-/* --- the whole header ----------------------------------------------------------------------------- */
+/* --- the whole header ------------------------------------------------------------------------- */
 
 /* "name":{…} */
 static bool header_member(JsonText *json, Header *header)
 {
     const char *name;
-    json_more(json, '\0', 0);
-    size_t at = json->at;
+    size_t at = json_place(json);
     if (!json_string(json, &name) || !json_expect(json, ':'))
         return false;
     return strcmp(name, "__metadata__") == 0 ? header_metadata(json, header, at)

@@ -15,7 +15,7 @@
 #include "nn/safetensors_header.h"
 #include "tensor/memory.h"
 
-/* --- where the bytes come from -------------------------------------------------------------------- */
+/* --- where the bytes come from ---------------------------------------------------------------- */
 
 typedef struct SafetensorsSource {
     const char    *name;   /* for errors */
@@ -55,7 +55,7 @@ static bool safetensors_take(SafetensorsSource *from, void *to, size_t count, Er
     return true;
 }
 
-/* --- numbers --------------------------------------------------------------------------------------- */
+/* --- numbers ---------------------------------------------------------------------------------- */
 
 /* Byte by byte, so that the machine's own byte order does not matter. */
 static uint64_t safetensors_little_endian(const uint8_t *p, size_t bytes)
@@ -82,8 +82,8 @@ static uint32_t safetensors_from_half(uint32_t half)
 }
 
 /* Turns the file's bytes, which stand at the end of `data`, into numbers. Where these are wider,
- * writing starts ahead of reading but never overtakes it: number i is written before byte
- * 4i + 4 and read at byte 4n - 2(n - i) = 2n + 2i, which is not before unless i is the last. */
+ * writing follows reading and never overtakes it: of n halves, number i is written up to byte
+ * 4i + 4, and the next is read from byte 2n + 2(i + 1), which is never less. */
 static void safetensors_decode(void *data, ptrdiff_t count, int dtype)
 {
     const FileDtype *type = &safetensors_dtype[dtype];
@@ -97,7 +97,7 @@ static void safetensors_decode(void *data, ptrdiff_t count, int dtype)
     }
 }
 
-/* --- the header ------------------------------------------------------------------------------------- */
+/* --- the header ------------------------------------------------------------------------------- */
 
 /* The header's length, believed only if so many bytes are there. */
 static bool safetensors_header_size(SafetensorsSource *from, size_t max_header, size_t *size,
@@ -152,7 +152,7 @@ static bool safetensors_check_offsets(const SafetensorsSource *from, const Heade
     return error_hint(err, "the file is damaged: fetch or write it again");
 }
 
-/* --- the list ---------------------------------------------------------------------------------------- */
+/* --- the list --------------------------------------------------------------------------------- */
 
 static bool safetensors_no_memory(const SafetensorsSource *from, Error *err)
 {
@@ -200,7 +200,7 @@ static Safetensors *safetensors_new_from(SafetensorsSource *from, const Header *
 
 static Safetensors *safetensors_read_source(SafetensorsSource *from, size_t max_header, Error *err)
 {
-    size_t size;
+    size_t size = 0;
     if (!safetensors_header_size(from, max_header, &size, err))
         return NULL;
     uint8_t *bytes = memory_try_new(size);
@@ -217,7 +217,7 @@ static Safetensors *safetensors_read_source(SafetensorsSource *from, size_t max_
     return s;
 }
 
-/* --- from memory, from a file ----------------------------------------------------------------------- */
+/* --- from memory, from a file ----------------------------------------------------------------- */
 
 Safetensors *safetensors_parse(const uint8_t *data, size_t size, size_t max_header,
                                const char *name, Error *err)

@@ -14,7 +14,7 @@
 
 enum { WRITE_CHUNK = 1 << 14 };
 
-/* --- order ----------------------------------------------------------------------------------------- */
+/* --- order ------------------------------------------------------------------------------------ */
 
 static int safetensors_write_order(const void *a, const void *b)
 {
@@ -30,12 +30,11 @@ static int safetensors_text_order(const void *a, const void *b)
     return strcmp(p->key, q->key);
 }
 
-/* A copy of the array, which shares the names and the data, in order; one block more than needed,
- * so that no list is NULL only when out of memory. */
+/* A copy of the array in order; it shares the names and the data. NULL when out of memory. */
 static void *safetensors_sorted(const void *array, int count, size_t size,
                                 int (*order)(const void *, const void *))
 {
-    void *copy = memory_try_new(((size_t)count + 1) * size);
+    void *copy = memory_try_new((size_t)count * size);
     if (copy && count > 0) {
         memcpy(copy, array, (size_t)count * size);
         qsort(copy, (size_t)count, size, order);
@@ -43,7 +42,7 @@ static void *safetensors_sorted(const void *array, int count, size_t size,
     return copy;
 }
 
-/* --- the header ------------------------------------------------------------------------------------- */
+/* --- the header ------------------------------------------------------------------------------- */
 
 /* Where the header goes. With no text it is only measured: the same calls run twice. */
 typedef struct HeaderSink {
@@ -130,7 +129,7 @@ static void header_put_all(HeaderSink *to, const Safetensors *s)
         header_put(to, " ");
 }
 
-/* --- the file --------------------------------------------------------------------------------------- */
+/* --- the file --------------------------------------------------------------------------------- */
 
 static void safetensors_put_little_endian(uint8_t *to, uint64_t value, size_t bytes)
 {
@@ -161,13 +160,16 @@ static bool safetensors_write_header(DurableFile *file, const Safetensors *s, Er
 /* The bits of one number in memory; `width` is 1, 4 or 8. */
 static uint64_t safetensors_bits(const void *number, size_t width)
 {
-    uint64_t bits64;
     uint32_t bits32;
+    uint64_t bits64;
     if (width == 1)
         return *(const uint8_t *)number;
-    if (width == 8)
-        return memcpy(&bits64, number, 8), bits64;
-    return memcpy(&bits32, number, 4), bits32;
+    if (width == 4) {
+        memcpy(&bits32, number, 4);
+        return bits32;
+    }
+    memcpy(&bits64, number, 8);
+    return bits64;
 }
 
 static bool safetensors_write_tensor(DurableFile *file, const NamedTensor *t, Error *err)

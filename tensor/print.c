@@ -53,6 +53,19 @@ static PrintStyle print_style(const Tensor *x)
     return s;
 }
 
+/* Between two elements of the last axis a blank; between two rows a line break, one blank line
+ * more for every further axis inside, and the indent that puts the row under the first. */
+static void print_separator(FILE *out, int axis, int ndim)
+{
+    if (axis + 1 == ndim) {
+        fprintf(out, " ");
+        return;
+    }
+    for (int d = axis + 1; d < ndim; d++)
+        fprintf(out, "\n");
+    fprintf(out, "%*s", (int)strlen("tensor(") + axis + 1, "");
+}
+
 static void print_axis(FILE *out, const Tensor *x, const PrintStyle *style, int axis, const real *p)
 {
     if (axis == x->shape.ndim) {
@@ -62,17 +75,12 @@ static void print_axis(FILE *out, const Tensor *x, const PrintStyle *style, int 
         return;
     }
     ptrdiff_t n = x->shape.dim[axis];
-    bool last = axis + 1 == x->shape.ndim;
+    bool elide = style->elide && n > 2 * PRINT_EDGE;
     fprintf(out, "[");
     for (ptrdiff_t i = 0; i < n; i++) {
-        if (i > 0) {
-            fprintf(out, last ? " " : "\n");
-            for (int d = axis + 2; d < x->shape.ndim; d++)
-                fprintf(out, "\n");
-            for (int d = 0; !last && d < axis + 1 + 7; d++) /* under the text "tensor(" */
-                fprintf(out, " ");
-        }
-        if (style->elide && n > 2 * PRINT_EDGE && i == PRINT_EDGE) {
+        if (i > 0)
+            print_separator(out, axis, x->shape.ndim);
+        if (elide && i == PRINT_EDGE) {
             fprintf(out, "...");
             i = n - PRINT_EDGE - 1;
         } else {

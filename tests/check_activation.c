@@ -16,6 +16,8 @@
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
+#define NOT_A_NUMBER ((double)NAN)
+
 static const real not_a_number = (real)NAN, infinite = (real)INFINITY;
 
 /* --- PReLU: one element ---------------------------------------------------------------------- */
@@ -38,19 +40,19 @@ static const PreluCase prelu_cases[] = {
     {-0., +0., 3, -0., +0., -0.},
     {-0., -.5, 3, +0., -1.5, -0.},
     {+0., -0., 3, -0., -0., +0.},
-    {NAN, .25, 3, NAN, .75, NAN},
-    {NAN, -.5, 3, NAN, -1.5, NAN},
-    {INFINITY, .25, 3, INFINITY, 3, 0},
-    {INFINITY, 0, 3, INFINITY, 3, 0},
-    {INFINITY, -.5, 3, INFINITY, 3, 0},
-    {-INFINITY, .25, 3, -INFINITY, .75, -INFINITY},
-    {-INFINITY, -.5, 3, INFINITY, -1.5, -INFINITY},
-    {-INFINITY, 0, 3, NAN, 0, -INFINITY},
-    {2, .25, INFINITY, 2, INFINITY, 0}, /* not 0 * Inf */
-    {-2, 0, INFINITY, -0., NAN, -INFINITY},
-    {2, INFINITY, 3, 2, 3, 0},
-    {2, NAN, 3, 2, 3, 0},
-    {2, .25, NAN, 2, NAN, 0},
+    {NOT_A_NUMBER, .25, 3, NOT_A_NUMBER, .75, NOT_A_NUMBER},
+    {NOT_A_NUMBER, -.5, 3, NOT_A_NUMBER, -1.5, NOT_A_NUMBER},
+    {HUGE_VAL, .25, 3, HUGE_VAL, 3, 0},
+    {HUGE_VAL, 0, 3, HUGE_VAL, 3, 0},
+    {HUGE_VAL, -.5, 3, HUGE_VAL, 3, 0},
+    {-HUGE_VAL, .25, 3, -HUGE_VAL, .75, -HUGE_VAL},
+    {-HUGE_VAL, -.5, 3, HUGE_VAL, -1.5, -HUGE_VAL},
+    {-HUGE_VAL, 0, 3, NOT_A_NUMBER, 0, -HUGE_VAL},
+    {2, .25, HUGE_VAL, 2, HUGE_VAL, 0}, /* not 0 * Inf */
+    {-2, 0, HUGE_VAL, -0., NOT_A_NUMBER, -HUGE_VAL},
+    {2, HUGE_VAL, 3, 2, 3, 0},
+    {2, NOT_A_NUMBER, 3, 2, 3, 0},
+    {2, .25, NOT_A_NUMBER, 2, NOT_A_NUMBER, 0},
 };
 
 /* The same number, NaN for NaN, and a zero with the same sign. */
@@ -334,7 +336,7 @@ END_TEST
 static double naive_log_softmax(const Tensor *x, AxisView v, ptrdiff_t i)
 {
     ptrdiff_t start = i / (v.n * v.inner) * v.n * v.inner + i % v.inner;
-    double max = -INFINITY, sum = 0;
+    double max = -HUGE_VAL, sum = 0;
     for (ptrdiff_t k = 0; k < v.n; k++)
         max = fmax(max, (double)tensor_read(x)[start + k * v.inner]);
     for (ptrdiff_t k = 0; k < v.n; k++)
@@ -391,9 +393,11 @@ START_TEST(softmax_with_infinities_and_nan)
     Tensor *x = tensor_from(SHAPE(3, 2), (const real[]){0, -infinite, not_a_number, 1, -infinite, -infinite});
     Tensor *y = tensor_new(SHAPE(3, 2));
     softmax_forward(y, x, 1);
-    ck_assert_tensor(y, SHAPE(3, 2), 0, 1, 0, NAN, NAN, NAN, NAN);
+    ck_assert_tensor(y, SHAPE(3, 2), 0, 1, 0, NOT_A_NUMBER, NOT_A_NUMBER, NOT_A_NUMBER,
+                     NOT_A_NUMBER);
     log_softmax_forward(y, x, 1);
-    ck_assert_tensor(y, SHAPE(3, 2), 0, 0, -INFINITY, NAN, NAN, NAN, NAN);
+    ck_assert_tensor(y, SHAPE(3, 2), 0, 0, -HUGE_VAL, NOT_A_NUMBER, NOT_A_NUMBER, NOT_A_NUMBER,
+                     NOT_A_NUMBER);
     tensor_free(x), tensor_free(y);
 }
 END_TEST

@@ -16,7 +16,7 @@
 
 enum { GOLDEN_INPUTS = 3, GOLDEN_STEPS = 10 };
 
-/* --- ops: how each is called ------------------------------------------------------------------------ */
+/* --- ops: how each is called ----------------------------------------------------------------- */
 
 /* Option i of the call. */
 static double golden_attr(const Golden *g, int i)
@@ -122,7 +122,7 @@ static GoldenCall golden_call(const char *name)
     return NULL;
 }
 
-/* --- ops: the comparison ---------------------------------------------------------------------------- */
+/* --- ops: the comparison --------------------------------------------------------------------- */
 
 /* The gradients of sum_i sum(v_i g_i), recorded, with respect to the inputs and to gy. */
 static void golden_second_order(Golden *g, Var **x, int n)
@@ -184,7 +184,7 @@ START_TEST(every_op_has_a_case)
 }
 END_TEST
 
-/* --- optimizers ----------------------------------------------------------------------------------------- */
+/* --- optimizers ------------------------------------------------------------------------------ */
 
 /* A module that only holds parameters, x0, x1 … of the case. */
 static Module *golden_holder(const Golden *g)
@@ -248,7 +248,7 @@ START_TEST(optimizers_agree_with_pytorch)
 }
 END_TEST
 
-/* --- training ---------------------------------------------------------------------------------------------- */
+/* --- training -------------------------------------------------------------------------------- */
 
 /* PyTorch's Sequential of the same layers, with the parameters that the case starts from. */
 static Module *golden_network(const Golden *g)
@@ -321,8 +321,11 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("golden");
-    testing_add(suite, "ops", 60, (const TTest *const[]){ops_agree_with_pytorch, every_op_has_a_case, NULL});
-    testing_add(suite, "optimizers", 60, (const TTest *const[]){optimizers_agree_with_pytorch, NULL});
-    testing_add(suite, "training", 60, (const TTest *const[]){ten_adam_steps_agree_with_pytorch, NULL});
+    testing_add(suite, "ops", 60, (const TTest *const[]){
+        ops_agree_with_pytorch, every_op_has_a_case, NULL});
+    testing_add(suite, "optimizers", 60, (const TTest *const[]){
+        optimizers_agree_with_pytorch, NULL});
+    testing_add(suite, "training", 60, (const TTest *const[]){
+        ten_adam_steps_agree_with_pytorch, NULL});
     return testing_main(suite);
 }

@@ -7,7 +7,7 @@
 #include "nn/init.h"
 #include "tests/net.h"
 
-/* --- initial values ------------------------------------------------------------------------------------------ */
+/* --- initial values -------------------------------------------------------------------------- */
 
 static double init_variance(const Var *w)
 {
@@ -103,7 +103,7 @@ START_TEST(module_init_he_sets_slopes_and_clears_biases)
 }
 END_TEST
 
-/* --- seeds ---------------------------------------------------------------------------------------------------------- */
+/* --- seeds ----------------------------------------------------------------------------------- */
 
 static const Tensor *init_value(Module *sequential, int child)
 {
@@ -133,7 +133,8 @@ START_TEST(a_layer_does_not_disturb_the_others)
     random_seed(42);
     Module *a = SEQUENTIAL(linear_new(5, 4), linear_new(4, 3));
     random_seed(42);
-    Module *b = SEQUENTIAL(linear_new(9, 4), prelu_new(4, (real)0.25), linear_new(4, 3), linear_new(3, 3));
+    Module *b = SEQUENTIAL(linear_new(9, 4), prelu_new(4, (real)0.25), linear_new(4, 3),
+                           linear_new(3, 3));
     ck_assert(tensor_same_bits(init_value(a, 1), init_value(b, 2)));
     ck_assert(!tensor_same_bits(init_value(b, 3), init_value(b, 2)));
     module_free(a);

@@ -7,7 +7,7 @@
 #include "tensor/memory.h"
 #include "tests/net.h"
 
-/* --- names, counts, memory -------------------------------------------------------------------------- */
+/* --- names, counts, memory ------------------------------------------------------------------- */
 
 static void nn_check_names(Module *m, const char *const *names, int n)
 {
@@ -33,10 +33,12 @@ START_TEST(sequential_names_its_parts_by_number)
 {
     static const ModuleType type = {"Holder", NULL, NULL};
     Module *m = module_new(sizeof *m, &type);
-    module_add_child(m, "classifier", SEQUENTIAL(flatten_new(), linear_new_without_bias(2, 3), relu_new(),
-                                                 SEQUENTIAL(prelu_new(1, 0))));
+    Module *inner = SEQUENTIAL(prelu_new(1, 0));
+    module_add_child(m, "classifier",
+                     SEQUENTIAL(flatten_new(), linear_new_without_bias(2, 3), relu_new(), inner));
     module_add_param(m, "scale", tensor_zeros(SHAPE(1)));
-    nn_check_names(m, (const char *const[]){"scale", "classifier.1.weight", "classifier.3.0.weight"}, 3);
+    nn_check_names(m, (const char *const[]){"scale", "classifier.1.weight",
+                   "classifier.3.0.weight"}, 3);
     module_free(m);
 }
 END_TEST
@@ -107,7 +109,8 @@ END_TEST
 
 START_TEST(train_and_eval_reach_every_descendant)
 {
-    Module *inner = linear_new(2, 2), *middle = SEQUENTIAL(inner), *outer = SEQUENTIAL(relu_new(), middle);
+    Module *inner = linear_new(2, 2), *middle = SEQUENTIAL(inner);
+    Module *outer = SEQUENTIAL(relu_new(), middle);
     ck_assert(outer->training && middle->training && inner->training);
     module_eval(outer);
     ck_assert(!outer->training && !middle->training && !inner->training);
@@ -143,7 +146,8 @@ START_TEST(names_that_clash_or_cannot_be_are_refused)
     ck_assert_fails(module_add_buffer(m, "fc", t), "already has a part named 'fc'");
     ck_assert_fails(module_add_child(m, "", child), "is no name");
     ck_assert_fails(module_add_child(m, "a.b", child), "without a dot");
-    ck_assert_fails(module_add_child(m, "a23456789b23456789c23456789d2345", child), "1 to 31 characters");
+    ck_assert_fails(module_add_child(m, "a23456789b23456789c23456789d2345", child),
+                    "1 to 31 characters");
     ck_assert_int_eq(m->n_children + m->n_params + m->n_buffers, 3);
     module_add_child(m, "a23456789b23456789c23456789d234", child); /* 31 */
     tensor_free(t);

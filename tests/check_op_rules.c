@@ -111,6 +111,13 @@ START_TEST(where_selects)
     ck_assert_tensor(a->grad, SHAPE(2), 0, 1, 0);
     ck_assert_tensor(b->grad, SHAPE(2), 0, 0, 10);
     ck_assert_ptr_null(condition->grad);
+    Var *x = LEAF(SHAPE(2), -1, 1);
+    var_zero_grad(a), var_zero_grad(b);
+    var_backward_with(var_where(condition, a, b), LEAF(SHAPE(2), inf, -inf));
+    var_backward_with(var_relu(x), LEAF(SHAPE(2), inf, inf));
+    ck_assert_tensor(a->grad, SHAPE(2), 0, (double)INFINITY, 0);
+    ck_assert_tensor(b->grad, SHAPE(2), 0, 0, -(double)INFINITY);
+    ck_assert_tensor(x->grad, SHAPE(2), 0, 0, (double)INFINITY);
 }
 END_TEST
 

@@ -107,7 +107,7 @@ typedef struct Moments {
 
 static Moments moments_of(const Tensor *x)
 {
-    Moments m = {.min = INFINITY, .max = -INFINITY};
+    Moments m = {.min = HUGE_VAL, .max = -HUGE_VAL};
     double n = (double)tensor_count(x);
     for (ptrdiff_t i = 0; i < tensor_count(x); i++) {
         double v = (double)tensor_read(x)[i];
@@ -296,7 +296,7 @@ START_TEST(a_fill_is_a_row_of_draws)
         ck_assert_close(tensor_read(x)[i], rng_uniform(&single), 0);
     tensor_fill_normal(x, &whole, 0, 1);
     for (ptrdiff_t i = 0; i < 11; i++)
-        ck_assert_close(tensor_read(x)[i], rng_normal(&single), 4 * REAL_EPSILON);
+        ck_assert_close(tensor_read(x)[i], rng_normal(&single), 4 * (double)REAL_EPSILON);
     ck_assert_uint_eq(whole.position, 11 + 2 * 11);
     ck_assert_uint_eq(single.position, whole.position);
     Tensor *y = tensor_clone(x);

@@ -26,7 +26,7 @@ static void summary_check_text(void (*write)(FILE *out, Module *m), Module *m, c
     free(text);
 }
 
-/* --- summaries ------------------------------------------------------------------------------------------------------ */
+/* --- summaries ------------------------------------------------------------------------------- */
 
 static void summary_write_summary(FILE *out, Module *m)
 {
@@ -57,8 +57,8 @@ static void summary_write_small_summary(FILE *out, Module *m)
 
 START_TEST(summary_descends_into_nested_modules)
 {
-    Module *m = SEQUENTIAL(flatten_new(), SEQUENTIAL(linear_new_without_bias(3, 2), leaky_relu_new((real)0.01)),
-                           relu_new(), prelu_new(1, (real)0.25));
+    Module *inner = SEQUENTIAL(linear_new_without_bias(3, 2), leaky_relu_new((real)0.01));
+    Module *m = SEQUENTIAL(flatten_new(), inner, relu_new(), prelu_new(1, (real)0.25));
     summary_check_text(summary_write_small_summary, m,
 "layer                              output              parameters  slopes   overhead\n"
 "---------------------------------------------------------------------------------------\n"

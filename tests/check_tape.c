@@ -122,13 +122,17 @@ START_TEST(a_rewind_frees_what_was_recorded)
 END_TEST
 
 /* Backward lets go of what a rule made as soon as the rule is done. */
-START_TEST(backward_leaves_nothing_on_the_tape)
+START_TEST(backward_leaves_nothing_but_gradients)
 {
     Net net = net_new(0);
+    net_step(&net);
+    net_zero_grad(&net);
     Var *loss = net_loss(&net), *g[NET_PARAMS];
     size_t mark = tape_mark();
+    int64_t live = tape_live_blocks();
     var_backward(loss);
     ck_assert_uint_eq(tape_mark(), mark);
+    ck_assert_int_eq(tape_live_blocks(), live + 3 * (NET_PARAMS + 1)); /* one interior retains its own */
     var_grad(loss, net.param, NET_PARAMS, GRAD_ONLY, g);
     ck_assert_uint_eq(tape_mark(), mark + NET_PARAMS);
     tape_rewind(0);
@@ -542,7 +546,7 @@ END_TEST
 int main(void)
 {
     const TTest *const rewinding[] = {
-        a_rewind_frees_what_was_recorded, backward_leaves_nothing_on_the_tape,
+        a_rewind_frees_what_was_recorded, backward_leaves_nothing_but_gradients,
         values_stay_readable_until_the_rewind, marks_and_places_beyond_the_end_are_refused,
         a_rewound_var_is_named,
 #ifndef SLOPE_NO_POOL

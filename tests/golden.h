@@ -24,7 +24,7 @@ static const double golden_tolerance = 1e-10, golden_training_tolerance = 1e-10;
 static const double golden_tolerance = 1e-5, golden_training_tolerance = 1e-4;
 #endif
 
-/* --- reading ------------------------------------------------------------------------------------ */
+/* --- reading --------------------------------------------------------------------------------- */
 
 enum { GOLDEN_TENSORS = 256, GOLDEN_COUNT = 100000 };
 
@@ -47,7 +47,8 @@ static inline FILE *golden_open(const char *name)
     char path[512];
     snprintf(path, sizeof path, "%s/%s", folder ? folder : "tests/golden", name);
     FILE *file = fopen(path, "r");
-    ck_assert_msg(file != NULL, "%s: not found; run from the repository's root or set SLOPE_GOLDEN", path);
+    ck_assert_msg(file != NULL, "%s: not found; run from the repository's root or set SLOPE_GOLDEN",
+                  path);
     return file;
 }
 
@@ -165,7 +166,7 @@ static inline Labels golden_labels(const Golden *g)
     return labels;
 }
 
-/* --- comparing ------------------------------------------------------------------------------------ */
+/* --- comparing ------------------------------------------------------------------------------- */
 
 static inline double golden_scale(const GoldenTensor *t)
 {

@@ -43,5 +43,5 @@ const Op op_abs = {
 
 Var *var_abs(Var *x)
 {
-    return var_apply(&op_abs, var_shape(x), VARS(x));
+    return var_apply_like(&op_abs, x);
 }

@@ -35,5 +35,5 @@ const Op op_exp = {
 
 Var *var_exp(Var *x)
 {
-    return var_apply(&op_exp, var_shape(x), VARS(x));
+    return var_apply_like(&op_exp, x);
 }

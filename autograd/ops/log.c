@@ -35,5 +35,5 @@ const Op op_log = {
 
 Var *var_log(Var *x)
 {
-    return var_apply(&op_log, var_shape(x), VARS(x));
+    return var_apply_like(&op_log, x);
 }

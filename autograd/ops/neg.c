@@ -33,5 +33,5 @@ const Op op_neg = {
 
 Var *var_neg(Var *x)
 {
-    return var_apply(&op_neg, var_shape(x), VARS(x));
+    return var_apply_like(&op_neg, x);
 }

@@ -40,5 +40,5 @@ const Op op_relu = {
 
 Var *var_relu(Var *x)
 {
-    return var_apply(&op_relu, var_shape(x), VARS(x));
+    return var_apply_like(&op_relu, x);
 }

@@ -40,5 +40,5 @@ const Op op_sigmoid = {
 
 Var *var_sigmoid(Var *x)
 {
-    return var_apply(&op_sigmoid, var_shape(x), VARS(x));
+    return var_apply_like(&op_sigmoid, x);
 }

@@ -36,5 +36,5 @@ const Op op_sqrt = {
 
 Var *var_sqrt(Var *x)
 {
-    return var_apply(&op_sqrt, var_shape(x), VARS(x));
+    return var_apply_like(&op_sqrt, x);
 }

@@ -35,5 +35,5 @@ const Op op_tanh = {
 
 Var *var_tanh(Var *x)
 {
-    return var_apply(&op_tanh, var_shape(x), VARS(x));
+    return var_apply_like(&op_tanh, x);
 }

@@ -1,0 +1,27 @@
+/* nn/checkpoint.h -- a network's numbers saved and loaded.
+ *
+ *  - One safetensors file holds every parameter and buffer under its PyTorch name, in the
+ *    build's `real`; a float build loads what a double build saved, and the other way round.
+ *  - Loading is strict and all or nothing: the file must hold exactly the network's tensors.
+ *
+ *      if (!module_save(net, "net.safetensors", &err)) …
+ *      if (!module_load(net, "net.safetensors", &err)) …
+ *
+ *    tests/load_safetensors.py reads such a file into PyTorch.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SLOPE_NN_CHECKPOINT_H
+#define SLOPE_NN_CHECKPOINT_H
+
+#include "nn/module.h"
+#include "nn/safetensors.h"
+
+/* Replaces the file durably; false and *err if that fails, and the old file stays. */
+bool module_save(Module *m, const char *path, Error *err);
+
+/* False and *err, with the network unchanged, if the file cannot be read, lacks one of its tensors,
+ * holds one that it does not have, or one of another shape. */
+bool module_load(Module *m, const char *path, Error *err);
+
+#endif

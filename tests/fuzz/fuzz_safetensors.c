@@ -1,0 +1,56 @@
+/* tests/fuzz/fuzz_safetensors.c -- throws bytes at the safetensors reader (libFuzzer's entry point).
+ *
+ *     clang -g -fsanitize=fuzzer,address,undefined -D_DEFAULT_SOURCE -pthread -I. \
+ *           tensor/x.c nn/safetensors*.c nn/json.c nn/durable.c \
+ *           tests/fuzz/fuzz_safetensors.c -lm                     (x: every file)
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "nn/safetensors.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void require(bool claim)
+{
+    if (!claim)
+        abort();
+}
+
+/* Each name leads to its own tensor, and each byte of it is there. */
+static size_t check_list(const Safetensors *s)
+{
+    size_t total = 0;
+    for (int i = 0; i < s->count; i++) {
+        const NamedTensor *t = &s->item[i];
+        size_t bytes = (size_t)shape_count(t->shape) * dtype_size(t->dtype);
+        const uint8_t *p = t->data;
+        volatile uint8_t sum = 0;
+        for (size_t k = 0; k < bytes; k++)
+            sum = (uint8_t)(sum + p[k]);
+        require(s->count > 1000 || safetensors_find(s, t->name) == t);
+        total += bytes;
+    }
+    for (int i = 0; i < s->n_texts && s->n_texts <= 1000; i++)
+        require(safetensors_find_text(s, s->text[i].key) == s->text[i].value);
+    return total;
+}
+
+/* What is accepted must add up: the data are the whole file, in halves at the least. */
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    Error err = {0};
+    Safetensors *s = safetensors_parse(data, size, SAFETENSORS_HEADER, "fuzz", &err);
+    if (s) {
+        size_t header = 8 + data[0] + ((size_t)data[1] << 8) + ((size_t)data[2] << 16);
+        size_t total = check_list(s), held = size - header;
+        require(total >= held && total <= 2 * held);
+    } else {
+        require(err.problem[0] && memchr(err.problem, 0, sizeof err.problem));
+        require((err.expected[0] != 0) == (err.found[0] != 0));
+    }
+    safetensors_free(s);
+    return 0;
+}
