@@ -23,7 +23,12 @@
  *
  * WHAT IT PRINTS, on Fashion-MNIST (an excerpt; pasted from a run):
  *
-@OUTPUT@
+ *      prelu1: mean=0.1067, std=0.0515, min=-0.0445, max=0.2568
+ *      prelu2: mean=0.1475, std=0.0471, min=0.0101, max=0.2898
+ *        [ok] prelu1: the mean slope fell from .25 to 0.1067
+ *        [ok] prelu1: negative slopes are rare: 8 of 256
+ *        [ok] shared.prelu1: the shared slope went from .25 to -0.0057
+ *        [ok] shared.prelu2: the shared slope went from .25 to 0.0008
  *
  * SPDX-License-Identifier: MIT
  */
@@ -94,13 +99,15 @@ static Stats layer_stats(const SlopeLog *log, int layer, int *negative)
 static void check_first_step(const SlopeLog *log)
 {
     section("The first step, equation (2)");
-    int right = 0, all = 0;
+    int right = 0, still = 0, all = 0;
     for (int layer = 0; layer < log->n_layers; layer++)
         for (int c = 0; c < log->layer[layer].channels; c++, all++) {
             double moved = fabs(slope_log_values(log, layer, 1)[c] - 0.25);
-            right += moved < 1e-9 || fabs(moved - 1e-3) < 1e-4;
+            still += moved < 1e-9; /* never negative in this batch: no gradient */
+            right += fabs(moved - 1e-3) < 1e-4;
         }
-    claim(right == all, "after one step all %d slopes have moved by lr = .001 (or had no gradient)", all);
+    claim(right > 0 && right + still == all,
+          "after one step %d of %d slopes have moved by lr = .001, the rest not at all", right, all);
 }
 
 static void check_channels(const Lesson *lesson, const LessonData *data, const SlopeLog *log)
@@ -157,7 +164,7 @@ static void draw_histogram_panel(Plot *p, const SlopeLog *log, int layer, int mo
     plot_histogram(p, "channels", log->layer[layer].channels, slope_log_values(log, layer, moment), bins,
                    -0.2, 0.6);
     plot_vertical(p, "start, a = 0.25", 0.25);
-    plot_point_mark(p, "the mean that the document calls typical", document[layer], 2);
+    plot_dots(p, "the mean that the document calls typical", true, 1, &document[layer], &(double){0});
 }
 
 static void draw_histograms(const Lesson *lesson, const SlopeLog *log)

@@ -74,9 +74,6 @@ void plot_histogram(Plot *p, const char *legend, int n, const double *values, in
 void plot_horizontal(Plot *p, const char *legend, double y);
 void plot_vertical(Plot *p, const char *legend, double x);
 
-/* One marked point, with a legend. */
-void plot_point_mark(Plot *p, const char *legend, double x, double y);
-
 /* A text at a place. */
 void plot_label(Plot *p, const char *text, double x, double y);
 

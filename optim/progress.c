@@ -50,12 +50,17 @@ void progress_update(Progress *p, ptrdiff_t done, const char *note)
     fflush(stderr);
 }
 
+void progress_clear(const Progress *p)
+{
+    if (p->terminal && !p->quiet)
+        fputs("\r\033[K", stderr);
+}
+
 void progress_done(Progress *p, const char *format, ...)
 {
     if (p->quiet)
         return;
-    if (p->terminal)
-        fputs("\r\033[K", stderr);
+    progress_clear(p);
     fprintf(stderr, "%s ", p->title);
     va_list args;
     va_start(args, format);

@@ -25,6 +25,9 @@ Progress progress_begin(const char *title, ptrdiff_t total, bool quiet);
 /* `done` of total; `note` stands behind the bar. Redraws at most ten times a second. */
 void progress_update(Progress *p, ptrdiff_t done, const char *note);
 
+/* Takes the bar away. */
+void progress_clear(const Progress *p);
+
 /* Replaces the bar by a final line. */
 void progress_done(Progress *p, const char *format, ...) SLOPE_PRINTF(2, 3);
 

@@ -113,6 +113,18 @@ static EpochRecord *history_add(History *h)
     return &record[h->count++];
 }
 
+static void trainer_report(const Trainer *t, Progress *progress, const EpochRecord *r)
+{
+    char test[64] = "";
+    if (t->test)
+        snprintf(test, sizeof test, "test loss %.4f accuracy %.4f, ", r->test_loss, r->test_accuracy);
+    if (t->bar_only)
+        progress_clear(progress);
+    else
+        progress_done(progress, "train loss %.4f accuracy %.4f, %s%.1f s", r->train_loss,
+                      r->train_accuracy, test, r->seconds);
+}
+
 void trainer_fit(Trainer *t)
 {
     for (int last = t->epoch + t->epochs; t->epoch < last;) {
@@ -127,8 +139,7 @@ void trainer_fit(Trainer *t)
         }
         t->epoch++;
         *history_add(&t->history) = r;
-        progress_done(&progress, "train loss %.4f accuracy %.4f, test loss %.4f accuracy %.4f, %.1f s",
-                      r.train_loss, r.train_accuracy, r.test_loss, r.test_accuracy, r.seconds);
+        trainer_report(t, &progress, &r);
     }
 }
 

@@ -44,8 +44,9 @@ struct Trainer {
     Loader    *train, *test; /* test may be NULL */
     int        epochs;       /* how many trainer_fit runs */
     double     clip_norm;    /* 0: gradients are not clipped */
-    const char *name;        /* in front of the progress; may be NULL */
-    bool       quiet;
+    const char *name;     /* in front of the progress; may be NULL */
+    bool       quiet;    /* no progress at all */
+    bool       bar_only; /* the bar, but no line an epoch: for who prints a table afterwards */
     StepFn     on_step; /* may be NULL */
     void      *ctx;
 

@@ -1,7 +1,7 @@
-/* tests/check_checkpoint.c -- networks saved and loaded, and files that are whole or not there.
+/* tests/check_checkpoint.c -- networks saved and loaded.
  *
- * With a folder as its argument it saves a network and an input and output of it
- * there instead, for tests/load_safetensors.py.
+ * With a folder as its argument it saves a network there instead, with an input and an output of
+ * it, for tests/load_safetensors.py.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -9,10 +9,7 @@
 
 #include <check.h>
 #include <math.h>
-#include <signal.h>
-#include <sys/resource.h>
 
-#include "nn/durable.h"
 #include "nn/layers.h"
 #include "tensor/random.h"
 #include "tests/scratch.h"
@@ -81,7 +78,7 @@ START_TEST(a_network_comes_back_to_the_bit)
 {
     Error err;
     Module *a = net_new(1, 5, "fc2"), *b = net_new(2, 5, "fc2");
-    tensor_write(a->child[0].module->param[1].var->value)[2] = NAN;
+    tensor_write(a->child[0].module->param[1].var->value)[2] = (real)NAN;
     tensor_write(a->child[0].module->param[1].var->value)[3] = (real)-0.0;
     ck_assert(hash_of(a) != hash_of(b));
     ck_assert(module_save(a, scratch_path("net"), &err));
@@ -247,145 +244,6 @@ START_TEST(what_is_no_file_is_refused)
 }
 END_TEST
 
-/* --- durable writes ------------------------------------------------------------------------ */
-
-/* What is in a folder besides . and .. */
-static int entries_of(const char *path)
-{
-    int count = 0;
-    DIR *folder = opendir(path);
-    ck_assert_ptr_nonnull(folder);
-    while (readdir(folder))
-        count++;
-    closedir(folder);
-    return count - 2;
-}
-
-static bool write_text(const char *path, const char *text, bool ok, Error *err)
-{
-    DurableFile file;
-    if (!durable_open(&file, path, err))
-        return false;
-    ok = durable_write(&file, text, strlen(text), err) && ok;
-    return durable_close(&file, ok, err);
-}
-
-static void assert_holds(const char *path, const char *text)
-{
-    size_t size;
-    unsigned char *bytes = scratch_read(path, &size);
-    ck_assert_uint_eq(size, strlen(text));
-    ck_assert_mem_eq(bytes, text, size);
-    free(bytes);
-}
-
-START_TEST(a_new_file_replaces_the_old)
-{
-    Error err;
-    char path[SCRATCH_PATH];
-    scratch_subfolder("new");
-    snprintf(path, sizeof path, "%s", scratch_path("new/file"));
-    ck_assert(write_text(path, "the first", true, &err));
-    assert_holds(path, "the first");
-    ck_assert(write_text(path, "2nd", true, &err));
-    assert_holds(path, "2nd");
-    ck_assert_int_eq(entries_of(scratch_path("new")), 1);
-}
-END_TEST
-
-START_TEST(an_abandoned_file_leaves_the_old)
-{
-    Error err;
-    char path[SCRATCH_PATH];
-    scratch_subfolder("old");
-    snprintf(path, sizeof path, "%s", scratch_path("old/file"));
-    ck_assert(write_text(path, "old", true, &err));
-    ck_assert(!write_text(path, "new", false, &err));
-    assert_holds(path, "old");
-    ck_assert_int_eq(entries_of(scratch_path("old")), 1);
-}
-END_TEST
-
-START_TEST(a_name_without_a_folder_is_here)
-{
-    Error err;
-    ck_assert_int_eq(chdir(scratch_subfolder("here")), 0);
-    ck_assert(write_text("file", "text", true, &err));
-    assert_holds("file", "text");
-    ck_assert_int_eq(entries_of("."), 1);
-    ck_assert_int_eq(chdir("/"), 0);
-}
-END_TEST
-
-START_TEST(a_folder_is_not_replaced)
-{
-    Error err;
-    char path[SCRATCH_PATH];
-    scratch_subfolder("outer");
-    snprintf(path, sizeof path, "%s", scratch_subfolder("outer/inner"));
-    ck_assert(!write_text(path, "text", true, &err));
-    ck_assert_str_eq(err.file, path);
-    ck_assert_int_eq(entries_of(scratch_path("outer")), 1);
-    strcat(path, "/");
-    ck_assert(!write_text(path, "text", true, &err));
-    ck_assert_int_eq(entries_of(path), 0);
-    ck_assert(!write_text("", "text", true, &err));
-}
-END_TEST
-
-START_TEST(a_missing_folder_is_an_error)
-{
-    Error err;
-    ck_assert(!write_text(scratch_path("nowhere/file"), "text", true, &err));
-    ck_assert_ptr_nonnull(strstr(err.problem, "folder cannot be opened"));
-    ck_assert_ptr_nonnull(strstr(err.hint, "make the folder"));
-}
-END_TEST
-
-/* The superuser may write anywhere, so it becomes somebody else for a moment. */
-START_TEST(a_folder_that_may_not_be_written_is_an_error)
-{
-    Error err;
-    bool root = geteuid() == 0;
-    ck_assert_int_eq(chmod(scratch_folder, 0755), 0);
-    const char *folder = scratch_subfolder("locked");
-    ck_assert_int_eq(chmod(folder, 0555), 0);
-    if (root)
-        ck_assert_int_eq(seteuid(65534), 0);
-    bool ok = write_text(scratch_path("locked/file"), "text", true, &err);
-    if (root)
-        ck_assert_int_eq(seteuid(0), 0);
-    ck_assert(!ok);
-    ck_assert_ptr_nonnull(strstr(err.problem, "Permission denied"));
-    ck_assert_int_eq(entries_of(folder), 0);
-}
-END_TEST
-
-/* A limit on the file's size stands in for a full disk. */
-START_TEST(a_full_disk_leaves_the_old_file)
-{
-    Error err;
-    char path[SCRATCH_PATH];
-    struct rlimit old, small;
-    Module *a = net_new(1, 5, "fc2"), *large = net_new(1, 5000, "fc2");
-    scratch_subfolder("full");
-    snprintf(path, sizeof path, "%s", scratch_path("full/net"));
-    ck_assert(module_save(a, path, &err));
-    signal(SIGXFSZ, SIG_IGN);
-    ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &old), 0);
-    small = (struct rlimit){.rlim_cur = 50000, .rlim_max = old.rlim_max};
-    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &small), 0);
-    bool ok = module_save(large, path, &err);
-    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &old), 0);
-    ck_assert(!ok);
-    ck_assert_ptr_nonnull(strstr(err.problem, "writing failed"));
-    ck_assert_int_eq(err.offset, 50000);
-    ck_assert_int_eq(entries_of(scratch_path("full")), 1);
-    ck_assert(module_load(a, path, &err));
-    module_free(a), module_free(large);
-}
-END_TEST
-
 /* ------------------------------------------------------------------------------------------ */
 
 /* A network, and what it makes of an input. */
@@ -425,10 +283,6 @@ int main(int argc, char **argv)
         another_shape_is_refused_with_both, another_name_is_refused, a_name_too_many_is_refused,
         a_number_too_large_is_refused, a_damaged_file_changes_nothing,
         what_is_no_file_is_refused, NULL});
-    testing_add(suite, "durable", 10, (const TTest *const[]){
-        a_new_file_replaces_the_old, an_abandoned_file_leaves_the_old,
-        a_name_without_a_folder_is_here, a_folder_is_not_replaced, a_missing_folder_is_an_error,
-        a_folder_that_may_not_be_written_is_an_error, a_full_disk_leaves_the_old_file, NULL});
     int status = testing_main(suite);
     scratch_remove();
     return status;

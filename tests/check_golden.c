@@ -165,22 +165,24 @@ START_TEST(ops_agree_with_pytorch)
 }
 END_TEST
 
-static bool golden_seen[64];
+enum { GOLDEN_CALLS = sizeof golden_calls / sizeof *golden_calls };
 
-static void golden_note_op(Golden *g)
+static bool golden_seen[GOLDEN_CALLS];
+
+static void golden_note_call(Golden *g)
 {
-    for (int i = 0; op_table[i].op; i++)
-        if (strcmp(op_table[i].op->name, g->call) == 0)
+    for (int i = 0; i < GOLDEN_CALLS; i++)
+        if (strcmp(golden_calls[i].name, g->call) == 0)
             golden_seen[i] = true;
 }
 
-START_TEST(every_op_has_a_case)
+/* So that no case is lost. An op that is new need not be here: adding one stays one file and one
+ * line. */
+START_TEST(every_call_has_a_case)
 {
-    golden_each("ops.txt", golden_note_op);
-    for (int i = 0; op_table[i].op; i++) {
-        ck_assert_int_lt(i, (int)(sizeof golden_seen / sizeof *golden_seen));
-        ck_assert_msg(golden_seen[i], "%s has no case in ops.txt", op_table[i].op->name);
-    }
+    golden_each("ops.txt", golden_note_call);
+    for (int i = 0; i < GOLDEN_CALLS; i++)
+        ck_assert_msg(golden_seen[i], "%s has no case in ops.txt", golden_calls[i].name);
 }
 END_TEST
 
@@ -322,7 +324,7 @@ int main(void)
 {
     Suite *suite = suite_create("golden");
     testing_add(suite, "ops", 60, (const TTest *const[]){
-        ops_agree_with_pytorch, every_op_has_a_case, NULL});
+        ops_agree_with_pytorch, every_call_has_a_case, NULL});
     testing_add(suite, "optimizers", 60, (const TTest *const[]){
         optimizers_agree_with_pytorch, NULL});
     testing_add(suite, "training", 60, (const TTest *const[]){

@@ -36,7 +36,7 @@ static void visit_block(ptrdiff_t begin, ptrdiff_t end, void *ctx)
     Visits *v = ctx;
     ptrdiff_t grain = v->grain < 1 ? 1 : v->grain;
     ptrdiff_t expected = v->n - begin < grain ? v->n : begin + grain;
-    if (begin % grain != 0 || end != expected)
+    if (begin % grain != 0 || end != expected || begin >= end)
         atomic_fetch_add(&v->wrong_blocks, 1);
     for (ptrdiff_t i = begin; i < end; i++)
         atomic_fetch_add(&v->seen[i], 1);

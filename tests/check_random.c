@@ -173,6 +173,16 @@ START_TEST(normal_numbers_fall_where_they_should)
 }
 END_TEST
 
+/* The rare draw that is exactly 0 in a float: one in 2^24, and its logarithm would be infinite. */
+START_TEST(a_uniform_0_makes_a_finite_normal)
+{
+    const uint64_t position = 34338070;
+    Rng rng = {.position = position};
+    ck_assert_uint_eq(rng_word(0, 0, position) >> 40, 0);
+    ck_assert(isfinite(rng_normal(&rng)));
+}
+END_TEST
+
 START_TEST(neighbours_are_not_correlated)
 {
     Rng rng = rng_new(4, 0);
@@ -410,7 +420,8 @@ int main(void)
         streams_and_seeds_do_not_overlap, NULL});
     testing_add(suite, "distributions", 60, (const TTest *const[]){
         uniform_numbers_fill_their_range, normal_numbers_have_normal_moments,
-        normal_numbers_fall_where_they_should, neighbours_are_not_correlated,
+        normal_numbers_fall_where_they_should, a_uniform_0_makes_a_finite_normal,
+        neighbours_are_not_correlated,
         below_reaches_every_number_equally, below_has_no_bias_for_large_bounds,
         a_permutation_has_every_number_once, every_order_of_four_is_equally_likely, NULL});
     testing_add(suite, "tensors", 30, (const TTest *const[]){

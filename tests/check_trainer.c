@@ -263,6 +263,12 @@ END_TEST
 
 enum { TRAINER_STEPS = 12, TRAINER_STEPS_AN_EPOCH = 4 };
 
+#ifdef SLOPE_NO_POOL /* every block comes from the heap, for valgrind */
+enum { TRAINER_POOLS = 0 };
+#else
+enum { TRAINER_POOLS = 1 };
+#endif
+
 static void trainer_log_allocations(const Trainer *t, int64_t step, void *ctx)
 {
     (void)t;
@@ -489,11 +495,10 @@ int main(void)
         a_nan_loss_is_named_with_its_step, NULL});
     testing_add(suite, "bits", 60, (const TTest *const[]){
         the_same_seed_gives_the_same_bits_on_1_and_2_threads, NULL});
-#ifndef SLOPE_NO_POOL
-    testing_add(suite, "pool", 20, (const TTest *const[]){
-        a_step_allocates_nothing_from_the_second_on,
-        with_state_a_step_allocates_nothing_from_the_third_on, NULL});
-#endif
+    if (TRAINER_POOLS)
+        testing_add(suite, "pool", 20, (const TTest *const[]){
+            a_step_allocates_nothing_from_the_second_on,
+            with_state_a_step_allocates_nothing_from_the_third_on, NULL});
     testing_add(suite, "memory", 20, (const TTest *const[]){a_run_gives_everything_back, NULL});
     testing_add(suite, "evaluation", 20, (const TTest *const[]){
         evaluate_leaves_mode_tape_and_gradients_alone, training_and_testing_run_in_their_modes,

@@ -29,6 +29,7 @@ def load(path):
     for name, entry in header.items():
         begin, end = entry['data_offsets']
         dtype = DTYPES[entry['dtype']]
+        # frombuffer takes no empty buffer; a tensor with no numbers is cut from zeros
         flat = torch.frombuffer(data[begin:end] or bytearray(8), dtype=dtype)
         tensors[name] = flat[:end - begin].reshape(entry['shape'])
     return tensors

@@ -1,4 +1,4 @@
-/* tests/fuzz/fuzz_safetensors.c -- throws bytes at the safetensors reader (libFuzzer's entry point).
+/* tests/fuzz/fuzz_safetensors.c -- throws bytes at the safetensors reader (libFuzzer's entry).
  *
  *     clang -g -fsanitize=fuzzer,address,undefined -D_DEFAULT_SOURCE -pthread -I. \
  *           tensor/x.c nn/safetensors*.c nn/json.c nn/durable.c \
