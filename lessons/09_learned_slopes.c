@@ -119,10 +119,12 @@ static void check_channels(const Lesson *lesson, const LessonData *data, const S
         int negative;
         Stats s = layer_stats(log, layer, &negative);
         const char *name = log->layer[layer].name;
-        claim(s.mean < 0.25, "%s: the mean slope fell from .25 to %.4f", name, s.mean);
         claim(s.std > 0.005 && s.min < s.max, "%s: different channels learned different slopes (std %.4f)", name, s.std);
         claim(negative <= 0.1 * (double)s.count, "%s: negative slopes are rare: %d of %td", name, negative, s.count);
+        if (!full)
+            say("  %s: the mean slope went from .25 to %.4f (no claim for a short run or for glyphs)\n", name, s.mean);
         if (full) {
+            claim(s.mean < 0.25, "%s: the mean slope fell from .25 to %.4f", name, s.mean);
             claim(s.mean >= low[layer] && s.mean <= high[layer], "%s: the mean lies in %.2f ... %.2f, as PyTorch's does",
                   name, low[layer], high[layer]);
             claim(fabs(s.mean - document[layer]) < 0.06, "%s: the document's %.2f is the right region", name, document[layer]);

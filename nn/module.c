@@ -149,6 +149,21 @@ void module_eval(Module *m)
     module_set_training(m, false);
 }
 
+void module_suspend(Module *m)
+{
+    m->resumes = m->training;
+    m->training = false;
+    for (int i = 0; i < m->n_children; i++)
+        module_suspend(m->child[i].module);
+}
+
+void module_resume(Module *m)
+{
+    m->training = m->resumes;
+    for (int i = 0; i < m->n_children; i++)
+        module_resume(m->child[i].module);
+}
+
 /* --- all parameters --------------------------------------------------------------------------------- */
 
 static void parameters_collect(Parameters *list, Module *m, const char *prefix)

@@ -45,6 +45,7 @@ enum { MODULE_NAME = 32 };
 struct Module {
     const ModuleType *type;
     bool  training;
+    bool  resumes; /* what module_resume puts back */
     Shape output; /* of the last forward, for the summary */
     int   n_params, n_buffers, n_children;
     struct ModuleParam { char name[MODULE_NAME]; Var *var; } *param;
@@ -68,6 +69,10 @@ Var *module_forward(Module *m, Var *x);
 /* Sets the flag here and in all descendants. */
 void module_train(Module *m);
 void module_eval(Module *m);
+
+/* Evaluation mode for a while: module_resume puts back what each descendant was before. */
+void module_suspend(Module *m);
+void module_resume(Module *m);
 
 /* --- all parameters, with their full names -------------------------------------------------------- */
 

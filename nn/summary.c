@@ -42,7 +42,7 @@ static void summary_line(Summary *s, const Module *m, const char *path)
     char details[64] = "", layer[128], text[32];
     if (m->type->describe)
         m->type->describe(m, details, sizeof details);
-    snprintf(layer, sizeof layer, "%s: %s(%s)", path, m->type->name, details);
+    snprintf(layer, sizeof layer, "%s%s%s(%s)", path, path[0] ? ": " : "", m->type->name, details);
     ptrdiff_t own = 0;
     for (int i = 0; i < m->n_params; i++)
         own += tensor_count(m->param[i].var->value);
@@ -68,15 +68,13 @@ static void summary_walk(Summary *s, const Module *m, const char *path)
 /* Fills in every module's output shape. */
 static void summary_run(Module *m, Shape input)
 {
-    bool training = m->training;
     size_t mark = tape_mark();
     no_grad_begin();
-    module_eval(m);
+    module_suspend(m);
     module_forward(m, var_full(input, 0));
     no_grad_end();
     tape_rewind(mark);
-    if (training)
-        module_train(m);
+    module_resume(m);
 }
 
 void module_summary(FILE *out, Module *m, Shape input)

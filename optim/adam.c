@@ -77,6 +77,7 @@ static Optimizer *adam_make(Module *net, const OptimizerType *type, real lr, rea
     ParamGroup *g = &opt->group[0];
     g->beta1 = (real)0.9, g->beta2 = (real)0.999, g->eps = (real)1e-8;
     g->weight_decay = weight_decay;
+    optimizer_make_slots(opt, 2); /* m and v */
     return opt;
 }
 

@@ -79,6 +79,13 @@ Tensor *param_slot(ParamState *p, int k)
     return p->slot[k];
 }
 
+void optimizer_make_slots(Optimizer *opt, int n)
+{
+    for (int i = 0; i < opt->n_params; i++)
+        for (int k = 0; k < n; k++)
+            param_slot(&opt->state[i], k);
+}
+
 void optimizer_step(Optimizer *opt)
 {
     for (int i = 0; i < opt->n_params; i++) {

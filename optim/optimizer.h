@@ -102,6 +102,11 @@ void optimizer_set_lr(Optimizer *opt, real lr);
 
 /* --- for a rule ------------------------------------------------------------------------------------------------ */
 
+/* Makes the first n slots of every parameter, of zeros. A constructor calls it for what its rule
+ * always needs: state made during the first step would take buffers from the pool that the second
+ * step then misses. */
+void optimizer_make_slots(Optimizer *opt, int n);
+
 /* Slot k of a parameter, made of zeros at first use. */
 Tensor *param_slot(ParamState *p, int k);
 

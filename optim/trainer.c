@@ -34,10 +34,9 @@ static Evaluation tally_mean(const Tally *t)
 
 Evaluation evaluate(Module *net, LossFn loss, Loader *loader, int32_t *predicted)
 {
-    bool training = net->training;
     Tally tally = {0};
     size_t outer = tape_mark();
-    module_eval(net);
+    module_suspend(net);
     no_grad_begin();
     loader_start(loader, 0);
     for (Batch batch; loader_next(loader, &batch);) {
@@ -50,8 +49,7 @@ Evaluation evaluate(Module *net, LossFn loss, Loader *loader, int32_t *predicted
     }
     no_grad_end();
     tape_rewind(outer);
-    if (training)
-        module_train(net);
+    module_resume(net);
     return tally_mean(&tally);
 }
 
@@ -63,9 +61,9 @@ static void trainer_step(Trainer *t, const Batch *batch, Tally *tally)
     Var *output = module_forward(t->net, var_const(batch->x));
     Var *loss = t->loss(output, &batch->labels);
     if (!isfinite(var_item(loss)))
-        slope_fail("trainer_fit", "the loss is %g at step %lld; lower the learning rate, clip the "
+        slope_fail("trainer_fit", "the loss is %s at step %lld; lower the learning rate, clip the "
                    "gradients, or switch anomaly_mode on to see which op began it",
-                   (double)var_item(loss), (long long)t->step + 1);
+                   isnan(var_item(loss)) ? "nan" : "infinite", (long long)t->step + 1);
     optimizer_zero_grad(t->optimizer);
     var_backward(loss);
     if (t->clip_norm > 0)

@@ -253,14 +253,33 @@ START_TEST(a_parameter_without_gradient_is_left_alone)
 }
 END_TEST
 
-START_TEST(slots_are_made_only_for_what_is_updated)
+START_TEST(what_a_rule_always_needs_is_made_at_once_the_rest_when_needed)
 {
     Module *m = optim_holder(1, -2);
     Optimizer *opt = adam_new(m, (real)0.125);
-    optimizer_step(opt);
-    ck_assert_ptr_null(opt->state[0].slot[0]);
-    optim_step(opt, 1, 1);
     ck_assert(opt->state[0].slot[0] && opt->state[0].slot[1] && !opt->state[0].slot[2]);
+    opt->group[0].amsgrad = true;
+    optim_step(opt, 1, 1);
+    ck_assert(opt->state[0].slot[2]);
+    optim_free(opt, m);
+    m = optim_holder(1, -2);
+    opt = sgd_new(m, (real)0.125, 0);
+    optim_step(opt, 1, 1);
+    ck_assert(!opt->state[0].slot[0]);
+    optim_free(opt, m);
+}
+END_TEST
+
+/* As in PyTorch the buffer begins with the gradient of the first step that has momentum. */
+START_TEST(momentum_switched_on_late_starts_from_that_gradient)
+{
+    Module *m = optim_holder(1, -2);
+    Optimizer *opt = sgd_new(m, (real)0.5, 0);
+    optim_step(opt, 1, 1);
+    opt->group[0].momentum = (real)0.5, opt->group[0].dampening = (real)0.75;
+    double before = (double)tensor_read(optim_value(opt, 0))[0];
+    optim_step(opt, 1, 1);
+    ck_assert_close(before - (double)tensor_read(optim_value(opt, 0))[0], 0.5, 1e-6);
     optim_free(opt, m);
 }
 END_TEST
@@ -445,7 +464,9 @@ int main(void)
     testing_add(suite, "decay", 20, (const TTest *const[]){
         adamw_shrinks_by_1_minus_lr_lambda, adam_with_l2_shrinks_by_lr_whatever_lambda, NULL});
     testing_add(suite, "skipping", 20, (const TTest *const[]){
-        a_parameter_without_gradient_is_left_alone, slots_are_made_only_for_what_is_updated,
+        a_parameter_without_gradient_is_left_alone, 
+        what_a_rule_always_needs_is_made_at_once_the_rest_when_needed,
+        momentum_switched_on_late_starts_from_that_gradient,
         a_step_between_forward_and_backward_is_named, NULL});
     testing_add(suite, "groups", 20, (const TTest *const[]){
         a_predicate_makes_a_group, slopes_do_not_decay_after_one_call, misuse_is_named,

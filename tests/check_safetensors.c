@@ -94,6 +94,20 @@ START_TEST(texts_come_first_in_the_order_of_their_keys)
 }
 END_TEST
 
+START_TEST(a_header_that_readers_would_refuse_is_not_written)
+{
+    static char name[SAFETENSORS_HEADER];
+    Error err;
+    Safetensors *s = safetensors_new();
+    memset(name, 'n', sizeof name - 1);
+    safetensors_add(s, name, DTYPE_U8, SHAPE(0));
+    ck_assert(!safetensors_write(s, scratch_path("refused"), &err));
+    ck_assert_ptr_nonnull(strstr(err.problem, "readers refuse more than 1000000"));
+    ck_assert_int_eq(access(scratch_path("refused"), F_OK), -1);
+    safetensors_free(s);
+}
+END_TEST
+
 START_TEST(misuse_of_a_list_is_named)
 {
     Safetensors *s = safetensors_new();
@@ -352,7 +366,8 @@ int main(void)
     scratch_make();
     testing_add(suite, "writing", 10, (const TTest *const[]){
         a_file_is_right_to_the_byte, an_empty_list_is_a_file_of_16_bytes,
-        texts_come_first_in_the_order_of_their_keys, misuse_of_a_list_is_named, NULL});
+        texts_come_first_in_the_order_of_their_keys,
+        a_header_that_readers_would_refuse_is_not_written, misuse_of_a_list_is_named, NULL});
     testing_add(suite, "reading", 10, (const TTest *const[]){
         every_type_comes_back, large_tensors_come_back, scalars_and_empty_tensors_come_back,
         every_bit_of_a_nan_comes_back, names_and_texts_of_any_characters_come_back,

@@ -25,11 +25,11 @@ static void accepts(const char *header, size_t data)
 {
     Error err;
     Safetensors *s = parse_header(header, data, &err);
-    ck_assert_msg(s, "%s: %s; expected %s, found %s", header, err.problem, err.expected, err.found);
+    ck_assert_msg(s, "%s: %s; %s; %s", header, err.problem, err.expected, err.found);
     safetensors_free(s);
 }
 
-/* --- the file as a whole ----------------------------------------------------------------------- */
+/* --- the file as a whole ----------------------------------------------------------------- */
 
 START_TEST(a_good_header_is_accepted)
 {
