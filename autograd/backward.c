@@ -29,7 +29,7 @@ typedef struct Pass {
     bool     recorded; /* CREATE_GRAPH */
 } Pass;
 
-/* --- slots --------------------------------------------------------------------------------------- */
+/* --- slots ------------------------------------------------------------------------------------ */
 
 static void slot_clear(Var *x)
 {
@@ -85,7 +85,7 @@ void pass_abandon(Var *scope)
     }
 }
 
-/* --- what a rule calls ----------------------------------------------------------------------------- */
+/* --- what a rule calls ------------------------------------------------------------------------ */
 
 bool var_needs_grad(const Var *x)
 {
@@ -109,7 +109,7 @@ void var_send(Var *x, Var *g)
         slot_begin(x, g, scope);
 }
 
-/* --- the sweep ---------------------------------------------------------------------------------------- */
+/* --- the sweep -------------------------------------------------------------------------------- */
 
 static void pass_check_versions(const Var *y)
 {
@@ -186,9 +186,10 @@ static Pass pass_begin(Var *y, Var *gy, bool recorded, bool selective, const cha
         slope_fail(function, "%s depends on nothing that requires a gradient; was it computed "
                    "between no_grad_begin and no_grad_end, or from constants only?", VAR_TEXT(y));
     if (!gy && tensor_count(y->value) != 1)
-        slope_fail(function, "%s has %td elements, so its gradient is not simply 1: reduce it to one "
-                   "number, or give the gradient with %s_with", VAR_TEXT(y),
-                   tensor_count(y->value), function);
+        slope_fail(function,
+                   "%s has %td elements, so its gradient is not simply 1: reduce it to one "
+                   "number, or give the gradient with %s_with",
+                   VAR_TEXT(y), tensor_count(y->value), function);
     if (gy && !shape_equal(var_shape(gy), var_shape(y)))
         slope_fail(function, "the gradient has shape %s, but %s", SHAPE_TEXT(var_shape(gy)),
                    VAR_TEXT(y));
@@ -205,7 +206,7 @@ static void pass_seed(const Pass *p, Var *y, Var *gy)
         slot_begin(y, gy ? gy : var_full(var_shape(y), 1), p->scope);
 }
 
-/* --- var_backward ---------------------------------------------------------------------------------------- */
+/* --- var_backward ----------------------------------------------------------------------------- */
 
 /* The slot keeps its sum until ->grad has it: the copy may fail. */
 static void pass_deliver(Var *leaf)
@@ -227,7 +228,8 @@ void var_backward_with(Var *y, Var *gy)
     Pass p = pass_begin(y, gy, false, false, "var_backward");
     pass_seed(&p, y, gy);
     pass_sweep(&p, y);
-    for (Var *leaf; (leaf = p.scope->slot.next_leaf); p.scope->slot.next_leaf = leaf->slot.next_leaf)
+    for (Var *leaf; (leaf = p.scope->slot.next_leaf);
+         p.scope->slot.next_leaf = leaf->slot.next_leaf)
         pass_deliver(leaf);
     scope_close(SCOPE_PASS, "var_backward");
     tape_truncate(mark);
@@ -238,7 +240,7 @@ void var_backward(Var *y)
     var_backward_with(y, NULL);
 }
 
-/* --- var_grad ---------------------------------------------------------------------------------------------- */
+/* --- var_grad --------------------------------------------------------------------------------- */
 
 /* Marks every Var through which a gradient reaches one of x: a forward walk over the tape. */
 static void pass_mark_needed(const Pass *p, const Var *y, Var *const *x, int n)
@@ -286,7 +288,7 @@ void var_grad(Var *y, Var *const *x, int n, GradMode mode, Var **grads)
     var_grad_with(y, NULL, x, n, mode, grads);
 }
 
-/* --- leaves' gradients ------------------------------------------------------------------------------------- */
+/* --- leaves' gradients ------------------------------------------------------------------------ */
 
 void var_retain_grad(Var *x)
 {

@@ -45,7 +45,7 @@ const char *grad_verdict_name(GradVerdict verdict)
     return names[verdict];
 }
 
-/* --- the function as a number ---------------------------------------------------------------------- */
+/* --- the function as a number ----------------------------------------------------------------- */
 
 /* Constants in 0.5 … 1.5 of either sign: none is near 0, so nothing goes unseen. */
 static Var *check_cotangent(Shape shape, uint64_t seed, uint64_t stream)
@@ -84,7 +84,7 @@ static Sample check_sample(const Check *c)
     return s;
 }
 
-/* --- one coordinate ---------------------------------------------------------------------------------- */
+/* --- one coordinate --------------------------------------------------------------------------- */
 
 /* What finite differences say about a coordinate. */
 typedef struct Difference {
@@ -125,7 +125,8 @@ static GradVerdict check_judge(const GradCheckOptions *o, double analytic, const
     return between || o->order > 1 ? GRAD_KINK : GRAD_FAIL;
 }
 
-static void check_count(const Check *c, int input, ptrdiff_t i, double analytic, const Difference *d)
+static void check_count(const Check *c, int input, ptrdiff_t i, double analytic,
+                        const Difference *d)
 {
     GradReport *r = c->report;
     GradVerdict verdict = check_judge(c->options, analytic, d);
@@ -146,7 +147,7 @@ static void check_count(const Check *c, int input, ptrdiff_t i, double analytic,
                 d->left, d->right);
 }
 
-/* --- all coordinates ----------------------------------------------------------------------------------- */
+/* --- all coordinates -------------------------------------------------------------------------- */
 
 /* The tape's gradients, contiguous copies in the caller's array: added by var_backward to a ->grad
  * that held a known number, which is then subtracted, so `=` in place of `+=` would show. */
@@ -178,9 +179,10 @@ static void check_conclude(const Check *c)
         r->verdict = GRAD_FAIL;
     } else if ((double)r->kinks > c->options->max_kinks * (double)r->checked) {
         r->verdict = GRAD_FAIL;
-        snprintf(r->message, sizeof r->message, "%ld of %ld coordinates lie at a kink, more than %g "
-                 "percent: move the inputs away from it or take a smaller step", r->kinks, r->checked,
-                 100 * c->options->max_kinks);
+        snprintf(r->message, sizeof r->message,
+                 "%ld of %ld coordinates lie at a kink, more than %g "
+                 "percent: move the inputs away from it or take a smaller step",
+                 r->kinks, r->checked, 100 * c->options->max_kinks);
     } else {
         r->verdict = r->kinks ? GRAD_KINK : GRAD_PASS;
         snprintf(r->message, sizeof r->message, "%ld coordinates agree, %ld at a kink between the "
@@ -204,7 +206,7 @@ static void check_run(const Check *c)
     check_conclude(c);
 }
 
-/* --- second order ---------------------------------------------------------------------------------------- */
+/* --- second order ----------------------------------------------------------------------------- */
 
 /* The inputs are the checked function's, then the cotangent u of its result. */
 typedef struct Second {
@@ -229,7 +231,8 @@ static Var *check_second(Var **in, void *ctx)
     var_grad_with(y, u, x, n, CREATE_GRAPH, g);
     for (int i = 0; i < n; i++)
         if (g[i])
-            total = var_add(total, var_dot(g[i], check_cotangent(var_shape(g[i]), s->seed, (uint64_t)i)));
+            total = var_add(total,
+                            var_dot(g[i], check_cotangent(var_shape(g[i]), s->seed, (uint64_t)i)));
     return total;
 }
 
@@ -249,7 +252,7 @@ static void check_run_second(const Check *c)
     tape_rewind(mark);
 }
 
-/* --- the public calls -------------------------------------------------------------------------------------- */
+/* --- the public calls ------------------------------------------------------------------------- */
 
 GradReport gradcheck(GradFunction fn, void *ctx, Var **in, int n_in, GradCheckOptions options)
 {

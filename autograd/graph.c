@@ -98,7 +98,8 @@ void graph_print(FILE *out, Var *y)
     Graph g = graph_new(y);
     for (size_t i = 0; i < g.count; i++) {
         const Var *v = g.node[i], *first = graph_first(v);
-        fprintf(out, "  v%-3zu %-12s %-14s", i, graph_op_name(v), graph_value(v, (char[SHAPE_TEXT_SIZE]){0}));
+        fprintf(out, "  v%-3zu %-12s %-14s", i, graph_op_name(v),
+                graph_value(v, (char[SHAPE_TEXT_SIZE]){0}));
         for (int k = 0; k < first->n_in; k++)
             fprintf(out, "%s v%zu", k ? "," : " <-", graph_find(&g, first->in[k]));
         fprintf(out, v->name[0] ? "  '%s'\n" : "\n", v->name);
@@ -120,7 +121,8 @@ void graph_print_dot(FILE *out, Var *y)
     fprintf(out, "digraph tape {\n  node [fontname=\"sans-serif\"];\n");
     for (size_t i = 0; i < g.count; i++) {
         const Var *v = g.node[i], *first = graph_first(v);
-        fprintf(out, "  v%zu [shape=%s, label=\"%s", i, v->op ? "ellipse" : "box", graph_op_name(v));
+        fprintf(out, "  v%zu [shape=%s, label=\"%s", i, v->op ? "ellipse" : "box",
+                graph_op_name(v));
         if (v->name[0])
             fprintf(out, " "), graph_print_label(out, v->name);
         fprintf(out, "\\n%s\"];\n", graph_value(v, (char[SHAPE_TEXT_SIZE]){0}));

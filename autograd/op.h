@@ -74,7 +74,7 @@ struct Op {
     Demo demo;
 };
 
-/* --- applying -------------------------------------------------------------------------------- */
+/* --- applying --------------------------------------------------------------------------------- */
 
 /* Records op on the tape with a result of shape `out` and runs its forward. The inputs must be
  * alive. attr (attr_bytes long) is copied to the tape and found as y->attr. */
@@ -97,7 +97,7 @@ Var *var_apply_all(const Op *op, const Shape *const *out, int n_out, Var *const 
 /* The shape two operands broadcast to; fails in the name of `function`. */
 Shape var_broadcast(const Var *a, const Var *b, const char *function);
 
-/* --- in a backward rule ------------------------------------------------------------------------ */
+/* --- in a backward rule ----------------------------------------------------------------------- */
 
 /* Is a gradient of x wanted in this pass? */
 bool var_needs_grad(const Var *x);
@@ -112,13 +112,13 @@ void var_send(Var *x, Var *g);
             var_send((x), (expr));     \
     } while (0)
 
-/* --- for `choices` ----------------------------------------------------------------------------- */
+/* --- for `choices` ---------------------------------------------------------------------------- */
 
 /* Fold into a hash (start from 0) which elements of x are positive, or exceed those of b. */
 uint64_t choices_of_signs(uint64_t hash, const Tensor *x);
 uint64_t choices_of_order(uint64_t hash, const Tensor *a, const Tensor *b);
 
-/* --- the list ----------------------------------------------------------------------------------- */
+/* --- the list --------------------------------------------------------------------------------- */
 
 typedef struct OpEntry {
     const Op   *op;

@@ -37,7 +37,7 @@ static _Thread_local struct {
 static pthread_key_t tape_key;
 static pthread_once_t tape_once = PTHREAD_ONCE_INIT;
 
-/* --- a thread's end -------------------------------------------------------------------------- */
+/* --- a thread's end --------------------------------------------------------------------------- */
 
 static void tape_at_thread_end(void *unused)
 {
@@ -235,7 +235,7 @@ bool grad_enabled(void)
     return !tape.scope || tape.scope->scope.records;
 }
 
-/* --- small state -------------------------------------------------------------------------------- */
+/* --- small state ------------------------------------------------------------------------------ */
 
 void anomaly_mode(bool on)
 {

@@ -25,7 +25,7 @@ void tape_rewind(size_t mark);
 /* The Var at a place (0 … tape_mark()-1). */
 Var *tape_at(size_t index);
 
-/* --- scopes ---------------------------------------------------------------------------------- */
+/* --- scopes ----------------------------------------------------------------------------------- */
 
 /* Between the two, nothing is recorded for a gradient: results do not require one. Scopes nest. */
 void no_grad_begin(void);

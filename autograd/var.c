@@ -17,7 +17,7 @@ const OpEntry op_table[] = {
     {NULL, NULL},
 };
 
-/* --- leaves ------------------------------------------------------------------------------------- */
+/* --- leaves ----------------------------------------------------------------------------------- */
 
 Var *var_param_new(Tensor *value, const char *name)
 {
@@ -99,7 +99,7 @@ Var *var_detach(Var *x)
     return var_const(x->value);
 }
 
-/* --- looking ------------------------------------------------------------------------------------- */
+/* --- looking ---------------------------------------------------------------------------------- */
 
 void var_check(const Var *x, const char *function)
 {
@@ -134,7 +134,8 @@ const char *var_text(const Var *x, char text[VAR_TEXT_SIZE])
     else if (x->is_param)
         snprintf(text, VAR_TEXT_SIZE, "a parameter %s", shape);
     else
-        snprintf(text, VAR_TEXT_SIZE, "%s #%zu %s", x->op ? x->op->name : "constant", x->index, shape);
+        snprintf(text, VAR_TEXT_SIZE, "%s #%zu %s", x->op ? x->op->name : "constant", x->index,
+                 shape);
     return text;
 }
 
@@ -146,7 +147,7 @@ Var *var_output(const Var *first, int k)
     return tape_at(first->index + (size_t)k);
 }
 
-/* --- applying -------------------------------------------------------------------------------------- */
+/* --- applying --------------------------------------------------------------------------------- */
 
 static unsigned var_version(const Var *x)
 {
@@ -241,7 +242,7 @@ Shape var_broadcast(const Var *a, const Var *b, const char *function)
     return out;
 }
 
-/* --- made of ops -------------------------------------------------------------------------------- */
+/* --- made of ops ------------------------------------------------------------------------------ */
 
 Var *var_scale(Var *x, real c)
 {
@@ -277,7 +278,7 @@ Var *var_cross_entropy(Var *logits, const Labels *labels)
     return var_cross_entropy_with(logits, labels, CROSS_ENTROPY_DEFAULTS);
 }
 
-/* --- choices ------------------------------------------------------------------------------------- */
+/* --- choices ---------------------------------------------------------------------------------- */
 
 /* FNV-1a on one byte at a time: short, and every bit of the choices moves the whole hash. */
 static uint64_t choices_fold(uint64_t hash, bool choice)
@@ -295,6 +296,7 @@ uint64_t choices_of_signs(uint64_t hash, const Tensor *x)
 uint64_t choices_of_order(uint64_t hash, const Tensor *a, const Tensor *b)
 {
     for (ptrdiff_t i = 0, n = tensor_count(a); i < n; i++)
-        hash = choices_fold(hash, tensor_read(a)[tensor_locate(a, i)] > tensor_read(b)[tensor_locate(b, i)]);
+        hash = choices_fold(hash, tensor_read(a)[tensor_locate(a, i)] >
+                                      tensor_read(b)[tensor_locate(b, i)]);
     return hash;
 }

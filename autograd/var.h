@@ -63,7 +63,7 @@ struct Var {
     } scope;
 };
 
-/* --- leaves --------------------------------------------------------------------------------- */
+/* --- leaves ----------------------------------------------------------------------------------- */
 
 /* A parameter: takes over `value`; not on the tape. A gradient is wanted. `name` may be NULL. */
 Var *var_param_new(Tensor *value, const char *name);
@@ -84,7 +84,7 @@ Var *var_leaf_from(Shape shape, const real *values);
 /* Contiguous uninitialised constant for a kernel to fill through ->value. */
 Var *var_empty(Shape shape);
 
-/* --- looking -------------------------------------------------------------------------------- */
+/* --- looking ---------------------------------------------------------------------------------- */
 
 Shape var_shape(const Var *x);
 real var_item(const Var *x); /* of one element */
@@ -94,7 +94,7 @@ enum { VAR_TEXT_SIZE = 320 };
 const char *var_text(const Var *x, char text[VAR_TEXT_SIZE]);
 #define VAR_TEXT(x) var_text((x), (char[VAR_TEXT_SIZE]){0})
 
-/* --- arithmetic with numbers, made of the ops ------------------------------------------------ */
+/* --- arithmetic with numbers, made of the ops ------------------------------------------------- */
 
 Var *var_scale(Var *x, real c);      /* c x */
 Var *var_add_scalar(Var *x, real c); /* x + c */
@@ -113,7 +113,7 @@ Var *var_is_positive(const Var *x);
 /* The same value, cut off from what computed it: no gradient passes. */
 Var *var_detach(Var *x);
 
-/* --- ops ------------------------------------------------------------------------------------- */
+/* --- ops -------------------------------------------------------------------------------------- */
 
 /* Options of var_cross_entropy_with; start from CROSS_ENTROPY_DEFAULTS. */
 typedef enum LossReduction { LOSS_MEAN, LOSS_SUM, LOSS_NONE } LossReduction;

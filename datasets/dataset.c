@@ -9,7 +9,7 @@
 #include "tensor/memory.h"
 #include "tensor/parallel.h"
 
-/* --- making and freeing ------------------------------------------------------------------- */
+/* --- making and freeing ----------------------------------------------------------------------- */
 
 /* Zeroed memory for count rows of `each` values, or NULL when it overflows or is not there. */
 static void *dataset_try_rows(ptrdiff_t count, ptrdiff_t each, size_t value_size)
@@ -95,7 +95,7 @@ Dataset *dataset_take(const Dataset *data, ptrdiff_t count)
     return part;
 }
 
-/* --- normalising -------------------------------------------------------------------------- */
+/* --- normalising ------------------------------------------------------------------------------ */
 
 typedef struct DatasetRead {
     const Dataset *data;
@@ -166,7 +166,7 @@ Tensor *dataset_tensor(const Dataset *data)
     return x;
 }
 
-/* --- drawing ------------------------------------------------------------------------------ */
+/* --- drawing ---------------------------------------------------------------------------------- */
 
 /* Two characters of one of 5 shades, for a value of 0 … 255. */
 static const char *dataset_shade(int value)

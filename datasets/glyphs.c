@@ -23,7 +23,7 @@ enum { GLYPH_STEPS = 12 }; /* segments a stroke */
  * alone, so images are made in parallel, and the first ones of a larger set are the same. */
 #define GLYPH_STREAM ((uint64_t)0x676c797068 << 24)
 
-/* --- the alphabet ------------------------------------------------------------------------- */
+/* --- the alphabet ----------------------------------------------------------------------------- */
 
 typedef struct GlyphStroke {
     enum { GLYPH_NONE, GLYPH_LINE, GLYPH_ARC } kind;
@@ -64,7 +64,7 @@ static GlyphPoint glyph_on_stroke(const GlyphStroke *stroke, real t)
     return (GlyphPoint){p[0] + p[2] * cos(angle), p[1] + p[3] * sin(angle)};
 }
 
-/* --- one hand's style --------------------------------------------------------------------- */
+/* --- one hand's style ------------------------------------------------------------------------- */
 
 typedef struct GlyphStyle {
     real xx, xy, yx, yy;   /* pixels from box coordinates: size, slant and rotation */
@@ -111,7 +111,7 @@ static GlyphPoint glyph_place(const GlyphStyle *s, GlyphPoint p)
     return (GlyphPoint){s->shift_x + s->xx * x + s->xy * y, s->shift_y + s->yx * x + s->yy * y};
 }
 
-/* --- drawing ------------------------------------------------------------------------------ */
+/* --- drawing ---------------------------------------------------------------------------------- */
 
 static real glyph_clamp(real x, real low, real high)
 {
@@ -181,7 +181,7 @@ static void glyph_develop(uint8_t *image, const real *canvas, real ink, Rng *rng
     }
 }
 
-/* --- the set ------------------------------------------------------------------------------ */
+/* --- the set ---------------------------------------------------------------------------------- */
 
 typedef struct GlyphJob {
     Dataset *data;

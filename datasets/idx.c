@@ -11,7 +11,7 @@
 
 enum { IDX_UNSIGNED_BYTE = 0x08, IDX_MAX_DIMS = 3, IDX_MAX_HEADER = 4 + 4 * IDX_MAX_DIMS };
 
-/* --- the header --------------------------------------------------------------------------- */
+/* --- the header ------------------------------------------------------------------------------- */
 
 static size_t idx_header_size(int ndim)
 {
@@ -95,7 +95,7 @@ static void idx_check_ndim(const char *function, int ndim)
         slope_fail(function, "an IDX array has 1 to %d axes here, not %d", IDX_MAX_DIMS, ndim);
 }
 
-/* --- from memory -------------------------------------------------------------------------- */
+/* --- from memory ------------------------------------------------------------------------------ */
 
 static bool idx_wrong_size(const char *name, size_t header, size_t total, size_t size, Error *err)
 {
@@ -130,7 +130,7 @@ void idx_free(IdxArray *array)
     array->bytes = NULL;
 }
 
-/* --- from a file -------------------------------------------------------------------------- */
+/* --- from a file ------------------------------------------------------------------------------ */
 
 /* The header first, then as many bytes as it declares, then nothing more. */
 static bool idx_read_stream(ByteStream *stream, int ndim, IdxArray *out, Error *err)
@@ -158,7 +158,7 @@ bool idx_read(const char *path, int ndim, IdxArray *out, Error *err)
     return ok;
 }
 
-/* --- images and labels together ----------------------------------------------------------- */
+/* --- images and labels together --------------------------------------------------------------- */
 
 /* Do images (N,H,W) and labels (N) make a dataset? */
 static bool idx_check_pair(const IdxArray *images, const IdxArray *labels, const char *images_path,

@@ -28,7 +28,7 @@ struct Loader {
     ptrdiff_t      next;  /* number of the next batch */
 };
 
-/* --- making and freeing ------------------------------------------------------------------- */
+/* --- making and freeing ----------------------------------------------------------------------- */
 
 static void loader_check(const Dataset *data, LoaderOptions options)
 {
@@ -84,7 +84,7 @@ void loader_free(Loader *loader)
     memory_free(loader);
 }
 
-/* --- an epoch ----------------------------------------------------------------------------- */
+/* --- an epoch --------------------------------------------------------------------------------- */
 
 void loader_start(Loader *loader, int epoch)
 {

@@ -22,7 +22,7 @@ enum {
     STREAM_NOT_STARTED = 127, /* exit status by which some systems say so, valgrind's among them */
 };
 
-/* --- starting gzip ------------------------------------------------------------------------ */
+/* --- starting gzip ---------------------------------------------------------------------------- */
 
 /* A pipe whose ends no other program inherits. */
 static bool stream_pipe(int ends[2])
@@ -114,7 +114,7 @@ static bool stream_check_gzip(ByteStream *stream, Error *err)
     return error_hint(err, "`gzip -t` on the file says more; fetch the file again");
 }
 
-/* --- opening and closing ------------------------------------------------------------------ */
+/* --- opening and closing ---------------------------------------------------------------------- */
 
 /* Measures an open file and looks whether it is gzipped. pread leaves the position at 0, where
  * gzip, which inherits it, must start. */
@@ -156,7 +156,7 @@ void stream_close(ByteStream *stream)
     stream->fd = -1;
 }
 
-/* --- reading ------------------------------------------------------------------------------ */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 /* A pipe gives what it has, often less than asked for, and a signal may interrupt the wait. */
 bool stream_read(ByteStream *stream, uint8_t *bytes, size_t want, size_t *got, Error *err)

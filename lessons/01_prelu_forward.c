@@ -44,7 +44,10 @@ static real by_hand(real x, real a) { return x > 0 ? x : a * x; } /* (1) in C */
 
 /* The framework's PReLU with one shared slope: of a tensor, of a number. */
 static Var *prelu(Var *x, double a) { return var_prelu(x, var_full(SHAPE(1), (real)a)); }
-static double prelu_of(double x, double a) { return (double)var_item(prelu(var_scalar((real)x), a)); }
+static double prelu_of(double x, double a)
+{
+    return (double)var_item(prelu(var_scalar((real)x), a));
+}
 
 static bool same(Var *y, Var *z) { return tensor_max_difference(y->value, z->value) == 0; }
 
@@ -74,7 +77,8 @@ static void definition(Var *x)
         for (int i = 0; i < N; i++)
             agree += y[i] == by_hand(in[i], (real)slope[s]);
     }
-    claim(agree == SLOPES * N, "the framework agrees with (1) at %d points for %d slopes", N, SLOPES);
+    claim(agree == SLOPES * N, "the framework agrees with (1) at %d points for %d slopes", N,
+          SLOPES);
 }
 
 /* On which side is 0? PyTorch's documentation says the side of x; its kernels, the document and Slope
@@ -105,11 +109,14 @@ static void usage(void)
 {
     section("Basic usage");
     Module *shared = prelu_new(1, (real)0.25);       // prelu_shared = nn.PReLU(num_parameters=1)
-    Module *per_channel = prelu_new(64, (real)0.25); // prelu_per_channel = nn.PReLU(num_parameters=64)
-    Module *custom = prelu_new(64, (real)0.1);       // prelu_custom = nn.PReLU(num_parameters=64, init=0.1)
+    Module *per_channel = prelu_new(64,
+                                    (real)0.25); // prelu_per_channel = nn.PReLU(num_parameters=64)
+    Module *custom = prelu_new(64,
+                               (real)0.1); // prelu_custom = nn.PReLU(num_parameters=64, init=0.1)
     Tensor *a = shared->param[0].var->value, *b = per_channel->param[0].var->value; // .weight
-    say("Initial a: %.4f\n", (double)tensor_item(a));      // print(f"Initial a: {...weight.item():.4f}")
-    say("Parameters shape: %s\n", SHAPE_TEXT(b->shape));   // print(f"Parameters shape: {...weight.shape}")
+    say("Initial a: %.4f\n", (double)tensor_item(a)); // print(f"Initial a: {...weight.item():.4f}")
+    say("Parameters shape: %s\n",
+        SHAPE_TEXT(b->shape)); // print(f"Parameters shape: {...weight.shape}")
     claim(tensor_item(a) == (real)0.25, "shared: one slope for all channels, 0.25 at first");
     claim(shape_equal(b->shape, SHAPE(64)), "per channel: 64 slopes for 64 channels");
     Stats s = tensor_stats(custom->param[0].var->value);
@@ -146,9 +153,11 @@ static void formulas(Var *x)
         bool is_max = same(y, var_maximum(x, ax)), is_min = same(y, var_minimum(x, ax));
         claim(is_max == (a <= 1) && is_min == (a >= 1), "a = %g: max(x, ax) %s, min(x, ax) %s", a,
               is_max ? "yes" : "no", is_min ? "yes" : "no");
-        split += same(y, var_add(var_scale(x, (real)(1 + a) / 2), var_scale(var_abs(x), (real)(1 - a) / 2)));
+        split += same(
+            y, var_add(var_scale(x, (real)(1 + a) / 2), var_scale(var_abs(x), (real)(1 - a) / 2)));
     }
-    claim(prelu_of(-1, 1.5) == -1.5, "a counterexample: a = 1.5, x = -1. PReLU: -1.5. max(-1, -1.5) = -1");
+    claim(prelu_of(-1, 1.5) == -1.5,
+          "a counterexample: a = 1.5, x = -1. PReLU: -1.5. max(-1, -1.5) = -1");
     claim(split == SLOPES, "equation (2) holds for every slope at every finite x");
     claim(isnan(1.25 * Inf - 0.25 * Inf) && prelu_of(Inf, 1.5) == Inf,
           "... but at x = Inf, a = 1.5 it is Inf - Inf = NaN, where PReLU is Inf");
@@ -159,10 +168,12 @@ static void formulas(Var *x)
 static void ranges(Var *x)
 {
     section("Which outputs can be reached? The document says all");
-    claim(prelu_of(-1e6 / 0.25, 0.25) == -1e6, "a > 0: any y < 0, from x = y / a. The range is all numbers");
+    claim(prelu_of(-1e6 / 0.25, 0.25) == -1e6,
+          "a > 0: any y < 0, from x = y / a. The range is all numbers");
     claim(tensor_stats(prelu(x, 0)->value).min == 0, "a = 0: none below 0. The range is y >= 0");
     claim(tensor_stats(prelu(x, -0.5)->value).min == 0, "a < 0: none below 0 either,");
-    claim(prelu_of(-4, -0.5) == prelu_of(2, -0.5), "... for the line is folded: -4 and 2 both give 2");
+    claim(prelu_of(-4, -0.5) == prelu_of(2, -0.5),
+          "... for the line is folded: -4 and 2 both give 2");
 }
 
 static void relatives(Var *x)
@@ -171,7 +182,8 @@ static void relatives(Var *x)
     claim(same(prelu(x, 0), var_relu(x)), "a = 0 is ReLU");
     claim(signbit(prelu_of(-1, 0)) && !signbit(var_item(var_relu(var_scalar(-1)))),
           "... up to the sign of zero: 0 times -1 is -0, and ReLU gives +0");
-    claim(same(prelu(x, 0.01), var_leaky_relu(x, (real)0.01)), "a = 0.01, never learned, is Leaky ReLU");
+    claim(same(prelu(x, 0.01), var_leaky_relu(x, (real)0.01)),
+          "a = 0.01, never learned, is Leaky ReLU");
     claim(same(prelu(x, 1), x), "a = 1 is the identity");
     claim(same(prelu(x, -1), var_abs(x)), "a = -1 is |x|");
     claim(same(prelu(var_scale(x, 8), 0.25), var_scale(prelu(x, 0.25), 8)),

@@ -45,7 +45,10 @@ static double point(int i) { return (i - ZERO) / 128.0; } /* -2 ... 2; number ZE
 
 typedef struct Pair { double dx, da; } Pair;
 
-static Pair by_hand(double x, double a) { return x > 0 ? (Pair){1, 0} : (Pair){a, x}; } /* (1), (2) */
+static Pair by_hand(double x, double a)
+{
+    return x > 0 ? (Pair){1, 0} : (Pair){a, x};
+} /* (1), (2) */
 
 static Var *leaf(double value) { return var_leaf(var_full(SHAPE(1), (real)value)->value); }
 static double number(const Tensor *x) { return (double)tensor_item(x); }
@@ -56,7 +59,7 @@ static double prelu_of(double x, double a) { return (double)var_item(var_prelu(l
 static Pair by_tape(double x0, double a0)
 {
     size_t mark = tape_mark();
-    Var *x = leaf(x0), *a = leaf(a0);            // x = torch.tensor([x0], requires_grad=True); a too
+    Var *x = leaf(x0), *a = leaf(a0); // x = torch.tensor([x0], requires_grad=True); a too
     var_backward(var_prelu(x, a));               // F.prelu(x, a).backward()
     Pair d = {number(x->grad), number(a->grad)}; // d = (x.grad.item(), a.grad.item())
     tape_rewind(mark);
@@ -114,7 +117,8 @@ static void only_negatives_teach(void)
     double ga = slope_gradient((const real[]){-3, -1, 2, 5});
     claim(ga == 2 * -3 + 2 * -1, "x = -3 -1 2 5, g = 2: dL/da = 2(-3) + 2(-1) = %g", ga);
     claim(slope_gradient((const real[]){-3, -1, 200, 500}) == ga, "x = -3 -1 200 500: the same");
-    claim(slope_gradient((const real[]){-6, -1, 2, 5}) == ga - 6, "x = -6 -1 2 5: changed by g (-3)");
+    claim(slope_gradient((const real[]){-6, -1, 2, 5}) == ga - 6,
+          "x = -6 -1 2 5: changed by g (-3)");
     claim(slope_gradient((const real[]){3, 1, 2, 5}) == 0, "all positive: 0, and a stays as it is");
 }
 
@@ -131,11 +135,12 @@ static void the_sum_over_positions(void)
     section("One slope, many positions: x (2,3,4,5)");
     Rng rng = random_stream();
     Shape shape = SHAPE(2, 3, 4, 5);
-    Var *x = random_leaf(shape, &rng), *g = random_leaf(shape, &rng); // x = torch.randn(2, 3, 4, 5 ...)
-    Var *a = var_leaf(lesson_grid(3, -0.5, 0.75)->value);             // a = torch.linspace(-0.5, 0.75, 3 ...)
+    Var *x = random_leaf(shape, &rng),
+        *g = random_leaf(shape, &rng);                    // x = torch.randn(2, 3, 4, 5 ...)
+    Var *a = var_leaf(lesson_grid(3, -0.5, 0.75)->value); // a = torch.linspace(-0.5, 0.75, 3 ...)
     var_backward_with(var_prelu(x, a), g);                            // F.prelu(x, a).backward(g)
-    Var *one = leaf(0.25);                                            // one = torch.full((1,), 0.25 ...)
-    var_backward_with(var_prelu(var_detach(x), one), g);              // F.prelu(x.detach(), one).backward(g)
+    Var *one = leaf(0.25);                               // one = torch.full((1,), 0.25 ...)
+    var_backward_with(var_prelu(var_detach(x), one), g); // F.prelu(x.detach(), one).backward(g)
     double sum[3] = {0};
     int agree = 0;
     for (int i = 0; i < 120; i++) {
@@ -157,10 +162,13 @@ static void at_zero(void)
     section("At x = 0, and other edges");
     Pair zero = by_tape(0, 0.25), minus = by_tape(-0.0, 0.25), unknown = by_tape(NaN, 0.25);
     double left = -prelu_of(-1, 0.25), right = prelu_of(1, 0.25); /* straight lines from 0: y / x */
-    claim(left == 0.25 && right == 1, "the slope is %g on the left of 0 and %g on the right", left, right);
-    claim(zero.dx == left && minus.dx == left, "at +0 and -0 the tape takes the left one: dy/dx = a");
+    claim(left == 0.25 && right == 1, "the slope is %g on the left of 0 and %g on the right", left,
+          right);
+    claim(zero.dx == left && minus.dx == left,
+          "at +0 and -0 the tape takes the left one: dy/dx = a");
     claim(zero.da == 0 && minus.da == 0, "dy/da = x = 0, the same from both sides: no jump there");
-    claim(unknown.dx == 0.25 && isnan(unknown.da), "x = NaN is not > 0, so dy/dx = a, and dy/da = NaN");
+    claim(unknown.dx == 0.25 && isnan(unknown.da),
+          "x = NaN is not > 0, so dy/dx = a, and dy/da = NaN");
     claim(by_tape(Inf, 0.25).da == 0 && by_tape(-Inf, 0.25).da == -Inf,
           "dy/da is 0 at +Inf and -Inf at -Inf");
 }
@@ -178,10 +186,12 @@ static void dead_units(void)
     Pair dead = by_tape(-3, 0);
     Var *x = leaf(-3);
     var_backward(var_relu(x));
-    claim(dead.dx == 0 && number(x->grad) == 0, "a = 0, x = -3: dy/dx = 0, as with ReLU: the unit is dead");
+    claim(dead.dx == 0 && number(x->grad) == 0,
+          "a = 0, x = -3: dy/dx = 0, as with ReLU: the unit is dead");
     claim(dead.da == -3, "... but dy/da = -3, and ReLU has no slope to learn");
     double a = 0 - 0.1 * dead.da; /* a step of gradient descent on L = y, learning rate 0.1 */
-    claim(by_tape(-3, a).dx > 0, "... one step later a = %g, and dy/dx = %g: revived", a, by_tape(-3, a).dx);
+    claim(by_tape(-3, a).dx > 0, "... one step later a = %g, and dy/dx = %g: revived", a,
+          by_tape(-3, a).dx);
 }
 
 /* Some programs keep y in place of x, to save memory, and ask whether y > 0. */
@@ -193,7 +203,8 @@ static void from_the_output(void)
         int wrong = 0;
         for (int i = 0; i < N; i++)
             wrong += by_hand(prelu_of(point(i), a), a).dx != by_tape(point(i), a).dx;
-        claim(wrong == (a < 0 ? ZERO : 0), "a = %g: dy/dx is wrong at %d of %d points", a, wrong, N);
+        claim(wrong == (a < 0 ? ZERO : 0), "a = %g: dy/dx is wrong at %d of %d points", a, wrong,
+              N);
     }
     claim(prelu_of(-1, 0) == prelu_of(-2, 0) && by_tape(-1, 0).da != by_tape(-2, 0).da,
           "a = 0: for x = -1 and x = -2 y is the same but dy/da is not. So keep x");

@@ -38,8 +38,8 @@
 
 /* The lines, numbered as graph_print numbers them: the parameters, then the tape. */
 enum { W, X, B, A, P, Z, Y, T, E, LOSS, LINES, EDGES = 10, STEPS = 100 };
-static const char *const line[LINES] = {"w", "x", "b", "a", "p = w x", "z = p + b", "y = prelu(z; a)",
-                                        "t", "e = y - t", "loss = e e"};
+static const char *const line[LINES] = {
+    "w", "x", "b", "a", "p = w x", "z = p + b", "y = prelu(z; a)", "t", "e = y - t", "loss = e e"};
 
 typedef struct Hand {
     double v[LINES], g[LINES];
@@ -64,7 +64,8 @@ static Hand by_hand(void)
         say("  %7g  x %6g   -> g of v%d  %-15s %6g\n", h.g[d->user], d->local, d->in, line[d->in],
             h.g[d->in]);
     }
-    claim(h.g[W] == 2 * e * a * x, "the chain rule on paper says the same of w: 2 e a x = %g", h.g[W]);
+    claim(h.g[W] == 2 * e * a * x, "the chain rule on paper says the same of w: 2 e a x = %g",
+          h.g[W]);
     claim(h.g[A] == 2 * e * z, "and of the slope: 2 e z = %g", h.g[A]);
     return h;
 }
@@ -102,11 +103,13 @@ static void by_tape(const Lesson *lesson, const Hand *h, Var **v)
 
 static void draw_tape(const Lesson *lesson, const Hand *h)
 {
-    static const double row[LINES] = {0, 1, 3, 5, 2, 4, 6, 7, 8, 9}; /* parameters above their first user */
+    static const double row[LINES] = {0, 1, 3, 5, 2,
+                                      4, 6, 7, 8, 9}; /* parameters above their first user */
     Plot *p = plot_new(lesson, "tape", "The tape of (prelu(w x + b; a) - t)^2", 1, 1);
     plot_size(p, 860, 800);
     plot_panel(p, "", "", "");
-    plot_no_axes(p), plot_x_range(p, -8.4, 8.4), plot_y_range(p, 10.8, -1.3), plot_key(p, "bottom center");
+    plot_no_axes(p), plot_x_range(p, -8.4, 8.4), plot_y_range(p, 10.8, -1.3),
+        plot_key(p, "bottom center");
     plot_centered(p, -2.7, -0.8, "value"), plot_centered(p, 2.7, -0.8, "gradient");
     for (int i = 0; i < LINES; i++) {
         plot_box(p, -2.7, row[i], 1.8, 0.76, "%g", h->v[i]);
@@ -118,8 +121,8 @@ static void draw_tape(const Lesson *lesson, const Hand *h)
         double from = row[d->in] + 0.12, to = row[d->user] - 0.12;
         double bulge = to - from > 1 || i == EDGES - 1 ? 3 : 0.9;
         plot_arc(p, 1, i ? "" : "forward: a value goes down to its users", -3.6, -bulge, from, to);
-        plot_arc(p, 2, i ? "" : "backward: a gradient comes up, × the local derivative", 3.6, bulge, to,
-                 from);
+        plot_arc(p, 2, i ? "" : "backward: a gradient comes up, × the local derivative", 3.6, bulge,
+                 to, from);
         plot_centered(p, 4.3 + bulge, (from + to) / 2, "× %g", d->local);
     }
     plot_draw(p);
@@ -159,10 +162,14 @@ static void creation_order(void)
     for (size_t i = start; i < tape_mark(); i++)
         for (int k = 0; k < tape_at(i)->n_in; k++, edges++)
             upward += tape_at(i)->in[k]->index >= i;
-    say("An op can only take what exists. So the order of creation is a topological order: read from\n"
-        "its end, the tape shows every line after all of its users, when its gradient is complete.\n");
-    claim(edges > 500 && upward == 0, "in a random program of %zu lines, the input of each of %zu edges "
-          "lies above its user", tape_mark() - start, edges);
+    say("An op can only take what exists. So the order of creation is a topological order: read "
+        "from\n"
+        "its end, the tape shows every line after all of its users, when its gradient is "
+        "complete.\n");
+    claim(edges > 500 && upward == 0,
+          "in a random program of %zu lines, the input of each of %zu edges "
+          "lies above its user",
+          tape_mark() - start, edges);
 }
 
 static void two_backwards(Var **v)
@@ -174,8 +181,10 @@ static void two_backwards(Var **v)
     var_backward(loss);
     double gw = (double)tensor_item(v[W]->grad), gz = (double)tensor_item(v[Z]->grad);
     var_backward(loss);
-    claim((double)tensor_item(v[W]->grad) == 2 * gw, "after two backwards the leaf w holds %g + %g, so a "
-          "training step begins by zeroing", gw, gw);
+    claim((double)tensor_item(v[W]->grad) == 2 * gw,
+          "after two backwards the leaf w holds %g + %g, so a "
+          "training step begins by zeroing",
+          gw, gw);
     claim((double)tensor_item(v[Z]->grad) == gz, "the interior z holds %g, the last one's", gz);
 }
 
@@ -203,13 +212,15 @@ static void rewinding(Var **v)
     for (int step = 2; step < STEPS; step++)
         last = train_step(v);
     MemoryCounts end = memory_counts();
-    say("%d steps of gradient descent on w, b and a took the loss from %g to %.2g.\n", STEPS, first, last);
+    say("%d steps of gradient descent on w, b and a took the loss from %g to %.2g.\n", STEPS, first,
+        last);
     claim(last < 1e-6 * first, "the tape's gradients lead downhill to the target");
     claim(tape_mark() == mark, "the tape is as long as before");
     claim(end.allocations - end.releases == second.allocations - second.releases,
           "after step %d as many blocks are held as after step 2: nothing leaks", STEPS);
 #ifndef SLOPE_NO_POOL
-    claim(end.allocations == second.allocations, "from step 3 on nothing was allocated: the pool has it all");
+    claim(end.allocations == second.allocations,
+          "from step 3 on nothing was allocated: the pool has it all");
 #endif
 }
 

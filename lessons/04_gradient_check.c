@@ -94,7 +94,7 @@ static double complex_step(Function f, double x, double h)
     return cimag(f_complex(x + h * (double complex)I)) / h;
 }
 
-/* --- the U-shaped curves ------------------------------------------------------------------------ */
+/* --- the U-shaped curves ---------------------------------------------------------------------- */
 
 typedef struct Curve {
     const char *name;
@@ -124,18 +124,21 @@ static double worst_error(const Curve *c, double h)
 
 static void claim_curve(const Curve *c, double h, double error)
 {
-    double power = c->scheme == forward ? 1 : 2, ratio = worst_error(c, 0.08) / worst_error(c, 0.02);
+    double power = c->scheme == forward ? 1 : 2,
+           ratio = worst_error(c, 0.08) / worst_error(c, 0.02);
     bool place = h > c->best_h / 10 && h < c->best_h * 10;
     bool depth = error > c->best_error / 10 && error < c->best_error * 10;
-    claim(place && depth, "%s: smallest error %.1e at h = %.1e; (3) says %.1e at %.1e", c->name, error, h,
-          c->best_error, c->best_h);
-    claim_close(log2(ratio) / 2, power, 0.1, "%s: to the right the error grows like h^%g", c->name, power);
+    claim(place && depth, "%s: smallest error %.1e at h = %.1e; (3) says %.1e at %.1e", c->name,
+          error, h, c->best_error, c->best_h);
+    claim_close(log2(ratio) / 2, power, 0.1, "%s: to the right the error grows like h^%g", c->name,
+                power);
 }
 
 static void u_curves(const Lesson *lesson)
 {
     section("Error against step: truncation from the right, rounding from the left");
-    Plot *p = plot_new(lesson, "error", "How wrong is a difference quotient? f(x) = x tanh x", 1, 1);
+    Plot *p = plot_new(lesson, "error", "How wrong is a difference quotient? f(x) = x tanh x", 1,
+                       1);
     plot_size(p, 900, 600);
     plot_panel(p, "", "step h", "largest error of the derivative");
     plot_log_x(p), plot_log_y(p), plot_key(p, "bottom right"), plot_set(p, "set pointsize 1.1");
@@ -165,25 +168,33 @@ static void complex_steps(void)
 {
     section("The complex step, and where it must not go");
     double a = 0.25, tiny = 1e-200, worst = worst_error(&curve[CURVES - 1], tiny);
-    claim(worst < 8 * DBL_EPSILON, "with h = 1e-200 the complex step is off by %.1g: nothing cancels", worst);
+    claim(worst < 8 * DBL_EPSILON,
+          "with h = 1e-200 the complex step is off by %.1g: nothing cancels", worst);
     for (int x = -1; x <= 1; x += 2) {
-        double complex z = x + tiny * (double complex)I, y = (1 + a) / 2 * z + (1 - a) / 2 * cabs(z);
-        claim_close(cimag(y) / tiny, (1 + a) / 2, 1e-12, "PReLU as (1+a)/2 z + (1-a)/2 |z| at x = %+d: "
-                    "it says %g, but the slope is %g", x, cimag(y) / tiny, x > 0 ? 1 : a);
+        double complex z = x + tiny * (double complex)I,
+                       y = (1 + a) / 2 * z + (1 - a) / 2 * cabs(z);
+        claim_close(cimag(y) / tiny, (1 + a) / 2, 1e-12,
+                    "PReLU as (1+a)/2 z + (1-a)/2 |z| at x = %+d: "
+                    "it says %g, but the slope is %g",
+                    x, cimag(y) / tiny, x > 0 ? 1 : a);
     }
-    say("  It needs a function with a complex derivative. |z| is real for every z, so the imaginary part,\n"
-        "  which was to be the derivative, is lost. z > 0 does not even compile. A branch on the real part\n"
-        "  works, but at a kink it answers with one of the slopes and never says that there is another.\n");
+    say("  It needs a function with a complex derivative. |z| is real for every z, so the "
+        "imaginary part,\n"
+        "  which was to be the derivative, is lost. z > 0 does not even compile. A branch on the "
+        "real part\n"
+        "  works, but at a kink it answers with one of the slopes and never says that there is "
+        "another.\n");
 }
 
-/* --- kinks ---------------------------------------------------------------------------------------- */
+/* --- kinks ------------------------------------------------------------------------------------ */
 
 static double slope_in_use; /* a, for the function that central() calls */
 
 static double prelu(double x)
 {
     size_t mark = tape_mark();
-    double y = (double)var_item(var_prelu(var_scalar((real)x), var_full(SHAPE(1), (real)slope_in_use)));
+    double y = (double)var_item(
+        var_prelu(var_scalar((real)x), var_full(SHAPE(1), (real)slope_in_use)));
     tape_rewind(mark);
     return y;
 }
@@ -192,10 +203,12 @@ static void realised_step(void)
 {
     section("The realised step");
     double x = 0.8, h = 1e-10, nominal = (prelu(x + h) - prelu(x - h)) / (2 * h);
-    claim(fabs(nominal - 1) > 1e-8, "PReLU at 0.8, h = 1e-10, divided by 2h: off by %.1e", nominal - 1);
+    claim(fabs(nominal - 1) > 1e-8, "PReLU at 0.8, h = 1e-10, divided by 2h: off by %.1e",
+          nominal - 1);
     claim(central(prelu, x, h) == 1, "divided by (x+h) - (x-h), as rounded: exactly 1");
     slope_in_use = 0.25;
-    claim_close(central(prelu, -0.8, 0.5), 0.25, 1e-15, "PReLU is straight, so even h = 0.5 gives a = 0.25");
+    claim_close(central(prelu, -0.8, 0.5), 0.25, 1e-15,
+                "PReLU is straight, so even h = 0.5 gives a = 0.25");
 }
 
 static void at_the_kink(const Lesson *lesson)
@@ -206,7 +219,8 @@ static void at_the_kink(const Lesson *lesson)
     Plot *p = plot_new(lesson, "kink", "The central difference across the kink of PReLU", 1, 2);
     plot_panel(p, "What it measures: the slope of a chord; x = 0.3 h, a = 0.25", "x / h", "y / h");
     plot_line(p, "PReLU", 3, (double[]){-2, 0, 2}, (double[]){-0.5, 0, 2});
-    plot_line_points(p, "the chord from x - h to x + h", 2, (double[]){-0.7, 1.3}, (double[]){-0.175, 1.3});
+    plot_line_points(p, "the chord from x - h to x + h", 2, (double[]){-0.7, 1.3},
+                     (double[]){-0.175, 1.3});
     plot_panel(p, "What it says, for every x", "x / h", "derivative");
     plot_y_range(p, -0.7, 1.6);
     for (int s = 0; s < 2; s++) {
@@ -218,16 +232,18 @@ static void at_the_kink(const Lesson *lesson)
             off = fmax(off, fabs(x[i]) < 1 ? fabs(numeric[i] - (1 + a) / 2 - (1 - a) * x[i] / 2)
                                            : fabs(numeric[i] - truth[i]));
         }
-        claim(off < 1e-9, "a = %5g: at %d places it is (5) within h of 0, the slope elsewhere", a, DENSE);
+        claim(off < 1e-9, "a = %5g: at %d places it is (5) within h of 0, the slope elsewhere", a,
+              DENSE);
         claim_close(numeric[DENSE / 2] - truth[DENSE / 2], (1 - a) / 2, 1e-9,
-                    "a = %5g: at 0 it is wrong by (1 - a)/2 = %g, with h as small as 1e-6", a, (1 - a) / 2);
+                    "a = %5g: at 0 it is wrong by (1 - a)/2 = %g, with h as small as 1e-6", a,
+                    (1 - a) / 2);
         plot_line(p, s ? "central, a = -0.5" : "central, a = 0.25", DENSE, x, numeric);
         plot_line(p, s ? "the slope, a = -0.5" : "the slope, a = 0.25", DENSE, x, truth);
     }
     plot_draw(p);
 }
 
-/* --- the checker ------------------------------------------------------------------------------------ */
+/* --- the checker ------------------------------------------------------------------------------ */
 
 static Var *prelu_of(Var **in, void *ctx) { return (void)ctx, var_prelu(in[0], in[1]); }
 
@@ -242,7 +258,8 @@ static void wrong_backward(Var *y, Var *gy)
 
 static Var *wrong_of(Var **in, void *ctx)
 {
-    static const Op wrong = {.name = "wrong_prelu", .forward = wrong_forward, .backward = wrong_backward};
+    static const Op wrong = {
+        .name = "wrong_prelu", .forward = wrong_forward, .backward = wrong_backward};
     return (void)ctx, var_apply(&wrong, var_shape(in[0]), VARS(in[0], in[1]));
 }
 
@@ -264,14 +281,16 @@ static void verdicts(void)
 {
     section("The checker's verdicts");
     claim(verdict_of(prelu_of, 0, (real)0.25) == GRAD_PASS, "no x near 0: PASS");
-    claim(verdict_of(prelu_of, 1, (real)0.25) == GRAD_KINK, "one x within h of 0: KINK, and counted");
-    claim(verdict_of(prelu_of, 5, (real)0.25) == GRAD_FAIL, "five of them: FAIL, too little was checked");
+    claim(verdict_of(prelu_of, 1, (real)0.25) == GRAD_KINK,
+          "one x within h of 0: KINK, and counted");
+    claim(verdict_of(prelu_of, 5, (real)0.25) == GRAD_FAIL,
+          "five of them: FAIL, too little was checked");
     say("  The wrong op, whose derivative goes by the sign of its output:\n");
     claim(verdict_of(wrong_of, 0, (real)0.25) == GRAD_PASS, "with a = 0.25 it gets away: PASS");
     claim(verdict_of(wrong_of, 0, -(real)0.5) == GRAD_FAIL, "with a = -0.5 it is caught: FAIL");
 }
 
-/* --- PReLU in all modes -------------------------------------------------------------------------------- */
+/* --- PReLU in all modes ----------------------------------------------------------------------- */
 
 static void all_modes(const Lesson *lesson)
 {
@@ -294,8 +313,10 @@ static void all_modes(const Lesson *lesson)
             in[1] = var_leaf(a);
             GradReport r = gradcheck(prelu_of, NULL, in, 2, (GradCheckOptions){
                 .h = 1e-3, .rtol = 1e-9, .atol = 1e-9, .order = order, .seed = lesson->seed});
-            if (!claim(r.verdict == GRAD_PASS && r.nonzero > 0, "PReLU %s order %d: %ld derivatives, off "
-                       "by at most %.0e", mode[m].name, order, r.checked, r.worst))
+            if (!claim(r.verdict == GRAD_PASS && r.nonzero > 0,
+                       "PReLU %s order %d: %ld derivatives, off "
+                       "by at most %.0e",
+                       mode[m].name, order, r.checked, r.worst))
                 say("           %s\n", r.message);
             tensor_free(a);
             tape_rewind(mark);

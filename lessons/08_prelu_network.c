@@ -64,13 +64,16 @@ static void check_loss_gradient(Module *net, Loader *loader)
     double worst = 0;
     for (ptrdiff_t i = 0; i < batch.count; i++)
         for (ptrdiff_t k = 0; k < 10; k++) {
-            double expected = (double)tensor_get(p->value, (ptrdiff_t[]){i, k}) - (batch.labels.data[i] == k);
-            double found = (double)tensor_get(scores->grad, (ptrdiff_t[]){i, k}) * (double)batch.count;
+            double expected = (double)tensor_get(p->value, (ptrdiff_t[]){i, k}) -
+                              (batch.labels.data[i] == k);
+            double found = (double)tensor_get(scores->grad, (ptrdiff_t[]){i, k}) *
+                           (double)batch.count;
             worst = fmax(worst, fabs(found - expected));
         }
     say("Before training the loss is %.4f; guessing evenly among ten classes costs ln 10 = %.4f.\n",
         (double)var_item(loss), log(10.0));
-    claim_close(worst, 0, 1e-5, "dL/dz = softmax(z) - onehot for every one of %td scores", 10 * batch.count);
+    claim_close(worst, 0, 1e-5, "dL/dz = softmax(z) - onehot for every one of %td scores",
+                10 * batch.count);
     claim_close((double)var_item(loss), log(10.0), 0.2, "an untrained network guesses");
     tape_rewind(mark);
 }
@@ -102,12 +105,12 @@ static void draw_history(const Lesson *lesson, const History *h)
 static void check_history(const Lesson *lesson, const LessonData *data, const History *h)
 {
     const EpochRecord *first = &h->record[0], *last = &h->record[h->count - 1];
-    claim(h->count == 1 || last->train_loss < first->train_loss, "the training loss fell from %.4f to %.4f",
-          first->train_loss, last->train_loss);
+    claim(h->count == 1 || last->train_loss < first->train_loss,
+          "the training loss fell from %.4f to %.4f", first->train_loss, last->train_loss);
     /* .84 is below the lowest of 13 PyTorch runs of 5 epochs (.851); glyphs are easier to tell. */
     double least = !data->real_images ? 0.9 : lesson->quick ? 0.75 : last->epoch < 5 ? 0.8 : 0.84;
-    claim(last->test_accuracy > least, "test accuracy %.4f is above %.2f after %d epochs", last->test_accuracy,
-          least, last->epoch);
+    claim(last->test_accuracy > least, "test accuracy %.4f is above %.2f after %d epochs",
+          last->test_accuracy, least, last->epoch);
 }
 
 /* Rows: the true class; columns: the class found. */
@@ -129,7 +132,8 @@ static void draw_confusion(const Lesson *lesson, const LessonData *data, Module 
     const char *const *names = data->test->class_names;
     say("The most frequent mistake: '%s' taken for '%s', %.0f times.\n", names[row], names[column],
         matrix[row][column]);
-    Plot *p = plot_new(lesson, "confusion", "Test images of each class (row) and what the network saw (column)", 1, 1);
+    Plot *p = plot_new(lesson, "confusion",
+                       "Test images of each class (row) and what the network saw (column)", 1, 1);
     plot_size(p, 760, 680);
     plot_panel(p, "", "class found", "true class");
     plot_matrix(p, 10, 10, &matrix[0][0], names, names);
@@ -140,14 +144,20 @@ static History train(const Lesson *lesson, Module *net, Loader *train_loader, Lo
 {
     section("Training");
     Optimizer *adam = adam_new(net, (real)1e-3); /* torch.optim.Adam(model.parameters()) */
-    Trainer trainer = {.net = net, .optimizer = adam, .loss = loss_cross_entropy, .train = train_loader,
-                       .test = test_loader, .epochs = lesson->epochs, .quiet = lesson->quiet, .bar_only = true};
+    Trainer trainer = {.net = net,
+                       .optimizer = adam,
+                       .loss = loss_cross_entropy,
+                       .train = train_loader,
+                       .test = test_loader,
+                       .epochs = lesson->epochs,
+                       .quiet = lesson->quiet,
+                       .bar_only = true};
     trainer_fit(&trainer);
     say("epoch   train loss   train acc.   test loss   test acc.   seconds\n");
     for (int i = 0; i < trainer.history.count; i++) {
         const EpochRecord *r = &trainer.history.record[i];
-        say("%5d   %10.4f   %10.4f   %9.4f   %9.4f   %7.2f\n", r->epoch, r->train_loss, r->train_accuracy,
-            r->test_loss, r->test_accuracy, r->seconds);
+        say("%5d   %10.4f   %10.4f   %9.4f   %9.4f   %7.2f\n", r->epoch, r->train_loss,
+            r->train_accuracy, r->test_loss, r->test_accuracy, r->seconds);
     }
     say("\n");
     optimizer_free(adam);
@@ -169,7 +179,8 @@ static void check_checkpoint(const Lesson *lesson, Module *net, Loader *test)
     Batch batch;
     loader_start(test, 0);
     loader_next(test, &batch);
-    Var *before = module_forward(net, var_const(batch.x)), *after = module_forward(copy, var_const(batch.x));
+    Var *before = module_forward(net, var_const(batch.x)),
+        *after = module_forward(copy, var_const(batch.x));
     claim(saved && tensor_same_bits(before->value, after->value),
           "the network read back from %s gives the same scores to the bit", path);
     tape_rewind(mark);
@@ -180,7 +191,8 @@ int main(int argc, char **argv)
 {
     Lesson lesson = lesson_begin(argc, argv, "08", "PReLUNetwork on images", 5);
     LessonData data = lesson_load(&lesson);
-    Loader *train_loader = loader_new(data.train, (LoaderOptions){.batch = 128, .shuffle = true, .seed = lesson.seed});
+    Loader *train_loader = loader_new(
+        data.train, (LoaderOptions){.batch = 128, .shuffle = true, .seed = lesson.seed});
     Loader *test_loader = loader_new(data.test, (LoaderOptions){.batch = 500});
     Module *net = prelu_network_new(784, 256, 10, SLOPES_PER_CHANNEL);
 

@@ -48,11 +48,18 @@ static Run train(const Lesson *lesson, const LessonData *data, SlopeMode mode)
     random_seed(lesson->seed); /* both networks start from the same weights */
     Run run = {.net = prelu_network_new(784, 256, 10, mode)};
     run.log = slope_log_new(run.net, mode == SLOPES_SHARED ? "shared." : "");
-    Loader *train_loader = loader_new(data->train, (LoaderOptions){.batch = 128, .shuffle = true, .seed = lesson->seed});
+    Loader *train_loader = loader_new(
+        data->train, (LoaderOptions){.batch = 128, .shuffle = true, .seed = lesson->seed});
     Loader *test_loader = loader_new(data->test, (LoaderOptions){.batch = 500});
     Optimizer *adam = adam_new(run.net, (real)1e-3);
-    Trainer trainer = {.net = run.net, .optimizer = adam, .loss = loss_cross_entropy, .train = train_loader,
-                       .epochs = lesson->epochs, .quiet = lesson->quiet, .on_step = slope_log_step, .ctx = run.log,
+    Trainer trainer = {.net = run.net,
+                       .optimizer = adam,
+                       .loss = loss_cross_entropy,
+                       .train = train_loader,
+                       .epochs = lesson->epochs,
+                       .quiet = lesson->quiet,
+                       .on_step = slope_log_step,
+                       .ctx = run.log,
                        .name = mode == SLOPES_SHARED ? "one slope a layer" : "a slope a channel"};
     trainer_fit(&trainer);
     slope_log_finish(run.log, &trainer);
@@ -78,7 +85,8 @@ static void show_stats(const Run *channels, const Run *shared)
     say("\nThe document's typical output:\n"
         "prelu1: mean=0.12, std=0.08, min=-0.02, max=0.35\n"
         "prelu2: mean=0.18, std=0.06, min=0.05, max=0.31\n");
-    say("\nOne slope a layer (test accuracy %.4f); one number has no standard deviation:\n", shared->accuracy);
+    say("\nOne slope a layer (test accuracy %.4f); one number has no standard deviation:\n",
+        shared->accuracy);
     prelu_stats(story(), shared->net);
 }
 
@@ -107,27 +115,35 @@ static void check_first_step(const SlopeLog *log)
             right += fabs(moved - 1e-3) < 1e-4;
         }
     claim(right > 0 && right + still == all,
-          "after one step %d of %d slopes have moved by lr = .001, the rest not at all", right, all);
+          "after one step %d of %d slopes have moved by lr = .001, the rest not at all", right,
+          all);
 }
 
 static void check_channels(const Lesson *lesson, const LessonData *data, const SlopeLog *log)
 {
     section("What the channels learned");
     static const double document[2] = {0.12, 0.18}, low[2] = {0.08, 0.12}, high[2] = {0.13, 0.18};
-    bool full = data->real_images && !lesson->quick && lesson->epochs == 5; /* what was measured elsewhere */
+    bool full = data->real_images && !lesson->quick &&
+                lesson->epochs == 5; /* what was measured elsewhere */
     for (int layer = 0; layer < 2; layer++) {
         int negative;
         Stats s = layer_stats(log, layer, &negative);
         const char *name = log->layer[layer].name;
-        claim(s.std > 0.005 && s.min < s.max, "%s: different channels learned different slopes (std %.4f)", name, s.std);
-        claim(negative <= 0.1 * (double)s.count, "%s: negative slopes are rare: %d of %td", name, negative, s.count);
+        claim(s.std > 0.005 && s.min < s.max,
+              "%s: different channels learned different slopes (std %.4f)", name, s.std);
+        claim(negative <= 0.1 * (double)s.count, "%s: negative slopes are rare: %d of %td", name,
+              negative, s.count);
         if (!full)
-            say("  %s: the mean slope went from .25 to %.4f (no claim for a short run or for glyphs)\n", name, s.mean);
+            say("  %s: the mean slope went from .25 to %.4f (no claim for a short run or for "
+                "glyphs)\n",
+                name, s.mean);
         if (full) {
             claim(s.mean < 0.25, "%s: the mean slope fell from .25 to %.4f", name, s.mean);
-            claim(s.mean >= low[layer] && s.mean <= high[layer], "%s: the mean lies in %.2f ... %.2f, as PyTorch's does",
-                  name, low[layer], high[layer]);
-            claim(fabs(s.mean - document[layer]) < 0.06, "%s: the document's %.2f is the right region", name, document[layer]);
+            claim(s.mean >= low[layer] && s.mean <= high[layer],
+                  "%s: the mean lies in %.2f ... %.2f, as PyTorch's does", name, low[layer],
+                  high[layer]);
+            claim(fabs(s.mean - document[layer]) < 0.06,
+                  "%s: the document's %.2f is the right region", name, document[layer]);
         }
     }
 }
@@ -138,23 +154,29 @@ static void check_shared(const Lesson *lesson, const LessonData *data, const Slo
     bool full = data->real_images && !lesson->quick && lesson->epochs >= 5;
     for (int layer = 0; layer < 2; layer++) {
         double a = slope_log_values(log, layer, -1)[0];
-        claim(fabs(a) < (full ? 0.05 : 0.25), "%s: the shared slope went from .25 to %.4f", log->layer[layer].name, a);
+        claim(fabs(a) < (full ? 0.05 : 0.25), "%s: the shared slope went from .25 to %.4f",
+              log->layer[layer].name, a);
     }
     if (full)
-        say("\n  A shared PReLU with a slope of 0 is a ReLU: this network, given one slope a layer to choose,\n"
+        say("\n  A shared PReLU with a slope of 0 is a ReLU: this network, given one slope a layer "
+            "to choose,\n"
             "  chose the ReLU. With a slope for each channel it did not.\n");
 }
 
 static void draw_evolution(const Lesson *lesson, const SlopeLog *channels, const SlopeLog *shared)
 {
-    Plot *p = plot_new(lesson, "evolution", "Slopes while the network trains: a slope for each channel, and one for all", 1, 2);
+    Plot *p = plot_new(lesson, "evolution",
+                       "Slopes while the network trains: a slope for each channel, and one for all",
+                       1, 2);
     plot_size(p, 1300, 560);
     for (int layer = 0; layer < 2; layer++) {
-        plot_panel(p, layer ? "Second PReLU, 256 channels" : "First PReLU, 256 channels", "training step", "slope a");
+        plot_panel(p, layer ? "Second PReLU, 256 channels" : "First PReLU, 256 channels",
+                   "training step", "slope a");
         plot_y_range(p, -0.1, 0.55);
         plot_key(p, "top right");
         plot_slope_bands(p, channels, layer);
-        plot_line(p, "one slope shared by all", shared->moments, shared->step, shared->layer[layer].values);
+        plot_line(p, "one slope shared by all", shared->moments, shared->step,
+                  shared->layer[layer].values);
         plot_horizontal(p, "start, a = 0.25", 0.25);
     }
     plot_draw(p);
@@ -163,10 +185,11 @@ static void draw_evolution(const Lesson *lesson, const SlopeLog *channels, const
 static void draw_histogram_panel(Plot *p, const SlopeLog *log, int layer, int moment, int bins)
 {
     static const double document[2] = {0.12, 0.18};
-    plot_histogram(p, "channels", log->layer[layer].channels, slope_log_values(log, layer, moment), bins,
-                   -0.2, 0.6);
+    plot_histogram(p, "channels", log->layer[layer].channels, slope_log_values(log, layer, moment),
+                   bins, -0.2, 0.6);
     plot_vertical(p, "start, a = 0.25", 0.25);
-    plot_dots(p, "the mean that the document calls typical", true, 1, &document[layer], &(double){0});
+    plot_dots(p, "the mean that the document calls typical", true, 1, &document[layer],
+              &(double){0});
 }
 
 static void draw_histograms(const Lesson *lesson, const SlopeLog *log)
@@ -213,7 +236,8 @@ int main(int argc, char **argv)
     Lesson lesson = lesson_begin(argc, argv, "09", "Learned slopes", 5);
     LessonData data = lesson_load(&lesson);
     section("Training twice");
-    Run channels = train(&lesson, &data, SLOPES_PER_CHANNEL), shared = train(&lesson, &data, SLOPES_SHARED);
+    Run channels = train(&lesson, &data, SLOPES_PER_CHANNEL),
+        shared = train(&lesson, &data, SLOPES_SHARED);
     show_stats(&channels, &shared);
     check_first_step(channels.log);
     check_channels(&lesson, &data, channels.log);

@@ -16,7 +16,7 @@
 static int lesson_claims, lesson_failed;
 static bool lesson_quiet;
 
-/* --- options ------------------------------------------------------------------------------------------- */
+/* --- options ---------------------------------------------------------------------------------- */
 
 static void lesson_help(const Lesson *l)
 {
@@ -81,7 +81,7 @@ static int lesson_option(Lesson *l, const char *option, const char *value)
     return 2;
 }
 
-/* --- the folder ------------------------------------------------------------------------------------------ */
+/* --- the folder ------------------------------------------------------------------------------- */
 
 /* mkdir -p */
 static void lesson_make_folder(const char *path)
@@ -126,7 +126,7 @@ void lesson_write_history(const Lesson *lesson, const History *history)
     exit(2);
 }
 
-/* --- begin and end --------------------------------------------------------------------------------------- */
+/* --- begin and end ---------------------------------------------------------------------------- */
 
 /* Is there a program of this name on the PATH? */
 static bool lesson_has_program(const char *name)
@@ -161,14 +161,16 @@ int lesson_end(Lesson *lesson)
 {
     lesson->claims = lesson_claims, lesson->failed = lesson_failed;
     if (!lesson->has_gnuplot)
-        say("\n(The pictures were not drawn: gnuplot is not installed. `make deps` installs it; each\n"
-            "script and its data wait in %s.)\n", lesson->out);
+        say("\n(The pictures were not drawn: gnuplot is not installed. `make deps` installs it; "
+            "each\n"
+            "script and its data wait in %s.)\n",
+            lesson->out);
     say("\nLesson %s: %d of %d claims hold.\n", lesson->number, lesson_claims - lesson_failed,
         lesson_claims);
     return lesson_failed ? 1 : 0;
 }
 
-/* --- the story -------------------------------------------------------------------------------------------- */
+/* --- the story -------------------------------------------------------------------------------- */
 
 void say(const char *format, ...)
 {
@@ -234,7 +236,8 @@ bool claim_close(double found, double expected, double tolerance, const char *fo
     claim_print(holds, format, args);
     va_end(args);
     if (!holds)
-        printf("           found %.9g, expected %.9g, tolerance %.3g\n", found, expected, tolerance);
+        printf("           found %.9g, expected %.9g, tolerance %.3g\n", found, expected,
+               tolerance);
     return holds;
 }
 
@@ -247,7 +250,7 @@ Var *lesson_grid(int n, double low, double high)
     return x;
 }
 
-/* --- data ---------------------------------------------------------------------------------------------------- */
+/* --- data ------------------------------------------------------------------------------------- */
 
 static void lesson_shorten(Dataset **data, ptrdiff_t count)
 {

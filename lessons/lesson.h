@@ -41,7 +41,7 @@ Lesson lesson_begin(int argc, char **argv, const char *number, const char *title
 /* Says how many claims held; the exit status for main. */
 int lesson_end(Lesson *lesson);
 
-/* --- the story ------------------------------------------------------------------------------------- */
+/* --- the story -------------------------------------------------------------------------------- */
 
 void section(const char *title);
 void say(const char *format, ...) SLOPE_PRINTF(1, 2);
@@ -60,7 +60,7 @@ bool claim_close(double found, double expected, double tolerance, const char *fo
 /* n numbers evenly from low to high: a constant (n) on the tape. */
 Var *lesson_grid(int n, double low, double high);
 
-/* --- files ------------------------------------------------------------------------------------------- */
+/* --- files ------------------------------------------------------------------------------------ */
 
 /* Opens a file in the lesson's folder for writing, or ends the program with a sentence. */
 FILE *lesson_open(const Lesson *lesson, const char *name);
@@ -69,7 +69,7 @@ void lesson_path(const Lesson *lesson, const char *name, char path[1024]);
 /* Writes history.csv, or ends the program with a sentence. */
 void lesson_write_history(const Lesson *lesson, const History *history);
 
-/* --- data ---------------------------------------------------------------------------------------------- */
+/* --- data ------------------------------------------------------------------------------------- */
 
 typedef struct LessonData {
     Dataset *train, *test;

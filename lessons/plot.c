@@ -11,7 +11,7 @@
 
 #include "lessons/plot_script.h"
 
-/* --- the script's beginning --------------------------------------------------------------------------- */
+/* --- the script's beginning ------------------------------------------------------------------- */
 
 void plot_append(Plot *p, const char *format, ...)
 {
@@ -75,10 +75,13 @@ static void plot_write_terminal(const Plot *p)
         fprintf(p->script, "set terminal gif animate delay %d loop 0 size %d,%d font 'sans,11'\n",
                 p->gif_delay, p->width, p->height);
     else if (p->png)
-        fprintf(p->script, "set terminal pngcairo noenhanced size %d,%d font 'sans,12'\n", p->width, p->height);
+        fprintf(p->script, "set terminal pngcairo noenhanced size %d,%d font 'sans,12'\n", p->width,
+                p->height);
     else
-        fprintf(p->script, "set terminal svg noenhanced size %d,%d font 'sans-serif,14' background '#ffffff'\n",
-                p->width, p->height);
+        fprintf(
+            p->script,
+            "set terminal svg noenhanced size %d,%d font 'sans-serif,14' background '#ffffff'\n",
+            p->width, p->height);
     fprintf(p->script, "set output '%s.%s'\n", p->name, plot_extension(p));
 }
 
@@ -88,7 +91,8 @@ static void plot_write_styles(const Plot *p)
     static const char *const colors[PLOT_STYLES] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7",
                                                     "#e69f00", "#56b4e9", "#000000", "#b8a800"};
     for (int i = 0; i < PLOT_STYLES; i++)
-        fprintf(p->script, "set linetype %d linewidth 2.2 linecolor rgb '%s' dashtype %d pointtype %d\n",
+        fprintf(p->script,
+                "set linetype %d linewidth 2.2 linecolor rgb '%s' dashtype %d pointtype %d\n",
                 i + 1, colors[i], i % 5 + 1, (const int[]){7, 5, 9, 13, 11, 6, 4, 8}[i]);
 }
 
@@ -100,10 +104,11 @@ static void plot_write_head(Plot *p)
     fprintf(p->script, "set encoding utf8\nset tics nomirror textcolor rgb '#222222'\n"
             "set style fill solid 0.45 noborder\n");
     if (p->rows * p->columns > 1 && !p->gif_delay)
-        fprintf(p->script, "set multiplot layout %d,%d title '%s' font ',18'\n", p->rows, p->columns, p->title);
+        fprintf(p->script, "set multiplot layout %d,%d title '%s' font ',18'\n", p->rows,
+                p->columns, p->title);
 }
 
-/* --- panels ---------------------------------------------------------------------------------------------- */
+/* --- panels ----------------------------------------------------------------------------------- */
 
 static void plot_end_panel(Plot *p)
 {
@@ -121,8 +126,9 @@ void plot_panel(Plot *p, const char *title, const char *x_label, const char *y_l
     bool single = p->rows * p->columns == 1 || p->gif_delay;
     fprintf(p->script, "\nset border 3 linecolor rgb '#444444'\n"
             "set grid linecolor rgb '#dddddd' linewidth 1 dashtype 1\n");
-    fprintf(p->script, "unset logscale\nunset label\nunset arrow\nunset object\nset autoscale\nset format\nset size noratio\n"
-            "set xtics auto\nset ytics auto\nset key top left reverse Left samplen 3\n");
+    fprintf(p->script, "unset logscale\nunset label\nunset arrow\nunset object\nset autoscale\nset "
+                       "format\nset size noratio\n"
+                       "set xtics auto\nset ytics auto\nset key top left reverse Left samplen 3\n");
     fprintf(p->script, "set title '%s%s%s'\nset xlabel '%s'\nset ylabel '%s'\n",
             single ? p->title : "", single && title[0] ? ": " : "", plot_text(title),
             plot_text(x_label), plot_text(y_label));
@@ -168,7 +174,7 @@ void plot_label(Plot *p, const char *text, double x, double y)
     fprintf(p->script, "set label '%s' at first %.9g, first %.9g front\n", plot_text(text), x, y);
 }
 
-/* --- drawing --------------------------------------------------------------------------------------------------- */
+/* --- drawing ---------------------------------------------------------------------------------- */
 
 /* In the child: becomes gnuplot, in the lesson's folder, its messages in NAME.log. */
 static _Noreturn void plot_become_gnuplot(const Plot *p)

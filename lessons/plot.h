@@ -32,7 +32,7 @@ void plot_as_png(Plot *p);                          /* for pictures with very ma
 void plot_size(Plot *p, int width, int height);     /* pixels; default 720 x 480 a panel */
 void plot_as_gif(Plot *p, int centiseconds);        /* every panel becomes a frame */
 
-/* --- panels -------------------------------------------------------------------------------------------- */
+/* --- panels ----------------------------------------------------------------------------------- */
 
 /* Begins a panel; what follows goes into it. */
 void plot_panel(Plot *p, const char *title, const char *x_label, const char *y_label);
@@ -46,7 +46,7 @@ void plot_key(Plot *p, const char *where);  /* gnuplot's: "top left", "outside r
 /* A line of gnuplot of the lesson's own, set before the panel is drawn: "set xtics 1". */
 void plot_set(Plot *p, const char *command);
 
-/* --- series: n points each; the legend may be "" ---------------------------------------------------------- */
+/* --- series: n points each; the legend may be "" ---------------------------------------------- */
 
 void plot_line(Plot *p, const char *legend, int n, const double *x, const double *y);
 void plot_points(Plot *p, const char *legend, int n, const double *x, const double *y);
@@ -62,13 +62,16 @@ void plot_dots(Plot *p, const char *legend, bool filled, int n, const double *x,
 void plot_thin_line(Plot *p, const char *legend, int n, const double *x, const double *y);
 
 /* The area between two lines, pale. */
-void plot_band(Plot *p, const char *legend, int n, const double *x, const double *low, const double *high);
+void plot_band(Plot *p, const char *legend, int n, const double *x, const double *low,
+               const double *high);
 
 /* Points with error bars of +-e. */
-void plot_errors(Plot *p, const char *legend, int n, const double *x, const double *y, const double *e);
+void plot_errors(Plot *p, const char *legend, int n, const double *x, const double *y,
+                 const double *e);
 
 /* A histogram of n values in `bins` equal bins from low to high. */
-void plot_histogram(Plot *p, const char *legend, int n, const double *values, int bins, double low, double high);
+void plot_histogram(Plot *p, const char *legend, int n, const double *values, int bins, double low,
+                    double high);
 
 /* Reference lines across the panel, dashed, with a legend. */
 void plot_horizontal(Plot *p, const char *legend, double y);
@@ -84,7 +87,8 @@ void plot_no_axes(Plot *p);
 void plot_centered(Plot *p, double x, double y, const char *format, ...) SLOPE_PRINTF(4, 5);
 void plot_box(Plot *p, double x, double y, double width, double height, const char *format, ...)
     SLOPE_PRINTF(6, 7);
-void plot_arc(Plot *p, int style, const char *legend, double x, double bulge, double from, double to);
+void plot_arc(Plot *p, int style, const char *legend, double x, double bulge, double from,
+              double to);
 
 /* A matrix (rows x columns) as coloured cells, row 0 at the top, with a number in each; names may be
  * NULL. */

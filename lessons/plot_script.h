@@ -37,6 +37,7 @@ const char *plot_text(const char *text);
 int plot_block(Plot *p, const char *legend, int n, const double *const *column, int columns);
 
 /* Adds a series of two columns, drawn in a gnuplot style, to the panel. */
-void plot_xy(Plot *p, const char *style, const char *legend, int n, const double *x, const double *y);
+void plot_xy(Plot *p, const char *style, const char *legend, int n, const double *x,
+             const double *y);
 
 #endif

@@ -18,10 +18,11 @@ int plot_block(Plot *p, const char *legend, int n, const double *const *column, 
 }
 
 /* Adds "FILE index K using U with STYLE title T" to the panel's plot command. */
-static void plot_series(Plot *p, int block, const char *using, const char *style, const char *legend)
+static void plot_series(Plot *p, int block, const char *using, const char *style,
+                        const char *legend)
 {
-    plot_append(p, "%s'%s.dat' index %d using %s with %s", p->series[0] ? ", \\\n     " : "", p->name,
-                block, using, style);
+    plot_append(p, "%s'%s.dat' index %d using %s with %s", p->series[0] ? ", \\\n     " : "",
+                p->name, block, using, style);
     if (legend[0])
         plot_append(p, " title '%s'", plot_text(legend));
     else
@@ -35,7 +36,8 @@ static const char *plot_next_style(Plot *p, const char *style, char text[96])
     return text;
 }
 
-void plot_xy(Plot *p, const char *style, const char *legend, int n, const double *x, const double *y)
+void plot_xy(Plot *p, const char *style, const char *legend, int n, const double *x,
+             const double *y)
 {
     int block = plot_block(p, legend, n, (const double *[]){x, y}, 2);
     plot_series(p, block, "1:2", style, legend);
@@ -87,26 +89,31 @@ void plot_thin_line(Plot *p, const char *legend, int n, const double *x, const d
     plot_xy(p, "lines linewidth 0.8 dashtype 1 linecolor rgb '#888888'", legend, n, x, y);
 }
 
-void plot_band(Plot *p, const char *legend, int n, const double *x, const double *low, const double *high)
+void plot_band(Plot *p, const char *legend, int n, const double *x, const double *low,
+               const double *high)
 {
     char style[96];
     int block = plot_block(p, legend, n, (const double *[]){x, low, high}, 3);
-    snprintf(style, sizeof style, "filledcurves fillstyle transparent solid %.2f linecolor rgb '#0072b2'",
+    snprintf(style, sizeof style,
+             "filledcurves fillstyle transparent solid %.2f linecolor rgb '#0072b2'",
              p->bands++ ? 0.30 : 0.18);
     plot_series(p, block, "1:2:3", style, legend);
 }
 
-void plot_errors(Plot *p, const char *legend, int n, const double *x, const double *y, const double *e)
+void plot_errors(Plot *p, const char *legend, int n, const double *x, const double *y,
+                 const double *e)
 {
     char style[96];
     int block = plot_block(p, legend, n, (const double *[]){x, y, e}, 3);
     plot_series(p, block, "1:2:3", plot_next_style(p, "yerrorbars", style), legend);
 }
 
-void plot_histogram(Plot *p, const char *legend, int n, const double *values, int bins, double low, double high)
+void plot_histogram(Plot *p, const char *legend, int n, const double *values, int bins, double low,
+                    double high)
 {
     double width = (high - low) / bins;
-    double *x = memory_new_array((size_t)bins, sizeof *x), *count = memory_new_array((size_t)bins, sizeof *count);
+    double *x = memory_new_array((size_t)bins, sizeof *x),
+           *count = memory_new_array((size_t)bins, sizeof *count);
     for (int b = 0; b < bins; b++)
         x[b] = low + (b + 0.5) * width;
     for (int i = 0; i < n; i++) {
@@ -130,6 +137,8 @@ void plot_horizontal(Plot *p, const char *legend, double y)
 void plot_vertical(Plot *p, const char *legend, double x)
 {
     static const char style[] = "linewidth 1.6 dashtype 2 linecolor rgb '#444444'";
-    fprintf(p->script, "set arrow from first %.9g, graph 0 to first %.9g, graph 1 nohead %s\n", x, x, style);
-    plot_append(p, "%sNaN with lines %s title '%s'", p->series[0] ? ", \\\n     " : "", style, plot_text(legend));
+    fprintf(p->script, "set arrow from first %.9g, graph 0 to first %.9g, graph 1 nohead %s\n", x,
+            x, style);
+    plot_append(p, "%sNaN with lines %s title '%s'", p->series[0] ? ", \\\n     " : "", style,
+                plot_text(legend));
 }

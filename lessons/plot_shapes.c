@@ -8,7 +8,7 @@
 
 #include "lessons/plot_script.h"
 
-/* --- diagrams ---------------------------------------------------------------------------------------------- */
+/* --- diagrams --------------------------------------------------------------------------------- */
 
 void plot_no_axes(Plot *p)
 {
@@ -19,7 +19,8 @@ static void plot_place(Plot *p, double x, double y, const char *format, va_list 
 {
     char text[256];
     vsnprintf(text, sizeof text, format, args);
-    fprintf(p->script, "set label '%s' at first %.9g, first %.9g center front\n", plot_text(text), x, y);
+    fprintf(p->script, "set label '%s' at first %.9g, first %.9g center front\n", plot_text(text),
+            x, y);
 }
 
 void plot_centered(Plot *p, double x, double y, const char *format, ...)
@@ -32,8 +33,10 @@ void plot_centered(Plot *p, double x, double y, const char *format, ...)
 
 void plot_box(Plot *p, double x, double y, double width, double height, const char *format, ...)
 {
-    fprintf(p->script, "set object rectangle center first %.9g, first %.9g size first %.9g, first %.9g "
-            "fillstyle empty border linecolor rgb '#888888'\n", x, y, width, height);
+    fprintf(p->script,
+            "set object rectangle center first %.9g, first %.9g size first %.9g, first %.9g "
+            "fillstyle empty border linecolor rgb '#888888'\n",
+            x, y, width, height);
     va_list args;
     va_start(args, format);
     plot_place(p, x, y, format, args);
@@ -41,7 +44,8 @@ void plot_box(Plot *p, double x, double y, double width, double height, const ch
 }
 
 /* A curve of many pieces; an arrow along the last one is its head. */
-void plot_arc(Plot *p, int style, const char *legend, double x, double bulge, double from, double to)
+void plot_arc(Plot *p, int style, const char *legend, double x, double bulge, double from,
+              double to)
 {
     enum { ARC = 40 };
     double u[ARC], v[ARC];
@@ -53,11 +57,13 @@ void plot_arc(Plot *p, int style, const char *legend, double x, double bulge, do
     char text[96];
     snprintf(text, sizeof text, "lines linetype %d", style);
     plot_xy(p, text, legend, ARC, u, v);
-    fprintf(p->script, "set arrow from first %.9g, %.9g to first %.9g, %.9g head filled size screen 0.012, 20 "
-            "fixed linetype %d dashtype 1\n", u[ARC - 2], v[ARC - 2], u[ARC - 1], v[ARC - 1], style);
+    fprintf(p->script,
+            "set arrow from first %.9g, %.9g to first %.9g, %.9g head filled size screen 0.012, 20 "
+            "fixed linetype %d dashtype 1\n",
+            u[ARC - 2], v[ARC - 2], u[ARC - 1], v[ARC - 1], style);
 }
 
-/* --- matrices and images ------------------------------------------------------------------------------------ */
+/* --- matrices and images ---------------------------------------------------------------------- */
 
 /* rows x columns numbers as a block of a matrix. */
 static int plot_matrix_block(Plot *p, int rows, int columns, const double *values)
@@ -95,7 +101,9 @@ void plot_matrix(Plot *p, int rows, int columns, const double *values, const cha
     fprintf(p->script, "set xtics rotate by 40 right\nunset colorbox\n"
             "set palette defined (0 '#ffffff', 1 '#9ecae1', 2 '#0072b2')\n");
     plot_append(p, "'%s.dat' index %d matrix with image pixels notitle, \\\n     ", p->name, block);
-    plot_append(p, "'' index %d matrix using 1:2:(sprintf('%%g', $3)) with labels font ',10' notitle", block);
+    plot_append(p,
+                "'' index %d matrix using 1:2:(sprintf('%%g', $3)) with labels font ',10' notitle",
+                block);
 }
 
 void plot_image(Plot *p, int height, int width, const double *values)

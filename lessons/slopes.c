@@ -11,7 +11,7 @@
 
 enum { SLOPE_EVERY_STEP = 100, SLOPE_THEN_EVERY = 10, SLOPE_SINGLES = 16 };
 
-/* --- recording ------------------------------------------------------------------------------------------ */
+/* --- recording -------------------------------------------------------------------------------- */
 
 static void slope_add_layer(const char *name, const Tensor *slopes, void *ctx)
 {
@@ -39,7 +39,8 @@ static void slope_make_room(SlopeLog *log)
     log->capacity = log->capacity ? 2 * log->capacity : 256;
     log->step = slope_grow(log->step, log->moments, log->capacity, 1);
     for (int i = 0; i < log->n_layers; i++)
-        log->layer[i].values = slope_grow(log->layer[i].values, log->moments, log->capacity, log->layer[i].channels);
+        log->layer[i].values = slope_grow(log->layer[i].values, log->moments, log->capacity,
+                                          log->layer[i].channels);
 }
 
 /* Which layer comes next in a walk over the network's PReLUs. */
@@ -100,7 +101,7 @@ const double *slope_log_values(const SlopeLog *log, int layer, int moment)
     return l->values + (moment < 0 ? log->moments + moment : moment) * l->channels;
 }
 
-/* --- writing ------------------------------------------------------------------------------------------------ */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 void slope_log_write(FILE *f, const SlopeLog *log)
 {
@@ -131,7 +132,7 @@ void slope_write_stats(FILE *f, Module *net, const char *prefix)
     prelu_each(net, slope_write_layer_stats, &file);
 }
 
-/* --- bands ---------------------------------------------------------------------------------------------------- */
+/* --- bands ------------------------------------------------------------------------------------ */
 
 static int slope_compare(const void *a, const void *b)
 {
@@ -162,12 +163,14 @@ static double *slope_quantile_line(const SlopeLog *log, int layer, double q)
 
 static void plot_slope_band(Plot *p, const SlopeLog *log, int layer, double q, const char *legend)
 {
-    double *low = slope_quantile_line(log, layer, q), *high = slope_quantile_line(log, layer, 1 - q);
+    double *low = slope_quantile_line(log, layer, q),
+           *high = slope_quantile_line(log, layer, 1 - q);
     plot_band(p, legend, log->moments, log->step, low, high);
     memory_free(low), memory_free(high);
 }
 
-static void plot_slope_single(Plot *p, const SlopeLog *log, int layer, int channel, const char *legend)
+static void plot_slope_single(Plot *p, const SlopeLog *log, int layer, int channel,
+                              const char *legend)
 {
     double *line = memory_new_array((size_t)log->moments, sizeof *line);
     for (int m = 0; m < log->moments; m++)

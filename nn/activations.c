@@ -4,7 +4,7 @@
  */
 #include "nn/layers.h"
 
-/* --- ReLU ------------------------------------------------------------------------------------------ */
+/* --- ReLU ------------------------------------------------------------------------------------- */
 
 static Var *relu_forward(Module *self, Var *x)
 {
@@ -18,7 +18,7 @@ Module *relu_new(void)
     return module_new(sizeof(Module), &type);
 }
 
-/* --- LeakyReLU --------------------------------------------------------------------------------------- */
+/* --- LeakyReLU -------------------------------------------------------------------------------- */
 
 typedef struct LeakyRelu {
     Module base;
@@ -43,7 +43,7 @@ Module *leaky_relu_new(real slope)
     return &l->base;
 }
 
-/* --- PReLU --------------------------------------------------------------------------------------------- */
+/* --- PReLU ------------------------------------------------------------------------------------ */
 
 typedef struct Prelu {
     Module base;
@@ -65,7 +65,8 @@ static const ModuleType prelu_type = {"PReLU", prelu_module_forward, prelu_descr
 Module *prelu_new(ptrdiff_t num_parameters, real init)
 {
     if (num_parameters < 1)
-        slope_fail("prelu_new", "num_parameters is %td; expected 1 (shared) or the number of channels",
+        slope_fail("prelu_new",
+                   "num_parameters is %td; expected 1 (shared) or the number of channels",
                    num_parameters);
     Prelu *p = module_new(sizeof *p, &prelu_type);
     p->weight = module_add_param(&p->base, "weight", tensor_full(SHAPE(num_parameters), init));
@@ -77,7 +78,7 @@ bool module_is_prelu(const Module *m)
     return m->type == &prelu_type;
 }
 
-/* --- Flatten --------------------------------------------------------------------------------------------- */
+/* --- Flatten ---------------------------------------------------------------------------------- */
 
 static Var *flatten_forward(Module *self, Var *x)
 {

@@ -60,7 +60,8 @@ void init_he_uniform(Var *weight, real slope, Rng *rng)
 
 void init_xavier_uniform(Var *weight, Rng *rng)
 {
-    init_uniform_std(weight, rng, sqrt((real)2 / (real)(init_fan_in(weight) + init_fan_out(weight))));
+    init_uniform_std(weight, rng,
+                     sqrt((real)2 / (real)(init_fan_in(weight) + init_fan_out(weight))));
 }
 
 void module_init_he(Module *m, real slope)

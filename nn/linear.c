@@ -33,7 +33,8 @@ static Module *linear_make(ptrdiff_t in, ptrdiff_t out, bool with_bias)
 {
     static const ModuleType type = {"Linear", linear_forward, linear_describe};
     if (in < 1 || out < 1)
-        slope_fail("linear_new", "%td inputs and %td outputs; expected at least 1 of each", in, out);
+        slope_fail("linear_new", "%td inputs and %td outputs; expected at least 1 of each", in,
+                   out);
     Linear *l = module_new(sizeof *l, &type);
     l->in = in, l->out = out;
     l->weight = module_add_param(&l->base, "weight", tensor_zeros(SHAPE(out, in)));

@@ -12,7 +12,7 @@
 
 enum { MODULE_PATH = 256 };
 
-/* --- growing ------------------------------------------------------------------------------------ */
+/* --- growing ---------------------------------------------------------------------------------- */
 
 /* Room for one entry more in an array of `count`, which is doubled at each power of two. */
 static void *module_grow(void *array, int count, size_t size)
@@ -48,7 +48,7 @@ static void module_set_name(const Module *m, char to[MODULE_NAME], const char *n
     snprintf(to, MODULE_NAME, "%s", name);
 }
 
-/* --- making and freeing -------------------------------------------------------------------------- */
+/* --- making and freeing ----------------------------------------------------------------------- */
 
 void *module_new(size_t bytes, const ModuleType *type)
 {
@@ -122,7 +122,7 @@ Module *module_add_child(Module *m, const char *name, Module *child)
     return child;
 }
 
-/* --- running -------------------------------------------------------------------------------------- */
+/* --- running ---------------------------------------------------------------------------------- */
 
 Var *module_forward(Module *m, Var *x)
 {
@@ -164,7 +164,7 @@ void module_resume(Module *m)
         module_resume(m->child[i].module);
 }
 
-/* --- all parameters --------------------------------------------------------------------------------- */
+/* --- all parameters --------------------------------------------------------------------------- */
 
 static void parameters_collect(Parameters *list, Module *m, const char *prefix)
 {

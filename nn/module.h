@@ -74,7 +74,7 @@ void module_eval(Module *m);
 void module_suspend(Module *m);
 void module_resume(Module *m);
 
-/* --- all parameters, with their full names -------------------------------------------------------- */
+/* --- all parameters, with their full names ---------------------------------------------------- */
 
 typedef struct Parameter {
     char    name[128]; /* "classifier.1.weight" */

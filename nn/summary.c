@@ -8,7 +8,7 @@
 
 #include "nn/layers.h"
 
-/* --- the table ----------------------------------------------------------------------------------------- */
+/* --- the table -------------------------------------------------------------------------------- */
 
 typedef struct Summary {
     FILE     *out;
@@ -79,8 +79,9 @@ static void summary_run(Module *m, Shape input)
 
 void module_summary(FILE *out, Module *m, Shape input)
 {
-    static const char rule[] = "--------------------------------------------------------------------"
-                               "-------------------";
+    static const char rule[] =
+        "--------------------------------------------------------------------"
+        "-------------------";
     char text[32];
     summary_run(m, input);
     fprintf(out, "%-34s %-18s %11s %7s   %s\n%s\n", "layer", "output", "parameters", "slopes",
@@ -93,7 +94,7 @@ void module_summary(FILE *out, Module *m, Shape input)
     fprintf(out, "\n");
 }
 
-/* --- slopes ------------------------------------------------------------------------------------------------ */
+/* --- slopes ----------------------------------------------------------------------------------- */
 
 void prelu_each(Module *m, PreluVisit fn, void *ctx)
 {
@@ -113,7 +114,8 @@ void prelu_each(Module *m, PreluVisit fn, void *ctx)
 static void prelu_print_stats(const char *name, const Tensor *slopes, void *ctx)
 {
     Stats s = tensor_stats(slopes);
-    fprintf(ctx, "%s: mean=%.4f, std=%.4f, min=%.4f, max=%.4f\n", name, s.mean, s.std, s.min, s.max);
+    fprintf(ctx, "%s: mean=%.4f, std=%.4f, min=%.4f, max=%.4f\n", name, s.mean, s.std, s.min,
+            s.max);
 }
 
 void prelu_stats(FILE *out, Module *m)

@@ -36,7 +36,7 @@ void optimizer_free(Optimizer *opt)
     memory_free(opt);
 }
 
-/* --- groups ---------------------------------------------------------------------------------------------- */
+/* --- groups ----------------------------------------------------------------------------------- */
 
 ParamGroup *optimizer_split(Optimizer *opt, const char *name, ParameterPredicate predicate)
 {
@@ -64,7 +64,7 @@ void optimizer_set_lr(Optimizer *opt, real lr)
         opt->group[g].lr = lr;
 }
 
-/* --- every step -------------------------------------------------------------------------------------------- */
+/* --- every step ------------------------------------------------------------------------------- */
 
 void optimizer_zero_grad(Optimizer *opt)
 {
@@ -97,7 +97,7 @@ void optimizer_step(Optimizer *opt)
     }
 }
 
-/* --- clipping ------------------------------------------------------------------------------------------------ */
+/* --- clipping --------------------------------------------------------------------------------- */
 
 /* In double, one parameter after the other: the same bits on any number of threads. */
 static double optimizer_grad_norm(const Optimizer *opt)

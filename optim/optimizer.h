@@ -58,7 +58,7 @@ typedef struct Optimizer {
     int         n_params;
 } Optimizer;
 
-/* --- rules; each starts with one group of all parameters, settings as PyTorch's defaults ------------ */
+/* --- rules; each starts with one group of all parameters, settings as PyTorch's defaults ------ */
 
 /* theta <- theta - lr d;  d = g + weight_decay theta, with momentum mu: b <- mu b + (1-dampening) d
  * (b = d the first time), and d = b, or d + mu b for Nesterov. Change opt->group[0] to set more. */
@@ -76,7 +76,7 @@ Optimizer *adamw_new(Module *net, real lr);
 Optimizer *optimizer_new(Module *net, const OptimizerType *type, real lr);
 void optimizer_free(Optimizer *opt);
 
-/* --- groups -------------------------------------------------------------------------------------------- */
+/* --- groups ----------------------------------------------------------------------------------- */
 
 /* Moves the parameters for which the predicate holds into a new group, with the settings of the
  * first group to start from, and returns it. */
@@ -86,7 +86,7 @@ ParamGroup *optimizer_split(Optimizer *opt, const char *name, ParameterPredicate
 /* The slopes of all PReLUs in a group of their own with no weight decay. */
 ParamGroup *optimizer_no_decay_on_slopes(Optimizer *opt);
 
-/* --- every step -------------------------------------------------------------------------------------------- */
+/* --- every step ------------------------------------------------------------------------------- */
 
 /* All gradients back to "none". */
 void optimizer_zero_grad(Optimizer *opt);
@@ -100,7 +100,7 @@ void optimizer_clip_value(Optimizer *opt, real limit);
 /* Sets the learning rate of every group. */
 void optimizer_set_lr(Optimizer *opt, real lr);
 
-/* --- for a rule ------------------------------------------------------------------------------------------------ */
+/* --- for a rule ------------------------------------------------------------------------------- */
 
 /* Makes the first n slots of every parameter, of zeros. A constructor calls it for what its rule
  * always needs: state made during the first step would take buffers from the pool that the second

@@ -46,7 +46,8 @@ void progress_update(Progress *p, ptrdiff_t done, const char *note)
     double left = done ? (now - p->started) * (double)(p->total - done) / (double)done : 0;
     fprintf(stderr, "\r%s ", p->title);
     progress_bar(p, done);
-    fprintf(stderr, " %3td%% %4.0fs left  %s\033[K", p->total ? 100 * done / p->total : 100, left, note);
+    fprintf(stderr, " %3td%% %4.0fs left  %s\033[K", p->total ? 100 * done / p->total : 100, left,
+            note);
     fflush(stderr);
 }
 

@@ -31,7 +31,9 @@ static void sgd_block(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 static void sgd_update(const ParamGroup *group, ParamState *p)
 {
     Tensor *theta = p->param.var->value;
-    Sgd s = {.group = *group, .first = p->step == 1 || !p->slot[0], .g = tensor_read(p->param.var->grad)};
+    Sgd s = {.group = *group,
+             .first = p->step == 1 || !p->slot[0],
+             .g = tensor_read(p->param.var->grad)};
     if (group->momentum != 0)
         s.b = tensor_write(param_slot(p, 0));
     s.theta = tensor_write(theta);

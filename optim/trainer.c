@@ -30,7 +30,7 @@ static Evaluation tally_mean(const Tally *t)
                         .accuracy = (double)t->correct / (double)t->count};
 }
 
-/* --- evaluation -------------------------------------------------------------------------------------------- */
+/* --- evaluation ------------------------------------------------------------------------------- */
 
 Evaluation evaluate(Module *net, LossFn loss, Loader *loader, int32_t *predicted)
 {
@@ -53,7 +53,7 @@ Evaluation evaluate(Module *net, LossFn loss, Loader *loader, int32_t *predicted
     return tally_mean(&tally);
 }
 
-/* --- training ------------------------------------------------------------------------------------------------ */
+/* --- training --------------------------------------------------------------------------------- */
 
 static void trainer_step(Trainer *t, const Batch *batch, Tally *tally)
 {
@@ -78,8 +78,8 @@ static void trainer_step(Trainer *t, const Batch *batch, Tally *tally)
 
 static void trainer_title(const Trainer *t, int last, char title[64])
 {
-    snprintf(title, 64, "%s%sepoch %d/%d", t->name ? t->name : "", t->name ? ": " : "", t->epoch + 1,
-             last);
+    snprintf(title, 64, "%s%sepoch %d/%d", t->name ? t->name : "", t->name ? ": " : "",
+             t->epoch + 1, last);
 }
 
 /* One epoch over the training data; the time and the means go into the record. */
@@ -115,7 +115,8 @@ static void trainer_report(const Trainer *t, Progress *progress, const EpochReco
 {
     char test[64] = "";
     if (t->test)
-        snprintf(test, sizeof test, "test loss %.4f accuracy %.4f, ", r->test_loss, r->test_accuracy);
+        snprintf(test, sizeof test, "test loss %.4f accuracy %.4f, ", r->test_loss,
+                 r->test_accuracy);
     if (t->bar_only)
         progress_clear(progress);
     else
@@ -129,7 +130,8 @@ void trainer_fit(Trainer *t)
         char title[64];
         trainer_title(t, last, title);
         Progress progress = progress_begin(title, loader_batches(t->train), t->quiet);
-        EpochRecord r = {.epoch = t->epoch + 1, .test_loss = (double)NAN, .test_accuracy = (double)NAN};
+        EpochRecord r = {
+            .epoch = t->epoch + 1, .test_loss = (double)NAN, .test_accuracy = (double)NAN};
         trainer_epoch(t, &progress, &r);
         if (t->test) {
             Evaluation e = evaluate(t->net, t->loss, t->test, NULL);
@@ -141,7 +143,7 @@ void trainer_fit(Trainer *t)
     }
 }
 
-/* --- history ---------------------------------------------------------------------------------------------------- */
+/* --- history ---------------------------------------------------------------------------------- */
 
 void history_free(History *history)
 {

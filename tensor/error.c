@@ -29,7 +29,8 @@ _Noreturn void slope_fail(const char *function, const char *format, ...)
 
     if (fail_handler) {
         fail_handler(sentence, fail_ctx);
-        fprintf(stderr, "%s\nslope: the fail handler returned; it must abort or longjmp\n", sentence);
+        fprintf(stderr, "%s\nslope: the fail handler returned; it must abort or longjmp\n",
+                sentence);
         abort();
     }
     fprintf(stderr, "%s\n", sentence);

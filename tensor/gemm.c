@@ -60,7 +60,7 @@ static ptrdiff_t gemm_slivers(ptrdiff_t n)
     return (n + TILE_N - 1) / TILE_N;
 }
 
-/* --- packing -------------------------------------------------------------------------------- */
+/* --- packing ---------------------------------------------------------------------------------- */
 
 /* A strip of `width` lanes (rows of A or columns of B) as (K, width): step after step, the lanes
  * side by side. `lanes` of them exist, the rest become zeros. The inner loop runs along whichever
@@ -97,7 +97,7 @@ static void gemm_pack_rows(real *out, const real *a, ptrdiff_t m, ptrdiff_t K, M
         gemm_pack(out + i * K, TILE_M, a + i * A.row, gemm_min(TILE_M, m - i), A.row, K, A.col);
 }
 
-/* --- the tile ------------------------------------------------------------------------------- */
+/* --- the tile --------------------------------------------------------------------------------- */
 
 /* C (TILE_M, TILE_N) = or += a (K, TILE_M)ᵀ b (K, TILE_N), both packed. */
 static inline void gemm_tile(ptrdiff_t K, const real *a, const real *b, real *c, ptrdiff_t c_row,
@@ -132,7 +132,7 @@ static void gemm_edge_tile(ptrdiff_t K, const real *a, const real *b, real *c, p
         memcpy(c + i * c_row, whole + i * TILE_N, (size_t)n * sizeof(real));
 }
 
-/* --- tasks ---------------------------------------------------------------------------------- */
+/* --- tasks ------------------------------------------------------------------------------------ */
 
 /* Rows [i, i+m) and columns [j, j+n) of C, steps [k, k+K) of the sum. */
 static void gemm_block(const Gemm *g, const real *a, ptrdiff_t i, ptrdiff_t m, ptrdiff_t j,

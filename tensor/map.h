@@ -35,7 +35,7 @@ typedef void (*MapRowFn)(const MapRow *row);
 /* Calls fn on rows that together cover out once, in parallel. */
 void tensor_map(MapRowFn fn, real c, Tensor *out, int n_in, const Tensor *const *in);
 
-/* --- what the MAP macros are made of ------------------------------------------------------ */
+/* --- what the MAP macros are made of ---------------------------------------------------------- */
 
 #define MAP_OPEN                              \
     const ptrdiff_t n = r->n, ys = r->y_step; \
@@ -80,7 +80,7 @@ void tensor_map(MapRowFn fn, real c, Tensor *out, int n_in, const Tensor *const 
     else                                                        \
         MAP_STORE(ys, F(p[i * s[0]], q[i * s[1]], w[i * s[2]]))
 
-/* --- kernels from functions ---------------------------------------------------------------- */
+/* --- kernels from functions ------------------------------------------------------------------- */
 
 /* static void name(Tensor *out, const Tensor *a): out = f(a) */
 #define MAP1(name, f)                                             \

@@ -31,7 +31,8 @@ Shape matmul_shape(Shape a, Shape b, const char *function)
         slope_fail(function, "shapes %s and %s: the axes before the last two do not broadcast",
                    SHAPE_TEXT(a), SHAPE_TEXT(b));
     if (out.ndim + 2 > MAX_DIMS)
-        slope_fail(function, "the product would have %d axes; %d is the most", out.ndim + 2, MAX_DIMS);
+        slope_fail(function, "the product would have %d axes; %d is the most", out.ndim + 2,
+                   MAX_DIMS);
     out.dim[out.ndim++] = a.dim[a.ndim - 2];
     out.dim[out.ndim++] = b.dim[b.ndim - 1];
     return out;

@@ -19,7 +19,7 @@
 
 enum { MEMORY_ALIGN = 64, POOL_CLASSES = 4 * 58 };
 
-/* --- the allocator ------------------------------------------------------------------------ */
+/* --- the allocator ---------------------------------------------------------------------------- */
 
 static void *memory_default_allocate(size_t bytes, void *ctx)
 {
@@ -65,7 +65,7 @@ static void memory_release(void *block)
     memory_allocator.release(block, memory_allocator.ctx);
 }
 
-/* --- long-lived objects ------------------------------------------------------------------- */
+/* --- long-lived objects ----------------------------------------------------------------------- */
 
 void *memory_try_new(size_t bytes)
 {
@@ -100,7 +100,7 @@ void memory_free(void *block)
         memory_release(block);
 }
 
-/* --- the pool ------------------------------------------------------------------------------ */
+/* --- the pool --------------------------------------------------------------------------------- */
 
 typedef struct FreeBlock {
     struct FreeBlock *next;

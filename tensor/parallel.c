@@ -67,7 +67,7 @@ static void job_run_blocks(Job *job)
     parallel_inside = false;
 }
 
-/* --- helpers ------------------------------------------------------------------------------- */
+/* --- helpers ---------------------------------------------------------------------------------- */
 
 /* Returns the next ticket: at first by watching, then by sleeping. */
 static unsigned helper_wait(unsigned seen)
@@ -164,7 +164,7 @@ static void pool_start(void)
     }
 }
 
-/* --- how many threads ----------------------------------------------------------------------- */
+/* --- how many threads ------------------------------------------------------------------------- */
 
 static int threads_from_environment(void)
 {
@@ -200,7 +200,7 @@ void parallel_set_threads(int n)
     pthread_mutex_unlock(&pool.busy);
 }
 
-/* --- the loop ------------------------------------------------------------------------------- */
+/* --- the loop --------------------------------------------------------------------------------- */
 
 static void parallel_inline(ptrdiff_t n, ptrdiff_t grain, ParallelFn fn, void *ctx)
 {

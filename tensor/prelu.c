@@ -50,7 +50,7 @@ static inline real prelu_value(real x, real a) { return x > 0 ? x : a * x; }
 static inline real prelu_gx(real x, real a, real g) { return x > 0 ? g : a * g; }
 static inline real prelu_ga(real x, real g) { return x > 0 ? 0 : x * g; }
 
-/* --- one run of elements --------------------------------------------------------------------- */
+/* --- one run of elements ---------------------------------------------------------------------- */
 
 /* A run with one slope: gx (if wanted) and the sum for ga in one pass. */
 static real prelu_plane_backward(ptrdiff_t n, real *gx, const real *x, real a, const real *g)
@@ -132,7 +132,7 @@ static void prelu_sum_planes(const Prelu *p, real *ga)
             ga[i % C] += p->partial[i * blocks + b];
 }
 
-/* --- rows: every neighbour another channel ----------------------------------------------------- */
+/* --- rows: every neighbour another channel ---------------------------------------------------- */
 
 static void prelu_forward_rows(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 {
@@ -163,7 +163,7 @@ static void prelu_sum_rows(const Prelu *p, real *ga)
             ga[c] += p->partial[b * C + c];
 }
 
-/* --- whole tensors ----------------------------------------------------------------------------- */
+/* --- whole tensors ---------------------------------------------------------------------------- */
 
 static Prelu prelu_plan(const Tensor *x, const Tensor *a)
 {
@@ -197,7 +197,8 @@ void prelu_backward(Tensor *gx, Tensor *ga, const Tensor *x, const Tensor *a, co
     p.gx = gx ? tensor_write(gx) : NULL;
     AxisView v = p.view;
     bool rows = v.inner == 1;
-    ptrdiff_t blocks = rows ? (v.outer + PRELU_ROWS - 1) / PRELU_ROWS : v.outer * p.blocks_per_plane;
+    ptrdiff_t blocks = rows ? (v.outer + PRELU_ROWS - 1) / PRELU_ROWS
+                            : v.outer * p.blocks_per_plane;
     size_t bytes = (size_t)(blocks * v.n) * sizeof(real);
     p.partial = pool_take(bytes);
     if (rows)

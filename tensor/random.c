@@ -9,7 +9,7 @@
 
 #include "tensor/parallel.h"
 
-/* --- the generator ------------------------------------------------------------------------ */
+/* --- the generator ---------------------------------------------------------------------------- */
 
 /* Ten rounds of multiply, swap and xor turn a 128-bit counter and a 64-bit key into 128 random
  * bits. The constants are the paper's. */
@@ -48,7 +48,7 @@ uint64_t rng_next(Rng *rng)
     return rng_word(rng->seed, rng->stream, rng->position++);
 }
 
-/* --- distributions ------------------------------------------------------------------------ */
+/* --- distributions ---------------------------------------------------------------------------- */
 
 /* The top bits of a word as a number in [0, 1): exactly as many as a real holds, so that
  * rounding cannot give 1. */
@@ -99,7 +99,7 @@ void rng_permutation(Rng *rng, ptrdiff_t n, int32_t *order)
     }
 }
 
-/* --- whole tensors ------------------------------------------------------------------------ */
+/* --- whole tensors ---------------------------------------------------------------------------- */
 
 typedef struct RandomFill {
     Rng   rng;
@@ -148,7 +148,7 @@ void tensor_fill_normal(Tensor *out, Rng *rng, real mean, real std)
     random_fill(out, rng, mean, std, random_fill_normal_block, 2, "tensor_fill_normal");
 }
 
-/* --- saving, and a stream for everyone ---------------------------------------------------- */
+/* --- saving, and a stream for everyone -------------------------------------------------------- */
 
 void rng_save(const Rng *rng, uint8_t bytes[RNG_BYTES])
 {

@@ -51,7 +51,7 @@ typedef struct Reduce {
     real       *partial; /* (results, chunks) where chunks > 1 */
 } Reduce;
 
-/* --- one row --------------------------------------------------------------------------------- */
+/* --- one row ---------------------------------------------------------------------------------- */
 
 static inline real reduce_sum_join(real a, real b) { return a + b; }
 static inline real reduce_max_join(real a, real b) { return b > a || isnan(b) ? b : a; }
@@ -95,7 +95,7 @@ static inline real reduce_max_join(real a, real b) { return b > a || isnan(b) ? 
 REDUCE_KERNELS(reduce_sum, reduce_sum_join, 0)
 REDUCE_KERNELS(reduce_max, reduce_max_join, -(real)INFINITY)
 
-/* --- axes ------------------------------------------------------------------------------------ */
+/* --- axes ------------------------------------------------------------------------------------- */
 
 static void reduce_add_axis(ReduceAxes *a, ptrdiff_t dim, ptrdiff_t out_stride, ptrdiff_t x_stride)
 {
@@ -103,7 +103,8 @@ static void reduce_add_axis(ReduceAxes *a, ptrdiff_t dim, ptrdiff_t out_stride, 
     if (dim == 1)
         return;
     int at = a->ndim;
-    if (at > 0 && a->x_stride[at - 1] == x_stride * dim && a->out_stride[at - 1] == out_stride * dim)
+    if (at > 0 && a->x_stride[at - 1] == x_stride * dim &&
+        a->out_stride[at - 1] == out_stride * dim)
         a->dim[--at] *= dim;
     else
         a->dim[at] = dim;
@@ -148,7 +149,7 @@ static ptrdiff_t reduce_inner_step(const ReduceAxes *a)
     return a->ndim ? a->x_stride[a->ndim - 1] : 1;
 }
 
-/* --- rows: each result from its own elements ------------------------------------------------- */
+/* --- rows: each result from its own elements -------------------------------------------------- */
 
 /* Elements [begin, end) of one result, counted over the reduced axes in row-major order. */
 static real reduce_range(const Reduce *p, const real *x, ptrdiff_t begin, ptrdiff_t end)
@@ -197,7 +198,7 @@ static void reduce_rows(Reduce *p)
     pool_give(p->partial, bytes);
 }
 
-/* --- strips: neighbouring results together --------------------------------------------------- */
+/* --- strips: neighbouring results together ---------------------------------------------------- */
 
 static void reduce_fill(real *acc, ptrdiff_t n, real value)
 {
@@ -256,7 +257,7 @@ static void reduce_strips(Reduce *p)
                  reduce_strips_block, p);
 }
 
-/* --- the two reductions ---------------------------------------------------------------------- */
+/* --- the two reductions ----------------------------------------------------------------------- */
 
 static void reduce_to(Tensor *out, const Tensor *x, const Reduction *r, const char *function)
 {

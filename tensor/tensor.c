@@ -8,7 +8,7 @@
 
 #include "tensor/memory.h"
 
-/* --- making and freeing ------------------------------------------------------------------- */
+/* --- making and freeing ----------------------------------------------------------------------- */
 
 /* NULL when out of memory. */
 static Storage *storage_try_new(size_t count)
@@ -123,7 +123,7 @@ Tensor *tensor_contiguous(const Tensor *x)
     return tensor_is_contiguous(x) ? tensor_ref(x) : tensor_clone(x);
 }
 
-/* --- reading and writing ------------------------------------------------------------------ */
+/* --- reading and writing ---------------------------------------------------------------------- */
 
 ptrdiff_t tensor_count(const Tensor *x)
 {
@@ -201,7 +201,7 @@ ptrdiff_t tensor_locate(const Tensor *x, ptrdiff_t i)
     return offset;
 }
 
-/* --- views -------------------------------------------------------------------------------- */
+/* --- views ------------------------------------------------------------------------------------ */
 
 Shape shape_infer(ptrdiff_t count, int ndim, const ptrdiff_t *dim, const char *function)
 {

@@ -47,7 +47,7 @@ typedef struct Labels {
     ptrdiff_t count;
 } Labels;
 
-/* --- making and freeing ------------------------------------------------------------------ */
+/* --- making and freeing ----------------------------------------------------------------------- */
 
 Tensor *tensor_new(Shape shape); /* uninitialised */
 Tensor *tensor_zeros(Shape shape);
@@ -60,7 +60,7 @@ Tensor *tensor_ref(const Tensor *x);                  /* another header, same st
 Tensor *tensor_contiguous(const Tensor *x); /* a ref if x is contiguous, else a clone */
 void tensor_free(Tensor *x);                /* NULL is fine */
 
-/* --- reading and writing ----------------------------------------------------------------- */
+/* --- reading and writing ---------------------------------------------------------------------- */
 
 ptrdiff_t tensor_count(const Tensor *x);
 bool tensor_is_contiguous(const Tensor *x);
@@ -79,7 +79,7 @@ real tensor_item(const Tensor *x); /* of a tensor with one element */
 /* The offset from tensor_read(x) of element number `i` in row-major order. */
 ptrdiff_t tensor_locate(const Tensor *x, ptrdiff_t i);
 
-/* --- views ------------------------------------------------------------------------------- */
+/* --- views ------------------------------------------------------------------------------------ */
 
 /* Same elements, another shape; x must be contiguous. One size may be -1: it is inferred
  * (build such a shape with shape_infer). */
@@ -98,7 +98,7 @@ Tensor *tensor_slice(const Tensor *x, int axis, ptrdiff_t start, ptrdiff_t stop,
 Tensor *tensor_select(const Tensor *x, int axis, ptrdiff_t index); /* drops the axis */
 Tensor *tensor_expand(const Tensor *x, Shape shape); /* stretched axes get stride 0 */
 
-/* --- arithmetic on plain tensors (the tape has its own ops) ------------------------------- */
+/* --- arithmetic on plain tensors (the tape has its own ops) ----------------------------------- */
 
 void tensor_fill(Tensor *out, real value);
 void tensor_copy(Tensor *out, const Tensor *x);                         /* x stretches to out */
@@ -117,7 +117,7 @@ void tensor_max_to(Tensor *out, const Tensor *x);
 /* The place of the largest element of each row of (N, D): the first of equals. */
 void tensor_argmax_rows(int32_t *place, const Tensor *x);
 
-/* --- looking and comparing ---------------------------------------------------------------- */
+/* --- looking and comparing -------------------------------------------------------------------- */
 
 /* Prints as NumPy would, with the middle of long axes elided. */
 void tensor_print(const Tensor *x);

@@ -20,7 +20,7 @@
 
 static const real not_a_number = (real)NAN, infinite = (real)INFINITY;
 
-/* --- PReLU: one element ---------------------------------------------------------------------- */
+/* --- PReLU: one element ----------------------------------------------------------------------- */
 
 /* What y, gx and ga are for one x, slope and gradient. */
 typedef struct PreluCase {
@@ -58,8 +58,8 @@ static const PreluCase prelu_cases[] = {
 /* The same number, NaN for NaN, and a zero with the same sign. */
 static void same_number(double found, double expected, const char *what, size_t i)
 {
-    bool same = isnan(expected) ? isnan(found) : found == expected && !signbit(found) == !signbit(expected);
-    if (!same)
+    bool equal = found == expected && !signbit(found) == !signbit(expected);
+    if (isnan(expected) ? !isnan(found) : !equal)
         ck_abort_msg("case %zu, x %g, slope %g: %s is %g, expected %g", i, prelu_cases[i].x,
                      prelu_cases[i].a, what, found, expected);
 }
@@ -121,7 +121,7 @@ START_TEST(prelu_edge_cases_side_by_side)
 }
 END_TEST
 
-/* --- PReLU: whole tensors -------------------------------------------------------------------- */
+/* --- PReLU: whole tensors --------------------------------------------------------------------- */
 
 static Tensor *integers(Shape s, uint64_t salt)
 {
@@ -166,7 +166,8 @@ static void prelu_forward_is_right(const Tensor *x, const Tensor *a)
 }
 
 /* gx and ga of one loop; ga in double, exact for these numbers. */
-static void naive_backward(double *gx, double *ga, const Tensor *x, const Tensor *a, const Tensor *g)
+static void naive_backward(double *gx, double *ga, const Tensor *x, const Tensor *a,
+                           const Tensor *g)
 {
     for (ptrdiff_t c = 0; c < tensor_count(a); c++)
         ga[c] = 0;
@@ -309,7 +310,8 @@ END_TEST
 START_TEST(the_second_time_nothing_is_allocated)
 {
 #ifndef SLOPE_NO_POOL
-    Tensor *x = integers(SHAPE(8, 3, 40, 40), 1), *a = distinct_slopes(3), *ga = tensor_new(SHAPE(3));
+    Tensor *x = integers(SHAPE(8, 3, 40, 40), 1), *a = distinct_slopes(3),
+           *ga = tensor_new(SHAPE(3));
     prelu_backward(x, ga, x, a, x);
     uint64_t before = memory_counts().allocations;
     prelu_backward(x, ga, x, a, x);
@@ -319,7 +321,7 @@ START_TEST(the_second_time_nothing_is_allocated)
 }
 END_TEST
 
-/* --- softmax --------------------------------------------------------------------------------- */
+/* --- softmax ---------------------------------------------------------------------------------- */
 
 START_TEST(an_axis_splits_a_shape_in_three)
 {
@@ -352,7 +354,8 @@ static void softmax_is_right(const Tensor *x, int axis, double tolerance)
     log_softmax_forward(ln, x, axis);
     for (ptrdiff_t i = 0; i < tensor_count(x); i++) {
         double expected = naive_log_softmax(x, v, i);
-        if (!testing_close((double)tensor_read(ln)[i], expected, tolerance * (1 + fabs(expected))) ||
+        if (!testing_close((double)tensor_read(ln)[i], expected,
+                           tolerance * (1 + fabs(expected))) ||
             !testing_close((double)tensor_read(y)[i], exp(expected), tolerance))
             ck_abort_msg("%s along %d: element %td is %g, its logarithm %g, expected %g",
                          SHAPE_TEXT(x->shape), axis, i, (double)tensor_read(y)[i],
@@ -377,11 +380,13 @@ END_TEST
 
 START_TEST(softmax_of_large_values_does_not_overflow)
 {
-    Tensor *x = tensor_from(SHAPE(3, 3), (const real[]){1e4f, 1e4f, -1e4f, 3e37f, -3e37f, 0,
-                                                        -1e30f, -1e30f, -1e30f});
+    const real large = (real)3e37, numbers[] = {10000, 10000, -10000, large, -large, 0,
+                                                -large, -large, -large};
+    Tensor *x = tensor_from(SHAPE(3, 3), numbers);
     Tensor *y = tensor_new(SHAPE(3, 3));
     softmax_forward(y, x, 1);
-    ck_assert_tensor(y, SHAPE(3, 3), (double)REAL_EPSILON, .5, .5, 0, 1, 0, 0, 1 / 3., 1 / 3., 1 / 3.);
+    ck_assert_tensor(y, SHAPE(3, 3), (double)REAL_EPSILON, .5, .5, 0, 1, 0, 0, 1 / 3., 1 / 3.,
+                     1 / 3.);
     softmax_is_right(x, 1, 4 * (double)REAL_EPSILON);
     softmax_is_right(x, 0, 4 * (double)REAL_EPSILON);
     tensor_free(x), tensor_free(y);
@@ -390,7 +395,8 @@ END_TEST
 
 START_TEST(softmax_with_infinities_and_nan)
 {
-    Tensor *x = tensor_from(SHAPE(3, 2), (const real[]){0, -infinite, not_a_number, 1, -infinite, -infinite});
+    const real numbers[] = {0, -infinite, not_a_number, 1, -infinite, -infinite};
+    Tensor *x = tensor_from(SHAPE(3, 2), numbers);
     Tensor *y = tensor_new(SHAPE(3, 2));
     softmax_forward(y, x, 1);
     ck_assert_tensor(y, SHAPE(3, 2), 0, 1, 0, NOT_A_NUMBER, NOT_A_NUMBER, NOT_A_NUMBER,
@@ -426,7 +432,8 @@ END_TEST
 START_TEST(softmax_bits_do_not_depend_on_threads)
 {
     Rng rng = rng_new(13, 0);
-    Tensor *x = tensor_new(SHAPE(501, 10, 7)), *one = tensor_new(x->shape), *more = tensor_new(x->shape);
+    Tensor *x = tensor_new(SHAPE(501, 10, 7));
+    Tensor *one = tensor_new(x->shape), *more = tensor_new(x->shape);
     tensor_fill_normal(x, &rng, 0, 2);
     for (int axis = 0; axis < 3; axis++)
         for (int threads = 1; threads <= 5; threads++) {

@@ -21,8 +21,9 @@ static Var *grad_leaf(ptrdiff_t n, const real *values)
     tensor_free(t);
     return x;
 }
-#define LEAF(...) \
-    grad_leaf((ptrdiff_t)(sizeof((real[]){__VA_ARGS__}) / sizeof(real)), (const real[]){__VA_ARGS__})
+#define LEAF(...)                                                                                  \
+    grad_leaf((ptrdiff_t)(sizeof((real[]){__VA_ARGS__}) / sizeof(real)),                           \
+              (const real[]){__VA_ARGS__})
 
 static Var *grad_leaf_scalar(real value)
 {
@@ -44,7 +45,7 @@ static void grad_rewind(void)
     tape_rewind(0);
 }
 
-/* --- var_backward ------------------------------------------------------------------------------- */
+/* --- var_backward ----------------------------------------------------------------------------- */
 
 START_TEST(leaves_accumulate_over_calls)
 {
@@ -155,7 +156,7 @@ START_TEST(an_interior_can_retain_its_gradient)
 }
 END_TEST
 
-/* --- aliases: what a slot may not be added into ---------------------------------------------------- */
+/* --- aliases: what a slot may not be added into ----------------------------------------------- */
 
 /* a + b sends one tensor to both, and the tape then adds more to a. */
 START_TEST(adding_to_one_summand_leaves_the_other_alone)
@@ -225,7 +226,7 @@ START_TEST(a_leaf_s_gradient_is_contiguous_and_its_own)
 }
 END_TEST
 
-/* --- var_grad ------------------------------------------------------------------------------------------ */
+/* --- var_grad --------------------------------------------------------------------------------- */
 
 START_TEST(var_grad_leaves_grad_alone)
 {
@@ -249,7 +250,8 @@ END_TEST
 
 START_TEST(var_grad_takes_leaves_interiors_params_and_repeats)
 {
-    Var *p = grad_param("p", 3), *x = LEAF(1, 2), *y = var_mul(p, x), *z = grad_total(var_square(y));
+    Var *p = grad_param("p", 3), *x = LEAF(1, 2), *y = var_mul(p, x),
+        *z = grad_total(var_square(y));
     for (GradMode mode = GRAD_ONLY; mode <= CREATE_GRAPH; mode++) {
         Var *g[5];
         var_grad(z, VARS(y, p, x, y, z), mode, g);
@@ -331,7 +333,7 @@ START_TEST(a_gradient_penalty_reaches_the_parameters)
 }
 END_TEST
 
-/* --- detecting changed values --------------------------------------------------------------------------- */
+/* --- detecting changed values ----------------------------------------------------------------- */
 
 START_TEST(a_parameter_changed_before_backward_is_named)
 {
@@ -357,7 +359,7 @@ START_TEST(a_write_through_a_view_is_detected_too)
 }
 END_TEST
 
-/* --- NaN and Inf ------------------------------------------------------------------------------------------- */
+/* --- NaN and Inf ------------------------------------------------------------------------------ */
 
 static void grad_anomaly_log(void)
 {
@@ -387,7 +389,7 @@ START_TEST(anomaly_mode_names_the_op)
 }
 END_TEST
 
-/* --- ops of one's own ----------------------------------------------------------------------------------- */
+/* --- ops of one's own ------------------------------------------------------------------------- */
 
 static void sealed_forward(Var *y)
 {
@@ -486,7 +488,7 @@ START_TEST(var_send_belongs_in_a_rule)
 }
 END_TEST
 
-/* --- depth ------------------------------------------------------------------------------------------------- */
+/* --- depth ------------------------------------------------------------------------------------ */
 
 START_TEST(a_chain_of_100000_ops_needs_no_recursion)
 {
@@ -504,11 +506,16 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const backward[] = {
-        leaves_accumulate_over_calls, backward_twice_over_one_graph_doubles,
-        one_var_may_be_used_many_times, only_what_wants_a_gradient_gets_one, backward_starts_anywhere,
-        backward_wants_one_element_or_a_gradient, detach_cuts_the_gradient_and_shares_the_value,
-        an_interior_can_retain_its_gradient, a_chain_of_100000_ops_needs_no_recursion, NULL};
+    const TTest *const backward[] = {leaves_accumulate_over_calls,
+                                     backward_twice_over_one_graph_doubles,
+                                     one_var_may_be_used_many_times,
+                                     only_what_wants_a_gradient_gets_one,
+                                     backward_starts_anywhere,
+                                     backward_wants_one_element_or_a_gradient,
+                                     detach_cuts_the_gradient_and_shares_the_value,
+                                     an_interior_can_retain_its_gradient,
+                                     a_chain_of_100000_ops_needs_no_recursion,
+                                     NULL};
     const TTest *const aliases[] = {
         adding_to_one_summand_leaves_the_other_alone, adding_to_one_interior_leaves_the_other_alone,
         two_leaves_never_share_a_gradient, a_sum_s_stretched_gradient_is_not_added_into,

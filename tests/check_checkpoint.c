@@ -15,7 +15,7 @@
 #include "tests/scratch.h"
 #include "tests/testing.h"
 
-/* --- networks ------------------------------------------------------------------------------ */
+/* --- networks --------------------------------------------------------------------------------- */
 
 static Var *net_forward(Module *self, Var *x)
 {
@@ -102,7 +102,7 @@ START_TEST(loading_counts_as_a_write)
 }
 END_TEST
 
-/* --- from the other precision -------------------------------------------------------------- */
+/* --- from the other precision ----------------------------------------------------------------- */
 
 static void add_as(const char *name, Tensor *x, void *ctx, Dtype dtype)
 {
@@ -150,7 +150,7 @@ START_TEST(both_precisions_load)
 }
 END_TEST
 
-/* --- what does not fit --------------------------------------------------------------------- */
+/* --- what does not fit ------------------------------------------------------------------------ */
 
 /* Loading the saved network into the other fails, and leaves it as it was. */
 static void assert_refused(Module *saved, Module *m, Error *err)

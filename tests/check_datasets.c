@@ -48,7 +48,7 @@ static Dataset *tiny_images(void)
     return data;
 }
 
-/* --- in memory ---------------------------------------------------------------------------- */
+/* --- in memory -------------------------------------------------------------------------------- */
 
 START_TEST(new_datasets_are_zeroed_and_plain)
 {
@@ -211,7 +211,7 @@ START_TEST(images_are_drawn_in_five_shades)
 }
 END_TEST
 
-/* --- generated ---------------------------------------------------------------------------- */
+/* --- generated -------------------------------------------------------------------------------- */
 
 static void assert_balanced(const Dataset *data)
 {

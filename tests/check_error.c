@@ -14,7 +14,7 @@
 
 #include "tests/testing.h"
 
-/* --- slope_fail ------------------------------------------------------------------------------ */
+/* --- slope_fail ------------------------------------------------------------------------------- */
 
 /* The sentence is expected here and would only clutter the report. */
 static void error_hush(void)
@@ -78,7 +78,7 @@ START_TEST(the_sentence_goes_to_stderr)
 }
 END_TEST
 
-/* --- the handler ----------------------------------------------------------------------------- */
+/* --- the handler ------------------------------------------------------------------------------ */
 
 typedef struct Caught {
     jmp_buf back;
@@ -146,7 +146,7 @@ START_TEST(a_handler_belongs_to_its_thread)
 }
 END_TEST
 
-/* --- errors as values ------------------------------------------------------------------------ */
+/* --- errors as values ------------------------------------------------------------------------- */
 
 static void prints(const Error *err, const char *expected)
 {

@@ -16,7 +16,7 @@
 
 enum { GOLDEN_INPUTS = 3, GOLDEN_STEPS = 10 };
 
-/* --- ops: how each is called ----------------------------------------------------------------- */
+/* --- ops: how each is called ------------------------------------------------------------------ */
 
 /* Option i of the call. */
 static double golden_attr(const Golden *g, int i)
@@ -122,12 +122,13 @@ static GoldenCall golden_call(const char *name)
     return NULL;
 }
 
-/* --- ops: the comparison --------------------------------------------------------------------- */
+/* --- ops: the comparison ---------------------------------------------------------------------- */
 
 /* The gradients of sum_i sum(v_i g_i), recorded, with respect to the inputs and to gy. */
 static void golden_second_order(Golden *g, Var **x, int n)
 {
-    Var *leaves[GOLDEN_INPUTS + 1], *first[GOLDEN_INPUTS], *second[GOLDEN_INPUTS + 1], *total = NULL;
+    Var *leaves[GOLDEN_INPUTS + 1], *first[GOLDEN_INPUTS], *second[GOLDEN_INPUTS + 1],
+        *total = NULL;
     Var *gy = leaves[n] = golden_leaf(golden_get(g, "gy"));
     var_grad_with(golden_call(g->call)(x, g), gy, x, n, CREATE_GRAPH, first);
     for (int i = 0; i < n; i++) {
@@ -186,7 +187,7 @@ START_TEST(every_call_has_a_case)
 }
 END_TEST
 
-/* --- optimizers ------------------------------------------------------------------------------ */
+/* --- optimizers ------------------------------------------------------------------------------- */
 
 /* A module that only holds parameters, x0, x1 … of the case. */
 static Module *golden_holder(const Golden *g)
@@ -250,7 +251,7 @@ START_TEST(optimizers_agree_with_pytorch)
 }
 END_TEST
 
-/* --- training -------------------------------------------------------------------------------- */
+/* --- training --------------------------------------------------------------------------------- */
 
 /* PyTorch's Sequential of the same layers, with the parameters that the case starts from. */
 static Module *golden_network(const Golden *g)
@@ -283,7 +284,8 @@ static void golden_compare_all(Golden *g, Module *net, const char *prefix, bool 
 }
 
 /* One step; returns the loss before it. */
-static real golden_train_step(Golden *g, Module *net, Optimizer *opt, const Labels *labels, int step)
+static real golden_train_step(Golden *g, Module *net, Optimizer *opt, const Labels *labels,
+                              int step)
 {
     size_t mark = tape_mark();
     Var *x = golden_const(golden_get(g, "x0"));

@@ -21,7 +21,7 @@ static GradCheckOptions check_order(int order)
     return o;
 }
 
-/* --- forwards that the wrong ops share ---------------------------------------------------------- */
+/* --- forwards that the wrong ops share -------------------------------------------------------- */
 
 static inline real wrong_square_value(real x) { return x * x; }
 static inline real wrong_cube_value(real x) { return x * x * x; }
@@ -54,7 +54,7 @@ static void wrong_product_forward(Var *y)
     };                                                                                            \
     static Var *id##_demo(Var **in) { return var_apply(&id, (result), in, n); }
 
-/* --- wrong at first order ------------------------------------------------------------------------- */
+/* --- wrong at first order --------------------------------------------------------------------- */
 
 /* y = x^2 with -2x gy: a check of absolute values would pass it. */
 static void wrong_sign_backward(Var *y, Var *gy)
@@ -171,7 +171,8 @@ START_TEST(wrong_ops_are_rejected_and_located)
             ck_assert_msg(r.verdict == GRAD_FAIL, "%s passed", cases[i].op->name);
             ck_assert_int_gt(r.failures, 0);
             ck_assert_int_eq(r.kinks, 0);
-            ck_assert_msg(strstr(r.message, cases[i].where), "%s: %s", cases[i].op->name, r.message);
+            ck_assert_msg(strstr(r.message, cases[i].where), "%s: %s", cases[i].op->name,
+                          r.message);
             ck_assert(strstr(r.message, "finite differences give"));
         }
     }
@@ -181,7 +182,7 @@ START_TEST(wrong_ops_are_rejected_and_located)
 }
 END_TEST
 
-/* --- f(x, x) ------------------------------------------------------------------------------------- */
+/* --- f(x, x) ---------------------------------------------------------------------------------- */
 
 /* a b that forgets b's share where the two are one Var. */
 static void wrong_self_backward(Var *y, Var *gy)
@@ -211,7 +212,7 @@ START_TEST(a_missing_term_of_f_of_x_and_x_shows)
 }
 END_TEST
 
-/* --- wrong at second order only ------------------------------------------------------------------- */
+/* --- wrong at second order only --------------------------------------------------------------- */
 
 /* x^3 with a right gradient, computed from a copy of x that is cut off. */
 static void wrong_detached_backward(Var *y, Var *gy)
@@ -251,7 +252,7 @@ START_TEST(a_wrong_second_derivative_shows_at_order_2)
 }
 END_TEST
 
-/* --- right ones ------------------------------------------------------------------------------------ */
+/* --- right ones ------------------------------------------------------------------------------- */
 
 static void right_cube_backward(Var *y, Var *gy)
 {
@@ -311,7 +312,7 @@ START_TEST(a_function_that_ignores_its_inputs_has_gradient_0)
 }
 END_TEST
 
-/* --- kinks ------------------------------------------------------------------------------------------ */
+/* --- kinks ------------------------------------------------------------------------------------ */
 
 /* ReLU with a made-up derivative within 1e-3 of 0. */
 static void kink_forward(Var *y)
@@ -482,7 +483,7 @@ START_TEST(at_second_order_a_kink_is_counted_not_judged)
 }
 END_TEST
 
-/* --- what it leaves behind --------------------------------------------------------------------------- */
+/* --- what it leaves behind -------------------------------------------------------------------- */
 
 /* A slice with a step, of numbers that x + h - h would not give back. */
 static Var *check_awkward_leaf(real buffer[12])
@@ -532,7 +533,8 @@ START_TEST(the_trace_has_a_line_for_each_coordinate)
         char start[64];
         bool kink = lines == 0;
         kinks += strncmp(line, "KINK", 4) == 0;
-        snprintf(start, sizeof start, "%s  input 0 element %d  analytic ", kink ? "KINK" : "PASS", lines);
+        snprintf(start, sizeof start, "%s  input 0 element %d  analytic ", kink ? "KINK" : "PASS",
+                 lines);
         ck_assert_msg(strncmp(line, start, strlen(start)) == 0, "line %d: %s", lines, line);
         ck_assert(strstr(line, "central ") && strstr(line, "left ") && strstr(line, "right "));
     }
@@ -555,7 +557,7 @@ START_TEST(reports_can_be_repeated)
 }
 END_TEST
 
-/* --- misuse ------------------------------------------------------------------------------------------- */
+/* --- misuse ----------------------------------------------------------------------------------- */
 
 START_TEST(misuse_is_refused)
 {

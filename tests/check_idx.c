@@ -45,7 +45,7 @@ static void put_size(uint8_t *file, int axis, uint32_t size)
         file[4 + 4 * axis + i] = (uint8_t)(size >> (24 - 8 * i));
 }
 
-/* --- in memory ---------------------------------------------------------------------------- */
+/* --- in memory -------------------------------------------------------------------------------- */
 
 START_TEST(parse_gives_sizes_and_bytes)
 {
@@ -180,7 +180,7 @@ START_TEST(parse_with_no_axis_or_four_is_misuse)
 }
 END_TEST
 
-/* --- files -------------------------------------------------------------------------------- */
+/* --- files ------------------------------------------------------------------------------------ */
 
 static bool read_bytes(const void *bytes, size_t size, int ndim, IdxArray *out, Error *err)
 {
@@ -266,7 +266,7 @@ START_TEST(read_reports_a_file_it_may_not_read)
 }
 END_TEST
 
-/* --- images with labels ------------------------------------------------------------------- */
+/* --- images with labels ----------------------------------------------------------------------- */
 
 static Dataset *load(const uint8_t *images, size_t images_size, const uint8_t *labels,
                      size_t labels_size, Error *err)

@@ -7,7 +7,7 @@
 #include "nn/init.h"
 #include "tests/net.h"
 
-/* --- initial values -------------------------------------------------------------------------- */
+/* --- initial values --------------------------------------------------------------------------- */
 
 static double init_variance(const Var *w)
 {
@@ -103,7 +103,7 @@ START_TEST(module_init_he_sets_slopes_and_clears_biases)
 }
 END_TEST
 
-/* --- seeds ----------------------------------------------------------------------------------- */
+/* --- seeds ------------------------------------------------------------------------------------ */
 
 static const Tensor *init_value(Module *sequential, int child)
 {

@@ -8,7 +8,7 @@
 #include "nn/loss.h"
 #include "tests/net.h"
 
-/* --- Linear, Flatten ------------------------------------------------------------------------- */
+/* --- Linear, Flatten -------------------------------------------------------------------------- */
 
 START_TEST(linear_computes_x_w_transposed_plus_b)
 {
@@ -65,7 +65,7 @@ START_TEST(flatten_keeps_the_batch)
 }
 END_TEST
 
-/* --- PReLU and its relatives ----------------------------------------------------------------- */
+/* --- PReLU and its relatives ------------------------------------------------------------------ */
 
 /* Runs both on equal inputs (N,C,L); value and input gradient must be the same numbers (so +0 and
  * -0 count as equal). Frees both. */
@@ -199,13 +199,14 @@ START_TEST(prelu_says_which_axis_holds_the_channels)
                     "3 slopes, but axis 1 of the input (2, 5, 3), which holds the channels, has "
                     "size 5");
     ck_assert_msg(strstr(testing_sentence, "axis 2 has size 3") != NULL, "%s", testing_sentence);
-    ck_assert_fails(module_forward(m, var_full(SHAPE(3), 0)), "only one shared slope fits every shape");
+    ck_assert_fails(module_forward(m, var_full(SHAPE(3), 0)),
+                    "only one shared slope fits every shape");
     ck_assert_fails(prelu_new(0, 1), "num_parameters is 0; expected 1 (shared)");
     module_free(m);
 }
 END_TEST
 
-/* --- losses ---------------------------------------------------------------------------------- */
+/* --- losses ----------------------------------------------------------------------------------- */
 
 START_TEST(squared_loss_is_the_mean_distance_from_one_hot_rows)
 {
@@ -225,7 +226,8 @@ END_TEST
 START_TEST(cross_entropy_of_equal_logits_is_log_k)
 {
     Labels labels = {.data = (int32_t[]){1, 3}, .count = 2};
-    ck_assert_close(var_item(loss_cross_entropy(var_full(SHAPE(2, 4), 3), &labels)), log(4.0), 1e-6);
+    ck_assert_close(var_item(loss_cross_entropy(var_full(SHAPE(2, 4), 3), &labels)), log(4.0),
+                    1e-6);
 }
 END_TEST
 
@@ -249,12 +251,15 @@ int main(void)
     testing_add(suite, "layers", 20, (const TTest *const[]){
         linear_computes_x_w_transposed_plus_b, linear_takes_leading_axes_and_no_bias,
         linear_says_what_input_it_expects, flatten_keeps_the_batch, NULL});
-    testing_add(suite, "prelu", 20, (const TTest *const[]){
-        prelu_of_a_fixed_slope_is_leaky_relu, prelu_of_slope_0_is_relu,
-        prelu_of_slope_0_gives_negative_zero_and_nan_where_relu_does_not,
-        prelu_of_slope_1_is_the_identity, prelu_is_positively_homogeneous,
-        prelu_gives_each_channel_its_slope, shared_gradient_is_the_sum_of_those_per_channel,
-        raw_slope_gradient_grows_with_what_shares_it, prelu_says_which_axis_holds_the_channels, NULL});
+    testing_add(
+        suite, "prelu", 20,
+        (const TTest *const[]){prelu_of_a_fixed_slope_is_leaky_relu, prelu_of_slope_0_is_relu,
+                               prelu_of_slope_0_gives_negative_zero_and_nan_where_relu_does_not,
+                               prelu_of_slope_1_is_the_identity, prelu_is_positively_homogeneous,
+                               prelu_gives_each_channel_its_slope,
+                               shared_gradient_is_the_sum_of_those_per_channel,
+                               raw_slope_gradient_grows_with_what_shares_it,
+                               prelu_says_which_axis_holds_the_channels, NULL});
     testing_add(suite, "loss", 20, (const TTest *const[]){
         squared_loss_is_the_mean_distance_from_one_hot_rows, cross_entropy_of_equal_logits_is_log_k,
         count_correct_counts_rows_whose_largest_is_the_label, NULL});

@@ -24,7 +24,7 @@ MAP1C(map_constant, map_f1c)
 
 static const real not_a_number = (real)NAN;
 
-/* --- operands in many layouts ---------------------------------------------------------------- */
+/* --- operands in many layouts ----------------------------------------------------------------- */
 
 static Tensor *operand_numbers(Shape s, int salt)
 {
@@ -99,14 +99,14 @@ static double operand_at(const Tensor *x, Shape s, ptrdiff_t i)
     return (double)tensor_get(x, index);
 }
 
-/* --- against a loop -------------------------------------------------------------------------- */
+/* --- against a loop --------------------------------------------------------------------------- */
 
 static void element_is(const Tensor *out, ptrdiff_t i, double expected, const char *what)
 {
     double found = operand_at(out, out->shape, i);
     if (found != expected)
-        ck_abort_msg("%s, shape %s: element %td is %g, expected %g", what, SHAPE_TEXT(out->shape), i,
-                     found, expected);
+        ck_abort_msg("%s, shape %s: element %td is %g, expected %g", what, SHAPE_TEXT(out->shape),
+                     i, found, expected);
 }
 
 static void maps_one(Tensor *out, const Tensor *a)
@@ -132,7 +132,8 @@ static void maps_three(Tensor *out, const Tensor *a, const Tensor *b, const Tens
     Shape s = out->shape;
     map_three(out, a, b, c);
     for (ptrdiff_t i = 0; i < tensor_count(out); i++)
-        element_is(out, i, operand_at(a, s, i) - 10 * operand_at(b, s, i) + 100 * operand_at(c, s, i),
+        element_is(out, i,
+                   operand_at(a, s, i) - 10 * operand_at(b, s, i) + 100 * operand_at(c, s, i),
                    "MAP3");
 }
 
@@ -171,7 +172,8 @@ START_TEST(two_operands_in_every_layout)
         for (int r = 0; r < RESULTS; r++)
             for (int i = 0; i < OPERANDS * OPERANDS; i++) {
                 Tensor *out = operand_make(r, s[k], 0);
-                Tensor *a = operand_make(i / OPERANDS, s[k], 1), *b = operand_make(i % OPERANDS, s[k], 2);
+                Tensor *a = operand_make(i / OPERANDS, s[k], 1);
+                Tensor *b = operand_make(i % OPERANDS, s[k], 2);
                 maps_two(out, a, b);
                 tensor_free(out), tensor_free(a), tensor_free(b);
             }
@@ -200,7 +202,8 @@ START_TEST(large_operands_are_covered_once)
     for (size_t k = 0; k < sizeof shapes / sizeof *shapes; k++)
         for (int i = 0; i < OPERANDS; i++) {
             Tensor *out = operand_make(i % RESULTS, shapes[k], 0);
-            Tensor *a = operand_make(i, shapes[k], 1), *b = operand_make((i + 3) % OPERANDS, shapes[k], 2);
+            Tensor *a = operand_make(i, shapes[k], 1);
+            Tensor *b = operand_make((i + 3) % OPERANDS, shapes[k], 2);
             maps_one(out, a);
             maps_two(out, a, b);
             maps_two(out, b, a);
@@ -210,12 +213,13 @@ START_TEST(large_operands_are_covered_once)
 }
 END_TEST
 
-/* --- in place, in part, not at all ----------------------------------------------------------- */
+/* --- in place, in part, not at all ------------------------------------------------------------ */
 
 /* out is operand number `which`; the rest is as in a fresh result. */
 static void maps_in_place(int which, int kind, Shape s)
 {
-    Tensor *a = operand_make(which == 0 ? kind : 5, s, 1), *b = operand_make(which == 1 ? kind : 7, s, 2);
+    Tensor *a = operand_make(which == 0 ? kind : 5, s, 1);
+    Tensor *b = operand_make(which == 1 ? kind : 7, s, 2);
     Tensor *fresh = tensor_new(s), *out = which == 0 ? a : b;
     map_two(fresh, a, b);
     map_two(out, a, b);
@@ -269,7 +273,8 @@ END_TEST
 
 START_TEST(an_operand_that_does_not_stretch_is_refused)
 {
-    Tensor *x = tensor_zeros(SHAPE(2, 3)), *y = tensor_zeros(SHAPE(2)), *z = tensor_zeros(SHAPE(1, 2, 3));
+    Tensor *x = tensor_zeros(SHAPE(2, 3)), *y = tensor_zeros(SHAPE(2));
+    Tensor *z = tensor_zeros(SHAPE(1, 2, 3));
     ck_assert_fails(map_two(x, x, y), "operand 2 has shape (2,), which does not stretch to the "
                     "result's (2, 3)");
     ck_assert_fails(map_two(x, y, x), "operand 1");
@@ -289,7 +294,7 @@ START_TEST(a_map_bumps_the_version_of_its_result_only)
 }
 END_TEST
 
-/* --- the kernels on plain tensors ------------------------------------------------------------ */
+/* --- the kernels on plain tensors ------------------------------------------------------------- */
 
 START_TEST(arithmetic_says_what_it_does)
 {

@@ -20,7 +20,7 @@
 
 static const real not_a_number = (real)NAN, infinite = (real)INFINITY;
 
-/* --- operands -------------------------------------------------------------------------------- */
+/* --- operands --------------------------------------------------------------------------------- */
 
 static Tensor *integers(Shape s, uint64_t salt)
 {
@@ -80,7 +80,7 @@ static Tensor *product(const Tensor *a, const Tensor *b)
     return out;
 }
 
-/* --- the loop -------------------------------------------------------------------------------- */
+/* --- the loop --------------------------------------------------------------------------------- */
 
 /* Elements (i, k) of a times (k, j) of b, summed; p and q are where the two matrices start. */
 static double naive_dot(const Tensor *a, const real *p, const Tensor *b, const real *q, ptrdiff_t i,
@@ -115,7 +115,8 @@ static void product_is_right(const Tensor *a, const Tensor *b)
         double expected = naive_dot(a, p, b, q, t / N % M, t % N);
         if ((double)tensor_read(out)[t] != expected)
             ck_abort_msg("%s times %s: element %td of %s is %g, expected %g", SHAPE_TEXT(a->shape),
-                         SHAPE_TEXT(b->shape), t, SHAPE_TEXT(s), (double)tensor_read(out)[t], expected);
+                         SHAPE_TEXT(b->shape), t, SHAPE_TEXT(s), (double)tensor_read(out)[t],
+                         expected);
     }
     tensor_free(out);
 }
@@ -127,7 +128,7 @@ static void layouts_multiply(int left, int right, ptrdiff_t M, ptrdiff_t N, ptrd
     tensor_free(a), tensor_free(b);
 }
 
-/* --- one matrix ------------------------------------------------------------------------------ */
+/* --- one matrix ------------------------------------------------------------------------------- */
 
 /* Around a tile (6 or 12 rows; 8 to 32 columns), a task (24 rows, 64 to 256 columns) and a block
  * of K (256). The layouts take turns. */
@@ -217,7 +218,8 @@ START_TEST(gemm_keeps_out_of_the_gap_between_rows)
         for (ptrdiff_t j = 0; j < ROW; j++) {
             double expected = j < N ? naive_dot(a, tensor_read(a), b, tensor_read(b), i, j) : 99;
             if ((double)c[i * ROW + j] != expected)
-                ck_abort_msg("(%td, %td) is %g, expected %g", i, j, (double)c[i * ROW + j], expected);
+                ck_abort_msg("(%td, %td) is %g, expected %g", i, j, (double)c[i * ROW + j],
+                             expected);
         }
     gemm(M, N, 0, (Matrix){NULL, 0, 1}, (Matrix){NULL, N, 1}, c, ROW);
     ck_assert_close(c[N - 1], 0, 0);
@@ -243,7 +245,7 @@ START_TEST(rounding_stays_small)
 }
 END_TEST
 
-/* --- batches --------------------------------------------------------------------------------- */
+/* --- batches ---------------------------------------------------------------------------------- */
 
 static void batches_multiply(Shape left, Shape right)
 {
@@ -291,7 +293,7 @@ START_TEST(batches_may_be_views)
 }
 END_TEST
 
-/* --- bits, memory, misuse -------------------------------------------------------------------- */
+/* --- bits, memory, misuse --------------------------------------------------------------------- */
 
 static void bits_stay(Shape left, Shape right)
 {
@@ -341,8 +343,10 @@ END_TEST
 
 START_TEST(shapes_that_do_not_multiply_are_refused)
 {
-    ck_assert_fails(matmul_shape(SHAPE(3), SHAPE(3, 4), "the_caller"), "the_caller: shapes (3,) and");
-    ck_assert_fails(matmul_shape(SHAPE(2, 3), SHAPE(3), "f"), "needs two axes or more on both sides");
+    ck_assert_fails(matmul_shape(SHAPE(3), SHAPE(3, 4), "the_caller"),
+                    "the_caller: shapes (3,) and");
+    ck_assert_fails(matmul_shape(SHAPE(2, 3), SHAPE(3), "f"),
+                    "needs two axes or more on both sides");
     ck_assert_fails(matmul_shape(SHAPE(2, 3), SHAPE(4, 5), "f"),
                     "the left has 3 columns, the right 4 rows");
     ck_assert_fails(matmul_shape(SHAPE(2, 4, 3), SHAPE(5, 3, 2), "f"),
@@ -364,10 +368,12 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("matmul");
-    testing_add(suite, "one matrix", 120, (const TTest *const[]){
-        odd_sizes, every_pair_of_layouts, sizes_beyond_a_panel, an_identity_changes_nothing,
-        sizes_of_0, infinities_stay_in_their_rows_and_columns, gemm_keeps_out_of_the_gap_between_rows,
-        rounding_stays_small, NULL});
+    testing_add(suite, "one matrix", 120,
+                (const TTest *const[]){odd_sizes, every_pair_of_layouts, sizes_beyond_a_panel,
+                                       an_identity_changes_nothing, sizes_of_0,
+                                       infinities_stay_in_their_rows_and_columns,
+                                       gemm_keeps_out_of_the_gap_between_rows, rounding_stays_small,
+                                       NULL});
     testing_add(suite, "batches", 20, (const TTest *const[]){
         batches_broadcast, batches_of_no_matrices_or_of_empty_ones, batches_may_be_views, NULL});
     testing_add(suite, "bits and misuse", 60, (const TTest *const[]){

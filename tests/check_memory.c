@@ -12,7 +12,7 @@
 #include "tensor/real.h"
 #include "tests/testing.h"
 
-/* --- an allocator that watches --------------------------------------------------------------- */
+/* --- an allocator that watches ---------------------------------------------------------------- */
 
 #define WATCH_LARGEST ((size_t)1 << 40)
 
@@ -61,7 +61,7 @@ static uint64_t memory_live(void)
     return memory_counts().allocations - memory_counts().releases;
 }
 
-/* --- long-lived objects ---------------------------------------------------------------------- */
+/* --- long-lived objects ----------------------------------------------------------------------- */
 
 START_TEST(new_memory_is_zeroed_and_aligned)
 {
@@ -123,7 +123,7 @@ START_TEST(the_allocator_can_be_swapped)
 }
 END_TEST
 
-/* --- the pool -------------------------------------------------------------------------------- */
+/* --- the pool --------------------------------------------------------------------------------- */
 
 /* What the allocator is asked for when the pool needs a block of so many bytes. */
 static size_t class_of(size_t bytes)
@@ -241,7 +241,7 @@ END_TEST
 
 #endif
 
-/* --- threads --------------------------------------------------------------------------------- */
+/* --- threads ---------------------------------------------------------------------------------- */
 
 static void *thread_uses_its_pool(void *block)
 {
@@ -285,7 +285,7 @@ START_TEST(a_tensor_may_be_freed_by_another_thread)
 }
 END_TEST
 
-/* --- running out ----------------------------------------------------------------------------- */
+/* --- running out ------------------------------------------------------------------------------ */
 
 START_TEST(out_of_memory_fails_with_a_sentence)
 {

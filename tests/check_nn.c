@@ -7,7 +7,7 @@
 #include "tensor/memory.h"
 #include "tests/net.h"
 
-/* --- names, counts, memory ------------------------------------------------------------------- */
+/* --- names, counts, memory -------------------------------------------------------------------- */
 
 static void nn_check_names(Module *m, const char *const *names, int n)
 {
@@ -83,7 +83,8 @@ static void nn_live_and_die(void)
 {
     size_t mark = tape_mark();
     Net *net = net_new(4, 3, 2);
-    Module *other = SEQUENTIAL(flatten_new(), linear_new(12, 2), relu_new(), leaky_relu_new((real)0.1));
+    Module *other = SEQUENTIAL(flatten_new(), linear_new(12, 2), relu_new(),
+                               leaky_relu_new((real)0.1));
     var_backward(var_sum(module_forward(&net->base, net_random(SHAPE(5, 4), 0)), ALL_AXES, false));
     var_backward(var_sum(module_forward(other, net_random(SHAPE(5, 3, 4), 1)), ALL_AXES, false));
     Parameters list = module_parameters(&net->base);

@@ -37,7 +37,7 @@ static void rules_backward(Var *y)
     var_backward_with(y, gy);
 }
 
-/* --- ties ------------------------------------------------------------------------------------------ */
+/* --- ties ------------------------------------------------------------------------------------- */
 
 START_TEST(two_equals_share_half_and_half)
 {
@@ -90,10 +90,12 @@ START_TEST(prelu_of_nan_and_infinity)
     const real inf = (real)INFINITY, nan = (real)NAN, slopes[] = {(real)0.25, -2, 0};
     for (int i = 0; i < 3; i++) {
         double s = (double)slopes[i];
-        Var *x = LEAF(SHAPE(1, 3), nan, inf, -inf), *a = LEAF(SHAPE(3), slopes[i], slopes[i], slopes[i]);
+        Var *x = LEAF(SHAPE(1, 3), nan, inf, -inf),
+            *a = LEAF(SHAPE(3), slopes[i], slopes[i], slopes[i]);
         Var *y = var_prelu(x, a);
         rules_backward(y);
-        ck_assert_tensor(y->value, SHAPE(1, 3), 0, (double)NAN, (double)INFINITY, s * -(double)INFINITY);
+        ck_assert_tensor(y->value, SHAPE(1, 3), 0, (double)NAN, (double)INFINITY,
+                         s * -(double)INFINITY);
         ck_assert_tensor(x->grad, SHAPE(1, 3), 0, s, 10, 100 * s);
         ck_assert_tensor(a->grad, SHAPE(3), 0, (double)NAN, 0, -(double)INFINITY);
     }
@@ -104,7 +106,8 @@ END_TEST
 START_TEST(where_selects)
 {
     const real inf = (real)INFINITY;
-    Var *condition = LEAF(SHAPE(2), 1, 0), *a = LEAF(SHAPE(2), 1, inf), *b = LEAF(SHAPE(2), (real)NAN, 2);
+    Var *condition = LEAF(SHAPE(2), 1, 0), *a = LEAF(SHAPE(2), 1, inf),
+        *b = LEAF(SHAPE(2), (real)NAN, 2);
     Var *y = var_where(condition, a, b);
     ck_assert_tensor(y->value, SHAPE(2), 0, 1, 2);
     rules_backward(y);
@@ -131,7 +134,7 @@ START_TEST(a_constant_power_of_0_has_gradient_0)
 }
 END_TEST
 
-/* --- cross-entropy ------------------------------------------------------------------------------------- */
+/* --- cross-entropy ---------------------------------------------------------------------------- */
 
 /* Logits (3,2) whose log sum exp is easy by hand: 1 + log(1+1/e), 5 + log(1+e^-3), 3 + log 2. */
 static Var *rules_logits(void)
@@ -239,7 +242,7 @@ START_TEST(cross_entropy_refuses_what_does_not_fit)
 }
 END_TEST
 
-/* --- what is refused ---------------------------------------------------------------------------------------- */
+/* --- what is refused -------------------------------------------------------------------------- */
 
 static void rules_prelu(Shape x, Shape a)
 {
@@ -253,9 +256,10 @@ static void rules_prelu_backward(Shape x, Shape a, Shape g)
 
 START_TEST(prelu_names_both_numbers_and_the_axis)
 {
-    ck_assert_fails(rules_prelu(SHAPE(2, 4, 3), SHAPE(3)),
-                    "var_prelu: 3 slopes, but axis 1 of the input (2, 4, 3), which holds the channels, "
-                    "has size 4; expected 1 slope or 4; axis 2 has size 3: transpose it");
+    ck_assert_fails(
+        rules_prelu(SHAPE(2, 4, 3), SHAPE(3)),
+        "var_prelu: 3 slopes, but axis 1 of the input (2, 4, 3), which holds the channels, "
+        "has size 4; expected 1 slope or 4; axis 2 has size 3: transpose it");
     ck_assert_fails(rules_prelu(SHAPE(5, 4), SHAPE(5)), "axis 0 has size 5");
     ck_assert_fails(rules_prelu(SHAPE(2, 4, 3), SHAPE(7)), "expected 1 slope or 4");
     ck_assert_ptr_null(strstr(testing_sentence, "transpose")); /* no axis has 7: no hint */
@@ -264,7 +268,8 @@ START_TEST(prelu_names_both_numbers_and_the_axis)
     ck_assert_fails(rules_prelu(SHAPE_SCALAR, SHAPE(2)), "its shape is ()");
     ck_assert_fails(rules_prelu(SHAPE(2, 3), SHAPE(1, 3)), "the slopes have shape (1, 3)");
     ck_assert_fails(rules_prelu(SHAPE(2, 3), SHAPE_SCALAR), "the slopes have shape ()");
-    ck_assert_fails(rules_prelu_backward(SHAPE(2, 3), SHAPE(3), SHAPE(2, 2)), "g has shape (2, 2) but x (2, 3)");
+    ck_assert_fails(rules_prelu_backward(SHAPE(2, 3), SHAPE(3), SHAPE(2, 2)),
+                    "g has shape (2, 2) but x (2, 3)");
     ck_assert_fails(rules_prelu_backward(SHAPE(2, 3), SHAPE(2), SHAPE(2, 3)), "2 slopes");
     ck_assert_fails(rules_prelu_backward(SHAPE(2, 3), SHAPE_SCALAR, SHAPE(2, 3)), "shape ()");
 }
@@ -322,7 +327,8 @@ START_TEST(axes_that_do_not_exist_are_refused)
     Var *a = rules_zeros(SHAPE(2, 3));
     ck_assert_fails(var_sum(a, AXES(2), false), "axis 2 does not exist in shape (2, 3)");
     ck_assert_fails(var_mean(a, AXES(0, -2), false), "named twice");
-    ck_assert_fails(var_max(rules_zeros(SHAPE(2, 0)), AXES(1), false), "axis 1 of shape (2, 0) is empty");
+    ck_assert_fails(var_max(rules_zeros(SHAPE(2, 0)), AXES(1), false),
+                    "axis 1 of shape (2, 0) is empty");
     ck_assert_fails(var_softmax(a, -3), "axis -3");
     ck_assert_fails(var_log_softmax(var_scalar(1), 0), "axis 0");
     ck_assert_fails(var_transpose(a, 0, 2), "axis 2");

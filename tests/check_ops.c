@@ -16,7 +16,8 @@
 
 /* h near eps^(1/3) leaves a truncation error about 1e-10 and as much rounding. No demo may
  * come so close to a kink that a step crosses it. */
-static const GradCheckOptions ops_tight = {.h = 1e-5, .atol = 1e-8, .rtol = 1e-7, .order = 1, .seed = 1};
+static const GradCheckOptions ops_tight = {
+    .h = 1e-5, .atol = 1e-8, .rtol = 1e-7, .order = 1, .seed = 1};
 
 static GradCheckOptions ops_order(int order)
 {
@@ -57,10 +58,11 @@ static GradReport ops_assert(const Op *op, GradFunction fn, Var **in, int n_in, 
 
 static void ops_assert_nonzero(const Op *op, GradReport r, const char *what)
 {
-    ck_assert_msg(r.nonzero > 0, "%s, %s: every gradient is 0, which proves nothing", op->name, what);
+    ck_assert_msg(r.nonzero > 0, "%s, %s: every gradient is 0, which proves nothing", op->name,
+                  what);
 }
 
-/* --- as the demo says --------------------------------------------------------------------------- */
+/* --- as the demo says ------------------------------------------------------------------------- */
 
 START_TEST(every_op_is_complete)
 {
@@ -149,7 +151,7 @@ START_TEST(each_input_alone_can_want_the_gradient)
 }
 END_TEST
 
-/* --- layouts ------------------------------------------------------------------------------------- */
+/* --- layouts ---------------------------------------------------------------------------------- */
 
 typedef enum OpsLayout { TRANSPOSED, COLUMN, STEPPED, WINDOW, OFFSET, OPS_LAYOUTS } OpsLayout;
 static const char *const ops_layout_name[] = {"transposed", "a column", "sliced with a step",
@@ -288,7 +290,7 @@ START_TEST(every_rule_takes_a_transposed_gradient)
 }
 END_TEST
 
-/* --- a gradient or an input with stride 0 -------------------------------------------------------- */
+/* --- a gradient or an input with stride 0 ----------------------------------------------------- */
 
 typedef struct OpsExpand {
     const Op *op;
@@ -358,7 +360,7 @@ START_TEST(every_rule_takes_a_stretched_gradient)
 }
 END_TEST
 
-/* --- shapes ---------------------------------------------------------------------------------------- */
+/* --- shapes ----------------------------------------------------------------------------------- */
 
 /* Leaves as the demo asks but in other shapes. */
 static void ops_inputs_of(const Op *op, const Shape *shape, Var **in)
@@ -385,7 +387,8 @@ static void ops_check_shapes(const Op *op, const Shape shape[DEMO_INPUTS], bool 
     var_backward_with(y, var_full(expected, 1));
     for (int k = 0; k < op->demo.n_in; k++)
         ck_assert_msg(in[k]->grad && shape_equal(in[k]->grad->shape, shape[k]),
-                      "%s, %s: input %d's gradient is missing or of another shape", op->name, what, k);
+                      "%s, %s: input %d's gradient is missing or of another shape", op->name, what,
+                      k);
     GradReport r = ops_assert(op, ops_call, in, op->demo.n_in, what);
     if (shape_count(expected) > 0)
         ops_assert_nonzero(op, r, what);
@@ -412,10 +415,12 @@ static bool ops_broadcasts(const Op *op)
 START_TEST(two_operands_stretch_to_each_other)
 {
     const Shape pairs[][2] = {
-        {SHAPE(2, 3), SHAPE(3)},          {SHAPE(3), SHAPE(2, 3)},       {SHAPE(2, 1), SHAPE(1, 3)},
-        {SHAPE(1, 3), SHAPE(2, 1)},       {SHAPE_SCALAR, SHAPE(2, 3)},   {SHAPE(2, 3), SHAPE_SCALAR},
-        {SHAPE(2, 1, 2), SHAPE(3, 1)},    {SHAPE(1), SHAPE(2, 2, 2, 2)}, {SHAPE(2, 3, 4), SHAPE(2, 1, 4)},
-        {SHAPE(1, 3, 1, 2), SHAPE(4, 1)}, {SHAPE(0, 3), SHAPE(3)},       {SHAPE(0, 1), SHAPE(1, 3)},
+        {SHAPE(2, 3), SHAPE(3)},          {SHAPE(3), SHAPE(2, 3)},
+        {SHAPE(2, 1), SHAPE(1, 3)},       {SHAPE(1, 3), SHAPE(2, 1)},
+        {SHAPE_SCALAR, SHAPE(2, 3)},      {SHAPE(2, 3), SHAPE_SCALAR},
+        {SHAPE(2, 1, 2), SHAPE(3, 1)},    {SHAPE(1), SHAPE(2, 2, 2, 2)},
+        {SHAPE(2, 3, 4), SHAPE(2, 1, 4)}, {SHAPE(1, 3, 1, 2), SHAPE(4, 1)},
+        {SHAPE(0, 3), SHAPE(3)},          {SHAPE(0, 1), SHAPE(1, 3)},
         {SHAPE(1, 1), SHAPE_SCALAR},
     };
     int broadcasting = 0;
@@ -428,7 +433,7 @@ START_TEST(two_operands_stretch_to_each_other)
 }
 END_TEST
 
-/* --- one Var in two places ---------------------------------------------------------------------------- */
+/* --- one Var in two places -------------------------------------------------------------------- */
 
 static Var *ops_call_twice(Var **in, void *ctx)
 {
@@ -450,7 +455,7 @@ START_TEST(one_var_may_be_every_input)
 }
 END_TEST
 
-/* --- more ways to call some of them ---------------------------------------------------------------- */
+/* --- more ways to call some of them ----------------------------------------------------------- */
 
 static Var *ops_call_case(Var **in, void *ctx)
 {
@@ -478,7 +483,7 @@ START_TEST(other_axes_shapes_and_options)
 }
 END_TEST
 
-/* --- PReLU ------------------------------------------------------------------------------------------- */
+/* --- PReLU ------------------------------------------------------------------------------------ */
 
 /* PReLU is linear between its kinks, so a large step has no truncation error: nine digits. */
 START_TEST(prelu_is_exact_away_from_its_kink)
@@ -486,7 +491,8 @@ START_TEST(prelu_is_exact_away_from_its_kink)
     const Op *const ops[] = {&op_prelu, &op_relu, &op_leaky_relu, &op_abs, &op_prelu_backward};
     for (size_t i = 0; i < sizeof ops / sizeof *ops; i++) {
         for (int order = 1; order <= 2; order++) {
-            GradCheckOptions o = {.h = 1e-3, .atol = 1e-10, .rtol = 1e-9, .order = order, .seed = i};
+            GradCheckOptions o = {
+                .h = 1e-3, .atol = 1e-10, .rtol = 1e-9, .order = order, .seed = i};
             GradReport r = op_check(ops[i], o);
             ck_assert_msg(r.verdict == GRAD_PASS, "%s: %s", ops[i]->name, r.message);
             ck_assert_int_gt(r.nonzero, 0);

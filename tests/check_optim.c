@@ -12,7 +12,7 @@
 #include "tensor/memory.h"
 #include "tests/net.h"
 
-/* --- what the tests share -------------------------------------------------------------------- */
+/* --- what the tests share --------------------------------------------------------------------- */
 
 enum { OPTIM_N = 2 };
 
@@ -57,7 +57,7 @@ static void optim_fill_gradients(Optimizer *opt, real value)
     }
 }
 
-/* --- SGD ------------------------------------------------------------------------------------- */
+/* --- SGD -------------------------------------------------------------------------------------- */
 
 START_TEST(sgd_goes_against_the_gradient)
 {
@@ -121,7 +121,7 @@ START_TEST(sgd_nesterov_looks_ahead)
 }
 END_TEST
 
-/* --- Adam ------------------------------------------------------------------------------------ */
+/* --- Adam ------------------------------------------------------------------------------------- */
 
 /* Whatever the gradient's size. */
 START_TEST(adam_s_first_step_is_lr_times_the_sign)
@@ -191,7 +191,7 @@ START_TEST(amsgrad_keeps_the_largest_uncorrected_v)
 }
 END_TEST
 
-/* --- decay ----------------------------------------------------------------------------------- */
+/* --- decay ------------------------------------------------------------------------------------ */
 
 START_TEST(adamw_shrinks_by_1_minus_lr_lambda)
 {
@@ -223,7 +223,7 @@ START_TEST(adam_with_l2_shrinks_by_lr_whatever_lambda)
 }
 END_TEST
 
-/* --- parameters without a gradient ----------------------------------------------------------- */
+/* --- parameters without a gradient ------------------------------------------------------------ */
 
 /* Decay, momentum and the count of steps included. */
 static void optim_check_skips(Optimizer *opt, Module *m)
@@ -296,7 +296,7 @@ START_TEST(a_step_between_forward_and_backward_is_named)
 }
 END_TEST
 
-/* --- groups ---------------------------------------------------------------------------------- */
+/* --- groups ----------------------------------------------------------------------------------- */
 
 static bool optim_is_bias(const Parameter *p)
 {
@@ -317,7 +317,8 @@ START_TEST(a_predicate_makes_a_group)
     optim_fill_gradients(opt, 2);
     optimizer_step(opt);
     for (int i = 0; i < opt->n_params; i++)
-        ck_assert(tensor_read(optim_value(opt, i))[0] == (optim_is_bias(&opt->state[i].param) ? 5 : 3));
+        ck_assert(tensor_read(optim_value(opt, i))[0] ==
+                  (optim_is_bias(&opt->state[i].param) ? 5 : 3));
     optimizer_set_lr(opt, (real)0.5);
     ck_assert(opt->group[0].lr == (real)0.5 && opt->group[1].lr == (real)0.5);
     optim_free(opt, &net->base);
@@ -357,7 +358,7 @@ START_TEST(misuse_is_named)
 }
 END_TEST
 
-/* --- a rule of one's own --------------------------------------------------------------------- */
+/* --- a rule of one's own ---------------------------------------------------------------------- */
 
 /* theta <- theta - lr sign(g), with a count of the updates in slot 0 */
 static void optim_sign_update(const ParamGroup *group, ParamState *p)
@@ -383,7 +384,7 @@ START_TEST(a_rule_of_ones_own_is_one_function)
 }
 END_TEST
 
-/* --- clipping -------------------------------------------------------------------------------- */
+/* --- clipping --------------------------------------------------------------------------------- */
 
 /* Two parameters: gradients (3, 0) and (0, 4), together of norm 5. */
 static Optimizer *optim_five(Module **m)
@@ -425,7 +426,7 @@ START_TEST(clip_value_cuts_each_number)
 }
 END_TEST
 
-/* --- memory ---------------------------------------------------------------------------------- */
+/* --- memory ----------------------------------------------------------------------------------- */
 
 static void optim_live_and_die(void)
 {

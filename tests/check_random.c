@@ -16,7 +16,7 @@
 #include "tensor/parallel.h"
 #include "tests/testing.h"
 
-/* --- the generator --------------------------------------------------------------------------- */
+/* --- the generator ---------------------------------------------------------------------------- */
 
 typedef struct Philox {
     uint32_t counter[4], key[2];
@@ -76,8 +76,17 @@ static uint64_t philox_word(uint64_t seed, uint64_t stream, uint64_t position)
 
 START_TEST(rng_word_is_philox)
 {
-    const uint64_t numbers[] = {0, 1, 2, 3, 1000003, UINT32_MAX, (uint64_t)1 << 32, (uint64_t)1 << 33,
-                                0x0123456789abcdef, UINT64_MAX - 1, UINT64_MAX};
+    const uint64_t numbers[] = {0,
+                                1,
+                                2,
+                                3,
+                                1000003,
+                                UINT32_MAX,
+                                (uint64_t)1 << 32,
+                                (uint64_t)1 << 33,
+                                0x0123456789abcdef,
+                                UINT64_MAX - 1,
+                                UINT64_MAX};
     const size_t n = sizeof numbers / sizeof *numbers;
     ck_assert_uint_eq(rng_word(0, 0, 0), 0xe169c58d6627e8d5);
     ck_assert_uint_eq(rng_word(0, 0, 1), 0x9b00dbd8bc57ac4c);
@@ -98,7 +107,7 @@ START_TEST(a_stream_is_its_words_in_order)
 }
 END_TEST
 
-/* --- distributions --------------------------------------------------------------------------- */
+/* --- distributions ---------------------------------------------------------------------------- */
 
 /* Sample moments about 0, and the extremes. */
 typedef struct Moments {
@@ -111,7 +120,8 @@ static Moments moments_of(const Tensor *x)
     double n = (double)tensor_count(x);
     for (ptrdiff_t i = 0; i < tensor_count(x); i++) {
         double v = (double)tensor_read(x)[i];
-        m.mean += v / n, m.second += v * v / n, m.third += v * v * v / n, m.fourth += v * v * v * v / n;
+        m.mean += v / n, m.second += v * v / n;
+        m.third += v * v * v / n, m.fourth += v * v * v * v / n;
         m.min = fmin(m.min, v), m.max = fmax(m.max, v);
     }
     return m;
@@ -232,7 +242,7 @@ START_TEST(below_has_no_bias_for_large_bounds)
 }
 END_TEST
 
-/* --- permutations ---------------------------------------------------------------------------- */
+/* --- permutations ----------------------------------------------------------------------------- */
 
 START_TEST(a_permutation_has_every_number_once)
 {
@@ -266,7 +276,7 @@ START_TEST(every_order_of_four_is_equally_likely)
 }
 END_TEST
 
-/* --- whole tensors --------------------------------------------------------------------------- */
+/* --- whole tensors ---------------------------------------------------------------------------- */
 
 typedef void (*FillFn)(Tensor *out, Rng *rng, real a, real b);
 
@@ -331,7 +341,7 @@ START_TEST(a_fill_needs_contiguous_memory)
 }
 END_TEST
 
-/* --- state and streams ----------------------------------------------------------------------- */
+/* --- state and streams ------------------------------------------------------------------------ */
 
 START_TEST(a_saved_state_continues_the_same_numbers)
 {
@@ -405,7 +415,8 @@ START_TEST(streams_and_seeds_do_not_overlap)
 {
     for (uint64_t i = 0; i < 1000; i++)
         for (uint64_t j = 1; j < 4; j++) {
-            if (rng_word(1, 0, i) == rng_word(1, j, i) || rng_word(1, 0, i) == rng_word(1 + j, 0, i) ||
+            if (rng_word(1, 0, i) == rng_word(1, j, i) ||
+                rng_word(1, 0, i) == rng_word(1 + j, 0, i) ||
                 rng_word(1, 0, i) == rng_word(1, 0, i + j))
                 ck_abort_msg("word %d repeats", (int)i);
         }
@@ -415,17 +426,19 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("random");
-    testing_add(suite, "generator", 10, (const TTest *const[]){
-        the_reference_gives_the_published_answers, rng_word_is_philox, a_stream_is_its_words_in_order,
-        streams_and_seeds_do_not_overlap, NULL});
+    testing_add(suite, "generator", 10,
+                (const TTest *const[]){the_reference_gives_the_published_answers,
+                                       rng_word_is_philox, a_stream_is_its_words_in_order,
+                                       streams_and_seeds_do_not_overlap, NULL});
     testing_add(suite, "distributions", 60, (const TTest *const[]){
         uniform_numbers_fill_their_range, normal_numbers_have_normal_moments,
         normal_numbers_fall_where_they_should, a_uniform_0_makes_a_finite_normal,
         neighbours_are_not_correlated,
         below_reaches_every_number_equally, below_has_no_bias_for_large_bounds,
         a_permutation_has_every_number_once, every_order_of_four_is_equally_likely, NULL});
-    testing_add(suite, "tensors", 30, (const TTest *const[]){
-        threads_do_not_change_a_bit, a_fill_is_a_row_of_draws, a_fill_needs_contiguous_memory, NULL});
+    testing_add(suite, "tensors", 30,
+                (const TTest *const[]){threads_do_not_change_a_bit, a_fill_is_a_row_of_draws,
+                                       a_fill_needs_contiguous_memory, NULL});
     testing_add(suite, "state", 4, (const TTest *const[]){
         a_saved_state_continues_the_same_numbers, a_saved_state_is_little_endian,
         seeding_starts_the_streams_again, a_seed_belongs_to_its_thread, NULL});

@@ -20,7 +20,7 @@ typedef void (*ReduceFn)(Tensor *out, const Tensor *x);
 
 static const real not_a_number = (real)NAN, infinite = (real)INFINITY;
 
-/* --- inputs in many layouts ------------------------------------------------------------------ */
+/* --- inputs in many layouts ------------------------------------------------------------------- */
 
 /* Integers from -8 to 8 without a pattern that a wrong stride would keep. */
 static Tensor *integers(Shape shape)
@@ -93,7 +93,7 @@ static Tensor *layout_make(int kind, Shape s)
     }
 }
 
-/* --- the double loop ------------------------------------------------------------------------- */
+/* --- the double loop -------------------------------------------------------------------------- */
 
 /* Where element i of x (row-major) goes in `out`, whose shape stretches to x's. */
 static ptrdiff_t naive_place(Shape out, Shape x, ptrdiff_t i)
@@ -211,7 +211,8 @@ END_TEST
 START_TEST(a_strided_result_leaves_its_neighbours_alone)
 {
     Tensor *x = integers(SHAPE(70, 30)), *base = tensor_full(SHAPE(60, 3), 99);
-    Tensor *every_second = tensor_slice(base, 0, 0, 60, 2), *out = tensor_select(every_second, 1, 1);
+    Tensor *every_second = tensor_slice(base, 0, 0, 60, 2),
+           *out = tensor_select(every_second, 1, 1);
     double *expected = naive_reduce(tensor_sum_to, SHAPE(30), x);
     tensor_sum_to(out, x);
     for (ptrdiff_t i = 0; i < 180; i++)
@@ -221,7 +222,7 @@ START_TEST(a_strided_result_leaves_its_neighbours_alone)
 }
 END_TEST
 
-/* --- no elements, NaN, Inf ------------------------------------------------------------------- */
+/* --- no elements, NaN, Inf -------------------------------------------------------------------- */
 
 START_TEST(an_empty_sum_is_0_and_an_empty_maximum_minus_infinity)
 {
@@ -276,7 +277,8 @@ END_TEST
 
 START_TEST(infinities_add_and_compare)
 {
-    const real numbers[] = {infinite, -infinite, 1, -infinite, -infinite, -infinite, infinite, 2, 3};
+    const real numbers[] = {infinite,  -infinite, 1, -infinite, -infinite,
+                            -infinite, infinite,  2, 3};
     Tensor *x = tensor_from(SHAPE(3, 3), numbers), *out = tensor_new(SHAPE(3, 1));
     tensor_sum_to(out, x);
     ck_assert_tensor(out, SHAPE(3, 1), 0, NOT_A_NUMBER, -HUGE_VAL, HUGE_VAL);
@@ -298,7 +300,7 @@ START_TEST(a_maximum_below_zero_is_found)
 }
 END_TEST
 
-/* --- accuracy and bits ----------------------------------------------------------------------- */
+/* --- accuracy and bits ------------------------------------------------------------------------ */
 
 /* 10^7 equal terms; a running sum in float would be off by a percent or more. */
 START_TEST(ten_million_terms_keep_their_digits)
@@ -321,7 +323,8 @@ START_TEST(a_tall_column_keeps_its_digits)
     Tensor *x = tensor_full(SHAPE(1000000, 4), (real)0.1), *sum = tensor_new(SHAPE(4));
     tensor_sum_to(sum, x);
     for (ptrdiff_t i = 0; i < 4; i++)
-        ck_assert_close((double)tensor_read(sum)[i] / (1e6 * (double)(real)0.1), 1, 8 * (double)REAL_EPSILON);
+        ck_assert_close((double)tensor_read(sum)[i] / (1e6 * (double)(real)0.1), 1,
+                        8 * (double)REAL_EPSILON);
     tensor_free(x), tensor_free(sum);
 }
 END_TEST

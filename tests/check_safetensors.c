@@ -32,7 +32,7 @@ static Safetensors *through_disk(const Safetensors *s)
     return back;
 }
 
-/* --- what is written ----------------------------------------------------------------------- */
+/* --- what is written -------------------------------------------------------------------------- */
 
 /* A small list of every type, out of order on purpose. */
 static Safetensors *example(void)
@@ -122,7 +122,7 @@ START_TEST(misuse_of_a_list_is_named)
 }
 END_TEST
 
-/* --- what comes back ----------------------------------------------------------------------- */
+/* --- what comes back -------------------------------------------------------------------------- */
 
 START_TEST(every_type_comes_back)
 {
@@ -291,7 +291,7 @@ START_TEST(tensors_of_any_strides_are_gathered_and_filled)
 }
 END_TEST
 
-/* --- memory -------------------------------------------------------------------------------- */
+/* --- memory ----------------------------------------------------------------------------------- */
 
 static int allocations_left;
 static Allocator heap;

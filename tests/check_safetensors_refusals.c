@@ -29,7 +29,7 @@ static void accepts(const char *header, size_t data)
     safetensors_free(s);
 }
 
-/* --- the file as a whole ----------------------------------------------------------------- */
+/* --- the file as a whole ---------------------------------------------------------------------- */
 
 START_TEST(a_good_header_is_accepted)
 {

@@ -15,7 +15,7 @@ static void shape_is(Shape found, Shape expected)
                   SHAPE_TEXT(expected));
 }
 
-/* --- building ------------------------------------------------------------------------------ */
+/* --- building --------------------------------------------------------------------------------- */
 
 START_TEST(a_shape_knows_its_sizes)
 {
@@ -63,7 +63,7 @@ START_TEST(impossible_shapes_are_refused)
 }
 END_TEST
 
-/* --- broadcasting -------------------------------------------------------------------------- */
+/* --- broadcasting ----------------------------------------------------------------------------- */
 
 /* a and b broadcast to `to`, either way round, and each of them stretches to it. */
 static void broadcasts(Shape a, Shape b, Shape to)
@@ -127,7 +127,7 @@ START_TEST(a_broadcast_beyond_memory_is_refused)
 }
 END_TEST
 
-/* --- axes ---------------------------------------------------------------------------------- */
+/* --- axes ------------------------------------------------------------------------------------- */
 
 START_TEST(negative_axes_count_from_the_end)
 {
@@ -172,7 +172,7 @@ START_TEST(reduced_axes_vanish_or_become_1)
 }
 END_TEST
 
-/* --- inferring a size ---------------------------------------------------------------------- */
+/* --- inferring a size ------------------------------------------------------------------------- */
 
 #define INFER(count, ...)                                                             \
     shape_infer((count), (int)(sizeof((ptrdiff_t[]){__VA_ARGS__}) / sizeof(ptrdiff_t)), \
@@ -204,7 +204,7 @@ START_TEST(what_cannot_be_inferred_is_refused)
 }
 END_TEST
 
-/* --- text ---------------------------------------------------------------------------------- */
+/* --- text ------------------------------------------------------------------------------------- */
 
 START_TEST(text_is_a_python_tuple)
 {

@@ -63,7 +63,7 @@ static bool read_labels(const char *path, IdxArray *out, Error *err)
     return ok;
 }
 
-/* --- whole files -------------------------------------------------------------------------- */
+/* --- whole files ------------------------------------------------------------------------------ */
 
 START_TEST(gzip_gives_the_bytes_of_the_raw_file)
 {
@@ -108,7 +108,7 @@ START_TEST(names_are_not_parsed_by_a_shell)
 }
 END_TEST
 
-/* --- bad files ---------------------------------------------------------------------------- */
+/* --- bad files -------------------------------------------------------------------------------- */
 
 START_TEST(every_truncation_is_refused)
 {
@@ -177,7 +177,7 @@ START_TEST(unpacked_sizes_must_be_the_declared_ones)
 }
 END_TEST
 
-/* --- hostile files ------------------------------------------------------------------------ */
+/* --- hostile files ---------------------------------------------------------------------------- */
 
 static Allocator real_allocator;
 static size_t largest;
@@ -229,7 +229,7 @@ START_TEST(no_memory_is_an_error)
 }
 END_TEST
 
-/* --- the surroundings --------------------------------------------------------------------- */
+/* --- the surroundings ------------------------------------------------------------------------- */
 
 START_TEST(no_gzip_program_is_a_sentence_that_says_so)
 {

@@ -21,7 +21,7 @@ static int64_t tape_live_blocks(void)
     return (int64_t)(c.allocations - c.releases);
 }
 
-/* --- a step of training --------------------------------------------------------------------------- */
+/* --- a step of training ----------------------------------------------------------------------- */
 
 /* Two layers with a PReLU between them. */
 enum { NET_PARAMS = 4 };
@@ -97,7 +97,7 @@ static void net_penalty_step(const Net *net)
     tape_rewind(mark);
 }
 
-/* --- rewinding ------------------------------------------------------------------------------------------ */
+/* --- rewinding -------------------------------------------------------------------------------- */
 
 START_TEST(a_rewind_frees_what_was_recorded)
 {
@@ -132,7 +132,8 @@ START_TEST(backward_leaves_nothing_but_gradients)
     int64_t live = tape_live_blocks();
     var_backward(loss);
     ck_assert_uint_eq(tape_mark(), mark);
-    ck_assert_int_eq(tape_live_blocks(), live + 3 * (NET_PARAMS + 1)); /* one interior retains its own */
+    ck_assert_int_eq(tape_live_blocks(),
+                     live + 3 * (NET_PARAMS + 1)); /* one interior retains its own */
     var_grad(loss, net.param, NET_PARAMS, GRAD_ONLY, g);
     ck_assert_uint_eq(tape_mark(), mark + NET_PARAMS);
     tape_rewind(0);
@@ -201,7 +202,7 @@ START_TEST(a_rewound_var_is_named)
 }
 END_TEST
 
-/* --- scopes ------------------------------------------------------------------------------------------------ */
+/* --- scopes ----------------------------------------------------------------------------------- */
 
 static bool tape_flows(Var *x)
 {
@@ -271,7 +272,7 @@ START_TEST(backward_works_in_a_no_grad_scope)
 }
 END_TEST
 
-/* --- a failure in a rule -------------------------------------------------------------------------------------- */
+/* --- a failure in a rule ---------------------------------------------------------------------- */
 
 /* The identity; its rule makes something and then fails. */
 static void brittle_forward(Var *y)
@@ -286,7 +287,8 @@ static void brittle_backward(Var *y, Var *gy)
     var_add(var_full(SHAPE(2), 1), var_full(SHAPE(3), 1));
 }
 
-static const Op brittle = {.name = "brittle", .forward = brittle_forward, .backward = brittle_backward};
+static const Op brittle = {
+    .name = "brittle", .forward = brittle_forward, .backward = brittle_backward};
 
 static Var *tape_brittle_loss(const Net *net)
 {
@@ -326,7 +328,7 @@ START_TEST(a_rewind_abandons_a_half_done_pass)
 }
 END_TEST
 
-/* --- out of memory ---------------------------------------------------------------------------------------------- */
+/* --- out of memory ---------------------------------------------------------------------------- */
 
 /* Passes requests on to the old allocator, but not number `fail_at` (nor, if it stays empty, those
  * after it). 0: no failure. */
@@ -340,7 +342,8 @@ static void *scarce_allocate(size_t bytes, void *ctx)
 {
     Scarce *s = ctx;
     s->calls++;
-    bool fails = s->fail_at && (s->calls == s->fail_at || (s->stays_empty && s->calls > s->fail_at));
+    bool fails = s->fail_at &&
+                 (s->calls == s->fail_at || (s->stays_empty && s->calls > s->fail_at));
     return fails ? NULL : s->old.allocate(bytes, s->old.ctx);
 }
 
@@ -432,7 +435,7 @@ START_TEST(a_recorded_gradient_may_run_out_of_memory_anywhere)
 }
 END_TEST
 
-/* --- two threads --------------------------------------------------------------------------------------------------- */
+/* --- two threads ------------------------------------------------------------------------------ */
 
 typedef struct Training {
     Net net;
@@ -471,7 +474,8 @@ START_TEST(two_threads_train_as_one_after_the_other_would)
     ck_assert(!tensor_same_bits(alone[0].net.param[0]->value, alone[1].net.param[0]->value));
     for (int i = 0; i < 2; i++)
         for (int k = 0; k < NET_PARAMS; k++)
-            ck_assert(tensor_same_bits(alone[i].net.param[k]->value, together[i].net.param[k]->value));
+            ck_assert(
+                tensor_same_bits(alone[i].net.param[k]->value, together[i].net.param[k]->value));
     for (int i = 0; i < 2; i++)
         net_free(&alone[i].net), net_free(&together[i].net);
 }
@@ -496,7 +500,7 @@ START_TEST(a_thread_takes_its_tape_and_pool_with_it)
 }
 END_TEST
 
-/* --- pictures --------------------------------------------------------------------------------------------------------- */
+/* --- pictures --------------------------------------------------------------------------------- */
 
 static const char *tape_print(void (*print)(FILE *, Var *), Var *y)
 {
@@ -554,8 +558,8 @@ int main(void)
 #endif
         NULL};
     const TTest *const scopes[] = {no_grad_scopes_nest, a_rewind_closes_the_scopes_it_passes,
-                                   a_failure_in_a_scope_closes_it, backward_works_in_a_no_grad_scope,
-                                   NULL};
+                                   a_failure_in_a_scope_closes_it,
+                                   backward_works_in_a_no_grad_scope, NULL};
     const TTest *const failures[] = {a_rewind_abandons_a_half_done_pass,
                                      a_step_may_run_out_of_memory_anywhere,
                                      a_recorded_gradient_may_run_out_of_memory_anywhere, NULL};

@@ -26,7 +26,7 @@ static unsigned tensor_version(const Tensor *x)
     return atomic_load(&x->storage->version);
 }
 
-/* --- making -------------------------------------------------------------------------------- */
+/* --- making ----------------------------------------------------------------------------------- */
 
 START_TEST(makers_fill_what_they_make)
 {
@@ -84,7 +84,7 @@ START_TEST(a_clone_is_apart_and_a_ref_is_not)
 }
 END_TEST
 
-/* --- reading and writing ------------------------------------------------------------------- */
+/* --- reading and writing ---------------------------------------------------------------------- */
 
 START_TEST(get_and_set_reach_every_element)
 {
@@ -138,7 +138,7 @@ START_TEST(every_write_bumps_the_version_for_all_headers)
 }
 END_TEST
 
-/* --- views --------------------------------------------------------------------------------- */
+/* --- views ------------------------------------------------------------------------------------ */
 
 START_TEST(reshape_keeps_the_order)
 {
@@ -317,7 +317,7 @@ START_TEST(locate_follows_the_strides)
 }
 END_TEST
 
-/* --- comparing ----------------------------------------------------------------------------- */
+/* --- comparing -------------------------------------------------------------------------------- */
 
 #define NOT_A_NUMBER ((double)NAN)
 
@@ -326,7 +326,8 @@ static const real not_a_number = (real)NAN, infinite = (real)INFINITY;
 START_TEST(same_bits_is_strict)
 {
     Tensor *a = tensor_from(SHAPE(3), (const real[]){1, not_a_number, 0});
-    Tensor *b = tensor_clone(a), *square = counted(SHAPE(2, 2)), *t = tensor_transpose(square, 0, 1);
+    Tensor *b = tensor_clone(a), *square = counted(SHAPE(2, 2)),
+           *t = tensor_transpose(square, 0, 1);
     ck_assert(tensor_same_bits(a, b));
     tensor_set(b, INDEX(2), (real)-0.0);
     ck_assert(!tensor_same_bits(a, b));
@@ -443,7 +444,7 @@ START_TEST(stats_of_one_of_none_and_of_nan)
 }
 END_TEST
 
-/* --- printing ------------------------------------------------------------------------------ */
+/* --- printing --------------------------------------------------------------------------------- */
 
 /* Prints x, which it frees, and compares. */
 static void prints(Tensor *x, const char *expected)
@@ -553,13 +554,15 @@ int main(void)
     testing_add(suite, "elements", 4, (const TTest *const[]){
         get_and_set_reach_every_element, an_index_out_of_range_is_refused, item_is_the_only_element,
         every_write_bumps_the_version_for_all_headers, NULL});
-    testing_add(suite, "views", 10, (const TTest *const[]){
-        reshape_keeps_the_order, reshape_of_a_tail_keeps_the_offset,
-        reshape_refuses_scattered_elements, transpose_swaps_two_axes, permute_puts_axis_order_i_at_i,
-        slice_takes_every_step, slice_refuses_what_does_not_fit, select_drops_the_axis,
-        expand_repeats_without_copying, views_keep_the_storage_alive, eight_axes_work,
-        contiguous_copies_only_if_it_must, contiguous_is_a_claim_about_memory,
-        locate_follows_the_strides, NULL});
+    testing_add(suite, "views", 10,
+                (const TTest *const[]){reshape_keeps_the_order, reshape_of_a_tail_keeps_the_offset,
+                                       reshape_refuses_scattered_elements, transpose_swaps_two_axes,
+                                       permute_puts_axis_order_i_at_i, slice_takes_every_step,
+                                       slice_refuses_what_does_not_fit, select_drops_the_axis,
+                                       expand_repeats_without_copying, views_keep_the_storage_alive,
+                                       eight_axes_work, contiguous_copies_only_if_it_must,
+                                       contiguous_is_a_claim_about_memory,
+                                       locate_follows_the_strides, NULL});
     testing_add(suite, "comparing", 4, (const TTest *const[]){
         same_bits_is_strict, all_close_measures_against_the_second, max_difference_is_the_largest,
         the_first_nonfinite_is_found_in_row_major_order, argmax_takes_the_first_of_equals,

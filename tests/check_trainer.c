@@ -15,7 +15,7 @@
 #include "tensor/parallel.h"
 #include "tests/net.h"
 
-/* --- what the tests share -------------------------------------------------------------------- */
+/* --- what the tests share --------------------------------------------------------------------- */
 
 /* A small run that a test adapts: a PReLU network 2-hidden-hidden-classes, Adam, quiet. */
 typedef struct TrainerRun {
@@ -50,7 +50,7 @@ static const EpochRecord *trainer_run_last(const TrainerRun *r)
     return &r->t.history.record[r->t.history.count - 1];
 }
 
-/* --- learning -------------------------------------------------------------------------------- */
+/* --- learning --------------------------------------------------------------------------------- */
 
 START_TEST(xor_is_learned)
 {
@@ -77,7 +77,7 @@ START_TEST(spirals_are_learned)
 }
 END_TEST
 
-/* --- what a run leaves behind ---------------------------------------------------------------- */
+/* --- what a run leaves behind ----------------------------------------------------------------- */
 
 START_TEST(history_has_a_record_an_epoch_and_goes_on)
 {
@@ -148,7 +148,7 @@ START_TEST(history_csv_has_this_header_and_these_rows)
 }
 END_TEST
 
-/* --- steps ----------------------------------------------------------------------------------- */
+/* --- steps ------------------------------------------------------------------------------------ */
 
 typedef struct StepLog {
     int    calls, training;
@@ -197,7 +197,7 @@ START_TEST(gradients_are_clipped_before_the_step)
 }
 END_TEST
 
-/* --- NaN ------------------------------------------------------------------------------------- */
+/* --- NaN -------------------------------------------------------------------------------------- */
 
 static int trainer_nan_countdown;
 
@@ -223,7 +223,7 @@ START_TEST(a_nan_loss_is_named_with_its_step)
 }
 END_TEST
 
-/* --- the same bits --------------------------------------------------------------------------- */
+/* --- the same bits ---------------------------------------------------------------------------- */
 
 /* Large enough that every kernel cuts its work into several blocks. */
 static TrainerRun trainer_run_on(int threads, uint64_t seed)
@@ -259,7 +259,7 @@ START_TEST(the_same_seed_gives_the_same_bits_on_1_and_2_threads)
 }
 END_TEST
 
-/* --- memory ---------------------------------------------------------------------------------- */
+/* --- memory ----------------------------------------------------------------------------------- */
 
 enum { TRAINER_STEPS = 12, TRAINER_STEPS_AN_EPOCH = 4 };
 
@@ -298,7 +298,8 @@ static int trainer_first_still_step(TrainerRun *r)
 
 START_TEST(a_step_allocates_nothing_from_the_second_on)
 {
-    TrainerRun r = trainer_run_new(spirals_new(256, 3, (real)0.02, 1), 32, 64, (real)0.01); /* Adam */
+    TrainerRun r = trainer_run_new(spirals_new(256, 3, (real)0.02, 1), 32, 64,
+                                   (real)0.01); /* Adam */
     ck_assert_int_eq(trainer_first_still_step(&r), 2);
 }
 END_TEST
@@ -333,7 +334,7 @@ START_TEST(a_run_gives_everything_back)
 }
 END_TEST
 
-/* --- evaluation ------------------------------------------------------------------------------ */
+/* --- evaluation ------------------------------------------------------------------------------- */
 
 START_TEST(evaluate_leaves_mode_tape_and_gradients_alone)
 {
@@ -405,7 +406,7 @@ START_TEST(evaluate_weighs_batches_by_their_size)
 }
 END_TEST
 
-/* --- progress -------------------------------------------------------------------------------- */
+/* --- progress --------------------------------------------------------------------------------- */
 
 /* Sends stderr to a file until trainer_captured, which gives what was written. */
 static int   trainer_stderr;

@@ -24,7 +24,7 @@ static const double golden_tolerance = 1e-10, golden_training_tolerance = 1e-10;
 static const double golden_tolerance = 1e-5, golden_training_tolerance = 1e-4;
 #endif
 
-/* --- reading --------------------------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 enum { GOLDEN_TENSORS = 256, GOLDEN_COUNT = 100000 };
 
@@ -166,7 +166,7 @@ static inline Labels golden_labels(const Golden *g)
     return labels;
 }
 
-/* --- comparing ------------------------------------------------------------------------------- */
+/* --- comparing -------------------------------------------------------------------------------- */
 
 static inline double golden_scale(const GoldenTensor *t)
 {
@@ -213,7 +213,8 @@ static inline int golden_each(const char *file_name, void (*fn)(Golden *g))
         golden_free(g);
     }
     fclose(file);
-    ck_assert_msg(differences == 0, "%d numbers of %s differ from PyTorch's", differences, file_name);
+    ck_assert_msg(differences == 0, "%d numbers of %s differ from PyTorch's", differences,
+                  file_name);
     return cases;
 }
 

@@ -49,7 +49,10 @@ static Var *ops_softmax_last(Var **in) { return var_softmax(in[0], -1); }
 static Var *ops_log_softmax_0(Var **in) { return var_log_softmax(in[0], 0); }
 static Var *ops_log_softmax_last(Var **in) { return var_log_softmax(in[0], -1); }
 static Var *ops_slice_first(Var **in) { return var_slice(in[0], 0, 0, 2, 1); }
-static Var *ops_slice_twice(Var **in) { return var_slice(var_slice(in[0], 0, 1, 3, 1), 1, 0, 4, 3); }
+static Var *ops_slice_twice(Var **in)
+{
+    return var_slice(var_slice(in[0], 0, 1, 3, 1), 1, 0, 4, 3);
+}
 static Var *ops_overlap(Var **in)
 {
     return var_mul(var_slice(in[0], 0, 0, 2, 1), var_slice(in[0], 0, 1, 3, 1));
@@ -57,7 +60,10 @@ static Var *ops_overlap(Var **in)
 static Var *ops_scatter(Var **in) { return var_slice_scatter(in[0], SHAPE(9, 4), 0, 2, 3); }
 static Var *ops_select_0(Var **in) { return var_select(in[0], -2, 0); }
 static Var *ops_concat_0(Var **in) { return var_concat((Var *const[]){in[1], in[0]}, 2, 0); }
-static Var *ops_concat_last(Var **in) { return var_concat((Var *const[]){in[0], in[1], in[0]}, 3, -1); }
+static Var *ops_concat_last(Var **in)
+{
+    return var_concat((Var *const[]){in[0], in[1], in[0]}, 3, -1);
+}
 static Var *ops_permute_4(Var **in) { return var_permute(in[0], (const int[]){1, -1, 0, 2}); }
 static Var *ops_reshape_t(Var **in) { return var_reshape(var_transpose(in[0], 0, 1), SHAPE(2, 6)); }
 static Var *ops_expand_up(Var **in) { return var_expand(in[0], SHAPE(2, 3, 2, 4)); }

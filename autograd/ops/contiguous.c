@@ -24,7 +24,9 @@ const Op op_contiguous = {
     .name = "contiguous",
     .forward = contiguous_forward,
     .backward = contiguous_backward,
-    .demo = {.call = contiguous_demo, .n_in = 1, .in = {{.shape = {2, {2, 3}}, .low = -2, .high = 2}}},
+    .demo = {.call = contiguous_demo,
+             .n_in = 1,
+             .in = {{.shape = {2, {2, 3}}, .low = -2, .high = 2}}},
 };
 
 Var *var_contiguous(Var *x)

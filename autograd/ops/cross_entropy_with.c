@@ -13,7 +13,7 @@
 
 #include "autograd/op.h"
 
-/* --- forward ------------------------------------------------------------------------------------- */
+/* --- forward ---------------------------------------------------------------------------------- */
 
 /* The labels travel as an input, a constant tensor, so that the tape owns a copy. A row to ignore
  * has -1 there: not every ignore_index is a float. */
@@ -50,7 +50,8 @@ static void cross_entropy_forward(Var *y)
         bool counts = cross_entropy_counts(y, i);
         real loss = 0;
         if (counts)
-            loss = cross_entropy_row(tensor_read(x) + i * K, K, cross_entropy_label(y, i), o->smoothing);
+            loss = cross_entropy_row(tensor_read(x) + i * K, K, cross_entropy_label(y, i),
+                                     o->smoothing);
         if (o->reduction == LOSS_NONE)
             out[i] = loss;
         total += loss;
@@ -60,7 +61,7 @@ static void cross_entropy_forward(Var *y)
         *out = o->reduction == LOSS_MEAN ? total / (real)count : total;
 }
 
-/* --- backward ------------------------------------------------------------------------------------- */
+/* --- backward --------------------------------------------------------------------------------- */
 
 /* q (N,K) */
 static Var *cross_entropy_targets(const Var *y)
@@ -101,7 +102,7 @@ static void cross_entropy_backward(Var *y, Var *gy)
     SEND(x, var_mul(difference, var_mul(cross_entropy_weights(y), g)));
 }
 
-/* --- the op ---------------------------------------------------------------------------------------- */
+/* --- the op ----------------------------------------------------------------------------------- */
 
 static Var *cross_entropy_demo(Var **in)
 {
@@ -121,8 +122,10 @@ const Op op_cross_entropy_with = {
 static void cross_entropy_check(Shape x, const Labels *labels, CrossEntropyOptions o)
 {
     if (x.ndim != 2 || x.dim[1] < 1)
-        slope_fail("var_cross_entropy", "the logits have shape %s; expected (N,K), a row of K class "
-                   "scores an example", SHAPE_TEXT(x));
+        slope_fail("var_cross_entropy",
+                   "the logits have shape %s; expected (N,K), a row of K class "
+                   "scores an example",
+                   SHAPE_TEXT(x));
     if (labels->count != x.dim[0])
         slope_fail("var_cross_entropy", "%td labels for logits %s: expected one label a row, %td",
                    labels->count, SHAPE_TEXT(x), x.dim[0]);
@@ -130,10 +133,12 @@ static void cross_entropy_check(Shape x, const Labels *labels, CrossEntropyOptio
         slope_fail("var_cross_entropy", "label smoothing is %g; expected a number from 0 to 1",
                    (double)o.smoothing);
     for (ptrdiff_t i = 0; i < labels->count; i++)
-        if (labels->data[i] != o.ignore_index && (labels->data[i] < 0 || labels->data[i] >= x.dim[1]))
-            slope_fail("var_cross_entropy", "label %d in row %td; expected a class from 0 to %td, or "
-                       "%d to ignore the row", (int)labels->data[i], i, x.dim[1] - 1,
-                       (int)o.ignore_index);
+        if (labels->data[i] != o.ignore_index &&
+            (labels->data[i] < 0 || labels->data[i] >= x.dim[1]))
+            slope_fail("var_cross_entropy",
+                       "label %d in row %td; expected a class from 0 to %td, or "
+                       "%d to ignore the row",
+                       (int)labels->data[i], i, x.dim[1] - 1, (int)o.ignore_index);
 }
 
 Var *var_cross_entropy_with(Var *logits, const Labels *labels, CrossEntropyOptions options)
@@ -144,6 +149,6 @@ Var *var_cross_entropy_with(Var *logits, const Labels *labels, CrossEntropyOptio
     for (ptrdiff_t i = 0; i < labels->count; i++)
         p[i] = labels->data[i] == options.ignore_index ? -1 : (real)labels->data[i];
     Shape out = options.reduction == LOSS_NONE ? var_shape(classes) : SHAPE_SCALAR;
-    return var_apply_with(&op_cross_entropy_with, out, VARS(var_contiguous(logits), classes), &options,
-                          sizeof options);
+    return var_apply_with(&op_cross_entropy_with, out, VARS(var_contiguous(logits), classes),
+                          &options, sizeof options);
 }

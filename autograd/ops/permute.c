@@ -35,7 +35,9 @@ const Op op_permute = {
     .name = "permute",
     .view = permute_view,
     .backward = permute_backward,
-    .demo = {.call = permute_demo, .n_in = 1, .in = {{.shape = {3, {2, 3, 4}}, .low = -2, .high = 2}}},
+    .demo = {.call = permute_demo,
+             .n_in = 1,
+             .in = {{.shape = {3, {2, 3, 4}}, .low = -2, .high = 2}}},
 };
 
 Var *var_permute(Var *x, const int *order)

@@ -61,8 +61,10 @@ static void prelu_check(Shape x, Shape a)
     if (slopes == 1)
         return;
     if (x.ndim < 2)
-        slope_fail("var_prelu", "%td slopes need an input (N,C,...) with channels on axis 1, but "
-                   "its shape is %s; only one shared slope fits every shape", slopes, SHAPE_TEXT(x));
+        slope_fail("var_prelu",
+                   "%td slopes need an input (N,C,...) with channels on axis 1, but "
+                   "its shape is %s; only one shared slope fits every shape",
+                   slopes, SHAPE_TEXT(x));
     if (x.dim[1] != slopes)
         slope_fail("var_prelu", "%td slopes, but axis 1 of the input %s, which holds the channels, "
                    "has size %td; expected 1 slope or %td%s", slopes, SHAPE_TEXT(x), x.dim[1],

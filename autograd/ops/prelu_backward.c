@@ -35,7 +35,8 @@ static void prelu_backward_rule(Var *y, Var *const *gy)
     Var *right = var_is_positive(x), *zero = var_scalar(0);
     if (v) {
         SEND(g, var_prelu_backward(x, a, v, true, false));
-        SEND(a, var_reshape(var_sum_to(var_where(right, zero, var_mul(v, g)), spread), var_shape(a)));
+        SEND(a,
+             var_reshape(var_sum_to(var_where(right, zero, var_mul(v, g)), spread), var_shape(a)));
     }
     if (w) {
         Var *w_spread = var_reshape(w, spread);

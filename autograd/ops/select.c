@@ -33,7 +33,9 @@ const Op op_select = {
     .name = "select",
     .view = select_view,
     .backward = select_backward,
-    .demo = {.call = select_demo, .n_in = 1, .in = {{.shape = {3, {2, 3, 4}}, .low = -2, .high = 2}}},
+    .demo = {.call = select_demo,
+             .n_in = 1,
+             .in = {{.shape = {3, {2, 3, 4}}, .low = -2, .high = 2}}},
 };
 
 Var *var_select(Var *x, int axis, ptrdiff_t index)

@@ -24,7 +24,9 @@ const Op op_sum_to = {
     .name = "sum_to",
     .forward = sum_to_forward,
     .backward = sum_to_backward,
-    .demo = {.call = sum_to_demo, .n_in = 1, .in = {{.shape = {3, {2, 3, 4}}, .low = -2, .high = 2}}},
+    .demo = {.call = sum_to_demo,
+             .n_in = 1,
+             .in = {{.shape = {3, {2, 3, 4}}, .low = -2, .high = 2}}},
 };
 
 Var *var_sum_to(Var *x, Shape shape)

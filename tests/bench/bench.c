@@ -12,7 +12,7 @@
 #include "tensor/activation.h"
 #include "tensor/matmul.h"
 
-/* --- timing ---------------------------------------------------------------------------------------- */
+/* --- timing ----------------------------------------------------------------------------------- */
 
 typedef void (*BenchFn)(void *ctx);
 
@@ -55,7 +55,7 @@ static Tensor *bench_normal(Shape shape)
     return x;
 }
 
-/* --- matrix product ------------------------------------------------------------------------------------ */
+/* --- matrix product --------------------------------------------------------------------------- */
 
 typedef struct GemmBench {
     Tensor *a, *b, *c;
@@ -76,7 +76,7 @@ static void bench_gemm(ptrdiff_t n)
     tensor_free(g.a), tensor_free(g.b), tensor_free(g.c);
 }
 
-/* --- PReLU on the activations of a convolution, 64x64x32x32 ------------------------------------------------ */
+/* --- PReLU on the activations of a convolution, 64x64x32x32 ----------------------------------- */
 
 typedef struct PreluBench {
     Tensor *x, *a, *g, *y, *ga;
@@ -104,7 +104,7 @@ static void bench_prelu(void)
     tensor_free(p.x), tensor_free(p.a), tensor_free(p.g), tensor_free(p.y), tensor_free(p.ga);
 }
 
-/* --- a training step of the document's PReLUNetwork, 784-256-256-10 ----------------------------------------- */
+/* --- a training step of the document's PReLUNetwork, 784-256-256-10 --------------------------- */
 
 typedef struct MlpBench {
     Module    *net;
@@ -126,8 +126,9 @@ static void bench_mlp_once(void *ctx)
 static void bench_mlp(ptrdiff_t batch)
 {
     char name[32];
-    MlpBench b = {.net = SEQUENTIAL(linear_new(784, 256), prelu_new(256, (real)0.25), linear_new(256, 256),
-                                    prelu_new(256, (real)0.25), linear_new(256, 10)),
+    MlpBench b = {.net = SEQUENTIAL(linear_new(784, 256), prelu_new(256, (real)0.25),
+                                    linear_new(256, 256), prelu_new(256, (real)0.25),
+                                    linear_new(256, 10)),
                   .x = bench_normal(SHAPE(batch, 784))};
     b.adam = adam_new(b.net, (real)1e-3);
     b.labels = (Labels){memory_new_array((size_t)batch, sizeof(int32_t)), batch};
