@@ -67,6 +67,12 @@ ptrdiff_t tensor_find_nonfinite(const Tensor *x)
     return -1;
 }
 
+/* Is a larger than b? A NaN is larger than every number, so that it does not go unseen. */
+static bool compare_beats(real a, real b)
+{
+    return a > b || (isnan(a) && !isnan(b));
+}
+
 void tensor_argmax_rows(int32_t *place, const Tensor *x)
 {
     if (x->shape.ndim != 2 || x->shape.dim[1] == 0)
@@ -76,7 +82,7 @@ void tensor_argmax_rows(int32_t *place, const Tensor *x)
         const real *row = tensor_read(x) + i * x->stride[0];
         ptrdiff_t best = 0;
         for (ptrdiff_t j = 1; j < x->shape.dim[1]; j++)
-            if (row[j * x->stride[1]] > row[best * x->stride[1]])
+            if (compare_beats(row[j * x->stride[1]], row[best * x->stride[1]]))
                 best = j;
         place[i] = (int32_t)best;
     }

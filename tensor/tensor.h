@@ -109,12 +109,13 @@ void tensor_equal_to(Tensor *out, const Tensor *a, const Tensor *b);    /* 1 whe
 void tensor_sign(Tensor *out, const Tensor *x);                         /* -1, 0 or 1 */
 
 /* Sums (or takes the largest of) x over every axis on which out's size is 1 or missing, so
- * out's shape must stretch to x's. The order of additions is fixed by the shape alone. An
+ * out's shape must stretch to x's. The order of additions is fixed by shape and strides. An
  * empty sum is 0, an empty maximum -Inf; a NaN in x spreads. */
 void tensor_sum_to(Tensor *out, const Tensor *x);
 void tensor_max_to(Tensor *out, const Tensor *x);
 
-/* The place of the largest element of each row of (N, D): the first of equals. */
+/* The place of the largest element of each row of (N, D): the first of equals; a NaN is the
+ * largest of all. */
 void tensor_argmax_rows(int32_t *place, const Tensor *x);
 
 /* --- looking and comparing -------------------------------------------------------------------- */
