@@ -33,6 +33,10 @@ static bool module_has_name(const Module *m, const char *name)
         found = found || strcmp(m->param[i].name, name) == 0;
     for (int i = 0; i < m->n_buffers; i++)
         found = found || strcmp(m->buffer[i].name, name) == 0;
+    for (int i = 0; i < m->n_counters; i++)
+        found = found || strcmp(m->counter[i].name, name) == 0;
+    for (int i = 0; i < m->n_rngs; i++)
+        found = found || strcmp(m->rng[i].name, name) == 0;
     for (int i = 0; i < m->n_children; i++)
         found = found || strcmp(m->child[i].name, name) == 0;
     return found;
@@ -66,10 +70,16 @@ void module_free(Module *m)
         var_param_free(m->param[i].var);
     for (int i = 0; i < m->n_buffers; i++)
         tensor_free(m->buffer[i].tensor);
+    for (int i = 0; i < m->n_counters; i++)
+        memory_free(m->counter[i].value);
+    for (int i = 0; i < m->n_rngs; i++)
+        memory_free(m->rng[i].rng);
     for (int i = 0; i < m->n_children; i++)
         module_free(m->child[i].module);
     memory_free(m->param);
     memory_free(m->buffer);
+    memory_free(m->counter);
+    memory_free(m->rng);
     memory_free(m->child);
     memory_free(m);
 }
@@ -91,6 +101,27 @@ Tensor *module_add_buffer(Module *m, const char *name, Tensor *value)
     m->buffer = module_grow(m->buffer, m->n_buffers, sizeof *m->buffer);
     m->buffer[m->n_buffers++] = b;
     return value;
+}
+
+int64_t *module_add_counter(Module *m, const char *name)
+{
+    struct ModuleCounter c;
+    module_set_name(m, c.name, name);
+    c.value = memory_new(sizeof *c.value);
+    m->counter = module_grow(m->counter, m->n_counters, sizeof *m->counter);
+    m->counter[m->n_counters++] = c;
+    return c.value;
+}
+
+Rng *module_add_rng(Module *m, const char *name, Rng start)
+{
+    struct ModuleRng r;
+    module_set_name(m, r.name, name);
+    r.rng = memory_new(sizeof *r.rng);
+    *r.rng = start;
+    m->rng = module_grow(m->rng, m->n_rngs, sizeof *m->rng);
+    m->rng[m->n_rngs++] = r;
+    return r.rng;
 }
 
 /* Puts "prefix." in front of a name; one that would become too long for a message stays. */

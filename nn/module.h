@@ -1,7 +1,8 @@
 /* nn/module.h -- a piece of a network: its forward, its parameters, its children.
  *
  *  - A Module has a type (name, forward), named parameters, named buffers (tensors that are kept
- *    but not trained), named children, and a flag: training or evaluation.
+ *    but not trained), counters, streams of random numbers, children, and a flag: training or
+ *    evaluation.
  *  - module_free(net) frees the children with everything they hold.
  *  - Names are PyTorch's: a child's parameter is "fc1.weight" in its parent.
  *  - A module of your own is a struct that starts with `Module base;`, a forward, and one
@@ -30,6 +31,7 @@
 #define SLOPE_NN_MODULE_H
 
 #include "autograd/backward.h"
+#include "tensor/random.h"
 
 typedef struct Module Module;
 
@@ -47,9 +49,11 @@ struct Module {
     bool  training;
     bool  resumes; /* what module_resume puts back */
     Shape output; /* of the last forward, for the summary */
-    int   n_params, n_buffers, n_children;
+    int   n_params, n_buffers, n_counters, n_rngs, n_children;
     struct ModuleParam { char name[MODULE_NAME]; Var *var; } *param;
     struct ModuleBuffer { char name[MODULE_NAME]; Tensor *tensor; } *buffer;
+    struct ModuleCounter { char name[MODULE_NAME]; int64_t *value; } *counter;
+    struct ModuleRng { char name[MODULE_NAME]; Rng *rng; } *rng;
     struct ModuleChild { char name[MODULE_NAME]; Module *module; } *child;
 };
 
@@ -63,6 +67,11 @@ void module_free(Module *m); /* NULL is fine */
 Var *module_add_param(Module *m, const char *name, Tensor *value);
 Tensor *module_add_buffer(Module *m, const char *name, Tensor *value);
 Module *module_add_child(Module *m, const char *name, Module *child);
+
+/* A count that is saved with the network, from 0, and a stream of random numbers that is saved
+ * with a training state. The module owns both; the pointers stay good while it lives. */
+int64_t *module_add_counter(Module *m, const char *name);
+Rng *module_add_rng(Module *m, const char *name, Rng start);
 
 Var *module_forward(Module *m, Var *x);
 

@@ -1,4 +1,4 @@
-/* tensor/reduce.c -- sums and maxima over any axes, in an order fixed by the shape alone.
+/* tensor/reduce.c -- sums and maxima over any axes, in an order fixed by shape and strides.
  *
  * The axes split into kept ones (the result has them) and reduced ones. Two walks cover every
  * layout well:
