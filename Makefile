@@ -1,7 +1,8 @@
 # Slope -- build, test, run the lessons. `make help` lists the targets.
 #
 # B names the build folder. Objects remember the compiler and flags they were made with
-# (in B/float/flags and B/double/flags) and are made again when those change;
+# (in B/float/flags and B/double/flags) and are made again when those change, a library when
+# its list of sources does;
 # `make CC=clang B=build-clang check` keeps a second build beside the first.
 
 CC   ?= cc
@@ -10,9 +11,16 @@ ARCH ?= native
 REAL ?= float
 MODE ?= release
 
+ifeq ($(filter $(MODE),release debug asan tsan valgrind),)
+$(error MODE is '$(MODE)'; expected release, debug, asan, tsan or valgrind)
+endif
+ifeq ($(filter $(REAL),float double),)
+$(error REAL is '$(REAL)'; expected float or double)
+endif
+
 # $(call try,FLAG): FLAG if the compiler takes it, else nothing.
-try = $(shell echo 'int main(void){return 0;}' | $(CC) -Werror $(1) -x c -c -o /dev/null - 2>/dev/null \
-        && echo '$(1)')
+try = $(shell echo 'int main(void){return 0;}' | \
+        $(CC) -Werror $(1) -x c -c -o /dev/null - 2>/dev/null && echo '$(1)')
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wdouble-promotion \
         -Wvla -Wstrict-prototypes -Wmissing-prototypes
@@ -20,7 +28,8 @@ WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wdo
 # PReLU's branch vectorise. None of the three lets the compiler change a NaN or an Inf.
 MATH := -ffp-contract=fast -fno-math-errno -fno-trapping-math
 # Found out at first use, when `make deps` has installed a compiler, and kept.
-ARCHFLAGS = $(eval ARCHFLAGS := $(if $(ARCH),$(or $(call try,-march=$(ARCH)),$(call try,-mcpu=$(ARCH)))))$(ARCHFLAGS)
+arch = $(if $(ARCH),$(or $(call try,-march=$(ARCH)),$(call try,-mcpu=$(ARCH))))
+ARCHFLAGS = $(eval ARCHFLAGS := $(arch))$(ARCHFLAGS)
 
 release  := -O3
 debug    := -O1 -g -DSLOPE_DEBUG
@@ -31,8 +40,10 @@ double_REAL := -DSLOPE_DOUBLE
 
 FLAGS   = -std=c11 -D_DEFAULT_SOURCE -pthread -I. $(WARN) $(MATH) $(ARCHFLAGS) $($(MODE)) $(CFLAGS)
 LIBS    = $(LDFLAGS) -pthread -lm
-CHECK   = $(or $(shell pkg-config --libs check 2>/dev/null),-lcheck $(call trylib,-lsubunit) -lrt)
-trylib  = $(shell echo 'int main(void){return 0;}' | $(CC) -x c -o /dev/null - $(1) 2>/dev/null && echo '$(1)')
+CHECK   = $(or $(shell pkg-config --libs check 2>/dev/null),\
+               -lcheck $(call trylib,-lsubunit) $(call trylib,-lrt))
+trylib  = $(shell echo 'int main(void){return 0;}' | \
+            $(CC) -x c -o /dev/null - $(1) 2>/dev/null && echo '$(1)')
 
 SRC     := $(wildcard tensor/*.c autograd/*.c autograd/ops/*.c nn/*.c optim/*.c datasets/*.c)
 LESSONS := $(sort $(wildcard lessons/[0-9][0-9]_*.c))
@@ -52,18 +63,24 @@ TEST_BIN   := $(foreach t,$(TESTS:%.c=%),$(B)/$(call test_real,$(t))/$(t))
 all: $(B)/libslope-float.a $(B)/libslope-double.a ## build both libraries
 double: $(B)/libslope-double.a                    ## build the double-precision library
 
+# $(call keep,TEXT): writes TEXT to $@, but leaves a file that says so already as it is, so that
+# nothing is made again without need. The text is quoted for the shell.
+quote = '$(subst ','\'',$(1))'
+keep  = mkdir -p $(@D); printf '%s\n' $(call quote,$(1)) > $@.new; \
+        cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+
 # The rules for one precision; $(1) is float or double.
 define precision
 $(B)/$(1)/flags: FORCE
-	@mkdir -p $$(@D)
-	@echo '$(CC) $$(FLAGS) $$($(1)_REAL) $$(LDFLAGS)' > $$@.new
-	@cmp -s $$@.new $$@ && rm $$@.new || mv $$@.new $$@
+	@$$(call keep,$$(CC) $$(FLAGS) $$($(1)_REAL) $$(LDFLAGS))
+$(B)/$(1)/sources: FORCE
+	@$$(call keep,$$(SRC))
 $(B)/$(1)/%.o: %.c $(B)/$(1)/flags
 	@mkdir -p $$(@D)
 	$(CC) $$(FLAGS) $$($(1)_REAL) -MMD -MP -c $$< -o $$@
-$(B)/libslope-$(1).a: $(SRC:%.c=$(B)/$(1)/%.o)
+$(B)/libslope-$(1).a: $(SRC:%.c=$(B)/$(1)/%.o) $(B)/$(1)/sources
 	@rm -f $$@
-	$$(AR) rcs $$@ $$^
+	$$(AR) rcs $$@ $$(filter %.o,$$^)
 $(B)/$(1)/lessons/%: $(B)/$(1)/lessons/%.o $(HARNESS:%.c=$(B)/$(1)/%.o) $(B)/libslope-$(1).a
 	$(CC) $$(FLAGS) $$^ $$(LIBS) -o $$@
 $(B)/$(1)/tests/check_%: $(B)/$(1)/tests/check_%.o $(B)/$(1)/tests/testing.o $(B)/libslope-$(1).a
@@ -91,7 +108,9 @@ tsan: ## the tests under the thread sanitizer, without forking
 	@CK_FORK=no $(MAKE) --no-print-directory MODE=tsan B=$(B)/tsan check
 
 lessons: $(LESSON_BIN) ## run every lesson (ARGS="--quick" for short runs)
-	@for l in $(LESSON_BIN); do $$l --out $(B)/lessons/$$(basename $$l | cut -c1-2) $(ARGS) || exit 1; done
+	@for l in $(LESSON_BIN); do \
+		$$l --out $(B)/lessons/$$(basename $$l | cut -c1-2) $(ARGS) || exit 1; \
+	done
 
 # lesson-08 and its like: one rule a lesson, $(1) its program, $(2) its number.
 define lesson_rule
@@ -102,7 +121,8 @@ endef
 $(foreach l,$(LESSON_BIN),$(eval $(call lesson_rule,$(l),$(call number,$(l)))))
 
 lesson-%: ## run one lesson: make lesson-08 ARGS="--epochs 10"
-	@echo "make: there is no lesson $*; there are: $(foreach l,$(LESSON_BIN),$(call number,$(l)))"; exit 2
+	@echo "make: there is no lesson $*; there are: \
+	$(foreach l,$(LESSON_BIN),$(call number,$(l)))"; exit 2
 
 bench: $(B)/float/tests/bench/bench ## measure speed, against PyTorch where it is installed
 	@mkdir -p $(B)/bench

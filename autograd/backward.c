@@ -20,8 +20,9 @@
 
 #include "autograd/record.h"
 
-/* The pass's number lies in its scope's slot, with the list of leaves that it reached. */
-static _Thread_local uint64_t pass_count;
+/* A pass's number lies in its scope's slot, with the list of leaves that it reached. Numbers are
+ * given out to all threads alike, since threads may share a parameter in turn. */
+static atomic_ullong pass_count;
 
 typedef struct Pass {
     uint64_t id;
@@ -85,6 +86,16 @@ void pass_abandon(Var *scope)
     }
 }
 
+void pass_forget(Var *param)
+{
+    for (Var *s = scope_innermost(); s; s = s->scope.outer)
+        for (Var **at = &s->slot.next_leaf; *at; at = &(*at)->slot.next_leaf)
+            if (*at == param) {
+                *at = param->slot.next_leaf;
+                break;
+            }
+}
+
 /* --- what a rule calls ------------------------------------------------------------------------ */
 
 bool var_needs_grad(const Var *x)
@@ -92,6 +103,11 @@ bool var_needs_grad(const Var *x)
     const Var *scope = scope_innermost();
     return x->requires_grad && scope && scope->scope.kind == SCOPE_PASS &&
            (scope->slot.needed == 0 || x->slot.needed == scope->slot.needed);
+}
+
+bool var_may_overwrite(const Var *gy)
+{
+    return !grad_enabled() && tensor_may_add_in_place(gy->value);
 }
 
 void var_send(Var *x, Var *g)
@@ -111,13 +127,24 @@ void var_send(Var *x, Var *g)
 
 /* --- the sweep -------------------------------------------------------------------------------- */
 
+static unsigned pass_version(const Var *x)
+{
+    return atomic_load_explicit(&x->value->storage->version, memory_order_relaxed);
+}
+
+/* y's rule may read its inputs and its own outputs: they must be as they were. */
 static void pass_check_versions(const Var *y)
 {
+    for (int k = 0; k < y->n_out; k++) {
+        const Var *out = var_output(y, k);
+        if (out->value && pass_version(out) != out->version)
+            slope_fail("var_backward", "the result of %s was written to, so the gradient would "
+                       "belong to other values; run the forward again", VAR_TEXT(out));
+    }
     for (int i = 0; i < y->n_in; i++) {
         const Var *x = y->in[i];
         var_check(x, "var_backward");
-        unsigned now = atomic_load_explicit(&x->value->storage->version, memory_order_relaxed);
-        if (now != y->in_version[i])
+        if (pass_version(x) != y->in_version[i])
             slope_fail("var_backward", "%s was written to after %s had used it, so the gradient "
                        "would belong to other values; run the forward again after changing it",
                        VAR_TEXT(x), VAR_TEXT(y));
@@ -193,7 +220,7 @@ static Pass pass_begin(Var *y, Var *gy, bool recorded, bool selective, const cha
     if (gy && !shape_equal(var_shape(gy), var_shape(y)))
         slope_fail(function, "the gradient has shape %s, but %s", SHAPE_TEXT(var_shape(gy)),
                    VAR_TEXT(y));
-    Pass p = {.id = ++pass_count, .recorded = recorded};
+    Pass p = {.id = atomic_fetch_add(&pass_count, 1) + 1, .recorded = recorded};
     p.scope = scope_open(SCOPE_PASS, recorded);
     p.scope->slot.pass = p.id;
     p.scope->slot.needed = selective ? p.id : 0;
@@ -277,7 +304,9 @@ void var_grad_with(Var *y, Var *gy, Var *const *x, int n, GradMode mode, Var **g
         tape_truncate(mark);
     for (int i = 0; i < n; i++) {
         bool reached = slot_is_filled(x[i], p.id);
-        grads[i] = !reached ? NULL : p.recorded ? x[i]->slot.var : var_const(x[i]->slot.sum);
+        grads[i] = !reached     ? NULL
+                   : p.recorded ? x[i]->slot.var
+                                : var_contiguous(var_const(x[i]->slot.sum));
     }
     for (int i = 0; i < n; i++)
         slot_clear(x[i]);

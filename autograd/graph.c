@@ -75,11 +75,6 @@ static void graph_free(Graph *g)
     memory_free(g->node);
 }
 
-static const char *graph_op_name(const Var *v)
-{
-    return v->op ? v->op->name : v->is_param ? "parameter" : v->requires_grad ? "leaf" : "constant";
-}
-
 /* A number stands for itself: "= 3"; anything else for its shape. */
 static const char *graph_value(const Var *v, char text[SHAPE_TEXT_SIZE])
 {
@@ -98,7 +93,7 @@ void graph_print(FILE *out, Var *y)
     Graph g = graph_new(y);
     for (size_t i = 0; i < g.count; i++) {
         const Var *v = g.node[i], *first = graph_first(v);
-        fprintf(out, "  v%-3zu %-12s %-14s", i, graph_op_name(v),
+        fprintf(out, "  v%-3zu %-12s %-14s", i, var_origin(v),
                 graph_value(v, (char[SHAPE_TEXT_SIZE]){0}));
         for (int k = 0; k < first->n_in; k++)
             fprintf(out, "%s v%zu", k ? "," : " <-", graph_find(&g, first->in[k]));
@@ -122,7 +117,7 @@ void graph_print_dot(FILE *out, Var *y)
     for (size_t i = 0; i < g.count; i++) {
         const Var *v = g.node[i], *first = graph_first(v);
         fprintf(out, "  v%zu [shape=%s, label=\"%s", i, v->op ? "ellipse" : "box",
-                graph_op_name(v));
+                var_origin(v));
         if (v->name[0])
             fprintf(out, " "), graph_print_label(out, v->name);
         fprintf(out, "\\n%s\"];\n", graph_value(v, (char[SHAPE_TEXT_SIZE]){0}));

@@ -94,6 +94,9 @@ Var *var_apply_all(const Op *op, const Shape *const *out, int n_out, Var *const 
 #define VARS(...)                                                                            \
     (Var *const[]){__VA_ARGS__}, (int)(sizeof((Var *const[]){__VA_ARGS__}) / sizeof(Var *))
 
+/* Fails in the name of `function` if x is NULL or was rewound; var_apply does it for its inputs. */
+void var_check(const Var *x, const char *function);
+
 /* The shape two operands broadcast to; fails in the name of `function`. */
 Shape var_broadcast(const Var *a, const Var *b, const char *function);
 
@@ -104,6 +107,11 @@ bool var_needs_grad(const Var *x);
 
 /* Adds g to x's gradient, summed over the axes along which x was stretched. */
 void var_send(Var *x, Var *g);
+
+/* May a rule write its input's gradient into gy's own storage? Yes while nothing is recorded, if gy
+ * is contiguous and nobody else holds its storage. The largest gradients of a network then need
+ * one buffer and not two. */
+bool var_may_overwrite(const Var *gy);
 
 /* Evaluates `expr` only where x's gradient is wanted. */
 #define SEND(x, expr)                  \

@@ -23,13 +23,16 @@ void var_make_room(Var *y, int n_in, size_t attr_bytes);
 /* Releases all that a Var owns, but not the Var. */
 void var_drop(Var *y);
 
-/* Fails in the name of `function` if x is NULL or was rewound. */
-void var_check(const Var *x, const char *function);
-
 /* Opens a scope, closes the innermost, returns the innermost (NULL: none). */
 Var *scope_open(ScopeKind kind, bool records);
 void scope_close(ScopeKind kind, const char *function);
 Var *scope_innermost(void);
+
+/* The op's name, or "parameter", "leaf", "constant". */
+const char *var_origin(const Var *x);
+
+/* Takes a parameter that is about to go out of every unfinished pass. */
+void pass_forget(Var *param);
 
 /* Drops the gradients under way that leaves hold for an unfinished pass. */
 void pass_abandon(Var *scope);

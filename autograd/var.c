@@ -23,6 +23,10 @@ Var *var_param_new(Tensor *value, const char *name)
 {
     Var *p = memory_new(sizeof *p);
     p->value = value;
+    if (!tensor_is_contiguous(value)) { /* optimizers walk it as one row */
+        p->value = tensor_clone(value);
+        tensor_free(value);
+    }
     p->requires_grad = p->is_param = true;
     p->n_out = 1;
     snprintf(p->name, sizeof p->name, "%s", name ? name : "");
@@ -33,6 +37,7 @@ void var_param_free(Var *param)
 {
     if (!param)
         return;
+    pass_forget(param);
     var_drop(param);
     memory_free(param);
 }
@@ -108,7 +113,7 @@ void var_check(const Var *x, const char *function)
     if (x->generation % 2)
         slope_fail(function, "an input was rewound from the tape: it was %s #%zu; copy out what "
                    "must outlive the rewind, or mark the tape later",
-                   x->op ? x->op->name : "a constant", x->index);
+                   var_origin(x), x->index);
     if (!x->value)
         slope_fail(function, "an input is an output of %s that was not asked for",
                    x->op ? x->op->name : "a scope");
@@ -126,6 +131,14 @@ real var_item(const Var *x)
     return tensor_item(x->value);
 }
 
+const char *var_origin(const Var *x)
+{
+    return x->op              ? x->op->name
+           : x->is_param      ? "parameter"
+           : x->requires_grad ? "leaf"
+                              : "constant";
+}
+
 const char *var_text(const Var *x, char text[VAR_TEXT_SIZE])
 {
     const char *shape = x->value ? SHAPE_TEXT(x->value->shape) : "";
@@ -134,7 +147,7 @@ const char *var_text(const Var *x, char text[VAR_TEXT_SIZE])
     else if (x->is_param)
         snprintf(text, VAR_TEXT_SIZE, "a parameter %s", shape);
     else
-        snprintf(text, VAR_TEXT_SIZE, "%s #%zu %s", x->op ? x->op->name : "constant", x->index,
+        snprintf(text, VAR_TEXT_SIZE, "%s #%zu %s", var_origin(x), x->index,
                  shape);
     return text;
 }
@@ -209,6 +222,10 @@ Var *var_apply_all(const Op *op, const Shape *const *out, int n_out, Var *const 
         y->value = op->view(y);
     else
         op->forward(y);
+    for (int k = 0; k < n_out; k++) {
+        Var *out_k = tape_at(y->index + (size_t)k);
+        out_k->version = out_k->value ? var_version(out_k) : 0;
+    }
     for (int k = 0; k < n_out && anomaly_mode_on(); k++)
         var_check_finite(y, tape_at(y->index + (size_t)k));
     return y;

@@ -17,6 +17,9 @@
 #ifndef SLOPE_AUTOGRAD_VAR_H
 #define SLOPE_AUTOGRAD_VAR_H
 
+#include "tensor/conv.h"
+#include "tensor/pool.h"
+#include "tensor/random.h"
 #include "tensor/tensor.h"
 
 typedef struct Var Var;
@@ -25,6 +28,8 @@ typedef struct Op Op;
 /* What a Var does on the tape besides holding a value: nothing, or opening a scope. */
 typedef enum ScopeKind { SCOPE_NONE, SCOPE_NO_GRAD, SCOPE_PASS } ScopeKind;
 
+/* Programs read value, grad and name; an op's functions also in, n_in and attr. The rest is the
+ * tape's own. */
 struct Var {
     /* Still readable when the Var has been rewound, so that a stale use can be named. */
     const Op *op;         /* what made it; NULL for a leaf or a constant */
@@ -41,7 +46,8 @@ struct Var {
     Tensor     *value; /* NULL for an output nobody asked for */
     Tensor     *grad;  /* of a leaf, or of an interior that retains it; NULL is "none" */
     Var       **in;    /* its inputs */
-    unsigned   *in_version; /* the versions of the inputs' storages when the op ran */
+    unsigned   *in_version; /* the versions of the inputs' storages when the op ran, … */
+    unsigned    version;    /* … and of the value's own when it had run */
     const void *attr;       /* the op's constants: an axis, an exponent … */
     void       *block;      /* holds the three above */
     size_t      block_bytes;
@@ -65,7 +71,9 @@ struct Var {
 
 /* --- leaves ----------------------------------------------------------------------------------- */
 
-/* A parameter: takes over `value`; not on the tape. A gradient is wanted. `name` may be NULL. */
+/* A parameter: takes over `value` (a strided view is copied); not on the tape. A gradient is wanted.
+ * Change its numbers through tensor_write(param->value); do not put another tensor there. `name` may
+ * be NULL. */
 Var *var_param_new(Tensor *value, const char *name);
 void var_param_free(Var *param);
 
@@ -128,7 +136,7 @@ typedef struct CrossEntropyOptions {
 #include "autograd/ops.def"
 #undef OP
 
-/* The mean loss over the rows of logits (N,K) with labels (N); see cross_entropy in ops.def. */
+/* The mean loss over the rows of logits (N,K) with labels (N); see cross_entropy_with in ops.def. */
 Var *var_cross_entropy(Var *logits, const Labels *labels);
 
 #endif

@@ -73,7 +73,28 @@ void dataset_free(Dataset *data)
     memory_free(data->bytes);
     memory_free(data->features);
     memory_free(data->labels.data);
+    memory_free(data->owned_names);
     memory_free(data);
+}
+
+/* One block: the pointers, then the texts they point to. */
+bool dataset_try_name_classes(Dataset *data, const char *const *names)
+{
+    size_t table = (size_t)data->classes * sizeof(char *), bytes = table;
+    for (int i = 0; i < data->classes; i++)
+        bytes += strlen(names[i]) + 1;
+    char *block = memory_try_new(bytes), **name = (char **)(void *)block, *text = block + table;
+    if (!block)
+        return false;
+    for (int i = 0; i < data->classes; i++) {
+        size_t size = strlen(names[i]) + 1;
+        name[i] = memcpy(text, names[i], size);
+        text += size;
+    }
+    memory_free(data->owned_names);
+    data->owned_names = block;
+    data->class_names = (const char *const *)name;
+    return true;
 }
 
 Dataset *dataset_take(const Dataset *data, ptrdiff_t count)
@@ -90,6 +111,10 @@ Dataset *dataset_take(const Dataset *data, ptrdiff_t count)
         memcpy(part->features, data->features, values * sizeof(real));
     memcpy(part->labels.data, data->labels.data, (size_t)count * sizeof(int32_t));
     part->class_names = data->class_names;
+    if (data->owned_names && !dataset_try_name_classes(part, data->class_names)) {
+        dataset_free(part);
+        slope_fail("dataset_take", "out of memory for the class names of %s", data->name);
+    }
     part->mean = data->mean;
     part->std = data->std;
     return part;
@@ -98,40 +123,48 @@ Dataset *dataset_take(const Dataset *data, ptrdiff_t count)
 /* --- normalising ------------------------------------------------------------------------------ */
 
 typedef struct DatasetRead {
-    const Dataset *data;
+    DatasetValues  values;
     const int32_t *which; /* (count), or NULL */
     ptrdiff_t      each;  /* values of one example */
     real          *x;     /* (count, each) */
-    real           of_byte[256];
 } DatasetRead;
 
 /* A byte has only 256 values, so each is normalised once: a lookup, and the exact formula. */
-static void dataset_read_table(real of_byte[256], real mean, real std)
+DatasetValues dataset_values(const Dataset *data)
 {
+    DatasetValues values = {.data = data};
+    if (!(data->std > 0))
+        slope_fail("dataset_read", "%s has standard deviation %g; it must be above 0", data->name,
+                   (double)data->std);
     for (int byte = 0; byte < 256; byte++)
-        of_byte[byte] = ((real)byte / 255 - mean) / std;
+        values.of_byte[byte] = ((real)byte / 255 - data->mean) / data->std;
+    return values;
+}
+
+void dataset_values_copy(const DatasetValues *values, ptrdiff_t first, ptrdiff_t count, real *x)
+{
+    const Dataset *data = values->data;
+    if (data->bytes)
+        for (ptrdiff_t i = 0; i < count; i++)
+            x[i] = values->of_byte[data->bytes[first + i]];
+    else
+        for (ptrdiff_t i = 0; i < count; i++)
+            x[i] = (data->features[first + i] - data->mean) / data->std;
 }
 
 /* Rows begin … end-1 of the job: x[row] = (example which[row] - mean) / std. */
 static void dataset_read_rows(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 {
     const DatasetRead *job = ctx;
-    const Dataset *data = job->data;
     for (ptrdiff_t row = begin; row < end; row++) {
-        ptrdiff_t from = (job->which ? job->which[row] : row) * job->each;
-        real *x = job->x + row * job->each;
-        if (data->bytes)
-            for (ptrdiff_t i = 0; i < job->each; i++)
-                x[i] = job->of_byte[data->bytes[from + i]];
-        else
-            for (ptrdiff_t i = 0; i < job->each; i++)
-                x[i] = (data->features[from + i] - data->mean) / data->std;
+        ptrdiff_t from = job->which ? job->which[row] : row;
+        dataset_values_copy(&job->values, from * job->each, job->each, job->x + row * job->each);
     }
 }
 
 /* Workers cannot fail, so every number is checked here; classes are copied on the way. */
-static void dataset_read_labels(const Dataset *data, const int32_t *which, ptrdiff_t count,
-                                int32_t *labels)
+void dataset_read_labels(const Dataset *data, const int32_t *which, ptrdiff_t count,
+                         int32_t *labels)
 {
     for (ptrdiff_t row = 0; row < count; row++) {
         ptrdiff_t from = which ? which[row] : row;
@@ -148,12 +181,9 @@ void dataset_read(const Dataset *data, const int32_t *which, ptrdiff_t count, re
                   int32_t *labels)
 {
     enum { VALUES_A_BLOCK = 1 << 14 };
-    if (!(data->std > 0))
-        slope_fail("dataset_read", "%s has standard deviation %g; it must be above 0", data->name,
-                   (double)data->std);
+    DatasetRead job = {.values = dataset_values(data), .which = which,
+                       .each = shape_count(data->sample), .x = x};
     dataset_read_labels(data, which, count, labels);
-    DatasetRead job = {.data = data, .which = which, .each = shape_count(data->sample), .x = x};
-    dataset_read_table(job.of_byte, data->mean, data->std);
     parallel_for(count, 1 + VALUES_A_BLOCK / (job.each + 1), dataset_read_rows, &job);
 }
 

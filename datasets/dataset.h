@@ -19,7 +19,9 @@ typedef struct Dataset {
     real     *features;   /* (count, sample) numbers, or NULL */
     Labels    labels;     /* (count), each 0 … classes-1 */
     int       classes;
-    const char *const *class_names; /* `classes` static texts, or NULL */
+    const char *const *class_names; /* `classes` texts, or NULL */
+    void
+        *owned_names; /* the block class_names lies in, if they are the dataset's own, not static */
     real mean, std; /* of value/255 for bytes, of the value for features; what a Loader
                      * normalises with: x -> (x - mean) / std. (0, 1) leaves it alone. */
 } Dataset;
@@ -34,6 +36,9 @@ Dataset *dataset_try_new(const char *name, DatasetKind kind, ptrdiff_t count, Sh
                          int classes);
 void dataset_free(Dataset *data);
 
+/* Gives the dataset a copy of these `classes` names; false when memory is short. */
+bool dataset_try_name_classes(Dataset *data, const char *const *names);
+
 /* A copy of the first `count` examples; fails if there are fewer. */
 Dataset *dataset_take(const Dataset *data, ptrdiff_t count);
 
@@ -41,6 +46,18 @@ Dataset *dataset_take(const Dataset *data, ptrdiff_t count);
  * normalised, and their classes to labels (count), which may be NULL. Runs in parallel. */
 void dataset_read(const Dataset *data, const int32_t *which, ptrdiff_t count, real *x,
                   int32_t *labels);
+
+/* The two halves of dataset_read, for what arranges the values in its own way (transform.h): the
+ * classes, after all numbers are checked; and values first, first+1, … of all the dataset's, which
+ * may be called from any thread. dataset_values fails if std is not above 0. */
+typedef struct DatasetValues {
+    const Dataset *data;
+    real           of_byte[256]; /* (byte/255 - mean) / std */
+} DatasetValues;
+DatasetValues dataset_values(const Dataset *data);
+void dataset_values_copy(const DatasetValues *values, ptrdiff_t first, ptrdiff_t count, real *x);
+void dataset_read_labels(const Dataset *data, const int32_t *which, ptrdiff_t count,
+                         int32_t *labels);
 
 /* All examples in one tensor (count, sample), normalised. You free it. For small sets. */
 Tensor *dataset_tensor(const Dataset *data);

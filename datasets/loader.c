@@ -25,6 +25,7 @@ struct Loader {
     LoaderBuffer   buffer[2];
     int            turn;  /* the buffer to fill next; goes on over the end of an epoch */
     int32_t       *order; /* (count): this epoch's examples */
+    int            epoch;
     ptrdiff_t      next;  /* number of the next batch */
 };
 
@@ -32,24 +33,33 @@ struct Loader {
 
 static void loader_check(const Dataset *data, LoaderOptions options)
 {
+    if (!data)
+        slope_fail("loader_new", "the dataset is NULL; did its reader report an Error?");
+    transform_shape(options.transform, data->sample);
     if (data->count < 1 || data->count > INT32_MAX)
         slope_fail("loader_new", "%s has %td examples; a loader takes 1 to %d", data->name,
                    data->count, INT32_MAX);
     if (options.batch < 0)
         slope_fail("loader_new", "a batch has 1 example or more (0 means 128), not %td",
                    options.batch);
+    if (options.drop_last && data->count < (options.batch ? options.batch : 128))
+        slope_fail("loader_new",
+                   "%s has %td examples, not one full batch, and drop_last leaves the "
+                   "rest out",
+                   data->name, data->count);
     if (!(data->std > 0))
         slope_fail("loader_new", "%s has standard deviation %g; it must be above 0", data->name,
                    (double)data->std);
 }
 
 /* Both headers over the same storage are made here, so that loader_next allocates nothing. */
-static LoaderBuffer loader_buffer_new(const Dataset *data, ptrdiff_t batch)
+static LoaderBuffer loader_buffer_new(const Dataset *data, Transform transform, ptrdiff_t batch)
 {
+    Shape sample = transform_shape(transform, data->sample);
     ptrdiff_t rows = batch < data->count ? batch : data->count, rest = data->count % batch;
     ptrdiff_t dim[1 + MAX_DIMS] = {rows};
-    memcpy(dim + 1, data->sample.dim, sizeof data->sample.dim);
-    LoaderBuffer buffer = {.full = tensor_new(shape_new(1 + data->sample.ndim, dim)),
+    memcpy(dim + 1, sample.dim, sizeof sample.dim);
+    LoaderBuffer buffer = {.full = tensor_new(shape_new(1 + sample.ndim, dim)),
                            .labels = memory_new_array((size_t)rows, sizeof(int32_t))};
     if (rest > 0)
         buffer.last = tensor_slice(buffer.full, 0, 0, rest, 1);
@@ -66,7 +76,7 @@ Loader *loader_new(const Dataset *data, LoaderOptions options)
     loader->options = options;
     loader->order = memory_new_array((size_t)data->count, sizeof(int32_t));
     for (int i = 0; i < 2; i++)
-        loader->buffer[i] = loader_buffer_new(data, options.batch);
+        loader->buffer[i] = loader_buffer_new(data, options.transform, options.batch);
     loader_start(loader, 0);
     return loader;
 }
@@ -90,6 +100,7 @@ void loader_start(Loader *loader, int epoch)
 {
     if (epoch < 0)
         slope_fail("loader_start", "epochs count from 0; %d is none", epoch);
+    loader->epoch = epoch;
     loader->next = 0;
     if (loader->options.shuffle) {
         Rng rng = rng_new(loader->options.seed, LOADER_STREAM + (uint64_t)epoch);
@@ -119,14 +130,28 @@ bool loader_next(Loader *loader, Batch *batch)
                      .count = full ? loader->options.batch : left,
                      .number = loader->next};
     batch->labels = (Labels){buffer->labels, batch->count};
-    dataset_read(loader->data, loader->order + first, batch->count, tensor_write(batch->x),
-                 buffer->labels);
+    transform_read(loader->data, loader->options.transform, loader->options.seed, loader->epoch,
+                   loader->order + first, batch->count, tensor_write(batch->x), buffer->labels);
     loader->turn = 1 - loader->turn;
     loader->next++;
     return true;
 }
 
+void loader_skip(Loader *loader, ptrdiff_t batches)
+{
+    ptrdiff_t left = loader_batches(loader) - loader->next;
+    if (batches < 0 || batches > left)
+        slope_fail("loader_skip", "%td batches cannot be left out; the epoch has %td left", batches,
+                   left);
+    loader->next += batches;
+}
+
 const Dataset *loader_dataset(const Loader *loader)
 {
     return loader->data;
+}
+
+LoaderOptions loader_options(const Loader *loader)
+{
+    return loader->options;
 }

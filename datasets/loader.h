@@ -1,7 +1,7 @@
 /* datasets/loader.h -- batches of a dataset, shuffled, normalised, ready for a network.
  *
  *  - The order of an epoch depends on the seed and the epoch's number alone, so training
- *    resumed at epoch 3 sees what an uninterrupted run saw.
+ *    resumed at epoch 3 sees what an uninterrupted run saw; loader_skip goes on within an epoch.
  *  - A batch lies in one of the loader's own two buffers: it is valid until the call after
  *    next. Copy what must live longer.
  *  - No allocation after loader_new.
@@ -19,19 +19,20 @@
 #ifndef SLOPE_DATASETS_LOADER_H
 #define SLOPE_DATASETS_LOADER_H
 
-#include "datasets/dataset.h"
+#include "datasets/transform.h"
 
 typedef struct LoaderOptions {
     ptrdiff_t batch;     /* examples a batch; 0 means 128 */
     bool      shuffle;   /* a new order each epoch */
     bool      drop_last; /* leave out a last batch that is not full */
-    uint64_t  seed;      /* of the orders */
+    uint64_t  seed;      /* of the orders and transforms */
+    Transform transform; /* pad, crop, flip (transform.h); all 0: the examples as they are */
 } LoaderOptions;
 
 typedef struct Loader Loader;
 
 typedef struct Batch {
-    Tensor   *x;      /* (B, sample), normalised; the loader's, do not free */
+    Tensor   *x;      /* (B, sample), transformed, normalised; the loader's, do not free */
     Labels    labels; /* (B) */
     ptrdiff_t count;  /* B */
     ptrdiff_t number; /* of the batch in this epoch, from 0 */
@@ -47,8 +48,13 @@ void loader_start(Loader *loader, int epoch);
 /* The next batch, or false at the epoch's end. */
 bool loader_next(Loader *loader, Batch *batch);
 
-/* Batches an epoch, and the loader's dataset. */
+/* Leaves out the next batches, without reading them: those after them are the same as ever. Fails
+ * if the epoch has not that many left. */
+void loader_skip(Loader *loader, ptrdiff_t batches);
+
+/* Batches an epoch, the loader's dataset, and its options (with batch never 0). */
 ptrdiff_t loader_batches(const Loader *loader);
 const Dataset *loader_dataset(const Loader *loader);
+LoaderOptions loader_options(const Loader *loader);
 
 #endif

@@ -98,11 +98,21 @@ static int stream_wait(ByteStream *stream)
     return ended < 0 ? -1 : status;
 }
 
+/* A program that ignores SIGCHLD never learns how its children ended. */
+static bool stream_status_lost(const ByteStream *stream, Error *err)
+{
+    error_set(err, stream->path, -1,
+              "gzip's exit status is lost, so nobody knows if the file is whole");
+    return error_hint(err, "does this program ignore SIGCHLD? restore SIG_DFL while it reads");
+}
+
 /* Called at the end of the data: was that the end of the file, or where gzip gave up? A status of
  * 2, a warning, is refused too: it means rubbish after the data. */
 static bool stream_check_gzip(ByteStream *stream, Error *err)
 {
     int status = stream_wait(stream);
+    if (status == -1)
+        return stream_status_lost(stream, err);
     int code = status != -1 && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
     if (code == 0)
         return true;
@@ -154,6 +164,15 @@ void stream_close(ByteStream *stream)
     if (stream->gzip > 0)
         stream_wait(stream);
     stream->fd = -1;
+}
+
+bool stream_require_raw(const ByteStream *stream, Error *err)
+{
+    if (stream->size >= 0)
+        return true;
+    error_set(err, stream->path, -1, "the file is gzipped, and its format does not say how many "
+              "bytes should come out");
+    return error_hint(err, "unpack it first: gunzip FILE");
 }
 
 /* --- reading ---------------------------------------------------------------------------------- */

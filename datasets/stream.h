@@ -34,6 +34,10 @@ typedef struct ByteStream {
  * or when it is gzipped and gzip cannot be started; nothing is left to close then. */
 bool stream_open(ByteStream *stream, const char *path, Error *err);
 
+/* True for a raw file. A gzipped one is refused, for a format that does not say how many bytes
+ * should come out: a small hostile file could go on for ever. */
+bool stream_require_raw(const ByteStream *stream, Error *err);
+
 /* Reads until `want` bytes are there or the data end; *got says how many came. False when
  * reading failed or gzip, at the end of the data, says that the file was damaged. */
 bool stream_read(ByteStream *stream, uint8_t *bytes, size_t want, size_t *got, Error *err);

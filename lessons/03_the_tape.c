@@ -113,7 +113,7 @@ static void draw_tape(const Lesson *lesson, const Hand *h)
     plot_centered(p, -2.7, -0.8, "value"), plot_centered(p, 2.7, -0.8, "gradient");
     for (int i = 0; i < LINES; i++) {
         plot_box(p, -2.7, row[i], 1.8, 0.76, "%g", h->v[i]);
-        plot_box(p, 0, row[i], 3.6, 0.76, "%s", line[i]);
+        plot_box(p, 0, row[i], 3.6, 0.76, "v%d   %s", i, line[i]);
         plot_box(p, 2.7, row[i], 1.8, 0.76, "%g", h->g[i]);
     }
     for (int i = 0; i < EDGES; i++) {

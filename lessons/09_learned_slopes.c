@@ -1,34 +1,35 @@
 /* Lesson 09: which slopes does a network choose?
  *
- * WHAT YOU WILL SEE. The network of lesson 08, trained twice: with a slope for each of its 512 hidden
- * features, and with one slope a layer. Every slope is noted while it learns. You will see how they
- * leave .25, how far they spread, how few become negative, and that a single shared slope does
- * something else entirely: it goes to zero, which makes PReLU a ReLU.
+ * You will see  the network of lesson 08, trained twice: with a slope for each of its 512 hidden
+ *               features, and with one slope a layer. Every slope is noted while it learns: how the
+ *               slopes leave .25, how far they spread, how few are negative after five epochs, and
+ *               how a single shared slope runs ahead of them all to 0, where PReLU is ReLU.
+ * You need      lesson 08, and lesson 02 for the slope's gradient.
  *
- * WHAT YOU NEED. Lesson 08, and lesson 02 for the slope's gradient.
+ * The gradient of one slope is a sum over everything that shares it,
  *
- * THE DERIVATION. The gradient of one slope is a sum over everything that shares it,
+ *      dL/da = sum of  g x  over the positions with x <= 0,                                (1)
  *
- *      (1)  dL/da = sum of  g x  over the positions with x <= 0,
+ * over a batch's N rows for a channel, and over all N C numbers when a layer shares one: what pulls
+ * most channels the same way adds up, what differs from one to the next cancels. Adam divides a
+ * running mean of the gradient by the root of a running mean of its square, so its first step is
  *
- * over a batch's N rows for a channel, and over all N C numbers when a layer shares one. Adam divides
- * a running mean of the gradient by the root of a running mean of its square, so its first step is
+ *      a <- a - lr g / (|g| + eps),  nearly  a - lr sign(g):                               (2)
  *
- *      (2)  a <- a - lr g / (|g| + eps)  ~  a - lr sign(g):
+ * after one step with lr = .001 a slope is .249 or .251, unless its gradient was exactly 0. From
+ * then on the channels differ, because (1) sums other inputs for each. The steadier gradient of the
+ * shared slope goes on making steps of nearly lr, the noisier ones of single channels make smaller
+ * ones: on this task both head for 0, and the shared slope is there first.
  *
- * after one step with lr = .001 every slope is .249 or .251, unless its gradient was exactly 0. After that
- * channels go their own ways, because (1) sums different inputs for each.
- *
- * HOW TO RUN.   make lesson-09
- *
- * WHAT IT PRINTS, on Fashion-MNIST (an excerpt; pasted from a run):
+ * Run   make lesson-09
+ * It prints, among other things, on Fashion-MNIST:
  *
  *      prelu1: mean=0.1067, std=0.0515, min=-0.0445, max=0.2568
  *      prelu2: mean=0.1475, std=0.0471, min=0.0101, max=0.2898
- *        [ok] prelu1: the mean slope fell from .25 to 0.1067
+ *        [ok] prelu1: the mean slope fell from 0.25 to 0.1067
  *        [ok] prelu1: negative slopes are rare: 8 of 256
- *        [ok] shared.prelu1: the shared slope went from .25 to -0.0057
- *        [ok] shared.prelu2: the shared slope went from .25 to 0.0008
+ *        [ok] shared.prelu1: the shared slope went from 0.25 to -0.0057
+ *        [ok] shared.prelu2: the shared slope went from 0.25 to 0.0008
  *
  * SPDX-License-Identifier: MIT
  */
@@ -110,7 +111,8 @@ static void check_first_step(const SlopeLog *log)
     int right = 0, still = 0, all = 0;
     for (int layer = 0; layer < log->n_layers; layer++)
         for (int c = 0; c < log->layer[layer].channels; c++, all++) {
-            double moved = fabs(slope_log_values(log, layer, 1)[c] - 0.25);
+            double moved = fabs(slope_log_values(log, layer, 1)[c] -
+                                slope_log_values(log, layer, 0)[c]);
             still += moved < 1e-9; /* never negative in this batch: no gradient */
             right += fabs(moved - 1e-3) < 1e-4;
         }
@@ -119,48 +121,60 @@ static void check_first_step(const SlopeLog *log)
           all);
 }
 
-static void check_channels(const Lesson *lesson, const LessonData *data, const SlopeLog *log)
+/* Only the run that PyTorch was measured with, too, lets us claim numbers: five epochs of the full
+ * Fashion-MNIST, from slopes of .25. */
+static bool is_reference_run(const Lesson *lesson, const LessonData *data, const SlopeLog *log)
+{
+    return data->real_images && !lesson->quick && lesson->epochs == 5 &&
+           slope_log_values(log, 0, 0)[0] == 0.25;
+}
+
+static void check_channels(const SlopeLog *log, bool reference)
 {
     section("What the channels learned");
     static const double document[2] = {0.12, 0.18}, low[2] = {0.08, 0.12}, high[2] = {0.13, 0.18};
-    bool full = data->real_images && !lesson->quick &&
-                lesson->epochs == 5; /* what was measured elsewhere */
     for (int layer = 0; layer < 2; layer++) {
         int negative;
         Stats s = layer_stats(log, layer, &negative);
         const char *name = log->layer[layer].name;
+        double start = slope_log_values(log, layer, 0)[0];
         claim(s.std > 0.005 && s.min < s.max,
               "%s: different channels learned different slopes (std %.4f)", name, s.std);
+        if (!reference) {
+            say("  %s: the mean slope went from %g to %.4f, and %d of %td slopes are negative\n",
+                name, start, s.mean, negative, s.count);
+            continue;
+        }
+        claim(s.mean < start, "%s: the mean slope fell from %g to %.4f", name, start, s.mean);
         claim(negative <= 0.1 * (double)s.count, "%s: negative slopes are rare: %d of %td", name,
               negative, s.count);
-        if (!full)
-            say("  %s: the mean slope went from .25 to %.4f (no claim for a short run or for "
-                "glyphs)\n",
-                name, s.mean);
-        if (full) {
-            claim(s.mean < 0.25, "%s: the mean slope fell from .25 to %.4f", name, s.mean);
-            claim(s.mean >= low[layer] && s.mean <= high[layer],
-                  "%s: the mean lies in %.2f ... %.2f, as PyTorch's does", name, low[layer],
-                  high[layer]);
-            claim(fabs(s.mean - document[layer]) < 0.06,
-                  "%s: the document's %.2f is the right region", name, document[layer]);
-        }
+        claim(s.mean >= low[layer] && s.mean <= high[layer],
+              "%s: the mean lies in %.2f ... %.2f, as PyTorch's does", name, low[layer],
+              high[layer]);
+        claim(fabs(s.mean - document[layer]) < 0.06,
+              "%s: the document's %.2f is in the right region", name, document[layer]);
     }
 }
 
-static void check_shared(const Lesson *lesson, const LessonData *data, const SlopeLog *log)
+static void check_shared(const SlopeLog *channels, const SlopeLog *shared, bool reference)
 {
     section("What one shared slope learned");
-    bool full = data->real_images && !lesson->quick && lesson->epochs >= 5;
     for (int layer = 0; layer < 2; layer++) {
-        double a = slope_log_values(log, layer, -1)[0];
-        claim(fabs(a) < (full ? 0.05 : 0.25), "%s: the shared slope went from .25 to %.4f",
-              log->layer[layer].name, a);
+        double start = slope_log_values(shared, layer, 0)[0],
+               a = slope_log_values(shared, layer, -1)[0];
+        int negative;
+        double mean = layer_stats(channels, layer, &negative).mean;
+        if (reference)
+            claim(fabs(a) < 0.05, "%s: the shared slope went from %g to %.4f",
+                  shared->layer[layer].name, start, a);
+        claim(a < mean, "%s: at %.4f it is ahead of the channels' mean of %.4f",
+              shared->layer[layer].name, a, mean);
     }
-    if (full)
-        say("\n  A shared PReLU with a slope of 0 is a ReLU: this network, given one slope a layer "
-            "to choose,\n"
-            "  chose the ReLU. With a slope for each channel it did not.\n");
+    if (reference)
+        say("\n  A shared PReLU with a slope of 0 is a ReLU. After five epochs this network, given "
+            "one\n"
+            "  slope a layer to choose, has chosen the ReLU; the channels are on their way "
+            "(exercise 4).\n");
 }
 
 static void draw_evolution(const Lesson *lesson, const SlopeLog *channels, const SlopeLog *shared)
@@ -168,12 +182,12 @@ static void draw_evolution(const Lesson *lesson, const SlopeLog *channels, const
     Plot *p = plot_new(lesson, "evolution",
                        "Slopes while the network trains: a slope for each channel, and one for all",
                        1, 2);
-    plot_size(p, 1300, 560);
+    plot_size(p, 1300, 620);
     for (int layer = 0; layer < 2; layer++) {
         plot_panel(p, layer ? "Second PReLU, 256 channels" : "First PReLU, 256 channels",
                    "training step", "slope a");
-        plot_y_range(p, -0.1, 0.55);
-        plot_key(p, "top right");
+                plot_key(p, "outside bottom center horizontal maxrows 3");
+        plot_set(p, "set xlabel offset 0, 0.6; set key height 1.5");
         plot_slope_bands(p, channels, layer);
         plot_line(p, "one slope shared by all", shared->moments, shared->step,
                   shared->layer[layer].values);
@@ -185,11 +199,17 @@ static void draw_evolution(const Lesson *lesson, const SlopeLog *channels, const
 static void draw_histogram_panel(Plot *p, const SlopeLog *log, int layer, int moment, int bins)
 {
     static const double document[2] = {0.12, 0.18};
-    plot_histogram(p, "channels", log->layer[layer].channels, slope_log_values(log, layer, moment),
-                   bins, -0.2, 0.6);
-    plot_vertical(p, "start, a = 0.25", 0.25);
-    plot_dots(p, "the mean that the document calls typical", true, 1, &document[layer],
-              &(double){0});
+    const double *slopes = slope_log_values(log, layer, moment);
+    int negative, n = log->layer[layer].channels;
+    plot_x_range(p, -0.25, 0.6);
+    plot_key(p, "top right");
+    plot_set(p, "set key width -4 opaque");
+    plot_histogram(p, "channels", n, slopes, bins, -0.25, 0.6);
+    plot_vertical(p, "start, 0.25", slope_log_values(log, layer, 0)[0]);
+    if (moment < 0)
+        plot_dots(p, "mean", true, 1, &(double){layer_stats(log, layer, &negative).mean},
+                  &(double){0});
+    plot_dots(p, "mean said typical", false, 1, &document[layer], &(double){0});
 }
 
 static void draw_histograms(const Lesson *lesson, const SlopeLog *log)
@@ -197,9 +217,7 @@ static void draw_histograms(const Lesson *lesson, const SlopeLog *log)
     Plot *p = plot_new(lesson, "histogram", "Slopes after training", 1, 2);
     for (int layer = 0; layer < 2; layer++) {
         plot_panel(p, layer ? "Second PReLU" : "First PReLU", "slope a", "number of channels");
-        plot_key(p, "outside bottom center horizontal");
-        plot_x_range(p, -0.2, 0.6);
-        draw_histogram_panel(p, log, layer, -1, 32);
+        draw_histogram_panel(p, log, layer, -1, 34);
     }
     plot_draw(p);
     Plot *gif = plot_new(lesson, "histogram_moving", "First PReLU", 1, 1);
@@ -209,10 +227,8 @@ static void draw_histograms(const Lesson *lesson, const SlopeLog *log)
         char title[64];
         snprintf(title, sizeof title, "slopes after step %.0f", log->step[moment]);
         plot_panel(gif, title, "slope a", "number of channels");
-        plot_key(gif, "outside bottom center horizontal");
-        plot_x_range(gif, -0.2, 0.6);
         plot_y_range(gif, 0, 260);
-        draw_histogram_panel(gif, log, 0, moment, 20);
+        draw_histogram_panel(gif, log, 0, moment, 17);
     }
     plot_draw(gif);
 }
@@ -240,8 +256,9 @@ int main(int argc, char **argv)
         shared = train(&lesson, &data, SLOPES_SHARED);
     show_stats(&channels, &shared);
     check_first_step(channels.log);
-    check_channels(&lesson, &data, channels.log);
-    check_shared(&lesson, &data, shared.log);
+    bool reference = is_reference_run(&lesson, &data, channels.log);
+    check_channels(channels.log, reference);
+    check_shared(channels.log, shared.log, reference);
     section("Pictures");
     write_files(&lesson, &channels, &shared);
     draw_evolution(&lesson, channels.log, shared.log);
@@ -252,14 +269,15 @@ int main(int argc, char **argv)
     return lesson_end(&lesson);
 }
 
-/* EXERCISES
+/* Exercises
  *
- *  1. Which channel's slope is the most negative? Find its row of fc1.weight and draw it as a 28x28
- *     image: what does this feature look for?
- *  2. Use adamw_new with a weight decay of .1, once with optimizer_no_decay_on_slopes and once
- *     without. Where do the slopes end?
- *  3. Start every slope at 0 (prelu_new(256, 0)). Do they come back to .10?
- *  4. Train for 20 epochs. Do the slopes settle, or do they keep spreading?
- *  5. By (1) the shared gradient is the sum of the channels'. Why can the sum drive one slope to 0
- *     while the channels, each for itself, stay near .10?
+ * 1. Which channel's slope is the most negative? Find its row of fc1.weight and draw it as a 28x28
+ *    image: what does this feature look for?
+ * 2. Use adamw_new with a weight decay of .1, once with optimizer_no_decay_on_slopes and once
+ *    without. Where do the slopes end?
+ * 3. Start every slope at 0 (prelu_new(256, 0)). Do they stay there?
+ * 4. Run make lesson-09 ARGS="--epochs 20". Where are the channels' slopes now, and how many are
+ *    negative? What does that say of the "typical" slopes that the document gives?
+ * 5. By (1) the shared gradient is the sum of the channels'. Print the ratio |mean| / std of both
+ *    kinds of gradient over a hundred steps, and explain with (2) why the shared slope is faster.
  */

@@ -6,6 +6,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -159,7 +160,6 @@ Lesson lesson_begin(int argc, char **argv, const char *number, const char *title
 
 int lesson_end(Lesson *lesson)
 {
-    lesson->claims = lesson_claims, lesson->failed = lesson_failed;
     if (!lesson->has_gnuplot)
         say("\n(The pictures were not drawn: gnuplot is not installed. `make deps` installs it; "
             "each\n"
@@ -241,6 +241,36 @@ bool claim_close(double found, double expected, double tolerance, const char *fo
     return holds;
 }
 
+/* --- what must not work ----------------------------------------------------------------------- */
+
+typedef struct Stop {
+    jmp_buf jump;
+    char   *sentence;
+} Stop;
+
+static _Noreturn void lesson_stopped(const char *sentence, void *ctx)
+{
+    Stop *stop = ctx;
+    snprintf(stop->sentence, 512, "%s", sentence);
+    longjmp(stop->jump, 1);
+}
+
+bool stops(void (*fn)(void *ctx), void *ctx, char sentence[512])
+{
+    Stop stop = {.sentence = sentence};
+    size_t mark = tape_mark();
+    sentence[0] = '\0';
+    if (setjmp(stop.jump) == 0) {
+        slope_on_fail(lesson_stopped, &stop);
+        fn(ctx);
+    }
+    slope_on_fail(NULL, NULL);
+    tape_rewind(mark);
+    if (sentence[0])
+        say("  it stops: %s\n", sentence);
+    return sentence[0] != '\0';
+}
+
 Var *lesson_grid(int n, double low, double high)
 {
     Var *x = var_empty(SHAPE(n));
@@ -278,7 +308,23 @@ static bool lesson_load_fashion(const Lesson *l, LessonData *d)
     return false;
 }
 
-LessonData lesson_load(const Lesson *lesson)
+/* Shortens both where `quick`, and says what there is. */
+static LessonData lesson_have(const Lesson *lesson, LessonData d, ptrdiff_t train, ptrdiff_t test)
+{
+    if (lesson->quick) {
+        lesson_shorten(&d.train, train);
+        lesson_shorten(&d.test, test);
+    }
+    const Shape *s = &d.train->sample;
+    say("Data: %s, %td training and %td test images of %tdx%td%s.\n",
+        s->dim[0] == 3    ? "CIFAR-10"
+        : d.real_images   ? "Fashion-MNIST"
+                          : "glyphs, drawn by this program",
+        d.train->count, d.test->count, s->dim[1], s->dim[2], s->dim[0] == 3 ? ", in colour" : "");
+    return d;
+}
+
+static LessonData lesson_find(const Lesson *lesson)
 {
     LessonData d = {0};
     d.real_images = lesson_load_fashion(lesson, &d);
@@ -286,14 +332,26 @@ LessonData lesson_load(const Lesson *lesson)
         d.train = glyphs_new(12000, 1);
         d.test = glyphs_new(2000, 2);
     }
-    if (lesson->quick) {
-        lesson_shorten(&d.train, 6000);
-        lesson_shorten(&d.test, 1000);
-    }
-    say("Data: %s, %td training and %td test images of %tdx%td.\n",
-        d.real_images ? "Fashion-MNIST" : "glyphs, drawn by this program", d.train->count,
-        d.test->count, d.train->sample.dim[1], d.train->sample.dim[2]);
     return d;
+}
+
+LessonData lesson_load(const Lesson *lesson)
+{
+    return lesson_have(lesson, lesson_find(lesson), 6000, 1000);
+}
+
+LessonData lesson_load_32x32(const Lesson *lesson)
+{
+    LessonData d = {.real_images = true};
+    Error err; /* not told: it is optional, and lesson_find tells what else is missing */
+    d.train = cifar10_load(lesson->data, true, &err);
+    d.test = d.train ? cifar10_load(lesson->data, false, &err) : NULL;
+    if (!d.test) {
+        dataset_free(d.train);
+        d = lesson_find(lesson);
+        d.to_32x32 = (Transform){.pad = 2};
+    }
+    return lesson_have(lesson, d, 1000, 300);
 }
 
 void lesson_unload(LessonData *data)

@@ -29,7 +29,6 @@ typedef struct Lesson {
     bool        quiet;  /* --quiet: no story, only failed claims */
     const char *data;   /* --data, or NULL */
     char        out[512];
-    int         claims, failed;
     bool        has_gnuplot;
 } Lesson;
 
@@ -57,6 +56,10 @@ bool claim(bool holds, const char *format, ...) SLOPE_PRINTF(2, 3);
 bool claim_close(double found, double expected, double tolerance, const char *format, ...)
     SLOPE_PRINTF(4, 5);
 
+/* Calls fn(ctx), which ought to stop as misuse does, and clears what it left on the tape.
+ * Returns whether it stopped, with its sentence, which is said too. */
+bool stops(void (*fn)(void *ctx), void *ctx, char sentence[512]);
+
 /* n numbers evenly from low to high: a constant (n) on the tape. */
 Var *lesson_grid(int n, double low, double high);
 
@@ -74,11 +77,17 @@ void lesson_write_history(const Lesson *lesson, const History *history);
 typedef struct LessonData {
     Dataset *train, *test;
     bool     real_images; /* Fashion-MNIST, not glyphs */
+    Transform to_32x32;   /* for a loader of lesson_load_32x32; nothing otherwise */
 } LessonData;
 
 /* Fashion-MNIST (60000 and 10000 images of 28x28), or glyphs (12000 and 2000); with --quick only
  * 6000 and 1000 of either. Says which, and how to install the real one. */
 LessonData lesson_load(const Lesson *lesson);
+
+/* For a network that wants images of 32x32: CIFAR-10 (3 channels) where it is found, else what
+ * lesson_load finds, which a loader pads with .transform = data.to_32x32. For a convolutional
+ * network --quick means 1000 and 300 images. */
+LessonData lesson_load_32x32(const Lesson *lesson);
 void lesson_unload(LessonData *data);
 
 #endif

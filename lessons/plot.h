@@ -69,6 +69,9 @@ void plot_band(Plot *p, const char *legend, int n, const double *x, const double
 void plot_errors(Plot *p, const char *legend, int n, const double *x, const double *y,
                  const double *e);
 
+/* Boxes of that width from the bottom of the panel (of a log axis too) to y, outlined. */
+void plot_bars(Plot *p, const char *legend, int n, const double *x, const double *y, double width);
+
 /* A histogram of n values in `bins` equal bins from low to high. */
 void plot_histogram(Plot *p, const char *legend, int n, const double *values, int bins, double low,
                     double high);
@@ -80,9 +83,10 @@ void plot_vertical(Plot *p, const char *legend, double x);
 /* A text at a place. */
 void plot_label(Plot *p, const char *text, double x, double y);
 
-/* For a diagram: a panel without axes; a printf-like text around a place, bare or in a box; and a half
- * ellipse with an arrowhead, from one height to another, that bulges from the upright line at x (to the
- * left where bulge < 0). Arrows of one style (1 ... 8) look alike: give one of them the legend. */
+/* For a diagram: a panel without axes; a printf-like text around a place, bare or in a box; and a
+ * half ellipse with an arrowhead, from one height to another, that bulges from the upright line at
+ * x (to the left where bulge < 0). Arrows of one style (1 ... 8) look alike: give one of them the
+ * legend. */
 void plot_no_axes(Plot *p);
 void plot_centered(Plot *p, double x, double y, const char *format, ...) SLOPE_PRINTF(4, 5);
 void plot_box(Plot *p, double x, double y, double width, double height, const char *format, ...)
@@ -90,12 +94,19 @@ void plot_box(Plot *p, double x, double y, double width, double height, const ch
 void plot_arc(Plot *p, int style, const char *legend, double x, double bulge, double from,
               double to);
 
-/* A matrix (rows x columns) as coloured cells, row 0 at the top, with a number in each; names may be
- * NULL. */
+/* A matrix (rows x columns) as coloured cells, row 0 at the top, with a number in each; names may
+ * be NULL. */
 void plot_matrix(Plot *p, int rows, int columns, const double *values, const char *const *row_names,
                  const char *const *column_names);
 
 /* An image (height x width) of grey values 0 … 1, row 0 at the top. */
 void plot_image(Plot *p, int height, int width, const double *values);
+
+/* rows x columns such images side by side with a white gap between: values (rows columns, height,
+ * width). Place (r, c) begins at x = c (width + 1), y = r (height + 1), for labels. */
+void plot_tiles(Plot *p, int rows, int columns, int height, int width, const double *values);
+
+/* The number that is black and the one that is white, before plot_image or plot_tiles. */
+void plot_grey_range(Plot *p, double black, double white);
 
 #endif

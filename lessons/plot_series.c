@@ -117,14 +117,22 @@ void plot_histogram(Plot *p, const char *legend, int n, const double *values, in
     for (int b = 0; b < bins; b++)
         x[b] = low + (b + 0.5) * width;
     for (int i = 0; i < n; i++) {
+        if (!(values[i] >= low && values[i] <= high))
+            continue;
         int b = (int)((values[i] - low) / width);
-        if (values[i] >= low && b < bins)
-            count[b]++;
+        count[b < bins ? b : bins - 1]++; /* `high` itself is in the last */
     }
     fprintf(p->script, "set boxwidth %.9g\n", width);
     plot_xy(p, plot_next_style(p, "boxes", (char[96]){0}), legend, bins, x, count);
     memory_free(x);
     memory_free(count);
+}
+
+void plot_bars(Plot *p, const char *legend, int n, const double *x, const double *y, double width)
+{
+    char style[96];
+    fprintf(p->script, "set boxwidth %.9g\n", width);
+    plot_xy(p, plot_next_style(p, "boxes fillstyle solid 0.45 border", style), legend, n, x, y);
 }
 
 void plot_horizontal(Plot *p, const char *legend, double y)

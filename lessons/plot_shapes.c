@@ -91,6 +91,15 @@ static void plot_cells(Plot *p, int rows, int columns)
     fprintf(p->script, "unset grid\nset size ratio %.4g\n", (double)rows / columns);
 }
 
+static double plot_largest(int n, const double *values)
+{
+    double largest = values[0];
+    for (int i = 1; i < n; i++)
+        largest = values[i] > largest ? values[i] : largest;
+    return largest;
+}
+
+/* Numbers are white on the darker half of the colours. */
 void plot_matrix(Plot *p, int rows, int columns, const double *values, const char *const *row_names,
                  const char *const *column_names)
 {
@@ -101,9 +110,9 @@ void plot_matrix(Plot *p, int rows, int columns, const double *values, const cha
     fprintf(p->script, "set xtics rotate by 40 right\nunset colorbox\n"
             "set palette defined (0 '#ffffff', 1 '#9ecae1', 2 '#0072b2')\n");
     plot_append(p, "'%s.dat' index %d matrix with image pixels notitle, \\\n     ", p->name, block);
-    plot_append(p,
-                "'' index %d matrix using 1:2:(sprintf('%%g', $3)) with labels font ',10' notitle",
-                block);
+    plot_append(p, "'' index %d matrix using 1:2:(sprintf('%%g', $3)):", block);
+    plot_append(p, "($3 > %.6g ? 0xffffff : 0x000000) ", plot_largest(rows * columns, values) / 2);
+    plot_append(p, "with labels font ',12' textcolor rgb variable notitle");
 }
 
 void plot_image(Plot *p, int height, int width, const double *values)
@@ -112,4 +121,25 @@ void plot_image(Plot *p, int height, int width, const double *values)
     plot_cells(p, height, width);
     fprintf(p->script, "unset xtics\nunset ytics\nunset colorbox\nset palette gray\n");
     plot_append(p, "'%s.dat' index %d matrix with image pixels notitle", p->name, block);
+}
+
+void plot_tiles(Plot *p, int rows, int columns, int height, int width, const double *values)
+{
+    int H = rows * (height + 1) - 1, W = columns * (width + 1) - 1;
+    double *all = memory_new_array((size_t)H * (size_t)W, sizeof *all);
+    for (int y = 0; y < H; y++)
+        for (int x = 0; x < W; x++) {
+            int r = y / (height + 1), i = y % (height + 1);
+            int c = x / (width + 1), j = x % (width + 1);
+            bool gap = i == height || j == width; /* gnuplot leaves a NaN out */
+            all[y * W + x] = gap ? (double)NAN
+                                 : values[((r * columns + c) * height + i) * width + j];
+        }
+    plot_image(p, H, W, all);
+    memory_free(all);
+}
+
+void plot_grey_range(Plot *p, double black, double white)
+{
+    fprintf(p->script, "set cbrange [%.9g:%.9g]\n", black, white);
 }

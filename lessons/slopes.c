@@ -9,7 +9,7 @@
 
 #include "tensor/memory.h"
 
-enum { SLOPE_EVERY_STEP = 100, SLOPE_THEN_EVERY = 10, SLOPE_SINGLES = 16 };
+enum { SLOPE_FIRST_STEPS = 100, SLOPE_THEN_EVERY = 10, SLOPE_SINGLES = 16 };
 
 /* --- recording -------------------------------------------------------------------------------- */
 
@@ -85,7 +85,7 @@ void slope_log_free(SlopeLog *log)
 
 void slope_log_step(const Trainer *t, int64_t step, void *log)
 {
-    if (step <= SLOPE_EVERY_STEP || step % SLOPE_THEN_EVERY == 0)
+    if (step <= SLOPE_FIRST_STEPS || step % SLOPE_THEN_EVERY == 0)
         slope_note(log, t->net, step);
 }
 

@@ -6,7 +6,7 @@
 
 /* --- ReLU ------------------------------------------------------------------------------------- */
 
-static Var *relu_forward(Module *self, Var *x)
+static Var *relu_module_forward(Module *self, Var *x)
 {
     (void)self;
     return var_relu(x);
@@ -14,7 +14,7 @@ static Var *relu_forward(Module *self, Var *x)
 
 Module *relu_new(void)
 {
-    static const ModuleType type = {"ReLU", relu_forward, NULL};
+    static const ModuleType type = {"ReLU", relu_module_forward, NULL};
     return module_new(sizeof(Module), &type);
 }
 
@@ -25,7 +25,7 @@ typedef struct LeakyRelu {
     real   slope;
 } LeakyRelu;
 
-static Var *leaky_relu_forward(Module *self, Var *x)
+static Var *leaky_relu_module_forward(Module *self, Var *x)
 {
     return var_leaky_relu(x, ((const LeakyRelu *)self)->slope);
 }
@@ -37,7 +37,7 @@ static void leaky_relu_describe(const Module *self, char *text, size_t size)
 
 Module *leaky_relu_new(real slope)
 {
-    static const ModuleType type = {"LeakyReLU", leaky_relu_forward, leaky_relu_describe};
+    static const ModuleType type = {"LeakyReLU", leaky_relu_module_forward, leaky_relu_describe};
     LeakyRelu *l = module_new(sizeof *l, &type);
     l->slope = slope;
     return &l->base;
@@ -45,19 +45,19 @@ Module *leaky_relu_new(real slope)
 
 /* --- PReLU ------------------------------------------------------------------------------------ */
 
-typedef struct Prelu {
+typedef struct PreluModule {
     Module base;
     Var   *weight; /* the slopes (1) or (C) */
-} Prelu;
+} PreluModule;
 
 static Var *prelu_module_forward(Module *self, Var *x)
 {
-    return var_prelu(x, ((const Prelu *)self)->weight);
+    return var_prelu(x, ((const PreluModule *)self)->weight);
 }
 
 static void prelu_describe(const Module *self, char *text, size_t size)
 {
-    snprintf(text, size, "%td", tensor_count(((const Prelu *)self)->weight->value));
+    snprintf(text, size, "%td", tensor_count(((const PreluModule *)self)->weight->value));
 }
 
 static const ModuleType prelu_type = {"PReLU", prelu_module_forward, prelu_describe};
@@ -68,7 +68,7 @@ Module *prelu_new(ptrdiff_t num_parameters, real init)
         slope_fail("prelu_new",
                    "num_parameters is %td; expected 1 (shared) or the number of channels",
                    num_parameters);
-    Prelu *p = module_new(sizeof *p, &prelu_type);
+    PreluModule *p = module_new(sizeof *p, &prelu_type);
     p->weight = module_add_param(&p->base, "weight", tensor_full(SHAPE(num_parameters), init));
     return &p->base;
 }

@@ -1,7 +1,10 @@
 /* nn/checkpoint.h -- a network's numbers saved and loaded.
  *
  *  - One safetensors file holds every parameter and buffer under its PyTorch name, in the
- *    build's `real`; a float build loads what a double build saved, and the other way round.
+ *    build's `real`, and every counter as one 64-bit integer; a float build loads what a double
+ *    build saved, and the other way round.
+ *  - Streams of random numbers are not in it: PyTorch has no place for them. trainer_save keeps
+ *    those too, with all that training needs to go on.
  *  - Loading is strict and all or nothing: the file must hold exactly the network's tensors.
  *
  *      if (!module_save(net, "net.safetensors", &err)) …

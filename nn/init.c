@@ -13,6 +13,8 @@ static Shape init_weight_shape(const Var *weight, const char *function)
     Shape s = var_shape(weight);
     if (s.ndim < 2)
         slope_fail(function, "%s has fewer than two axes, so it has no fan-in", VAR_TEXT(weight));
+    if (shape_count(s) == 0)
+        slope_fail(function, "%s has no elements, so it has no fan-in", VAR_TEXT(weight));
     return s;
 }
 

@@ -27,12 +27,45 @@ Module *leaky_relu_new(real slope);
 Module *prelu_new(ptrdiff_t num_parameters, real init);
 bool module_is_prelu(const Module *m);
 
+/* Convolution of (N,in,H,W) with `out` square kernels, weight [out, in/groups, kernel, kernel] and
+ * bias [out]. conv2d_padding(1) is stride 1, padding 1 and no more: nn.Conv2d(.., padding=1). The
+ * _with form has everything: a kernel of two sizes, and bias or none. */
+Conv2dOptions conv2d_padding(ptrdiff_t padding);
+Module *conv2d_new(ptrdiff_t in, ptrdiff_t out, ptrdiff_t kernel, Conv2dOptions options);
+Module *conv2d_new_with(ptrdiff_t in, ptrdiff_t out, ptrdiff_t kernel_height,
+                        ptrdiff_t kernel_width, Conv2dOptions options, bool with_bias);
+
+/* The largest of each window; windows of `kernel` x `kernel` side by side, or as the options say. */
+Module *max_pool2d_new(ptrdiff_t kernel);
+Module *max_pool2d_new_with(Pool2dOptions options);
+
+/* Batch normalisation of `channels` channels, axis 1: of (N,C) or (N,C,L), and of (N,C,H,W). In
+ * training it normalises with the batch's mean and biased variance and moves the running ones:
+ * running <- (1 - momentum) running + momentum batch, with the unbiased variance; in evaluation it
+ * normalises with the running ones. Names: weight, bias, running_mean, running_var,
+ * num_batches_tracked. */
+typedef struct BatchNormOptions {
+    real momentum, eps;
+    bool affine; /* learn weight and bias */
+} BatchNormOptions;
+#define BATCH_NORM_DEFAULTS \
+    ((BatchNormOptions){.momentum = (real)0.1, .eps = (real)1e-5, .affine = true})
+Module *batch_norm1d_new(ptrdiff_t channels);
+Module *batch_norm2d_new(ptrdiff_t channels);
+Module *batch_norm1d_new_with(ptrdiff_t channels, BatchNormOptions options);
+Module *batch_norm2d_new_with(ptrdiff_t channels, BatchNormOptions options);
+
+/* In training every element becomes 0 with probability p, else x / (1 - p); nothing in evaluation.
+ * Each module has a random stream of its own, saved with a training state. */
+Module *dropout_new(real p);
+
 /* (N, ...) -> (N, the product of the rest). */
 Module *flatten_new(void);
 
 /* The modules one after another, their names "0", "1" ...; takes them over.
  *     sequential_new((Module *[]){linear_new(2, 8), prelu_new(8, 0.25), linear_new(8, 2)}, 3);
- * SEQUENTIAL counts for you: SEQUENTIAL(linear_new(2, 8), prelu_new(8, 0.25), linear_new(8, 2)). */
+ * SEQUENTIAL counts for you (C leaves open in which order it makes its parts, and so which random
+ * stream each gets: the same compiler gives the same weights): SEQUENTIAL(linear_new(2, 8), prelu_new(8, 0.25), linear_new(8, 2)). */
 Module *sequential_new(Module *const *parts, int n);
 #define SEQUENTIAL(...)                          \
     sequential_new((Module *const[]){__VA_ARGS__}, \

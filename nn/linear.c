@@ -12,15 +12,16 @@ typedef struct Linear {
     Var      *bias;   /* (out), or NULL */
 } Linear;
 
-static Var *linear_forward(Module *self, Var *x)
+static Var *linear_module_forward(Module *self, Var *x)
 {
     const Linear *l = (const Linear *)self;
     Shape s = var_shape(x);
     if (s.ndim < 2 || s.dim[s.ndim - 1] != l->in)
-        slope_fail("Linear", "expected an input (...,%td) for '%s', found shape %s", l->in,
-                   l->weight->name, SHAPE_TEXT(s));
-    Var *y = var_matmul(x, var_transpose(l->weight, 0, 1));
-    return l->bias ? var_add(y, l->bias) : y;
+        slope_fail("Linear", "expected an input (...,%td) for '%s', found shape %s%s", l->in,
+                   l->weight->name, SHAPE_TEXT(s),
+                   s.ndim > 2 && shape_count(s) == s.dim[0] * l->in ? "; flatten_new() before it "
+                   "makes that fit" : "");
+    return var_linear(x, l->weight, l->bias);
 }
 
 static void linear_describe(const Module *self, char *text, size_t size)
@@ -31,7 +32,7 @@ static void linear_describe(const Module *self, char *text, size_t size)
 
 static Module *linear_make(ptrdiff_t in, ptrdiff_t out, bool with_bias)
 {
-    static const ModuleType type = {"Linear", linear_forward, linear_describe};
+    static const ModuleType type = {"Linear", linear_module_forward, linear_describe};
     if (in < 1 || out < 1)
         slope_fail("linear_new", "%td inputs and %td outputs; expected at least 1 of each", in,
                    out);

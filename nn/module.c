@@ -145,8 +145,14 @@ static void module_prefix_names(Module *m, const char *prefix)
 
 Module *module_add_child(Module *m, const char *name, Module *child)
 {
+    if (!child || child->has_parent)
+        slope_fail("module_add_child", "'%s' %s", name,
+                   child ? "already belongs to a module, which "
+                           "will free it; make another one"
+                         : "is NULL");
     struct ModuleChild c = {.module = child};
     module_set_name(m, c.name, name);
+    child->has_parent = true;
     module_prefix_names(child, name);
     m->child = module_grow(m->child, m->n_children, sizeof *m->child);
     m->child[m->n_children++] = c;
@@ -157,6 +163,8 @@ Module *module_add_child(Module *m, const char *name, Module *child)
 
 Var *module_forward(Module *m, Var *x)
 {
+    if (!m)
+        slope_fail("module_forward", "the module is NULL");
     var_check(x, m->type->name);
     Var *y = m->type->forward(m, x);
     m->output = var_shape(y);
@@ -182,7 +190,8 @@ void module_eval(Module *m)
 
 void module_suspend(Module *m)
 {
-    m->resumes = m->training;
+    if (m->suspended++ == 0)
+        m->resumes = m->training;
     m->training = false;
     for (int i = 0; i < m->n_children; i++)
         module_suspend(m->child[i].module);
@@ -190,7 +199,8 @@ void module_suspend(Module *m)
 
 void module_resume(Module *m)
 {
-    m->training = m->resumes;
+    if (m->suspended > 0 && --m->suspended == 0)
+        m->training = m->resumes;
     for (int i = 0; i < m->n_children; i++)
         module_resume(m->child[i].module);
 }
@@ -214,6 +224,8 @@ static void parameters_collect(Parameters *list, Module *m, const char *prefix)
 
 Parameters module_parameters(Module *m)
 {
+    if (!m)
+        slope_fail("module_parameters", "the module is NULL");
     Parameters list = {0};
     parameters_collect(&list, m, "");
     return list;
@@ -229,25 +241,34 @@ void parameters_free(Parameters *list)
 static const char *module_join(char name[MODULE_PATH], const char *prefix, const char *part)
 {
     if (snprintf(name, MODULE_PATH, "%s%s%s", prefix, prefix[0] ? "." : "", part) >= MODULE_PATH)
-        slope_fail("module_each_tensor", "the name '%s.%s' has more than %d characters", prefix,
+        slope_fail("module_visit", "the name '%s.%s' has more than %d characters", prefix,
                    part, MODULE_PATH - 1);
     return name;
 }
 
-static void module_visit(Module *m, const char *prefix, ModuleVisit fn, void *ctx)
+static void module_walk(Module *m, const char *prefix, const ModuleVisitor *visitor, void *ctx)
 {
     char name[MODULE_PATH];
-    for (int i = 0; i < m->n_params; i++)
-        fn(module_join(name, prefix, m->param[i].name), m->param[i].var->value, ctx);
-    for (int i = 0; i < m->n_buffers; i++)
-        fn(module_join(name, prefix, m->buffer[i].name), m->buffer[i].tensor, ctx);
+    for (int i = 0; visitor->tensor && i < m->n_params; i++)
+        visitor->tensor(module_join(name, prefix, m->param[i].name), m->param[i].var->value, ctx);
+    for (int i = 0; visitor->tensor && i < m->n_buffers; i++)
+        visitor->tensor(module_join(name, prefix, m->buffer[i].name), m->buffer[i].tensor, ctx);
+    for (int i = 0; visitor->counter && i < m->n_counters; i++)
+        visitor->counter(module_join(name, prefix, m->counter[i].name), m->counter[i].value, ctx);
+    for (int i = 0; visitor->rng && i < m->n_rngs; i++)
+        visitor->rng(module_join(name, prefix, m->rng[i].name), m->rng[i].rng, ctx);
     for (int i = 0; i < m->n_children; i++)
-        module_visit(m->child[i].module, module_join(name, prefix, m->child[i].name), fn, ctx);
+        module_walk(m->child[i].module, module_join(name, prefix, m->child[i].name), visitor, ctx);
+}
+
+void module_visit(Module *m, const ModuleVisitor *visitor, void *ctx)
+{
+    module_walk(m, "", visitor, ctx);
 }
 
 void module_each_tensor(Module *m, ModuleVisit fn, void *ctx)
 {
-    module_visit(m, "", fn, ctx);
+    module_visit(m, &(ModuleVisitor){.tensor = fn}, ctx);
 }
 
 bool parameter_is_slope(const Parameter *p)

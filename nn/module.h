@@ -47,7 +47,9 @@ enum { MODULE_NAME = 32 };
 struct Module {
     const ModuleType *type;
     bool  training;
-    bool  resumes; /* what module_resume puts back */
+    bool  has_parent; /* who frees it */
+    int   suspended; /* module_suspend without its module_resume */
+    bool  resumes;   /* what the last of these puts back */
     Shape output; /* of the last forward, for the summary */
     int   n_params, n_buffers, n_counters, n_rngs, n_children;
     struct ModuleParam { char name[MODULE_NAME]; Var *var; } *param;
@@ -60,7 +62,7 @@ struct Module {
 /* A zeroed struct of `bytes` that starts with a Module, in training mode. Every constructor's
  * first call. */
 void *module_new(size_t bytes, const ModuleType *type);
-void module_free(Module *m); /* NULL is fine */
+void module_free(Module *m); /* NULL is fine. Rewind the tape first: what is on it may use m. */
 
 /* Each returns what it was given or made from it. Names are at most 31 characters, without dots
  * and, within one module, different. The module owns what is added. */
@@ -79,7 +81,9 @@ Var *module_forward(Module *m, Var *x);
 void module_train(Module *m);
 void module_eval(Module *m);
 
-/* Evaluation mode for a while: module_resume puts back what each descendant was before. */
+/* Evaluation mode for a while, in the module and all its descendants; module_resume puts back what
+ * each was before. Pairs nest. Like the training flag itself, this is not undone by tape_rewind:
+ * after a failure in between, call module_resume. */
 void module_suspend(Module *m);
 void module_resume(Module *m);
 
@@ -99,9 +103,18 @@ typedef struct Parameters {
 Parameters module_parameters(Module *m);
 void parameters_free(Parameters *list);
 
-/* Calls fn for every parameter and buffer, with its full name, in the order of PyTorch's
- * state_dict: a module's parameters, its buffers, then its children. */
+/* Walks over all that a network holds, with full names, in the order of PyTorch's state_dict: a
+ * module's parameters, its buffers and counters, its streams of random numbers (which PyTorch does
+ * not have), then its children. A NULL leaves its kind out. */
 typedef void (*ModuleVisit)(const char *name, Tensor *x, void *ctx);
+typedef struct ModuleVisitor {
+    ModuleVisit tensor; /* parameters and buffers */
+    void (*counter)(const char *name, int64_t *value, void *ctx);
+    void (*rng)(const char *name, Rng *rng, void *ctx);
+} ModuleVisitor;
+void module_visit(Module *m, const ModuleVisitor *visitor, void *ctx);
+
+/* The same for parameters and buffers alone. */
 void module_each_tensor(Module *m, ModuleVisit fn, void *ctx);
 
 /* Is it the learned slope of a PReLU? */

@@ -98,7 +98,7 @@ Safetensors *safetensors_read(const char *path, size_t max_header, Error *err);
 Safetensors *safetensors_parse(const uint8_t *data, size_t size, size_t max_header,
                                const char *name, Error *err);
 
-/* Replaces the file by the list, durably (nn/durable.h); if that fails the old file stays. */
+/* Replaces the file by the list, durably (tensor/durable.h); if that fails the old file stays. */
 bool safetensors_write(const Safetensors *s, const char *path, Error *err);
 
 #endif

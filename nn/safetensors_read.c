@@ -93,7 +93,11 @@ static void safetensors_decode(void *data, ptrdiff_t count, int dtype)
         uint64_t bits = safetensors_little_endian(from + i * width, width);
         uint32_t bits32 = dtype == FILE_F16 ? safetensors_from_half((uint32_t)bits)
                         : dtype == FILE_BF16 ? (uint32_t)bits << 16 : (uint32_t)bits;
-        memcpy((uint8_t *)data + i * wide, wide == 8 ? (void *)&bits : (void *)&bits32, wide);
+        uint8_t bits8 = (uint8_t)bits;
+        const void *number = wide == 8   ? (void *)&bits
+                             : wide == 4 ? (void *)&bits32
+                                         : (void *)&bits8;
+        memcpy((uint8_t *)data + i * wide, number, wide);
     }
 }
 

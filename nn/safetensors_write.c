@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "nn/durable.h"
 #include "nn/safetensors_header.h"
+#include "tensor/durable.h"
 #include "tensor/memory.h"
 
 enum { WRITE_CHUNK = 1 << 14 };

@@ -39,7 +39,7 @@ static void adam_block_amsgrad(ptrdiff_t begin, ptrdiff_t end, void *ctx)
         real theta = a.theta[i] * a.shrink, g = a.g[i] + a.l2 * theta;
         real m = a.m[i] = a.beta1 * a.m[i] + (1 - a.beta1) * g;
         real v = a.v[i] = a.beta2 * a.v[i] + (1 - a.beta2) * g * g;
-        v = a.v_max[i] = v > a.v_max[i] ? v : a.v_max[i];
+        v = a.v_max[i] = v <= a.v_max[i] ? a.v_max[i] : v; /* lets a NaN through */
         a.theta[i] = theta - a.rate * m / (sqrt(v) / a.root_bias + a.eps);
     }
 }

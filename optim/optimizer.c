@@ -113,6 +113,8 @@ static double optimizer_grad_norm(const Optimizer *opt)
 
 double optimizer_clip_norm(Optimizer *opt, double max_norm)
 {
+    if (!(max_norm >= 0))
+        slope_fail("optimizer_clip_norm", "the largest norm is %g; expected 0 or more", max_norm);
     double norm = optimizer_grad_norm(opt);
     if (!(norm > max_norm))
         return norm;

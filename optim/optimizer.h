@@ -93,7 +93,7 @@ void optimizer_zero_grad(Optimizer *opt);
 void optimizer_step(Optimizer *opt);
 
 /* Scales all gradients together so that their norm (the root of the sum of all squares) is at most
- * max_norm; returns the norm before. clip_value cuts each number to +-limit. */
+ * max_norm; returns the norm before (Inf and NaN are not mended: look at it). clip_value cuts each number to +-limit. */
 double optimizer_clip_norm(Optimizer *opt, double max_norm);
 void optimizer_clip_value(Optimizer *opt, real limit);
 

@@ -11,17 +11,12 @@
 #include "optim/progress.h"
 #include "tensor/memory.h"
 
-/* Sums over the examples seen so far. */
-typedef struct Tally {
-    double    loss;
-    ptrdiff_t correct, count;
-} Tally;
-
 static void tally_add(Tally *t, const Var *loss, const Var *output, const Batch *batch)
 {
     t->loss += (double)var_item(loss) * (double)batch->count;
     t->correct += count_correct(output->value, &batch->labels);
     t->count += batch->count;
+    t->batches++;
 }
 
 static Evaluation tally_mean(const Tally *t)
@@ -55,7 +50,7 @@ Evaluation evaluate(Module *net, LossFn loss, Loader *loader, int32_t *predicted
 
 /* --- training --------------------------------------------------------------------------------- */
 
-static void trainer_step(Trainer *t, const Batch *batch, Tally *tally)
+static void trainer_step(Trainer *t, const Batch *batch)
 {
     size_t mark = tape_mark();
     Var *output = module_forward(t->net, var_const(batch->x));
@@ -70,7 +65,7 @@ static void trainer_step(Trainer *t, const Batch *batch, Tally *tally)
         optimizer_clip_norm(t->optimizer, t->clip_norm);
     optimizer_step(t->optimizer);
     t->step++;
-    tally_add(tally, loss, output, batch);
+    tally_add(&t->tally, loss, output, batch);
     tape_rewind(mark);
     if (t->on_step)
         t->on_step(t, t->step, t->ctx);
@@ -82,22 +77,46 @@ static void trainer_title(const Trainer *t, int last, char title[64])
              t->epoch + 1, last);
 }
 
-/* One epoch over the training data; the time and the means go into the record. */
+static void trainer_show(const Trainer *t, Progress *progress)
+{
+    char note[64];
+    Evaluation mean = tally_mean(&t->tally);
+    snprintf(note, sizeof note, "loss %.4f accuracy %.4f", mean.loss, mean.accuracy);
+    progress_update(progress, t->tally.batches, note);
+}
+
+/* A full disk must not cost what was learned: it is told once, and tried again at the next. */
+static void trainer_checkpoint(Trainer *t, const Progress *progress)
+{
+    Error err;
+    if (!t->checkpoint)
+        return;
+    t->unsaved = trainer_save(t, t->checkpoint, &err) ? 0 : t->unsaved + 1;
+    if (t->unsaved != 1)
+        return;
+    progress_clear(progress);
+    fprintf(stderr, "slope: trainer_fit goes on, but could not save its checkpoint at step %lld: ",
+            (long long)t->step);
+    error_print(stderr, &err);
+}
+
+/* One epoch over the training data, or what is left of it; the time and the means go into the
+ * record. */
 static void trainer_epoch(Trainer *t, Progress *progress, EpochRecord *record)
 {
-    Tally tally = {0};
-    double started = clock_seconds();
+    double started = clock_seconds() - t->tally.seconds;
     loader_start(t->train, t->epoch);
+    loader_skip(t->train, t->tally.batches);
     module_train(t->net);
     for (Batch batch; loader_next(t->train, &batch);) {
-        char note[64];
-        trainer_step(t, &batch, &tally);
-        Evaluation mean = tally_mean(&tally);
-        snprintf(note, sizeof note, "loss %.4f accuracy %.4f", mean.loss, mean.accuracy);
-        progress_update(progress, batch.number + 1, note);
+        trainer_step(t, &batch);
+        t->tally.seconds = clock_seconds() - started;
+        trainer_show(t, progress);
+        if (t->checkpoint_every > 0 && t->step % t->checkpoint_every == 0)
+            trainer_checkpoint(t, progress);
     }
-    Evaluation mean = tally_mean(&tally);
-    record->seconds = clock_seconds() - started;
+    Evaluation mean = tally_mean(&t->tally);
+    record->seconds = t->tally.seconds;
     record->train_loss = mean.loss, record->train_accuracy = mean.accuracy;
 }
 
@@ -124,8 +143,22 @@ static void trainer_report(const Trainer *t, Progress *progress, const EpochReco
                       r->train_accuracy, test, r->seconds);
 }
 
+static void trainer_check(const Trainer *t)
+{
+    const char *missing = !t->net         ? "net"
+                          : !t->optimizer ? "optimizer"
+                          : !t->loss      ? "loss"
+                          : !t->train     ? "train"
+                                          : NULL;
+    if (missing)
+        slope_fail("trainer_fit", "the trainer has no .%s", missing);
+    if (t->epochs < 0) /* 0 is what trainer_resume may leave to do */
+        slope_fail("trainer_fit", "%d epochs; expected 0 or more", t->epochs);
+}
+
 void trainer_fit(Trainer *t)
 {
+    trainer_check(t);
     for (int last = t->epoch + t->epochs; t->epoch < last;) {
         char title[64];
         trainer_title(t, last, title);
@@ -138,8 +171,10 @@ void trainer_fit(Trainer *t)
             r.test_loss = e.loss, r.test_accuracy = e.accuracy;
         }
         t->epoch++;
+        t->tally = (Tally){0};
         *history_add(&t->history) = r;
         trainer_report(t, &progress, &r);
+        trainer_checkpoint(t, &progress);
     }
 }
 

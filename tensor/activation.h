@@ -12,18 +12,11 @@
 
 #include "tensor/tensor.h"
 
-/* A tensor seen as (outer, n, inner), n being the size of the axis of interest: the channels of
- * a PReLU, the classes of a softmax. */
-typedef struct AxisView {
-    ptrdiff_t outer, n, inner;
-} AxisView;
-AxisView axis_view(Shape s, int axis);
-
 /* y = PReLU(x) with slopes a (1) or (C); C is axis 1 of x. */
 void prelu_forward(Tensor *y, const Tensor *x, const Tensor *a);
 
 /* gx = g where x > 0, else a g; ga = the sum of x g over the elements with x <= 0 that share
- * the slope. gx or ga may be NULL: not wanted. */
+ * the slope. gx or ga may be NULL: not wanted. gx may be g itself. */
 void prelu_backward(Tensor *gx, Tensor *ga, const Tensor *x, const Tensor *a, const Tensor *g);
 
 /* y = e^x / sum e^x, or its logarithm, along an axis (0 … ndim-1). */

@@ -4,13 +4,15 @@
  */
 #include "tensor/map.h"
 
+#include <math.h>
+
 static inline real arith_same(real a) { return a; }
 static inline real arith_constant(real a, real c) { return (void)a, c; }
 static inline real arith_add(real a, real b) { return a + b; }
 static inline real arith_scale(real a, real c) { return a * c; }
 static inline real arith_greater(real a, real b) { return (real)(a > b); }
 static inline real arith_equal(real a, real b) { return (real)(a == b); }
-static inline real arith_sign(real a) { return (real)((a > 0) - (a < 0)); }
+static inline real arith_sign(real a) { return isnan(a) ? a : (real)((a > 0) - (a < 0)); }
 
 MAP1(arith_copy_map, arith_same)
 MAP1C(arith_fill_map, arith_constant)

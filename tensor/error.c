@@ -21,12 +21,15 @@ _Noreturn void slope_fail(const char *function, const char *format, ...)
 {
     char sentence[2048];
     int n = snprintf(sentence, sizeof sentence, "slope: %s: ", function);
+    if (n >= (int)sizeof sentence) /* what was wanted, not what was written */
+        n = sizeof sentence - 1;
 
     va_list args;
     va_start(args, format);
     vsnprintf(sentence + n, sizeof sentence - (size_t)n, format, args);
     va_end(args);
 
+    fflush(stdout); /* what the program printed before is part of the story */
     if (fail_handler) {
         fail_handler(sentence, fail_ctx);
         fprintf(stderr, "%s\nslope: the fail handler returned; it must abort or longjmp\n",

@@ -3,12 +3,12 @@
  *  - slope_fail() is for misuse: shapes that do not fit, an index out of range. It prints
  *    "slope: FUNCTION: SENTENCE" and calls the fail handler, which must not return.
  *  - slope_on_fail() replaces that handler: a test or a long-lived program longjmps out and
- *    then calls tape_rewind(mark), which frees everything the failed expression had made.
+ *    then calls tape_rewind(mark), which frees everything it had put on the tape.
  *  - Error is for what the world does: a missing, short or corrupt file. Readers return NULL
  *    or false and fill it; nothing is printed and nothing aborts.
  *
  *      Error err;
- *      Dataset *d = idx_load("images", "labels", &err);
+ *      Dataset *d = fashion_mnist_load(NULL, true, &err);
  *      if (!d) { error_print(stderr, &err); return 1; }
  *
  * SPDX-License-Identifier: MIT

@@ -43,11 +43,14 @@ enum {
 };
 
 typedef struct Gemm {
-    ptrdiff_t M, N, K;
-    Matrix    A, B;
-    real     *C;
-    ptrdiff_t c_row;
-    real     *packed; /* B as slivers: (N/TILE_N, K, TILE_N), the last padded with zeros */
+    ptrdiff_t   M, N, K, first; /* this panel's N columns begin at column `first` of B */
+    Matrix      A;
+    GemmPack    pack; /* of columns of B */
+    const void *ctx;
+    real       *C;
+    ptrdiff_t   c_row;
+    bool        add;    /* to what C holds */
+    real       *packed; /* B as slivers: (N/TILE_N, K, TILE_N), the last padded with zeros */
 } Gemm;
 
 static ptrdiff_t gemm_min(ptrdiff_t a, ptrdiff_t b)
@@ -82,12 +85,26 @@ static inline void gemm_pack(real *out, int width, const real *p, ptrdiff_t lane
                 out[k * width + i] = p[i * lane_step + k * k_step];
 }
 
+/* A GemmPack for a matrix in memory. */
+typedef struct GemmMatrix {
+    Matrix    m;
+    ptrdiff_t K;
+} GemmMatrix;
+
+static void gemm_pack_columns(real *out, int width, ptrdiff_t first, ptrdiff_t lanes,
+                              const void *ctx)
+{
+    const GemmMatrix *b = ctx;
+    (void)width; /* always TILE_N, and as a constant it unrolls */
+    gemm_pack(out, TILE_N, b->m.p + first * b->m.col, lanes, b->m.col, b->K, b->m.row);
+}
+
 static void gemm_pack_slivers(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 {
     const Gemm *g = ctx;
     for (ptrdiff_t s = begin; s < end; s++)
-        gemm_pack(g->packed + s * g->K * TILE_N, TILE_N, g->B.p + s * TILE_N * g->B.col,
-                  gemm_min(TILE_N, g->N - s * TILE_N), g->B.col, g->K, g->B.row);
+        g->pack(g->packed + s * g->K * TILE_N, TILE_N, g->first + s * TILE_N,
+                gemm_min(TILE_N, g->N - s * TILE_N), g->ctx);
 }
 
 /* `m` <= TASK_M rows of K columns of A as strips of TILE_M rows: (strips, K, TILE_M). */
@@ -138,15 +155,16 @@ static void gemm_edge_tile(ptrdiff_t K, const real *a, const real *b, real *c, p
 static void gemm_block(const Gemm *g, const real *a, ptrdiff_t i, ptrdiff_t m, ptrdiff_t j,
                        ptrdiff_t n, ptrdiff_t k, ptrdiff_t K)
 {
+    bool add = g->add || k > 0;
     for (ptrdiff_t q = 0; q < n; q += TILE_N) {
         const real *b = g->packed + (j + q) * g->K + k * TILE_N;
         for (ptrdiff_t p = 0; p < m; p += TILE_M) {
             real *c = g->C + (i + p) * g->c_row + j + q;
             ptrdiff_t rows = gemm_min(TILE_M, m - p), cols = gemm_min(TILE_N, n - q);
             if (rows == TILE_M && cols == TILE_N)
-                gemm_tile(K, a + p * K, b, c, g->c_row, k > 0);
+                gemm_tile(K, a + p * K, b, c, g->c_row, add);
             else
-                gemm_edge_tile(K, a + p * K, b, c, g->c_row, k > 0, rows, cols);
+                gemm_edge_tile(K, a + p * K, b, c, g->c_row, add, rows, cols);
         }
     }
 }
@@ -187,27 +205,31 @@ size_t gemm_room(ptrdiff_t N, ptrdiff_t K)
     return (size_t)(gemm_slivers(gemm_min(N, PANEL_N)) * TILE_N * K);
 }
 
-void gemm_in(real *room, ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, Matrix A, Matrix B, real *C,
-             ptrdiff_t c_row)
+void gemm_packed(real *room, ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, Matrix A, GemmPack pack,
+                 const void *ctx, real *C, ptrdiff_t c_row, bool add)
 {
     if (M == 0 || N == 0)
         return;
-    if (K == 0) {
+    if (K == 0 && !add)
         gemm_zero(M, N, C, c_row);
-        return;
-    }
-    for (ptrdiff_t j = 0; j < N; j += PANEL_N) {
-        Gemm g = {.M = M, .N = gemm_min(PANEL_N, N - j), .K = K, .A = A, .B = B,
-                  .C = C + j, .c_row = c_row, .packed = room};
-        g.B.p += j * B.col;
+    for (ptrdiff_t j = 0; j < N && K > 0; j += PANEL_N) {
+        Gemm g = {.M = M, .N = gemm_min(PANEL_N, N - j), .K = K, .first = j, .A = A, .pack = pack,
+                  .ctx = ctx, .C = C + j, .c_row = c_row, .add = add, .packed = room};
         gemm_panel(&g);
     }
+}
+
+void gemm_in(real *room, ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, Matrix A, Matrix B, real *C,
+             ptrdiff_t c_row, bool add)
+{
+    GemmMatrix b = {B, K};
+    gemm_packed(room, M, N, K, A, gemm_pack_columns, &b, C, c_row, add);
 }
 
 void gemm(ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, Matrix A, Matrix B, real *C, ptrdiff_t c_row)
 {
     size_t bytes = gemm_room(N, K) * sizeof(real);
     real *room = pool_take(bytes);
-    gemm_in(room, M, N, K, A, B, C, c_row);
+    gemm_in(room, M, N, K, A, B, C, c_row, false);
     pool_give(room, bytes);
 }

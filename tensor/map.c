@@ -95,7 +95,7 @@ static void map_run_rows(ptrdiff_t begin, ptrdiff_t end, void *ctx)
     const MapLoop *m = ctx;
     for (ptrdiff_t i = begin; i < end; i++) {
         MapRow row = m->row;
-        ptrdiff_t rest = i;
+        ptrdiff_t rest = i; /* one division an axis moves all operands */
         for (int d = m->ndim - 2; d >= 0; d--) {
             map_advance(&row, m, d, rest % m->dim[d]);
             rest /= m->dim[d];
@@ -110,6 +110,7 @@ void tensor_map(MapRowFn fn, real c, Tensor *out, int n_in, const Tensor *const 
         if (!shape_stretches_to(in[k]->shape, out->shape))
             slope_fail("tensor_map", "operand %d has shape %s, which does not stretch to the "
                        "result's %s", k + 1, SHAPE_TEXT(in[k]->shape), SHAPE_TEXT(out->shape));
+    tensor_check_out(out, "tensor_map");
     if (tensor_count(out) == 0)
         return;
     MapLoop m = map_loop(fn, c, out, n_in, in);

@@ -3,7 +3,8 @@
  *  - MAP1, MAP2, MAP3 turn a `static inline real f(real, …)` into a static kernel
  *    `name(Tensor *out, const Tensor *a, …)`. The loop lies in the file that writes f, so
  *    the compiler sees f and vectorises it.
- *  - The inputs stretch to out's shape (NumPy broadcasting); any strides; out may be an input.
+ *  - The inputs stretch to out's shape (NumPy broadcasting); any strides; out may be one of
+ *    them itself, otherwise it must not overlap an input, and it must not be expanded.
  *  - MAP1C is for an f that takes a constant too: `real f(real, real c)`.
  *
  *      static inline real square(real x) { return x * x; }

@@ -4,6 +4,8 @@
  */
 #include "tensor/matmul.h"
 
+#include <string.h>
+
 #include "tensor/memory.h"
 #include "tensor/parallel.h"
 
@@ -35,7 +37,7 @@ Shape matmul_shape(Shape a, Shape b, const char *function)
                    MAX_DIMS);
     out.dim[out.ndim++] = a.dim[a.ndim - 2];
     out.dim[out.ndim++] = b.dim[b.ndim - 1];
-    return out;
+    return shape_new(out.ndim, out.dim); /* large outer sizes may multiply to too many elements */
 }
 
 typedef struct Matmul {
@@ -69,7 +71,7 @@ static void matmul_batches(ptrdiff_t begin, ptrdiff_t end, void *ctx)
     real *room = m->room + (size_t)(begin / m->grain) * m->each;
     for (ptrdiff_t i = begin; i < end; i++)
         gemm_in(room, M, N, K, matmul_operand(m->a, out, i), matmul_operand(m->b, out, i),
-                m->c + i * M * N, N);
+                m->c + i * M * N, N, false);
 }
 
 void tensor_matmul(Tensor *out, const Tensor *a, const Tensor *b)
@@ -88,4 +90,17 @@ void tensor_matmul(Tensor *out, const Tensor *a, const Tensor *b)
     m.room = pool_take(bytes);
     parallel_for(batch, m.grain, matmul_batches, &m);
     pool_give(m.room, bytes);
+}
+
+void linear_forward(Tensor *y, const Tensor *x, const Tensor *w, const Tensor *b)
+{
+    ptrdiff_t O = w->shape.dim[0], D = w->shape.dim[1], M = O ? tensor_count(y) / O : 0;
+    real *out = tensor_write(y);
+    for (ptrdiff_t i = 0; b && i < M; i++) /* the product is added to the bias */
+        memcpy(out + i * O, tensor_read(b), (size_t)O * sizeof(real));
+    size_t bytes = gemm_room(O, D) * sizeof(real);
+    real *room = pool_take(bytes);
+    gemm_in(room, M, O, D, (Matrix){tensor_read(x), D, 1}, (Matrix){tensor_read(w), 1, D}, out, O,
+            b != NULL);
+    pool_give(room, bytes);
 }

@@ -23,11 +23,18 @@ typedef struct Matrix {
  * or B. K = 0 gives zeros. */
 void gemm(ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, Matrix A, Matrix B, real *C, ptrdiff_t c_row);
 
-/* The same with room for the packed B given, gemm_room(N, K) numbers, 64-byte aligned: for use in
- * parallel_for, whose workers may not fail, as taking memory can. */
+/* C = A B or, with `add`, C += A B, with room for the packed B given: gemm_room(N, K) numbers,
+ * 64-byte aligned. For use in parallel_for, whose workers may not fail, as taking memory can. */
 size_t gemm_room(ptrdiff_t N, ptrdiff_t K);
 void gemm_in(real *room, ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, Matrix A, Matrix B, real *C,
-             ptrdiff_t c_row);
+             ptrdiff_t c_row, bool add);
+
+/* The same, C = A B or C += A B, for a B that does not lie in memory as a matrix (the patches of a
+ * convolution): pack writes columns [first, first + lanes) of B as (K, width), one step of K after
+ * the other, and zeros in the lanes beyond. */
+typedef void (*GemmPack)(real *out, int width, ptrdiff_t first, ptrdiff_t lanes, const void *ctx);
+void gemm_packed(real *room, ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, Matrix A, GemmPack pack,
+                 const void *ctx, real *C, ptrdiff_t c_row, bool add);
 
 /* The shape of a (…,M,K) times b (…,K,N): (…,M,N) with the leading axes broadcast. Fails, in
  * the name of `function`, with both shapes where they do not fit. */
@@ -35,5 +42,8 @@ Shape matmul_shape(Shape a, Shape b, const char *function);
 
 /* out = a b; out is contiguous and has the shape matmul_shape gives. */
 void tensor_matmul(Tensor *out, const Tensor *a, const Tensor *b);
+
+/* y (…,O) = x (…,D) w' + b, with w (O,D) and b (O) or NULL. All are contiguous. */
+void linear_forward(Tensor *y, const Tensor *x, const Tensor *w, const Tensor *b);
 
 #endif

@@ -1,8 +1,9 @@
 /* tensor/memory.c -- the swappable allocator and each thread's pool of buffers.
  *
  * A pool is a row of free lists, one a size class; classes are 1, 1.25, 1.5 and 1.75 times
- * each power of two from 64 bytes up, so at most a fifth of a block is unused. The link of a
- * free list lies in the free block itself. A thread's pool goes back when the thread ends.
+ * each power of two, rounded up to whole cache lines of 64 bytes: beyond 256 bytes at most a fifth
+ * of a block is unused. The link of a free list lies in the free block itself. A thread's pool goes
+ * back when the thread ends.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -111,7 +112,8 @@ static _Thread_local FreeBlock *pool_free[POOL_CLASSES];
 static size_t pool_class_size(int class)
 {
     size_t power = (size_t)64 << class / 4;
-    return power + power / 4 * (size_t)(class % 4);
+    size_t size = power + power / 4 * (size_t)(class % 4);
+    return (size + MEMORY_ALIGN - 1) / MEMORY_ALIGN * MEMORY_ALIGN;
 }
 
 /* The smallest class whose blocks hold so many bytes. */

@@ -4,6 +4,9 @@
  *  - pool_take / pool_give: buffers of a training step. A buffer given back waits in this
  *    thread's pool, in a list for its size class, and the next step takes it from there:
  *    from the second step on, with the same shapes, no allocation reaches the heap.
+ *  - A buffer goes to the pool of the thread that gives it back, not of the one that took it. Where
+ *    one thread makes tensors and another frees them, they pile up in the second's pool: it should
+ *    call pool_trim now and then.
  *  - The pool keeps no header in front of a block: the caller says the size again when
  *    giving it back. A block of 2^24 bytes therefore stays in its own class.
  *  - Debug builds fill what is given back with NaN; under the address sanitizer it is

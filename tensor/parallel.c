@@ -8,7 +8,9 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* CPU_COUNT */
+#endif
 #include "tensor/parallel.h"
 
 #include <pthread.h>
@@ -142,18 +144,24 @@ static void pool_forget(void)
     pthread_cond_init(&pool.wake, NULL);
     atomic_store(&pool.inside, 0);
     atomic_store(&pool.asleep, 0);
+    atomic_store(&pool.stop, false); /* another thread may have been stopping them just then */
 }
 
-static void pool_watch_fork(void)
+static void pool_ask_for_forks(void)
 {
     pthread_atfork(NULL, NULL, pool_forget);
+}
+
+/* Comes before any lock is taken: a fork may come as soon as one is. */
+static void pool_watch_forks(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, pool_ask_for_forks);
 }
 
 /* Starts helpers until there are threads - 1; goes on with fewer if the system has no more. */
 static void pool_start(void)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, pool_watch_fork);
     size_t ticket = atomic_load(&pool.ticket);
     while (pool.helpers < pool.threads - 1) {
         if (pthread_create(&pool.id[pool.helpers], NULL, helper_main, (void *)ticket) != 0) {
@@ -184,6 +192,7 @@ int parallel_threads(void)
 {
     if (parallel_inside) /* the job holds the lock, and the number until it ends */
         return pool.threads;
+    pool_watch_forks();
     pthread_mutex_lock(&pool.busy);
     if (pool.threads == 0)
         pool.threads = threads_from_environment();
@@ -194,6 +203,9 @@ int parallel_threads(void)
 
 void parallel_set_threads(int n)
 {
+    if (parallel_inside) /* the job holds the lock: waiting for it would be for ever */
+        return;
+    pool_watch_forks();
     pthread_mutex_lock(&pool.busy);
     pool_stop();
     pool.threads = n < 1 ? threads_from_environment() : n > PARALLEL_MAX ? PARALLEL_MAX : n;
@@ -228,6 +240,7 @@ void parallel_for(ptrdiff_t n, ptrdiff_t grain, ParallelFn fn, void *ctx)
 {
     if (grain < 1)
         grain = 1;
+    pool_watch_forks();
     if (n <= grain || parallel_inside || pthread_mutex_trylock(&pool.busy) != 0) {
         parallel_inline(n, grain, fn, ctx);
         return;

@@ -21,7 +21,8 @@ typedef void (*ParallelFn)(ptrdiff_t begin, ptrdiff_t end, void *ctx);
 /* Calls fn(begin, end, ctx) for every block [begin, end) of [0, n), in any order. */
 void parallel_for(ptrdiff_t n, ptrdiff_t grain, ParallelFn fn, void *ctx);
 
-/* How many threads work, the caller's included. Setting 0 goes back to SLOPE_THREADS. */
+/* How many threads work, the caller's included. Setting 0 goes back to SLOPE_THREADS. A block
+ * of a running job cannot change the number: there, setting does nothing. */
 int parallel_threads(void);
 void parallel_set_threads(int n);
 

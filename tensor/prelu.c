@@ -17,16 +17,6 @@
 
 enum { PRELU_BLOCK = 16384, PRELU_LANES = 16, PRELU_ROWS = 32 };
 
-AxisView axis_view(Shape s, int axis)
-{
-    AxisView v = {.outer = 1, .n = s.dim[axis], .inner = 1};
-    for (int i = 0; i < axis; i++)
-        v.outer *= s.dim[i];
-    for (int i = axis + 1; i < s.ndim; i++)
-        v.inner *= s.dim[i];
-    return v;
-}
-
 /* One pass's operands. y and gx, ga, g are NULL where the pass has none. */
 typedef struct Prelu {
     AxisView    view;
@@ -36,12 +26,12 @@ typedef struct Prelu {
     ptrdiff_t   blocks_per_plane;
 } Prelu;
 
-static AxisView prelu_view(const Tensor *x, const Tensor *a)
+static AxisView prelu_view(const Tensor *x, const Tensor *a, const char *function)
 {
     if (tensor_count(a) == 1)
         return (AxisView){.outer = 1, .n = 1, .inner = tensor_count(x)};
     if (x->shape.ndim < 2 || x->shape.dim[1] != tensor_count(a))
-        slope_fail("prelu_forward", "%td slopes do not fit shape %s", tensor_count(a),
+        slope_fail(function, "%td slopes do not fit shape %s", tensor_count(a),
                    SHAPE_TEXT(x->shape));
     return axis_view(x->shape, 1);
 }
@@ -165,9 +155,9 @@ static void prelu_sum_rows(const Prelu *p, real *ga)
 
 /* --- whole tensors ---------------------------------------------------------------------------- */
 
-static Prelu prelu_plan(const Tensor *x, const Tensor *a)
+static Prelu prelu_plan(const Tensor *x, const Tensor *a, const char *function)
 {
-    Prelu p = {.view = prelu_view(x, a), .x = tensor_read(x), .a = tensor_read(a)};
+    Prelu p = {.view = prelu_view(x, a, function), .x = tensor_read(x), .a = tensor_read(a)};
     p.blocks_per_plane = (p.view.inner + PRELU_BLOCK - 1) / PRELU_BLOCK;
     return p;
 }
@@ -180,7 +170,7 @@ static ptrdiff_t prelu_grain(ptrdiff_t each)
 
 void prelu_forward(Tensor *y, const Tensor *x, const Tensor *a)
 {
-    Prelu p = prelu_plan(x, a);
+    Prelu p = prelu_plan(x, a, "prelu_forward");
     p.y = tensor_write(y);
     AxisView v = p.view;
     if (v.inner == 1)
@@ -192,7 +182,7 @@ void prelu_forward(Tensor *y, const Tensor *x, const Tensor *a)
 
 void prelu_backward(Tensor *gx, Tensor *ga, const Tensor *x, const Tensor *a, const Tensor *g)
 {
-    Prelu p = prelu_plan(x, a);
+    Prelu p = prelu_plan(x, a, "prelu_backward");
     p.g = tensor_read(g);
     p.gx = gx ? tensor_write(gx) : NULL;
     AxisView v = p.view;

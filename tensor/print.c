@@ -92,6 +92,8 @@ static void print_axis(FILE *out, const Tensor *x, const PrintStyle *style, int 
 
 void tensor_fprint(FILE *out, const Tensor *x)
 {
+    if (!x)
+        slope_fail("tensor_print", TENSOR_IS_NULL);
     PrintStyle style = print_style(x);
     fprintf(out, "tensor(");
     if (tensor_count(x) == 0)

@@ -90,6 +90,9 @@ uint64_t rng_below(Rng *rng, uint64_t bound)
 
 void rng_permutation(Rng *rng, ptrdiff_t n, int32_t *order)
 {
+    if (n > INT32_MAX)
+        slope_fail("rng_permutation", "%td numbers; at most %td fit an order of 32-bit numbers", n,
+                   (ptrdiff_t)INT32_MAX);
     for (ptrdiff_t i = 0; i < n; i++)
         order[i] = (int32_t)i;
     for (ptrdiff_t i = n - 1; i > 0; i--) {

@@ -36,7 +36,7 @@ real rng_uniform(Rng *rng);                   /* in [0, 1) */
 real rng_normal(Rng *rng);                    /* mean 0, standard deviation 1 */
 uint64_t rng_below(Rng *rng, uint64_t bound); /* 0 … bound-1, without bias; bound > 0 */
 
-/* A random order of 0 … n-1 (Fisher-Yates). */
+/* A random order of 0 … n-1 (Fisher-Yates); n < 2^31. */
 void rng_permutation(Rng *rng, ptrdiff_t n, int32_t *order);
 
 /* Fill a contiguous tensor, in parallel; rng advances past the words used. */

@@ -18,13 +18,13 @@
 
 #include "tensor/memory.h"
 #include "tensor/parallel.h"
-#include "tensor/tensor.h"
+#include "tensor/reduce.h"
 
 enum {
     REDUCE_LANES = 16,    /* independent running results, so that the loop vectorises */
     REDUCE_LEAF = 512,    /* a row this short is not split further */
     REDUCE_STRIP = 256,   /* columns of a strip */
-    REDUCE_FOLD = 64,     /* a strip with so few rows is not split further */
+    REDUCE_FOLD = 64,     /* so few rows, of a strip or of a result, are not split further */
     REDUCE_CHUNK = 32768, /* elements of a task, when few results need many elements */
 };
 
@@ -95,6 +95,16 @@ static inline real reduce_max_join(real a, real b) { return b > a || isnan(b) ? 
 REDUCE_KERNELS(reduce_sum, reduce_sum_join, 0)
 REDUCE_KERNELS(reduce_max, reduce_max_join, -(real)INFINITY)
 
+real reduce_sum(const real *x, ptrdiff_t n, ptrdiff_t step)
+{
+    if (n > REDUCE_LANES)
+        return reduce_sum_row(x, n, step);
+    real total = 0;
+    for (ptrdiff_t i = 0; i < n; i++)
+        total += x[i * step];
+    return total;
+}
+
 /* --- axes ------------------------------------------------------------------------------------- */
 
 static void reduce_add_axis(ReduceAxes *a, ptrdiff_t dim, ptrdiff_t out_stride, ptrdiff_t x_stride)
@@ -130,12 +140,7 @@ static Reduce reduce_plan(Tensor *out, const Tensor *x, const Reduction *r)
 
 static ptrdiff_t reduce_locate(const ReduceAxes *a, const ptrdiff_t *stride, ptrdiff_t i)
 {
-    ptrdiff_t offset = 0;
-    for (int d = a->ndim - 1; d >= 0; d--) {
-        offset += i % a->dim[d] * stride[d];
-        i /= a->dim[d];
-    }
-    return offset;
+    return stride_locate(a->ndim, a->dim, stride, i);
 }
 
 /* The last (fastest) axis: its size, or 1 where there is no axis at all. */
@@ -151,10 +156,15 @@ static ptrdiff_t reduce_inner_step(const ReduceAxes *a)
 
 /* --- rows: each result from its own elements -------------------------------------------------- */
 
-/* Elements [begin, end) of one result, counted over the reduced axes in row-major order. */
+/* Elements [begin, end) of one result, counted over the reduced axes in row-major order: halves of
+ * whole rows, pairwise, down to a few rows. */
 static real reduce_range(const Reduce *p, const real *x, ptrdiff_t begin, ptrdiff_t end)
 {
     ptrdiff_t inner = reduce_inner(&p->reduced), step = reduce_inner_step(&p->reduced);
+    if (end - begin > inner && (end - begin) / inner > REDUCE_FOLD) {
+        ptrdiff_t middle = (begin + (end - begin) / 2) / inner * inner;
+        return p->r->join(reduce_range(p, x, begin, middle), reduce_range(p, x, middle, end));
+    }
     real total = p->r->empty;
     while (begin < end) {
         ptrdiff_t n = inner - begin % inner;
@@ -264,6 +274,7 @@ static void reduce_to(Tensor *out, const Tensor *x, const Reduction *r, const ch
     if (!shape_stretches_to(out->shape, x->shape))
         slope_fail(function, "shape %s cannot be reduced to %s: aligned at the right, each size "
                    "must be equal or become 1", SHAPE_TEXT(x->shape), SHAPE_TEXT(out->shape));
+    tensor_check_out(out, function);
     Reduce p = reduce_plan(out, x, r);
     if (p.kept.count == 0)
         return;

@@ -31,6 +31,40 @@ Shape shape_new(int ndim, const ptrdiff_t *dim)
     return s;
 }
 
+Shape shape_infer(ptrdiff_t count, int ndim, const ptrdiff_t *dim, const char *function)
+{
+    if (ndim < 0 || ndim > MAX_DIMS)
+        slope_fail(function, "a shape has 0 to %d axes, not %d", MAX_DIMS, ndim);
+    ptrdiff_t sizes[MAX_DIMS] = {0};
+    int hole = -1;
+    for (int i = 0; i < ndim; i++) {
+        sizes[i] = dim[i] == -1 ? 1 : dim[i];
+        if (dim[i] == -1 && hole >= 0)
+            slope_fail(function, "only one size may be -1, but axes %d and %d are", hole, i);
+        if (dim[i] == -1)
+            hole = i;
+    }
+    Shape s = shape_new(ndim, sizes); /* the others may be negative, or too many */
+    ptrdiff_t known = shape_count(s);
+    if (hole >= 0 && (known == 0 || count % known))
+        slope_fail(function, "%td elements do not divide by the other sizes' product %td, so "
+                   "axis %d cannot be inferred", count, known, hole);
+    if (hole >= 0)
+        s.dim[hole] = count / known;
+    return s;
+}
+
+bool shape_is_possible(Shape s)
+{
+    ptrdiff_t count = 1;
+    for (int i = 0; i < s.ndim && i < MAX_DIMS; i++) {
+        if (s.dim[i] < 0 || (s.dim[i] > 0 && count > SHAPE_MAX_COUNT / s.dim[i]))
+            return false;
+        count *= s.dim[i] ? s.dim[i] : 1;
+    }
+    return s.ndim >= 0 && s.ndim <= MAX_DIMS;
+}
+
 ptrdiff_t shape_count(Shape s)
 {
     ptrdiff_t count = 1;
@@ -104,6 +138,33 @@ Shape shape_reduce(Shape s, unsigned mask, bool keepdim)
             r.dim[r.ndim++] = reduced ? 1 : s.dim[i];
     }
     return r;
+}
+
+Shape shape_channels(Shape x)
+{
+    Shape s = {.ndim = x.ndim - 1, .dim = {x.dim[1]}};
+    for (int i = 1; i < s.ndim; i++)
+        s.dim[i] = 1;
+    return s;
+}
+
+Axes shape_all_but_channels(Shape x)
+{
+    Axes axes = {0};
+    for (int i = 0; i < x.ndim; i++)
+        if (i != 1)
+            axes.axis[axes.n++] = i;
+    return axes;
+}
+
+AxisView axis_view(Shape s, int axis)
+{
+    AxisView v = {.outer = 1, .n = s.dim[axis], .inner = 1};
+    for (int i = 0; i < axis; i++)
+        v.outer *= s.dim[i];
+    for (int i = axis + 1; i < s.ndim; i++)
+        v.inner *= s.dim[i];
+    return v;
 }
 
 const char *shape_text(Shape s, char text[SHAPE_TEXT_SIZE])

@@ -42,6 +42,13 @@ typedef struct Axes {
  * memory could hold. */
 Shape shape_new(int ndim, const ptrdiff_t *dim);
 
+/* The same, where one size may be -1: it becomes what `count` elements leave for it. Fails in the
+ * name of `function` if that is no whole number. */
+Shape shape_infer(ptrdiff_t count, int ndim, const ptrdiff_t *dim, const char *function);
+
+/* Would shape_new take it? True of all it made; a Shape filled by hand may be impossible. */
+bool shape_is_possible(Shape s);
+
 /* The number of elements; 1 for a scalar. */
 ptrdiff_t shape_count(Shape s);
 
@@ -62,6 +69,30 @@ unsigned shape_axes(Shape s, Axes axes, const char *function);
 
 /* The shape after reducing the axes in the mask: they become 1 (keepdim) or vanish. */
 Shape shape_reduce(Shape s, unsigned mask, bool keepdim);
+
+/* For x (N,C,...): the shape (C,1,...) that broadcasts along the channels, and all axes but
+ * theirs. */
+Shape shape_channels(Shape x);
+Axes shape_all_but_channels(Shape x);
+
+/* A shape seen as (outer, n, inner), n being the size of the axis of interest: the channels of a
+ * PReLU, the classes of a softmax. */
+typedef struct AxisView {
+    ptrdiff_t outer, n, inner;
+} AxisView;
+AxisView axis_view(Shape s, int axis);
+
+/* The offset of element number i, counted in row-major order, over axes of these strides. */
+static inline ptrdiff_t stride_locate(int ndim, const ptrdiff_t *dim, const ptrdiff_t *stride,
+                                      ptrdiff_t i)
+{
+    ptrdiff_t offset = 0;
+    for (int d = ndim - 1; d >= 0; d--) {
+        offset += i % dim[d] * stride[d];
+        i /= dim[d];
+    }
+    return offset;
+}
 
 /* "(2, 3)", as Python prints a tuple. SHAPE_TEXT makes a text that lives to the end of the
  * enclosing block, for messages. */

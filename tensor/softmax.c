@@ -10,6 +10,7 @@
 
 #include "tensor/activation.h"
 #include "tensor/parallel.h"
+#include "tensor/reduce.h"
 
 typedef struct Softmax {
     AxisView    view;
@@ -22,12 +23,12 @@ typedef struct Softmax {
 static void softmax_line(const Softmax *s, const real *x, real *y)
 {
     ptrdiff_t n = s->view.n, step = s->view.inner;
-    real max = -(real)INFINITY, sum = 0;
+    real max = -(real)INFINITY;
     for (ptrdiff_t i = 0; i < n; i++)
         max = x[i * step] > max ? x[i * step] : max;
     for (ptrdiff_t i = 0; i < n; i++)
-        sum += y[i * step] = exp(x[i * step] - max);
-    real log_sum = log(sum);
+        y[i * step] = exp(x[i * step] - max);
+    real sum = reduce_sum(y, n, step), log_sum = log(sum);
     for (ptrdiff_t i = 0; i < n; i++)
         y[i * step] = s->log ? x[i * step] - max - log_sum : y[i * step] / sum;
 }

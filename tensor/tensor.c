@@ -43,16 +43,25 @@ static void tensor_set_row_major(Tensor *x)
     }
 }
 
-Tensor *tensor_new(Shape shape)
+Tensor *tensor_try_new(Shape shape)
 {
-    Tensor *x = pool_take(sizeof *x);
-    Storage *storage = storage_try_new((size_t)shape_count(shape));
-    if (!storage) { /* a failure may longjmp, and nobody else knows of the header yet */
+    Tensor *x = shape_is_possible(shape) ? pool_try_take(sizeof *x) : NULL;
+    Storage *storage = x ? storage_try_new((size_t)shape_count(shape)) : NULL;
+    if (!storage) {
         pool_give(x, sizeof *x);
-        slope_fail("tensor_new", "out of memory for a tensor of shape %s", SHAPE_TEXT(shape));
+        return NULL;
     }
     *x = (Tensor){.shape = shape, .storage = storage};
     tensor_set_row_major(x);
+    return x;
+}
+
+Tensor *tensor_new(Shape shape)
+{
+    shape = shape_new(shape.ndim, shape.dim); /* one filled by hand may be impossible */
+    Tensor *x = tensor_try_new(shape);
+    if (!x)
+        slope_fail("tensor_new", "out of memory for a tensor of shape %s", SHAPE_TEXT(shape));
     return x;
 }
 
@@ -154,6 +163,15 @@ const real *tensor_read(const Tensor *x)
     return x->storage->data + x->offset;
 }
 
+void tensor_check_out(const Tensor *out, const char *function)
+{
+    for (int i = 0; i < out->shape.ndim; i++)
+        if (out->stride[i] == 0 && out->shape.dim[i] > 1 && tensor_count(out) > 0)
+            slope_fail(function, "the result of shape %s is expanded along axis %d: %td elements "
+                       "share one place; use tensor_contiguous first", SHAPE_TEXT(out->shape), i,
+                       out->shape.dim[i]);
+}
+
 real *tensor_write(Tensor *x)
 {
     atomic_fetch_add_explicit(&x->storage->version, 1, memory_order_relaxed);
@@ -185,6 +203,8 @@ void tensor_set(Tensor *x, const ptrdiff_t *index, real value)
 
 real tensor_item(const Tensor *x)
 {
+    if (!x)
+        slope_fail("tensor_item", TENSOR_IS_NULL);
     if (tensor_count(x) != 1)
         slope_fail("tensor_item", "shape %s has %td elements; only a tensor of one element is "
                    "a number", SHAPE_TEXT(x->shape), tensor_count(x));
@@ -193,38 +213,10 @@ real tensor_item(const Tensor *x)
 
 ptrdiff_t tensor_locate(const Tensor *x, ptrdiff_t i)
 {
-    ptrdiff_t offset = 0;
-    for (int d = x->shape.ndim - 1; d >= 0; d--) {
-        offset += i % x->shape.dim[d] * x->stride[d];
-        i /= x->shape.dim[d];
-    }
-    return offset;
+    return stride_locate(x->shape.ndim, x->shape.dim, x->stride, i);
 }
 
 /* --- views ------------------------------------------------------------------------------------ */
-
-Shape shape_infer(ptrdiff_t count, int ndim, const ptrdiff_t *dim, const char *function)
-{
-    if (ndim < 0 || ndim > MAX_DIMS)
-        slope_fail(function, "a shape has 0 to %d axes, not %d", MAX_DIMS, ndim);
-    ptrdiff_t sizes[MAX_DIMS] = {0};
-    int hole = -1;
-    for (int i = 0; i < ndim; i++) {
-        sizes[i] = dim[i] == -1 ? 1 : dim[i];
-        if (dim[i] == -1 && hole >= 0)
-            slope_fail(function, "only one size may be -1, but axes %d and %d are", hole, i);
-        if (dim[i] == -1)
-            hole = i;
-    }
-    Shape s = shape_new(ndim, sizes); /* the others may be negative, or too many */
-    ptrdiff_t known = shape_count(s);
-    if (hole >= 0 && (known == 0 || count % known))
-        slope_fail(function, "%td elements do not divide by the other sizes' product %td, so "
-                   "axis %d cannot be inferred", count, known, hole);
-    if (hole >= 0)
-        s.dim[hole] = count / known;
-    return s;
-}
 
 Tensor tensor_as(const Tensor *x, Shape shape)
 {

@@ -49,7 +49,8 @@ typedef struct Labels {
 
 /* --- making and freeing ----------------------------------------------------------------------- */
 
-Tensor *tensor_new(Shape shape); /* uninitialised */
+Tensor *tensor_new(Shape shape);     /* uninitialised */
+Tensor *tensor_try_new(Shape shape); /* NULL when memory cannot hold it: for readers */
 Tensor *tensor_zeros(Shape shape);
 Tensor *tensor_full(Shape shape, real value);
 Tensor *tensor_from(Shape shape, const real *values); /* copies, in row-major order */
@@ -71,6 +72,10 @@ bool tensor_owns_storage(const Tensor *x); /* is it the only header of its stora
 const real *tensor_read(const Tensor *x);
 real *tensor_write(Tensor *x);
 
+/* Fails in the name of `function` if several elements of out share one place (tensor_expand does
+ * that), so that it cannot hold a result. */
+void tensor_check_out(const Tensor *out, const char *function);
+
 /* One element by its index (ndim numbers); fails when out of range. */
 real tensor_get(const Tensor *x, const ptrdiff_t *index);
 void tensor_set(Tensor *x, const ptrdiff_t *index, real value);
@@ -84,7 +89,6 @@ ptrdiff_t tensor_locate(const Tensor *x, ptrdiff_t i);
 /* Same elements, another shape; x must be contiguous. One size may be -1: it is inferred
  * (build such a shape with shape_infer). */
 Tensor *tensor_reshape(const Tensor *x, Shape shape);
-Shape shape_infer(ptrdiff_t count, int ndim, const ptrdiff_t *dim, const char *function);
 
 /* A header by value over contiguous x in another shape. It owns nothing and is good while x is:
  * for a kernel that needs one for a moment. */
@@ -100,13 +104,14 @@ Tensor *tensor_expand(const Tensor *x, Shape shape); /* stretched axes get strid
 
 /* --- arithmetic on plain tensors (the tape has its own ops) ----------------------------------- */
 
+/* out may be a or b itself; otherwise it must not overlap an input. It must not be expanded. */
 void tensor_fill(Tensor *out, real value);
 void tensor_copy(Tensor *out, const Tensor *x);                         /* x stretches to out */
-void tensor_add(Tensor *out, const Tensor *a, const Tensor *b);         /* out may be a or b */
-void tensor_scale(Tensor *out, const Tensor *x, real c);                /* out may be x */
+void tensor_add(Tensor *out, const Tensor *a, const Tensor *b);
+void tensor_scale(Tensor *out, const Tensor *x, real c);
 void tensor_greater(Tensor *out, const Tensor *a, const Tensor *b);     /* 1 where a > b */
 void tensor_equal_to(Tensor *out, const Tensor *a, const Tensor *b);    /* 1 where a == b */
-void tensor_sign(Tensor *out, const Tensor *x);                         /* -1, 0 or 1 */
+void tensor_sign(Tensor *out, const Tensor *x);                         /* -1, 0, 1, or NaN */
 
 /* Sums (or takes the largest of) x over every axis on which out's size is 1 or missing, so
  * out's shape must stretch to x's. The order of additions is fixed by shape and strides. An
@@ -117,6 +122,11 @@ void tensor_max_to(Tensor *out, const Tensor *x);
 /* The place of the largest element of each row of (N, D): the first of equals; a NaN is the
  * largest of all. */
 void tensor_argmax_rows(int32_t *place, const Tensor *x);
+
+/* What to say of a missing tensor: it is most often a gradient. */
+#define TENSOR_IS_NULL                                                                         \
+    "the tensor is NULL; a gradient is there only after var_backward, on leaves and on what "  \
+    "var_retain_grad was asked for, and nothing is there after tape_rewind"
 
 /* --- looking and comparing -------------------------------------------------------------------- */
 

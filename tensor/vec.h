@@ -1,6 +1,6 @@
 /* tensor/vec.h -- one vector register of reals, as GCC and Clang write it for every processor.
  *
- *  - vec holds VEC reals: 16 floats with AVX-512, 8 with AVX2, 4 otherwise (half as many
+ *  - vec holds VEC reals: 16 floats with AVX-512, 8 with AVX, 4 otherwise (half as many
  *    doubles). Arithmetic on vecs is element by element, with plain + and *.
  *  - vec_load and vec_store take any address; slices are seldom aligned.
  *
@@ -34,12 +34,6 @@ static inline vec vec_load(const real *p)
 static inline void vec_store(real *p, vec v)
 {
     *(vec_anywhere *)p = v;
-}
-
-/* Every element x. */
-static inline vec vec_all(real x)
-{
-    return x - (vec){0};
 }
 
 #endif

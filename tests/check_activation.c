@@ -266,9 +266,9 @@ START_TEST(prelu_of_a_wrong_number_of_slopes_is_refused)
 {
     Tensor *x = integers(SHAPE(2, 3, 4), 1), *a = distinct_slopes(4), *line = integers(SHAPE(4), 1);
     Tensor *y = tensor_new(x->shape);
-    ck_assert_fails(prelu_forward(y, x, a), "4 slopes do not fit shape (2, 3, 4)");
+    ck_assert_fails(prelu_forward(y, x, a), "prelu_forward: 4 slopes do not fit shape (2, 3, 4)");
     ck_assert_fails(prelu_forward(line, line, a), "4 slopes do not fit shape (4,)");
-    ck_assert_fails(prelu_backward(y, NULL, x, a, x), "4 slopes do not fit");
+    ck_assert_fails(prelu_backward(y, NULL, x, a, x), "prelu_backward: 4 slopes do not fit");
     tensor_free(x), tensor_free(a), tensor_free(line), tensor_free(y);
 }
 END_TEST
@@ -420,6 +420,21 @@ START_TEST(log_softmax_keeps_what_softmax_loses)
 }
 END_TEST
 
+/* One class of weight 1, a million of weight 0.1: a running sum would be off by a percent. */
+START_TEST(softmax_of_a_million_classes_keeps_its_digits)
+{
+    const ptrdiff_t n = 1000000;
+    Tensor *x = tensor_full(SHAPE(n), (real)log(0.1)), *y = tensor_new(x->shape);
+    tensor_write(x)[0] = 0;
+    double sum = 1 + (double)(n - 1) * exp((double)(real)log(0.1));
+    softmax_forward(y, x, 0);
+    ck_assert_close((double)tensor_read(y)[0] * sum, 1, 16 * (double)REAL_EPSILON);
+    log_softmax_forward(y, x, 0);
+    ck_assert_close(tensor_read(y)[0], -log(sum), 16 * (double)REAL_EPSILON);
+    tensor_free(x), tensor_free(y);
+}
+END_TEST
+
 START_TEST(softmax_of_no_elements)
 {
     Tensor *none = tensor_new(SHAPE(3, 0)), *other = tensor_new(SHAPE(0, 3));
@@ -458,7 +473,8 @@ int main(void)
     testing_add(suite, "softmax", 20, (const TTest *const[]){
         an_axis_splits_a_shape_in_three, softmax_along_each_axis,
         softmax_of_large_values_does_not_overflow, softmax_with_infinities_and_nan,
-        log_softmax_keeps_what_softmax_loses, softmax_of_no_elements,
+        log_softmax_keeps_what_softmax_loses, softmax_of_a_million_classes_keeps_its_digits,
+        softmax_of_no_elements,
         softmax_bits_do_not_depend_on_threads, NULL});
     return testing_main(suite);
 }

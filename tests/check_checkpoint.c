@@ -35,6 +35,8 @@ static Module *net_new(uint64_t seed, ptrdiff_t hidden, const char *last)
     module_add_child(net, "block", SEQUENTIAL(linear_new(hidden, 4), prelu_new(1, (real)-0.5)));
     Module *fc = module_add_child(net, last, linear_new_without_bias(4, 2));
     module_add_buffer(fc, "seen", tensor_scalar((real)seed));
+    *module_add_counter(fc, "count") = ((int64_t)1 << 60) + (int64_t)seed;
+    module_add_rng(net, "rng", random_stream());
     module_add_buffer(net, "mean", tensor_full(SHAPE(3), (real)(0.1 * (double)seed)));
     return net;
 }
@@ -85,6 +87,60 @@ START_TEST(a_network_comes_back_to_the_bit)
     ck_assert_msg(module_load(b, scratch_path("net"), &err), "%s", err.problem);
     ck_assert(hash_of(a) == hash_of(b));
     module_free(a), module_free(b);
+}
+END_TEST
+
+/* To the bit, also beyond what a double holds; PyTorch's strict loading knows no streams. */
+START_TEST(counters_are_in_the_file_and_streams_are_not)
+{
+    Error err;
+    Module *a = net_new(1, 5, "fc2"), *b = net_new(2, 5, "fc2");
+    Rng before = *b->rng[0].rng;
+    ck_assert(module_save(a, scratch_path("net"), &err));
+    Safetensors *s = safetensors_read(scratch_path("net"), SAFETENSORS_HEADER, &err);
+    const NamedTensor *count = safetensors_find(s, "fc2.count");
+    ck_assert(count && count->dtype == DTYPE_I64 && count->shape.ndim == 0);
+    ck_assert_ptr_null(safetensors_find(s, "rng"));
+    ck_assert_int_eq(s->count, 10);
+    ck_assert_msg(module_load(b, scratch_path("net"), &err), "%s", err.problem);
+    ck_assert(*b->child[3].module->counter[0].value == ((int64_t)1 << 60) + 1);
+    ck_assert_mem_eq(&before, b->rng[0].rng, sizeof before);
+    safetensors_free(s);
+    module_free(a), module_free(b);
+}
+END_TEST
+
+static void write_part(const char *name, void *list)
+{
+    strcat(strcat(list, name), " ");
+}
+
+static void write_tensor(const char *name, Tensor *x, void *list)
+{
+    (void)x;
+    write_part(name, list);
+}
+
+static void write_counter(const char *name, int64_t *value, void *list)
+{
+    (void)value;
+    write_part(name, list);
+}
+
+static void write_rng(const char *name, Rng *rng, void *list)
+{
+    (void)rng;
+    write_part(name, list);
+}
+
+START_TEST(a_visit_is_in_the_order_of_a_state_dict)
+{
+    char names[512] = "";
+    Module *net = net_new(1, 5, "fc2");
+    module_visit(net, &(ModuleVisitor){write_tensor, write_counter, write_rng}, names);
+    ck_assert_str_eq(names, "mean rng fc1.weight fc1.bias prelu1.weight block.0.weight "
+                     "block.0.bias block.1.weight fc2.weight fc2.seen fc2.count ");
+    module_free(net);
 }
 END_TEST
 
@@ -140,6 +196,7 @@ START_TEST(both_precisions_load)
         Module *a = net_new(1, 5, "fc2"), *b = net_new(2, 5, "fc2");
         Safetensors *s = safetensors_new();
         module_each_tensor(a, add[i], s);
+        *(int64_t *)safetensors_add(s, "fc2.count", DTYPE_I64, SHAPE_SCALAR) = 3;
         ck_assert(safetensors_write(s, scratch_path("net"), &err));
         ck_assert_msg(module_load(b, scratch_path("net"), &err), "%s", err.problem);
         module_each_tensor(b, assert_close_to, s);
@@ -199,6 +256,7 @@ START_TEST(a_number_too_large_is_refused)
     Safetensors *s = safetensors_new();
     uint64_t before = hash_of(m);
     module_each_tensor(m, add_as_double, s);
+    safetensors_add(s, "fc2.count", DTYPE_I64, SHAPE_SCALAR);
     ((double *)safetensors_find(s, "fc2.weight")->data)[3] = -1e300;
     ck_assert(safetensors_write(s, scratch_path("large"), &err));
     bool is_double = sizeof(real) == 8;
@@ -207,6 +265,27 @@ START_TEST(a_number_too_large_is_refused)
     if (!is_double)
         ck_assert_ptr_nonnull(strstr(err.problem, "element 3 of 'fc2.weight'"));
     safetensors_free(s);
+    module_free(m);
+}
+END_TEST
+
+START_TEST(a_counter_of_another_type_or_shape_is_refused)
+{
+    Error err;
+    Module *m = net_new(2, 5, "fc2");
+    for (int i = 0; i < 3; i++) {
+        Safetensors *s = safetensors_new();
+        module_each_tensor(m, add_as_float, s);
+        if (i > 0)
+            safetensors_add(s, "fc2.count", i == 1 ? DTYPE_F32 : DTYPE_I64,
+                            i == 1 ? SHAPE_SCALAR : SHAPE(1));
+        ck_assert(safetensors_write(s, scratch_path("count"), &err));
+        ck_assert(!module_load(m, scratch_path("count"), &err));
+        ck_assert_ptr_nonnull(strstr(err.problem, "'fc2.count'"));
+        ck_assert_str_eq(err.found, i == 0 ? "" : i == 1 ? "F32" : "(1,)");
+        safetensors_free(s);
+    }
+    ck_assert(*m->child[3].module->counter[0].value == ((int64_t)1 << 60) + 2);
     module_free(m);
 }
 END_TEST
@@ -277,12 +356,13 @@ int main(int argc, char **argv)
     Suite *suite = suite_create("checkpoint");
     scratch_make();
     testing_add(suite, "networks", 10, (const TTest *const[]){
-        names_are_those_of_a_state_dict, a_network_comes_back_to_the_bit,
+        names_are_those_of_a_state_dict, a_visit_is_in_the_order_of_a_state_dict,
+        a_network_comes_back_to_the_bit, counters_are_in_the_file_and_streams_are_not,
         loading_counts_as_a_write, both_precisions_load, NULL});
     testing_add(suite, "refusing", 10, (const TTest *const[]){
         another_shape_is_refused_with_both, another_name_is_refused, a_name_too_many_is_refused,
-        a_number_too_large_is_refused, a_damaged_file_changes_nothing,
-        what_is_no_file_is_refused, NULL});
+        a_number_too_large_is_refused, a_counter_of_another_type_or_shape_is_refused,
+        a_damaged_file_changes_nothing, what_is_no_file_is_refused, NULL});
     int status = testing_main(suite);
     scratch_remove();
     return status;

@@ -2,7 +2,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "nn/durable.h"
+#include "tensor/durable.h"
 
 #include <check.h>
 #include <signal.h>

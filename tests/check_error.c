@@ -29,6 +29,16 @@ START_TEST(without_a_handler_a_failure_aborts)
 }
 END_TEST
 
+START_TEST(a_long_name_is_cut)
+{
+    char name[3000];
+    memset(name, 'f', sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    ck_assert_fails((slope_fail(name, "expected %d", 3), 0), "slope: fffff");
+    ck_assert_uint_eq(strlen(testing_sentence), sizeof testing_sentence - 1);
+}
+END_TEST
+
 static void handler_that_returns(const char *sentence, void *ctx)
 {
     (void)sentence, (void)ctx;
@@ -234,7 +244,7 @@ int main(void)
     suite_add_tcase(suite, aborts);
     testing_add(suite, "handler", 4, (const TTest *const[]){
         a_handler_gets_the_sentence_and_its_context, a_sentence_that_is_too_long_is_cut,
-        a_handler_belongs_to_its_thread, NULL});
+        a_long_name_is_cut, a_handler_belongs_to_its_thread, NULL});
     testing_add(suite, "values", 4, (const TTest *const[]){
         an_error_prints_as_a_sentence, setting_an_error_clears_the_last_one,
         nobody_needs_to_take_an_error, texts_that_do_not_fit_are_cut, NULL});

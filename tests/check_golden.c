@@ -8,23 +8,11 @@
  */
 #include <string.h>
 
-#include "autograd/backward.h"
 #include "nn/layers.h"
-#include "nn/loss.h"
-#include "optim/optimizer.h"
-#include "tests/golden.h"
+#include "tests/golden_net.h"
+#include "tests/golden_ops.h"
 
-enum { GOLDEN_INPUTS = 3, GOLDEN_STEPS = 10 };
-
-/* --- ops: how each is called ------------------------------------------------------------------ */
-
-/* Option i of the call. */
-static double golden_attr(const Golden *g, int i)
-{
-    const GoldenTensor *attr = golden_get(g, "attr");
-    ck_assert_int_lt(i, shape_count(attr->shape));
-    return attr->value[i];
-}
+/* --- ops -------------------------------------------------------------------------------------- */
 
 /* Options first, first+1 … to the end: sizes of a shape, or axes. */
 static Shape golden_attr_shape(const Golden *g, int first)
@@ -44,17 +32,6 @@ static Axes golden_attr_axes(const Golden *g)
         axes.axis[i] = (int)s.dim[i];
     return axes;
 }
-
-typedef Var *(*GoldenCall)(Var **x, const Golden *g);
-
-#define GOLDEN_CALL(name, ...)                                     \
-    static Var *golden_call_##name(Var **x, const Golden *g)       \
-    {                                                              \
-        (void)g;                                                   \
-        return __VA_ARGS__;                                        \
-    }
-#define ATTR(i) golden_attr(g, (i))
-#define AXIS(i) ((int)ATTR(i))
 
 GOLDEN_CALL(add, var_add(x[0], x[1]))
 GOLDEN_CALL(sub, var_sub(x[0], x[1]))
@@ -104,61 +81,18 @@ static Var *golden_call_cross_entropy(Var **x, const Golden *g)
     return loss;
 }
 
-#define ENTRY(name) {#name, golden_call_##name}
-static const struct { const char *name; GoldenCall call; } golden_calls[] = {
-    ENTRY(add), ENTRY(sub), ENTRY(mul), ENTRY(div), ENTRY(maximum), ENTRY(minimum), ENTRY(where),
-    ENTRY(neg), ENTRY(exp), ENTRY(log), ENTRY(sqrt), ENTRY(pow), ENTRY(tanh), ENTRY(sigmoid),
-    ENTRY(abs), ENTRY(relu), ENTRY(leaky_relu), ENTRY(prelu), ENTRY(prelu_backward), ENTRY(softmax),
-    ENTRY(log_softmax), ENTRY(sum), ENTRY(mean), ENTRY(max), ENTRY(sum_to), ENTRY(reshape),
-    ENTRY(transpose), ENTRY(permute), ENTRY(slice), ENTRY(slice_scatter), ENTRY(select),
-    ENTRY(expand), ENTRY(concat), ENTRY(contiguous), ENTRY(matmul), ENTRY(cross_entropy),
+static GoldenEntry golden_calls[] = {
+    GOLDEN_ENTRY(add), GOLDEN_ENTRY(sub), GOLDEN_ENTRY(mul), GOLDEN_ENTRY(div),
+    GOLDEN_ENTRY(maximum), GOLDEN_ENTRY(minimum), GOLDEN_ENTRY(where), GOLDEN_ENTRY(neg),
+    GOLDEN_ENTRY(exp), GOLDEN_ENTRY(log), GOLDEN_ENTRY(sqrt), GOLDEN_ENTRY(pow), GOLDEN_ENTRY(tanh),
+    GOLDEN_ENTRY(sigmoid), GOLDEN_ENTRY(abs), GOLDEN_ENTRY(relu), GOLDEN_ENTRY(leaky_relu),
+    GOLDEN_ENTRY(prelu), GOLDEN_ENTRY(prelu_backward), GOLDEN_ENTRY(softmax),
+    GOLDEN_ENTRY(log_softmax), GOLDEN_ENTRY(sum), GOLDEN_ENTRY(mean), GOLDEN_ENTRY(max),
+    GOLDEN_ENTRY(sum_to), GOLDEN_ENTRY(reshape), GOLDEN_ENTRY(transpose), GOLDEN_ENTRY(permute),
+    GOLDEN_ENTRY(slice), GOLDEN_ENTRY(slice_scatter), GOLDEN_ENTRY(select), GOLDEN_ENTRY(expand),
+    GOLDEN_ENTRY(concat), GOLDEN_ENTRY(contiguous), GOLDEN_ENTRY(matmul),
+    GOLDEN_ENTRY(cross_entropy), GOLDEN_END,
 };
-
-static GoldenCall golden_call(const char *name)
-{
-    for (size_t i = 0; i < sizeof golden_calls / sizeof *golden_calls; i++)
-        if (strcmp(golden_calls[i].name, name) == 0)
-            return golden_calls[i].call;
-    return NULL;
-}
-
-/* --- ops: the comparison ---------------------------------------------------------------------- */
-
-/* The gradients of sum_i sum(v_i g_i), recorded, with respect to the inputs and to gy. */
-static void golden_second_order(Golden *g, Var **x, int n)
-{
-    Var *leaves[GOLDEN_INPUTS + 1], *first[GOLDEN_INPUTS], *second[GOLDEN_INPUTS + 1],
-        *total = NULL;
-    Var *gy = leaves[n] = golden_leaf(golden_get(g, "gy"));
-    var_grad_with(golden_call(g->call)(x, g), gy, x, n, CREATE_GRAPH, first);
-    for (int i = 0; i < n; i++) {
-        Var *part = var_dot(first[i], golden_const(golden_get(g, golden_name("v", i))));
-        total = total ? var_add(total, part) : part;
-        leaves[i] = x[i];
-    }
-    var_grad(total, leaves, n + 1, GRAD_ONLY, second);
-    for (int i = 0; i < n; i++)
-        golden_compare_var(g, golden_name("h", i), second[i], golden_tolerance);
-    golden_compare_var(g, "hy", second[n], golden_tolerance);
-}
-
-static void golden_check_op(Golden *g)
-{
-    size_t mark = tape_mark();
-    Var *x[GOLDEN_INPUTS];
-    int n = 0;
-    ck_assert_msg(golden_call(g->call) != NULL, "golden_calls has no %s", g->call);
-    for (; n < GOLDEN_INPUTS && golden_find(g, golden_name("x", n)); n++)
-        x[n] = golden_leaf(golden_get(g, golden_name("x", n)));
-    Var *y = golden_call(g->call)(x, g);
-    golden_compare_var(g, "y", y, golden_tolerance);
-    var_backward_with(y, golden_const(golden_get(g, "gy")));
-    for (int i = 0; i < n; i++)
-        golden_compare(g, golden_name("g", i), x[i]->grad, golden_tolerance);
-    if (golden_find(g, "v0"))
-        golden_second_order(g, x, n);
-    tape_rewind(mark);
-}
 
 START_TEST(ops_agree_with_pytorch)
 {
@@ -166,24 +100,9 @@ START_TEST(ops_agree_with_pytorch)
 }
 END_TEST
 
-enum { GOLDEN_CALLS = sizeof golden_calls / sizeof *golden_calls };
-
-static bool golden_seen[GOLDEN_CALLS];
-
-static void golden_note_call(Golden *g)
-{
-    for (int i = 0; i < GOLDEN_CALLS; i++)
-        if (strcmp(golden_calls[i].name, g->call) == 0)
-            golden_seen[i] = true;
-}
-
-/* So that no case is lost. An op that is new need not be here: adding one stays one file and one
- * line. */
 START_TEST(every_call_has_a_case)
 {
-    golden_each("ops.txt", golden_note_call);
-    for (int i = 0; i < GOLDEN_CALLS; i++)
-        ck_assert_msg(golden_seen[i], "%s has no case in ops.txt", golden_calls[i].name);
+    golden_assert_all_seen("ops.txt");
 }
 END_TEST
 
@@ -253,65 +172,13 @@ END_TEST
 
 /* --- training --------------------------------------------------------------------------------- */
 
-/* PyTorch's Sequential of the same layers, with the parameters that the case starts from. */
-static Module *golden_network(const Golden *g)
+static void golden_check_training(Golden *g)
 {
     Module *net = SEQUENTIAL(linear_new(12, 8), prelu_new(8, (real)0.25), linear_new(8, 8),
                              prelu_new(8, (real)0.25), linear_new(8, 4));
-    Parameters list = module_parameters(net);
-    for (int i = 0; i < list.count; i++) {
-        char name[160];
-        snprintf(name, sizeof name, "start_%s", list.item[i].name);
-        Tensor *start = golden_tensor(golden_get(g, name));
-        tensor_copy(list.item[i].var->value, start);
-        tensor_free(start);
-    }
-    parameters_free(&list);
-    return net;
-}
-
-/* Compares all gradients, or all values, with the tensors PREFIX + parameter name. */
-static void golden_compare_all(Golden *g, Module *net, const char *prefix, bool gradients)
-{
-    Parameters list = module_parameters(net);
-    for (int i = 0; i < list.count; i++) {
-        char name[160];
-        snprintf(name, sizeof name, "%s_%s", prefix, list.item[i].name);
-        golden_compare(g, name, gradients ? list.item[i].var->grad : list.item[i].var->value,
-                       golden_training_tolerance);
-    }
-    parameters_free(&list);
-}
-
-/* One step; returns the loss before it. */
-static real golden_train_step(Golden *g, Module *net, Optimizer *opt, const Labels *labels,
-                              int step)
-{
-    size_t mark = tape_mark();
-    Var *x = golden_const(golden_get(g, "x0"));
-    Var *loss = loss_cross_entropy(module_forward(net, x), labels);
-    optimizer_zero_grad(opt);
-    var_backward(loss);
-    golden_compare_all(g, net, golden_name("grad", step), true);
-    optimizer_step(opt);
-    real value = var_item(loss);
-    tape_rewind(mark);
-    return value;
-}
-
-static void golden_check_training(Golden *g)
-{
-    Module *net = golden_network(g);
+    golden_start(g, net);
     Optimizer *opt = adam_new(net, (real)0.015625);
-    Labels labels = golden_labels(g);
-    real losses[GOLDEN_STEPS];
-    for (int step = 0; step < GOLDEN_STEPS; step++)
-        losses[step] = golden_train_step(g, net, opt, &labels, step);
-    Tensor *all = tensor_from(SHAPE(GOLDEN_STEPS), losses);
-    golden_compare(g, "losses", all, golden_training_tolerance);
-    golden_compare_all(g, net, "end", false);
-    tensor_free(all);
-    free(labels.data);
+    golden_train(g, net, opt);
     optimizer_free(opt);
     module_free(net);
 }
@@ -325,6 +192,7 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("golden");
+    golden_table = golden_calls;
     testing_add(suite, "ops", 60, (const TTest *const[]){
         ops_agree_with_pytorch, every_call_has_a_case, NULL});
     testing_add(suite, "optimizers", 60, (const TTest *const[]){

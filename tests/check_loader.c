@@ -77,6 +77,27 @@ static void drop_data(void)
 
 /* ------------------------------------------------------------------------------------------ */
 
+START_TEST(after_a_skip_come_the_batches_that_would_have)
+{
+    int32_t order[COUNT];
+    LoaderOptions options = {.batch = BATCH, .shuffle = true, .seed = 4};
+    Loader *loader = loader_new(data, options);
+    run_epoch(loader, 2, order);
+    for (int skip = 0; skip <= loader_batches(loader); skip++) {
+        Batch batch;
+        loader_start(loader, 2);
+        loader_skip(loader, skip);
+        for (int number = skip; loader_next(loader, &batch); number++) {
+            ck_assert_int_eq(batch.number, number);
+            ck_assert_mem_eq(batch.labels.data, order + number * BATCH,
+                             (size_t)batch.count * sizeof *order);
+        }
+    }
+    ck_assert_int_eq(loader_options(loader).seed, 4);
+    loader_free(loader);
+}
+END_TEST
+
 START_TEST(without_shuffling_the_order_is_the_dataset_s)
 {
     int32_t order[COUNT];
@@ -172,9 +193,9 @@ START_TEST(any_batch_size_will_do)
     Loader *huge = loader_new(data, (LoaderOptions){.batch = PTRDIFF_MAX});
     ck_assert_int_eq(run_epoch(huge, 0, order), COUNT);
     loader_free(huge);
-    Loader *none = loader_new(data, (LoaderOptions){.batch = 24, .drop_last = true});
-    ck_assert_int_eq(run_epoch(none, 0, order), 0);
-    loader_free(none);
+    Loader *one = loader_new(data, (LoaderOptions){.batch = COUNT, .drop_last = true});
+    ck_assert_int_eq(run_epoch(one, 0, order), COUNT);
+    loader_free(one);
 }
 END_TEST
 
@@ -262,7 +283,7 @@ START_TEST(misuse_stops_with_a_sentence)
 {
     Dataset *empty = dataset_new("empty", DATASET_BYTES, 0, SHAPE(2), 1);
     Loader *loader = loader_new(data, (LoaderOptions){.batch = BATCH});
-    for (volatile int mistake = 0; mistake < 4; mistake++) {
+    for (volatile int mistake = 0; mistake < 6; mistake++) {
         static char name[] = "loader_";
         slope_on_fail(on_misuse, name);
         data->std = mistake == 2 ? 0 : 1;
@@ -271,6 +292,8 @@ START_TEST(misuse_stops_with_a_sentence)
                 loader_new(empty, (LoaderOptions){.batch = BATCH});
             else if (mistake == 3)
                 loader_start(loader, -1);
+            else if (mistake > 3) /* one more than there are */
+                loader_skip(loader, mistake == 4 ? -1 : loader_batches(loader) + 1);
             else
                 loader_new(data, (LoaderOptions){.batch = mistake == 1 ? -1 : 1});
             ck_abort_msg("mistake %d was accepted", mistake);
@@ -292,6 +315,7 @@ static Suite *loader_suite(void)
     tcase_add_test(epochs, without_shuffling_the_order_is_the_dataset_s);
     tcase_add_test(epochs, a_shuffled_epoch_has_every_example_once);
     tcase_add_test(epochs, an_order_depends_on_seed_and_epoch_alone);
+    tcase_add_test(epochs, after_a_skip_come_the_batches_that_would_have);
     tcase_add_test(epochs, a_new_loader_stands_at_epoch_0);
     tcase_add_test(epochs, the_last_batch_is_short_or_dropped);
     tcase_add_test(epochs, any_batch_size_will_do);

@@ -351,6 +351,8 @@ START_TEST(shapes_that_do_not_multiply_are_refused)
                     "the left has 3 columns, the right 4 rows");
     ck_assert_fails(matmul_shape(SHAPE(2, 4, 3), SHAPE(5, 3, 2), "f"),
                     "(2, 4, 3) and (5, 3, 2): the axes before the last two do not broadcast");
+    const ptrdiff_t big = (ptrdiff_t)1 << 40; /* 2^80 elements would wrap to none */
+    ck_assert_fails(matmul_shape(SHAPE(big, 1), SHAPE(1, big), "f"), "more elements than memory");
 }
 END_TEST
 

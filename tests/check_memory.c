@@ -141,7 +141,7 @@ START_TEST(a_class_wastes_at_most_a_fifth)
     watch_begin();
     for (size_t bytes = 0; bytes < 5000; bytes++) {
         size_t size = class_of(bytes);
-        if (size < bytes || (bytes > 64 && 5 * (size - bytes) > size))
+        if (size < bytes || size % 64 || size - bytes > (bytes > 256 ? size / 5 : 64))
             ck_abort_msg("%zu bytes get a block of %zu", bytes, size);
     }
     watch_end();
@@ -151,7 +151,9 @@ END_TEST
 START_TEST(a_power_of_two_is_its_own_class)
 {
     watch_begin();
-    for (size_t power = 64; power <= (size_t)1 << 24; power *= 2) {
+    for (size_t bytes = 1; bytes <= 256; bytes++) /* small classes are whole cache lines */
+        ck_assert_uint_eq(class_of(bytes), (bytes + 63) / 64 * 64);
+    for (size_t power = 256; power <= (size_t)1 << 24; power *= 2) {
         ck_assert_uint_eq(class_of(power), power);
         ck_assert_uint_eq(class_of(power + 1), power + power / 4);
         ck_assert_uint_eq(class_of(power + power / 4), power + power / 4);

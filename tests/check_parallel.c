@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tensor/poison.h"
 #include "tests/testing.h"
 
 #if defined(__SANITIZE_THREAD__)
@@ -93,7 +94,7 @@ START_TEST(many_short_jobs_in_a_row)
 }
 END_TEST
 
-/* --- are there really several? --------------------------------------------------------------- */
+/* --- are there really several? ---------------------------------------------------------------- */
 
 static double seconds_now(void)
 {
@@ -127,7 +128,7 @@ START_TEST(helpers_help_even_after_a_sleep)
 }
 END_TEST
 
-/* --- calls within calls ---------------------------------------------------------------------- */
+/* --- calls within calls ----------------------------------------------------------------------- */
 
 static atomic_int nested_seen[20][30];
 
@@ -176,7 +177,24 @@ START_TEST(a_block_may_ask_how_many_threads_work)
 }
 END_TEST
 
-/* --- several callers ------------------------------------------------------------------------- */
+static void set_threads_block(ptrdiff_t begin, ptrdiff_t end, void *ctx)
+{
+    parallel_set_threads(5);
+    atomic_fetch_add((atomic_int *)ctx, (int)(end - begin));
+}
+
+START_TEST(a_block_cannot_change_how_many_threads_work)
+{
+    atomic_int blocks = 0;
+    parallel_set_threads(2);
+    parallel_for(10, 1, set_threads_block, &blocks);
+    ck_assert_int_eq(blocks, 10);
+    ck_assert_int_eq(parallel_threads(), 2);
+    parallel_set_threads(0);
+}
+END_TEST
+
+/* --- several callers -------------------------------------------------------------------------- */
 
 static void add_block(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 {
@@ -236,7 +254,49 @@ START_TEST(after_a_fork_the_child_starts_its_own)
 }
 END_TEST
 
-/* --- how many -------------------------------------------------------------------------------- */
+/* The sanitizers' own locks do not survive a fork amid other threads. */
+#if !defined(PARALLEL_TSAN) && !defined(MEMORY_ASAN)
+static void *stopper_main(void *over)
+{
+    while (!atomic_load((atomic_bool *)over)) {
+        atomic_int arrived = 0;
+        parallel_set_threads(3);
+        parallel_for(3, 1, count_threads_block, &arrived);
+    }
+    return NULL;
+}
+
+static int meets_in_a_child(void)
+{
+    int status = 0;
+    pid_t child = fork();
+    if (child == 0) {
+        atomic_int arrived = 0;
+        alarm(20);
+        parallel_for(3, 1, meet_block, &arrived);
+        _exit(arrived == 3 ? 0 : 1);
+    }
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    return status;
+}
+
+/* The fork may come while another thread is stopping the helpers. */
+START_TEST(a_fork_amid_a_change_of_threads_leaves_the_child_whole)
+{
+    pthread_t stopper;
+    atomic_bool over = false;
+    parallel_set_threads(3); /* so that the first child has three, too */
+    ck_assert_int_eq(pthread_create(&stopper, NULL, stopper_main, &over), 0);
+    for (int i = 0; i < 100; i++)
+        ck_assert_int_eq(meets_in_a_child(), 0);
+    atomic_store(&over, true);
+    pthread_join(stopper, NULL);
+    parallel_set_threads(0);
+}
+END_TEST
+#endif
+
+/* --- how many --------------------------------------------------------------------------------- */
 
 static int threads_by_environment(const char *text)
 {
@@ -288,7 +348,12 @@ int main(void)
         helpers_help_even_after_a_sleep, NULL});
     testing_add(suite, "callers", 30, (const TTest *const[]){
         a_nested_call_runs_inside, a_block_may_ask_how_many_threads_work,
-        concurrent_callers_do_not_meet, after_a_fork_the_child_starts_its_own, NULL});
+        a_block_cannot_change_how_many_threads_work,
+        concurrent_callers_do_not_meet, after_a_fork_the_child_starts_its_own,
+#if !defined(PARALLEL_TSAN) && !defined(MEMORY_ASAN)
+        a_fork_amid_a_change_of_threads_leaves_the_child_whole,
+#endif
+        NULL});
     testing_add(suite, "how many", 10, (const TTest *const[]){
         the_environment_sets_how_many, the_number_may_change_between_jobs, NULL});
     return testing_main(suite);

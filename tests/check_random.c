@@ -259,6 +259,14 @@ START_TEST(a_permutation_has_every_number_once)
 }
 END_TEST
 
+START_TEST(a_permutation_beyond_32_bits_is_refused)
+{
+    Rng rng = rng_new(7, 0);
+    ck_assert_fails((rng_permutation(&rng, (ptrdiff_t)INT32_MAX + 1, NULL), 0),
+                    "rng_permutation: 2147483648 numbers; at most 2147483647");
+}
+END_TEST
+
 START_TEST(every_order_of_four_is_equally_likely)
 {
     int hits[256] = {0}, kinds = 0;
@@ -435,7 +443,8 @@ int main(void)
         normal_numbers_fall_where_they_should, a_uniform_0_makes_a_finite_normal,
         neighbours_are_not_correlated,
         below_reaches_every_number_equally, below_has_no_bias_for_large_bounds,
-        a_permutation_has_every_number_once, every_order_of_four_is_equally_likely, NULL});
+        a_permutation_has_every_number_once, a_permutation_beyond_32_bits_is_refused,
+        every_order_of_four_is_equally_likely, NULL});
     testing_add(suite, "tensors", 30,
                 (const TTest *const[]){threads_do_not_change_a_bit, a_fill_is_a_row_of_draws,
                                        a_fill_needs_contiguous_memory, NULL});

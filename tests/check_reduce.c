@@ -5,7 +5,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "tensor/tensor.h"
+#include "tensor/reduce.h"
 
 #include <math.h>
 
@@ -317,6 +317,18 @@ START_TEST(ten_million_terms_keep_their_digits)
 }
 END_TEST
 
+/* A million rows of two: what a batch norm or a bias adds up. */
+START_TEST(a_million_short_rows_keep_their_digits)
+{
+    Tensor *x = tensor_full(SHAPE(1000000, 2, 2), (real)0.1), *sum = tensor_new(SHAPE(2, 1));
+    tensor_sum_to(sum, x);
+    for (ptrdiff_t i = 0; i < 2; i++)
+        ck_assert_close((double)tensor_read(sum)[i] / (2e6 * (double)(real)0.1), 1,
+                        8 * (double)REAL_EPSILON);
+    tensor_free(x), tensor_free(sum);
+}
+END_TEST
+
 /* Columns of a tall matrix, as for the gradient of a bias over a long batch. */
 START_TEST(a_tall_column_keeps_its_digits)
 {
@@ -389,6 +401,27 @@ START_TEST(a_shape_that_does_not_stretch_is_refused)
 }
 END_TEST
 
+START_TEST(an_expanded_result_is_refused)
+{
+    Tensor *x = integers(SHAPE(2, 3)), *one = tensor_zeros(SHAPE(1));
+    Tensor *out = tensor_expand(one, SHAPE(3));
+    ck_assert_fails(tensor_sum_to(out, x), "tensor_sum_to: the result of shape (3,) is expanded");
+    tensor_free(x), tensor_free(one), tensor_free(out);
+}
+END_TEST
+
+START_TEST(a_rows_sum_is_the_sum)
+{
+    Tensor *x = integers(SHAPE(2000));
+    double sum = 0;
+    for (ptrdiff_t n = 0; 3 * n < 2000; n++) {
+        ck_assert_close(reduce_sum(tensor_read(x), n, 3), sum, 0);
+        sum += (double)tensor_read(x)[3 * n];
+    }
+    tensor_free(x);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("reduce");
@@ -399,9 +432,11 @@ int main(void)
     testing_add(suite, "edges", 20, (const TTest *const[]){
         an_empty_sum_is_0_and_an_empty_maximum_minus_infinity,
         a_nan_anywhere_spreads_to_its_result_only, infinities_add_and_compare,
-        a_maximum_below_zero_is_found, a_shape_that_does_not_stretch_is_refused, NULL});
+        a_maximum_below_zero_is_found, a_shape_that_does_not_stretch_is_refused,
+        an_expanded_result_is_refused, a_rows_sum_is_the_sum, NULL});
     testing_add(suite, "bits", 60, (const TTest *const[]){
-        ten_million_terms_keep_their_digits, a_tall_column_keeps_its_digits,
+        ten_million_terms_keep_their_digits, a_million_short_rows_keep_their_digits,
+        a_tall_column_keeps_its_digits,
         threads_do_not_change_a_bit, the_second_time_nothing_is_allocated, NULL});
     return testing_main(suite);
 }

@@ -57,6 +57,24 @@ START_TEST(a_tensor_may_have_no_elements)
 }
 END_TEST
 
+/* A Shape is a plain struct: nothing but tensor_new itself looks at one filled by hand. */
+START_TEST(a_shape_filled_by_hand_is_checked)
+{
+    const ptrdiff_t big = (ptrdiff_t)1 << 40;
+    const Shape wraps = {.ndim = 2, .dim = {big, big}}, negative = {.ndim = 2, .dim = {-2, -3}};
+    const Shape most = {.ndim = 1, .dim = {PTRDIFF_MAX / (ptrdiff_t)sizeof(real)}};
+    const Shape many = {.ndim = MAX_DIMS + 1};
+    ck_assert_fails(tensor_new(wraps), "more elements than memory");
+    ck_assert_fails(tensor_new(most), "more elements than memory");
+    ck_assert_fails(tensor_new(negative), "axis 0 has size -2");
+    ck_assert_fails(tensor_new(many), "0 to 8 axes, not 9");
+    ck_assert_ptr_null(tensor_try_new(wraps));
+    ck_assert_ptr_null(tensor_try_new(most));
+    ck_assert_ptr_null(tensor_try_new(negative));
+    ck_assert_ptr_null(tensor_try_new(many));
+}
+END_TEST
+
 START_TEST(a_fresh_tensor_is_contiguous_and_aligned)
 {
     Tensor *x = tensor_new(SHAPE(2, 1, 2, 1, 2, 1, 2, 3));
@@ -550,6 +568,7 @@ int main(void)
     Suite *suite = suite_create("tensor");
     testing_add(suite, "making", 4, (const TTest *const[]){
         makers_fill_what_they_make, a_tensor_may_have_no_elements,
+        a_shape_filled_by_hand_is_checked,
         a_fresh_tensor_is_contiguous_and_aligned, a_clone_is_apart_and_a_ref_is_not, NULL});
     testing_add(suite, "elements", 4, (const TTest *const[]){
         get_and_set_reach_every_element, an_index_out_of_range_is_refused, item_is_the_only_element,

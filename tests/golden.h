@@ -29,7 +29,7 @@ static const double golden_tolerance = 1e-5, golden_training_tolerance = 1e-4;
 enum { GOLDEN_TENSORS = 256, GOLDEN_COUNT = 100000 };
 
 typedef struct GoldenTensor {
-    char    name[32];
+    char    name[64];
     Shape   shape;
     double *value;
 } GoldenTensor;
@@ -64,7 +64,7 @@ static inline ptrdiff_t golden_read_size(FILE *file)
 static inline void golden_read_tensor(FILE *file, GoldenTensor *t)
 {
     ptrdiff_t dim[MAX_DIMS] = {0}, count = 1;
-    ck_assert_int_eq(fscanf(file, "%31s", t->name), 1);
+    ck_assert_int_eq(fscanf(file, "%63s", t->name), 1);
     int ndim = (int)golden_read_size(file);
     ck_assert_int_le(ndim, MAX_DIMS);
     for (int i = 0; i < ndim; i++) {

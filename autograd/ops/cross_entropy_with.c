@@ -27,17 +27,24 @@ static bool cross_entropy_counts(const Var *y, ptrdiff_t row)
     return cross_entropy_label(y, row) >= 0;
 }
 
-/* log sum exp(x) - (1-s) x_label - s mean(x), for K numbers */
-static real cross_entropy_row(const real *x, ptrdiff_t K, ptrdiff_t label, real smoothing)
+/* log sum exp(x) - (1-s) x_label - s mean(x), for K numbers. A term with factor 0 is left out: a
+ * logit of -Inf, a class ruled out, would make it NaN. */
+static double cross_entropy_row(const real *x, ptrdiff_t K, ptrdiff_t label, real smoothing)
 {
-    real max = x[0], sum = 0, total = 0;
+    real max = x[0];
+    double sum = 0, total = 0;
     for (ptrdiff_t k = 1; k < K; k++)
         max = x[k] > max ? x[k] : max;
     for (ptrdiff_t k = 0; k < K; k++) {
-        sum += exp(x[k] - max);
-        total += x[k] - max;
+        sum += (double)exp(x[k] - max);
+        total += (double)(x[k] - max);
     }
-    return log(sum) - (1 - smoothing) * (x[label] - max) - smoothing * total / (real)K;
+    double loss = log(sum), s = (double)smoothing;
+    if (s < 1)
+        loss -= (1 - s) * (double)(x[label] - max);
+    if (s > 0)
+        loss -= s * total / (double)K;
+    return loss;
 }
 
 static void cross_entropy_forward(Var *y)
@@ -45,20 +52,21 @@ static void cross_entropy_forward(Var *y)
     const CrossEntropyOptions *o = y->attr;
     const Tensor *x = y->in[0]->value;
     ptrdiff_t N = x->shape.dim[0], K = x->shape.dim[1], count = 0;
-    real *out = tensor_write(y->value), total = 0;
+    real *out = tensor_write(y->value);
+    double total = 0;
     for (ptrdiff_t i = 0; i < N; i++) {
         bool counts = cross_entropy_counts(y, i);
-        real loss = 0;
+        double loss = 0;
         if (counts)
             loss = cross_entropy_row(tensor_read(x) + i * K, K, cross_entropy_label(y, i),
                                      o->smoothing);
         if (o->reduction == LOSS_NONE)
-            out[i] = loss;
+            out[i] = (real)loss;
         total += loss;
         count += counts;
     }
     if (o->reduction != LOSS_NONE)
-        *out = o->reduction == LOSS_MEAN ? total / (real)count : total;
+        *out = (real)(o->reduction == LOSS_MEAN ? total / (double)count : total);
 }
 
 /* --- backward --------------------------------------------------------------------------------- */
@@ -126,6 +134,9 @@ static void cross_entropy_check(Shape x, const Labels *labels, CrossEntropyOptio
                    "the logits have shape %s; expected (N,K), a row of K class "
                    "scores an example",
                    SHAPE_TEXT(x));
+    if (x.dim[1] > (ptrdiff_t)1 << REAL_MANT_DIG)
+        slope_fail("var_cross_entropy", "%td classes; at most 2^%d can be told apart", x.dim[1],
+                   REAL_MANT_DIG);
     if (labels->count != x.dim[0])
         slope_fail("var_cross_entropy", "%td labels for logits %s: expected one label a row, %td",
                    labels->count, SHAPE_TEXT(x), x.dim[0]);
@@ -143,6 +154,8 @@ static void cross_entropy_check(Shape x, const Labels *labels, CrossEntropyOptio
 
 Var *var_cross_entropy_with(Var *logits, const Labels *labels, CrossEntropyOptions options)
 {
+    if (!labels)
+        slope_fail("var_cross_entropy", "the labels are NULL");
     cross_entropy_check(var_shape(logits), labels, options);
     Var *classes = var_empty(SHAPE(labels->count));
     real *p = tensor_write(classes->value);

@@ -1,30 +1,35 @@
 /* mean ---------------------------------------- y = mean of x over some axes
  *   shape     the axes of x become 1 (keepdim) or vanish
  *   backward  gx = gy / n, stretched back along those axes; n elements share a mean
- *   care      the mean of no elements is 0/0 = NaN, as in NumPy
+ *   care      divided by n, not multiplied by 1/n, so that the mean of equal numbers is that
+ *             number; the mean of no elements is 0/0 = NaN, as in NumPy
  *
  * SPDX-License-Identifier: MIT
  */
 #include "autograd/op.h"
+#include "tensor/map.h"
 
 typedef struct MeanAttr {
     Shape kept; /* the result's shape with the reduced axes kept as 1 */
     real  n;
 } MeanAttr;
 
+static inline real mean_divide(real sum, real n) { return sum / n; }
+MAP1C(mean_divide_map, mean_divide)
+
 static void mean_forward(Var *y)
 {
     const MeanAttr *m = y->attr;
     Tensor kept = tensor_as(y->value, m->kept);
     tensor_sum_to(&kept, y->in[0]->value);
-    tensor_scale(y->value, y->value, 1 / m->n);
+    mean_divide_map(y->value, y->value, m->n);
 }
 
 static void mean_backward(Var *y, Var *gy)
 {
     const MeanAttr *m = y->attr;
     Var *x = y->in[0];
-    SEND(x, var_expand(var_reshape(var_scale(gy, 1 / m->n), m->kept), var_shape(x)));
+    SEND(x, var_expand(var_reshape(var_div(gy, var_scalar(m->n)), m->kept), var_shape(x)));
 }
 
 static Var *mean_demo(Var **in) { return var_mean(in[0], AXES(1), true); }

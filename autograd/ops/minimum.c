@@ -16,27 +16,30 @@ static void minimum_forward(Var *y)
     minimum_map(y->value, y->in[0]->value, y->in[1]->value);
 }
 
+/* 1 where a wins alone, a half where the two are equal, else 0. A constant: it
+ * does not change when a and b move a little. */
 static inline real minimum_share_value(real a, real b)
 {
     return a < b ? 1 : a == b ? (real)0.5 : 0;
 }
 MAP2(minimum_share_map, minimum_share_value)
 
-/* What share of the gradient goes to a: 1, 0, or a half where the two are equal. A constant,
- * since it does not change when a and b move a little. */
-static Var *minimum_share(Var *a, Var *b)
+/* gy where the share is 1, half of it where it is a half. Selected, not multiplied: the loser of an
+ * infinite gradient gets 0, not Inf * 0. */
+static Var *minimum_part(Var *gy, Var *share)
 {
-    Var *share = var_empty(var_broadcast(a, b, "var_minimum"));
-    minimum_share_map(share->value, a->value, b->value);
-    return share;
+    return var_where(share, var_mul(gy, share), var_scalar(0));
 }
 
 static void minimum_backward(Var *y, Var *gy)
 {
     Var *a = y->in[0], *b = y->in[1];
-    Var *share = minimum_share(a, b);
-    SEND(a, var_mul(gy, share));
-    SEND(b, var_mul(gy, var_sub(var_scalar(1), share)));
+    Shape shape = y->value->shape;
+    Var *a_share = var_empty(shape), *b_share = var_empty(shape);
+    minimum_share_map(a_share->value, a->value, b->value);
+    minimum_share_map(b_share->value, b->value, a->value);
+    SEND(a, minimum_part(gy, a_share));
+    SEND(b, minimum_part(gy, b_share));
 }
 
 static uint64_t minimum_choices(const Var *y)

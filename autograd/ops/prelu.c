@@ -16,9 +16,23 @@ static void prelu_op_forward(Var *y)
     prelu_forward(y->value, y->in[0]->value, y->in[1]->value);
 }
 
+/* gx in the place of gy. */
+static void prelu_overwrite(Var *x, Var *a, Var *gy)
+{
+    Var *ga = var_needs_grad(a) ? var_empty(var_shape(a)) : NULL;
+    prelu_backward(gy->value, ga ? ga->value : NULL, x->value, a->value, gy->value);
+    var_send(x, gy);
+    if (ga)
+        var_send(a, ga);
+}
+
 static void prelu_op_backward(Var *y, Var *gy)
 {
     Var *x = y->in[0], *a = y->in[1];
+    if (var_needs_grad(x) && var_may_overwrite(gy)) {
+        prelu_overwrite(x, a, gy);
+        return;
+    }
     Var *g = var_prelu_backward(x, a, gy, var_needs_grad(x), var_needs_grad(a));
     SEND(x, var_output(g, 0));
     SEND(a, var_output(g, 1));

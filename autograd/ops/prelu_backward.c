@@ -18,14 +18,11 @@ static void prelu_backward_forward(Var *y)
     prelu_backward(y->value, var_output(y, 1)->value, x->value, a->value, g->value);
 }
 
-/* The shape in which slopes (C) broadcast along axis 1 of x: (C,1,1...); () for a shared one, since
- * x may be a scalar. */
+/* The shape in which slopes broadcast along axis 1 of x; () for a shared one, since x may be a
+ * scalar. */
 static Shape prelu_spread_shape(Shape x, Shape a)
 {
-    Shape s = {.ndim = a.dim[0] == 1 ? 0 : x.ndim - 1, .dim = {a.dim[0]}};
-    for (int i = 1; i < s.ndim; i++)
-        s.dim[i] = 1;
-    return s;
+    return a.dim[0] == 1 ? SHAPE_SCALAR : shape_channels(x);
 }
 
 static void prelu_backward_rule(Var *y, Var *const *gy)

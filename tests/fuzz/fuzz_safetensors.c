@@ -1,7 +1,7 @@
 /* tests/fuzz/fuzz_safetensors.c -- throws bytes at the safetensors reader (libFuzzer's entry).
  *
  *     clang -g -fsanitize=fuzzer,address,undefined -D_DEFAULT_SOURCE -pthread -I. \
- *           tensor/x.c nn/safetensors*.c nn/json.c nn/durable.c \
+ *           tensor/x.c nn/safetensors*.c nn/json.c \
  *           tests/fuzz/fuzz_safetensors.c -lm                     (x: every file)
  *
  * SPDX-License-Identifier: MIT

@@ -3,7 +3,8 @@
 #
 #  - Run from anywhere, with a Python that has torch (1.13 made the committed files):
 #        /usr/bin/python3 tests/golden/make_golden.py
-#    It writes ops.txt, optim.txt and training.txt beside itself. The same torch gives the same files.
+#    It writes ops.txt, optim.txt and training.txt beside itself and, through make_golden_conv.py,
+#    conv.txt, norm.txt and conv_training.txt. The same torch gives the same files.
 #  - Inputs are multiples of 1/64, so that float and double builds start from the same numbers.
 #    References are float64. Every case is also computed in float32 and must agree within a quarter
 #    of the float build's tolerance: a case too delicate for float stops the script.
@@ -18,94 +19,19 @@
 #    sum_i sum(v_i g_i) with respect to the inputs and to gy.
 #
 # To add a case of an op that is here already, add a line and run this; for a new op also add its
-# call to the table in check_golden.c.
+# call to the table in check_golden.c or check_golden_conv.c.
 #
 # SPDX-License-Identifier: MIT
 import os
 import torch
 import torch.nn.functional as F
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-FLOAT_TOLERANCE, TRAINING_TOLERANCE = 1e-5, 1e-4  # as in check_golden.c
-random = torch.Generator()
+import make_golden_conv
+from common import (FLOAT_TOLERANCE, HERE, STEPS, TRAINING_TOLERANCE, check_float, op, random,
+                    tensor, uniform, write_case)
 
 
-# --- numbers and files -----------------------------------------------------------------------------
-
-def uniform(*shape, low=-2.0, high=2.0):
-    """Random multiples of 1/64 in low ... high, without 0."""
-    n = torch.randint(int(low * 64), int(high * 64) + 1, shape, generator=random).double()
-    return torch.where(n == 0, torch.ones_like(n), n) / 64
-
-
-def tensor(*values, shape=None):
-    t = torch.tensor(values, dtype=torch.float64)
-    return t if shape is None else t.reshape(shape)
-
-
-def write_tensor(out, name, t):
-    t = torch.as_tensor(t, dtype=torch.float64).detach()
-    numbers = [repr(v) for v in t.flatten().tolist()]
-    numbers = [n[:-2] if n.endswith('.0') else n for n in numbers]
-    out.write(' '.join(['tensor', name, str(t.dim())] + [str(d) for d in t.shape]) + '\n')
-    for i in range(0, len(numbers), 6):
-        out.write(' '.join(numbers[i:i + 6]) + '\n')
-
-
-def write_case(out, name, variant, tensors):
-    out.write('case %s %s\n' % (name, variant))
-    for key, t in tensors.items():
-        write_tensor(out, key, t)
-    out.write('end\n\n')
-
-
-def check_float(label, double, single, tolerance):
-    """float32 must be well within what the float build is allowed."""
-    for key, d in double.items():
-        d, s = torch.as_tensor(d).double(), torch.as_tensor(single[key]).double()
-        finite = torch.isfinite(d)
-        assert torch.equal(finite, torch.isfinite(s)), (label, key)
-        scale = d[finite].abs().max() if finite.any() else 0
-        worst = (d - s)[finite].abs().max() if finite.any() else 0
-        assert worst <= tolerance / 4 * scale, (label, key, float(worst), float(scale))
-
-
-# --- ops -------------------------------------------------------------------------------------------
-
-def evaluate(f, x, gy, v, dtype):
-    """Value, gradients and, if v is given, gradients of gradients."""
-    x = [t.detach().to(dtype).requires_grad_() for t in x]
-    y = f(*x)
-    gy = gy.to(dtype).requires_grad_()
-
-    def grad(of, to, by):
-        found = torch.autograd.grad(of, to, by, create_graph=v is not None, allow_unused=True)
-        return [torch.zeros_like(t) if g is None else g for g, t in zip(found, to)]
-
-    g = grad([y], x, [gy])
-    result = {'y': y, **{'g%d' % i: t for i, t in enumerate(g)}}
-    if v is not None:
-        total = sum((a.to(dtype) * b).sum() for a, b in zip(v, g))
-        h = grad([total], x + [gy], None)
-        result.update({'h%d' % i: t for i, t in enumerate(h[:-1])}, hy=h[-1])
-    return {key: t.detach() for key, t in result.items()}
-
-
-def op(out, name, variant, f, *x, attr=None, const=None, second=False):
-    gy = uniform(*f(*x).shape)
-    v = [uniform(*t.shape) for t in x] if second else None
-    result = evaluate(f, x, gy, v, torch.float64)
-    check_float((name, variant), result, evaluate(f, x, gy, v, torch.float32), FLOAT_TOLERANCE)
-    tensors = {'x%d' % i: t for i, t in enumerate(x)}
-    if const is not None:
-        tensors['c0'] = const
-    if attr is not None:
-        tensors['attr'] = tensor(*attr)
-    tensors['gy'] = gy
-    if second:
-        tensors.update({'v%d' % i: t for i, t in enumerate(v)})
-    write_case(out, name, variant, {**tensors, **result})
-
+# --- ops ------------------------------------------------------------------------------------------
 
 def elementwise(out):
     binary = {'add': torch.add, 'sub': torch.sub, 'mul': torch.mul, 'div': torch.div,
@@ -232,7 +158,7 @@ def make_ops():
             part(out)
 
 
-# --- optimizers: ten steps with given gradients, some of them none ---------------------------------
+# --- optimizers: ten steps with given gradients, some of them none --------------------------------
 
 OPTIMIZERS = {  # case: rule, options
     'sgd_plain': ('SGD', dict(lr=0.0625)),
@@ -248,7 +174,6 @@ OPTIMIZERS = {  # case: rule, options
     'adamw_plain': ('AdamW', dict(lr=0.0625)),
     'adamw_amsgrad': ('AdamW', dict(lr=0.0625, weight_decay=0.5, amsgrad=True)),
 }
-STEPS = 10
 
 
 def run_optimizer(rule, options, start, gradients, dtype):
@@ -336,3 +261,4 @@ if __name__ == '__main__':
     make_ops()
     make_optimizers()
     make_training()
+    make_golden_conv.make_all()

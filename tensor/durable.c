@@ -1,11 +1,11 @@
-/* nn/durable.c -- temporary file, write, fsync, rename, fsync of the folder.
+/* tensor/durable.c -- temporary file, write, fsync, rename, fsync of the folder.
  *
  * All names are taken relative to the open folder, so that the file appears where it was begun
  * even if somebody moves the folder meanwhile.
  *
  * SPDX-License-Identifier: MIT
  */
-#include "nn/durable.h"
+#include "tensor/durable.h"
 
 #include <errno.h>
 #include <fcntl.h>

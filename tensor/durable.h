@@ -1,4 +1,4 @@
-/* nn/durable.h -- writing a file so that a reader sees the old one or the new one, never half.
+/* tensor/durable.h -- writing a file so that a reader sees the old one or the new one, never half.
  *
  *  - The bytes go to a temporary file in the same folder; durable_close has the disk keep them,
  *    then gives the file its name in one step, then has the disk keep the name.
@@ -12,8 +12,8 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#ifndef SLOPE_NN_DURABLE_H
-#define SLOPE_NN_DURABLE_H
+#ifndef SLOPE_TENSOR_DURABLE_H
+#define SLOPE_TENSOR_DURABLE_H
 
 #include <stddef.h>
 

@@ -1,0 +1,72 @@
+/* dropout --------------------------- y = 0 with probability p, else x / (1 - p)
+ *   shape     y (...) = x (...)
+ *   backward  gx = dropout of gy with the same mask
+ *   care      the mask is a function of the random stream and the position: it is drawn again
+ *             for the backward instead of being kept, and is the same on any number of threads.
+ *             p = 1 gives zeros.
+ *   source    Srivastava, Hinton, Krizhevsky, Sutskever, Salakhutdinov, JMLR 15, 2014
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "autograd/op.h"
+#include "tensor/parallel.h"
+
+typedef struct DropoutAttr {
+    real p;
+    Rng  rng;
+} DropoutAttr;
+
+typedef struct DropoutRun {
+    const DropoutAttr *d;
+    uint64_t    bound; /* kept if the 32 bits drawn are not below p 2^32 */
+    real        scale;
+    const real *x;
+    real       *y;
+} DropoutRun;
+
+/* Elements [begin, end), begin even: two share a random word. */
+static void dropout_block(ptrdiff_t begin, ptrdiff_t end, void *ctx)
+{
+    const DropoutRun *r = ctx;
+    const Rng *rng = &r->d->rng;
+    for (ptrdiff_t i = begin; i < end; i += 2) {
+        uint64_t word = rng_word(rng->seed, rng->stream, rng->position + (uint64_t)i / 2);
+        r->y[i] = (word & 0xFFFFFFFF) >= r->bound ? r->x[i] * r->scale : 0;
+        if (i + 1 < end)
+            r->y[i + 1] = (word >> 32) >= r->bound ? r->x[i + 1] * r->scale : 0;
+    }
+}
+
+static void dropout_forward(Var *y)
+{
+    const DropoutAttr *d = y->attr;
+    DropoutRun r = {.d = d, .bound = (uint64_t)((double)d->p * 4294967296.0),
+                    .scale = d->p < 1 ? 1 / (1 - d->p) : 0,
+                    .x = tensor_read(y->in[0]->value), .y = tensor_write(y->value)};
+    parallel_for(tensor_count(y->value), 4096, dropout_block, &r);
+}
+
+static void dropout_backward(Var *y, Var *gy)
+{
+    const DropoutAttr *d = y->attr;
+    Var *x = y->in[0];
+    SEND(x, var_dropout(gy, d->p, d->rng));
+}
+
+static Var *dropout_demo(Var **in) { return var_dropout(in[0], (real)0.4, rng_new(3, 0)); }
+
+const Op op_dropout = {
+    .name = "dropout",
+    .forward = dropout_forward,
+    .backward = dropout_backward,
+    .demo = {.call = dropout_demo, .n_in = 1,
+             .in = {{.shape = {2, {4, 5}}, .low = -2, .high = 2}}},
+};
+
+Var *var_dropout(Var *x, real p, Rng rng)
+{
+    if (!(p >= 0 && p <= 1))
+        slope_fail("var_dropout", "the probability is %g; expected a number from 0 to 1", (double)p);
+    DropoutAttr d = {p, rng};
+    return var_apply_with(&op_dropout, var_shape(x), VARS(var_contiguous(x)), &d, sizeof d);
+}

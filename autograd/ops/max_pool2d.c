@@ -1,0 +1,56 @@
+/* max_pool2d -------------------------------- y = the largest of each window of x
+ *   shape     x (N,C,H,W) -> y (N,C,P,Q); a second output holds the winners' places
+ *   backward  gx = gy at the winners' places, added where windows overlap, else 0
+ *   care      the first of equals wins, a NaN spreads; see tensor/pool.h
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "autograd/op.h"
+
+static void max_pool2d_op_forward(Var *y)
+{
+    max_pool2d_forward(y->value, var_output(y, 1)->value, y->in[0]->value, y->attr);
+}
+
+/* The places are whole numbers that do not move with x: they ask for no gradient. */
+static void max_pool2d_backward(Var *y, Var *gy)
+{
+    const Pool2d *p = y->attr;
+    Var *x = y->in[0];
+    SEND(x, var_max_pool2d_scatter(gy, var_output(y, 1), var_shape(x), p->o));
+}
+
+static uint64_t max_pool2d_choices(const Var *y)
+{
+    const Tensor *winner = var_output(y, 1)->value;
+    uint64_t hash = 0;
+    for (ptrdiff_t i = 0, n = tensor_count(winner); i < n; i++)
+        hash = hash * 1000003 + (uint64_t)tensor_read(winner)[i];
+    return hash;
+}
+
+static Var *max_pool2d_demo(Var **in)
+{
+    Pool2dOptions o = {.kernel = {3, 2}, .stride = {2, 1}, .padding = {1, 0}};
+    return var_max_pool2d(in[0], o);
+}
+
+const Op op_max_pool2d = {
+    .name = "max_pool2d",
+    .forward = max_pool2d_op_forward,
+    .backward = max_pool2d_backward,
+    .choices = max_pool2d_choices,
+    .demo = {.call = max_pool2d_demo, .n_in = 1,
+             .in = {{.shape = {4, {2, 2, 5, 4}}, .low = -2, .high = 2}}},
+};
+
+Var *var_max_pool2d(Var *x, Pool2dOptions options)
+{
+    Shape s = var_shape(x);
+    Pool2d p = pool2d_plan(s, options, "var_max_pool2d");
+    Shape out = SHAPE(s.dim[0], s.dim[1], p.P, p.Q);
+    Var *y = var_apply_all(&op_max_pool2d, (const Shape *const[]){&out, &out}, 2,
+                           VARS(var_contiguous(x)), &p, sizeof p);
+    var_output(y, 1)->requires_grad = false;
+    return y;
+}

@@ -1,0 +1,184 @@
+/* datasets/cifar.c -- records of a label and an image, one after the other.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "datasets/cifar.h"
+
+#include <string.h>
+
+#include "datasets/search.h"
+#include "datasets/stream.h"
+
+const char *const cifar10_classes[10] = {
+    "airplane", "automobile", "bird",  "cat",  "deer",
+    "dog",      "frog",       "horse", "ship", "truck",
+};
+
+enum { CIFAR_CLASSES = 10, CIFAR_BATCHES = 5 };
+
+/* --- records ---------------------------------------------------------------------------------- */
+
+/* A file is nothing but records, so its size says how many there are. */
+static bool cifar_count(uint64_t size, const char *file, ptrdiff_t *count, Error *err)
+{
+    uint64_t over = size % CIFAR_RECORD;
+    *count = (ptrdiff_t)(size / CIFAR_RECORD);
+    if (size > 0 && over == 0)
+        return true;
+    error_set(err, file, (int64_t)(size - over), size ? "the file ends within a record"
+                                                      : "the file is empty");
+    error_expected(err, "a multiple of 3073 bytes", "%llu", (unsigned long long)size);
+    return error_hint(err, "this must be a .bin file of the set's binary version, complete");
+}
+
+static Dataset *cifar_new(const char *name, ptrdiff_t count, Error *err)
+{
+    Dataset *data = dataset_try_new(name, DATASET_BYTES, count, SHAPE(3, 32, 32), CIFAR_CLASSES);
+    if (!data) {
+        error_set(err, name, -1, "memory is too short for %td images", count);
+        return NULL;
+    }
+    data->class_names = cifar10_classes;
+    data->mean = (real)0.4734;
+    data->std = (real)0.2516;
+    return data;
+}
+
+/* One record becomes example i; `offset` is its place in the file. */
+static bool cifar_take(Dataset *data, ptrdiff_t i, const uint8_t record[CIFAR_RECORD],
+                       const char *file, int64_t offset, Error *err)
+{
+    data->labels.data[i] = record[0];
+    memcpy(data->bytes + i * CIFAR_IMAGE, record + 1, CIFAR_IMAGE);
+    if (record[0] < CIFAR_CLASSES)
+        return true;
+    error_set(err, file, offset, "the label of record %lld is no class",
+              (long long)(offset / CIFAR_RECORD));
+    error_expected(err, "0 to 9", "%d", record[0]);
+    return error_hint(err, "CIFAR-100's records have 3074 bytes and are not read here");
+}
+
+Dataset *cifar_parse(const uint8_t *data, size_t size, const char *name, Error *err)
+{
+    ptrdiff_t count;
+    if (!cifar_count(size, name, &count, err))
+        return NULL;
+    Dataset *set = cifar_new(name, count, err);
+    bool ok = set != NULL;
+    for (ptrdiff_t i = 0; ok && i < count; i++)
+        ok = cifar_take(set, i, data + i * CIFAR_RECORD, name, (int64_t)i * CIFAR_RECORD, err);
+    if (ok)
+        return set;
+    dataset_free(set);
+    return NULL;
+}
+
+/* --- files ------------------------------------------------------------------------------------ */
+
+/* Files that are read one after the other into one dataset. All are open before any is read, so
+ * that their sizes are known, and what is missing is said at once. */
+typedef struct CifarFiles {
+    int        count;
+    ByteStream stream[CIFAR_BATCHES];
+    ptrdiff_t  records[CIFAR_BATCHES];
+} CifarFiles;
+
+static bool cifar_open(CifarFiles *files, const char *path, Error *err)
+{
+    ByteStream *stream = &files->stream[files->count];
+    if (!stream_open(stream, path, err))
+        return false;
+    ptrdiff_t *records = &files->records[files->count++]; /* from here on it is there to close */
+    return stream_require_raw(stream, err) &&
+           cifar_count((uint64_t)stream->size, path, records, err);
+}
+
+static void cifar_close(CifarFiles *files)
+{
+    for (int i = 0; i < files->count; i++)
+        stream_close(&files->stream[i]);
+}
+
+/* The records of one file, from example `first` on. A file may change while it is read. */
+static bool cifar_fill(Dataset *data, ptrdiff_t first, ByteStream *stream, ptrdiff_t records,
+                       Error *err)
+{
+    uint8_t record[CIFAR_RECORD];
+    size_t got;
+    for (ptrdiff_t i = 0; i < records; i++) {
+        int64_t offset = stream->offset;
+        if (!stream_read(stream, record, sizeof record, &got, err))
+            return false;
+        if (got < sizeof record)
+            return error_set(err, stream->path, stream->offset, "the file became shorter");
+        if (!cifar_take(data, first + i, record, stream->path, offset, err))
+            return false;
+    }
+    return stream_expect_end(stream, err);
+}
+
+static Dataset *cifar_join(const char *name, CifarFiles *files, Error *err)
+{
+    ptrdiff_t count = 0, first = 0;
+    for (int i = 0; i < files->count; i++)
+        count += files->records[i];
+    Dataset *data = cifar_new(name, count, err);
+    bool ok = data != NULL;
+    for (int i = 0; ok && i < files->count; first += files->records[i++])
+        ok = cifar_fill(data, first, &files->stream[i], files->records[i], err);
+    if (ok)
+        return data;
+    dataset_free(data);
+    return NULL;
+}
+
+Dataset *cifar_read(const char *path, Error *err)
+{
+    CifarFiles files = {0};
+    Dataset *data = cifar_open(&files, path, err) ? cifar_join(path, &files, err) : NULL;
+    cifar_close(&files);
+    return data;
+}
+
+/* --- the set ---------------------------------------------------------------------------------- */
+
+static Dataset *cifar_load_folder(const char *folder, bool train, Error *err)
+{
+    char path[CIFAR_BATCHES][SEARCH_PATH], name[32]; /* a stream borrows its path */
+    CifarFiles files = {0};
+    bool ok = true;
+    for (int i = 0; ok && i < (train ? CIFAR_BATCHES : 1); i++) {
+        snprintf(name, sizeof name, "data_batch_%d.bin", i + 1);
+        search_file(path[i], folder, train ? name : "test_batch.bin");
+        ok = cifar_open(&files, path[i], err);
+    }
+    Dataset *data = ok ? cifar_join(train ? "cifar-10 train" : "cifar-10 test", &files, err) : NULL;
+    cifar_close(&files);
+    return data;
+}
+
+/* The error of a search without result: where it looked, and how to get the set. */
+static Dataset *cifar_not_found(const Search *search, const char *dir, Error *err)
+{
+    char places[SEARCH_TEXT];
+    error_set(err, "cifar-10", -1, "the files were not found; looked in %s",
+              search_places(search, places));
+    error_hint(err,
+               "No package ships the set. Fetch cifar-10-binary.tar.gz from "
+               "https://www.cs.toronto.edu/~kriz/cifar.html, unpack it, and put data_batch_1.bin "
+               "to data_batch_5.bin and test_batch.bin (30730000 bytes each) into %.160s",
+               search->count > 0 ? search->folder[0] : dir);
+    return NULL;
+}
+
+Dataset *cifar10_load(const char *dir, bool train, Error *err)
+{
+    Search search;
+    char path[SEARCH_PATH];
+    search_folders(&search, dir, "cifar-10");
+    for (int i = 0; i < search.count; i++)
+        if (search_file(path, search.folder[i], "data_batch_1.bin") ||
+            search_file(path, search.folder[i], "test_batch.bin"))
+            return cifar_load_folder(search.folder[i], train, err);
+    return cifar_not_found(&search, dir, err);
+}

@@ -1,0 +1,305 @@
+/* datasets/csv.c -- from cells to a dataset, in two passes over the text.
+ *
+ * The first pass counts rows and columns, finds the label's column and collects the labels; so all
+ * sizes are known, and all of them come from cells that are really there, before the dataset is
+ * made. The second pass fills it.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "datasets/csv.h"
+
+#include <locale.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "datasets/csv_text.h"
+#include "datasets/stream.h"
+#include "tensor/memory.h"
+
+/* What the first pass finds out. */
+typedef struct CsvTable {
+    CsvOptions options;
+    ptrdiff_t  rows, columns;         /* without the header; with the label */
+    ptrdiff_t  label;                 /* its column, from 1 as in a CsvText; 0: not known yet */
+    bool       numbered;              /* all labels so far are class numbers */
+    int        largest;               /* of the numbers */
+    int        count;                 /* of different labels */
+    char      *name[CSV_MAX_CLASSES]; /* they, in the order in which they first appear */
+} CsvTable;
+
+/* --- labels ----------------------------------------------------------------------------------- */
+
+/* The class number that a label is, or -1: "0" to "999", but not "007". */
+static int csv_class_number(const char *label)
+{
+    size_t digits = strspn(label, "0123456789");
+    if (digits < 1 || digits > 3 || label[digits] || (digits > 1 && label[0] == '0'))
+        return -1;
+    return atoi(label);
+}
+
+/* Its place in a list, or -1. */
+static int csv_find(const char *const *names, int count, const char *label)
+{
+    for (int i = 0; i < count; i++)
+        if (strcmp(names[i], label) == 0)
+            return i;
+    return -1;
+}
+
+/* Appends a label that was not there before. */
+static bool csv_collect(CsvTable *table, CsvText *t)
+{
+    size_t size = strlen(t->cell) + 1;
+    if (csv_find((const char *const *)table->name, table->count, t->cell) >= 0)
+        return true;
+    if (table->count == CSV_MAX_CLASSES) {
+        csv_text_error(t, "there are more than 1000 different labels", NULL);
+        return error_hint(t->err, "is this the column of the labels?");
+    }
+    char *copy = memory_try_new(size);
+    if (!copy)
+        return csv_text_error(t, "memory is too short for the labels", NULL);
+    table->name[table->count++] = memcpy(copy, t->cell, size);
+    return true;
+}
+
+/* The first pass over a label: is it one at all? */
+static bool csv_survey_label(CsvTable *table, CsvText *t)
+{
+    const CsvOptions *o = &table->options;
+    int number = csv_class_number(t->cell);
+    char expected[64];
+    if (t->cell[0] == '\0')
+        return csv_text_error(t, "the label is missing", "a label");
+    if (o->class_names)
+        return csv_find(o->class_names, o->classes, t->cell) >= 0 ||
+               csv_text_error(t, "the label is none of the classes", "one of the given names");
+    if (o->classes > 0 && (number < 0 || number >= o->classes)) {
+        snprintf(expected, sizeof expected, "0 to %d", o->classes - 1);
+        return csv_text_error(t, "the label is no class", expected);
+    }
+    table->numbered = table->numbered && number >= 0;
+    table->largest = number > table->largest ? number : table->largest;
+    return csv_collect(table, t);
+}
+
+/* The second pass: every label is known to be a class. */
+static int csv_class(const CsvTable *table, const char *label)
+{
+    if (table->options.class_names)
+        return csv_find(table->options.class_names, table->options.classes, label);
+    if (table->numbered)
+        return csv_class_number(label);
+    return csv_find((const char *const *)table->name, table->count, label);
+}
+
+/* --- the first pass: what is there ------------------------------------------------------------ */
+
+/* The last cell of the first line says how many columns there are. */
+static bool csv_end_first_row(CsvTable *table, CsvText *t)
+{
+    int wanted = table->options.label_column;
+    char problem[128];
+    table->columns = t->column;
+    if (table->columns < 2)
+        return csv_text_error(t, "a table takes two columns or more, one of them of labels", NULL);
+    if (table->options.label && table->label > 0)
+        return true;
+    if (table->options.label) {
+        csv_text_error(t, "the header ends, and no column has the label's name", NULL);
+        return error_expected(t->err, table->options.label, "%td other names", table->columns);
+    }
+    table->label = wanted < 0 ? wanted + table->columns + 1 : (ptrdiff_t)wanted + 1;
+    if (table->label >= 1 && table->label <= table->columns)
+        return true;
+    snprintf(problem, sizeof problem, "the label is to be column number %d (from 0), and there are "
+             "%td", wanted, table->columns);
+    return csv_text_error(t, problem, NULL);
+}
+
+static bool csv_survey_header(CsvTable *table, CsvText *t)
+{
+    while (csv_text_next(t)) {
+        if (table->options.label && strcmp(t->cell, table->options.label) == 0) {
+            if (table->label > 0)
+                return csv_text_error(t, "two columns have the label's name", NULL);
+            table->label = t->column;
+        }
+        if (t->ends_row)
+            return csv_end_first_row(table, t);
+    }
+    return !t->failed;
+}
+
+/* How many columns the first row of a table without a header has, before any label is looked at. */
+static bool csv_survey_columns(CsvTable *table, const CsvText *start)
+{
+    CsvText t = *start;
+    while (csv_text_next(&t))
+        if (t.ends_row)
+            return csv_end_first_row(table, &t);
+    return !t.failed;
+}
+
+static bool csv_survey_cell(CsvTable *table, CsvText *t)
+{
+    char expected[64];
+    bool last = t->column == table->columns;
+    if (t->ends_row != last) {
+        snprintf(expected, sizeof expected, "%td cells", table->columns);
+        csv_text_error(t, last ? "the line has more cells than the first"
+                               : "the line has fewer cells than the first", NULL);
+        return error_expected(t->err, expected, last ? "more" : "%td", t->column);
+    }
+    table->rows += t->ends_row;
+    return t->column != table->label || csv_survey_label(table, t);
+}
+
+static bool csv_survey(CsvTable *table, CsvText *t)
+{
+    if (!(table->options.header ? csv_survey_header(table, t) : csv_survey_columns(table, t)))
+        return false;
+    while (csv_text_next(t))
+        if (!csv_survey_cell(table, t))
+            return false;
+    if (!t->failed && table->rows == 0)
+        return error_set(t->err, t->file, (int64_t)t->size, "the file holds no examples");
+    return !t->failed;
+}
+
+/* --- the second pass: numbers ----------------------------------------------------------------- */
+
+/* Digits, at most one point among them, and an exponent. Not everything that strtod takes: not
+ * "0x10", not "inf" or "nan", nothing after the number. */
+static bool csv_is_decimal(const char *s)
+{
+    s += *s == '-' || *s == '+';
+    size_t whole = strspn(s, "0123456789"), part = 0;
+    s += whole;
+    if (*s == '.') {
+        part = strspn(s + 1, "0123456789");
+        s += 1 + part;
+    }
+    if (whole + part == 0)
+        return false;
+    if (*s != 'e' && *s != 'E')
+        return *s == '\0';
+    s += 1 + (s[1] == '-' || s[1] == '+');
+    size_t exponent = strspn(s, "0123456789");
+    return exponent > 0 && s[exponent] == '\0';
+}
+
+/* strtod wants the locale's point. */
+static bool csv_number(CsvText *t, real *value)
+{
+    if (t->cell[0] == '\0')
+        return csv_text_error(t, "the number is missing", "a number");
+    if (!csv_is_decimal(t->cell))
+        return csv_text_error(t, "this is no number", "a decimal number");
+    char *point = strchr(t->cell, '.');
+    if (point)
+        *point = localeconv()->decimal_point[0];
+    *value = (real)strtod(t->cell, NULL);
+    if (point)
+        *point = '.';
+    return isfinite(*value) ||
+           csv_text_error(t, "the number is too large for a " REAL_NAME, "a smaller number");
+}
+
+static bool csv_fill(const CsvTable *table, CsvText *t, Dataset *data)
+{
+    real *x = data->features;
+    int32_t *label = data->labels.data;
+    if (table->options.header)
+        while (csv_text_next(t) && !t->ends_row)
+            continue;
+    while (csv_text_next(t)) {
+        if (t->column == table->label)
+            *label++ = csv_class(table, t->cell);
+        else if (!csv_number(t, x++))
+            return false;
+    }
+    return true;
+}
+
+/* --- the dataset ------------------------------------------------------------------------------ */
+
+static Dataset *csv_no_memory(const CsvText *t, Dataset *data)
+{
+    error_set(t->err, t->file, -1, "memory is too short for its examples");
+    dataset_free(data);
+    return NULL;
+}
+
+/* The classes' count and names are the options', the largest number and one, or those found. */
+static Dataset *csv_dataset(const CsvTable *table, CsvText *t)
+{
+    const CsvOptions *o = &table->options;
+    bool found = !o->class_names && !table->numbered;
+    int classes = o->classes > 0 ? o->classes : found ? table->count : table->largest + 1;
+    Dataset *data = dataset_try_new(t->file, DATASET_FEATURES, table->rows,
+                                    SHAPE(table->columns - 1), classes);
+    if (!data)
+        return csv_no_memory(t, NULL);
+    const char *const *names = found ? (const char *const *)table->name : o->class_names;
+    if (names && !dataset_try_name_classes(data, names))
+        return csv_no_memory(t, data);
+    if (csv_fill(table, t, data))
+        return data;
+    dataset_free(data);
+    return NULL;
+}
+
+static void csv_check(const CsvOptions *o)
+{
+    if (o->label && !o->header)
+        slope_fail("csv_parse", "the label's column is named '%s', and names take a header: set "
+                   ".header, or give .label_column", o->label);
+    if (strchr("\"\r\n", o->separator) && o->separator)
+        slope_fail("csv_parse", "the separator cannot be byte %d", o->separator);
+    if (o->classes < 0 || (o->class_names && o->classes == 0))
+        slope_fail("csv_parse", "%d classes: class_names takes at least one, and their count",
+                   o->classes);
+}
+
+Dataset *csv_parse(const uint8_t *data, size_t size, const char *name, CsvOptions options,
+                   Error *err)
+{
+    csv_check(&options);
+    char separator = options.separator ? options.separator : ',';
+    CsvTable *table = memory_try_new(sizeof *table);
+    if (!table) {
+        error_set(err, name, -1, "memory is too short for its labels");
+        return NULL;
+    }
+    table->options = options;
+    table->numbered = true;
+    CsvText t = csv_text_new(data, size, name, separator, err);
+    Dataset *set = NULL;
+    if (csv_survey(table, &t)) {
+        t = csv_text_new(data, size, name, separator, err);
+        set = csv_dataset(table, &t);
+    }
+    for (int i = 0; i < table->count; i++)
+        memory_free(table->name[i]);
+    memory_free(table);
+    return set;
+}
+
+Dataset *csv_read(const char *path, CsvOptions options, Error *err)
+{
+    ByteStream stream;
+    csv_check(&options);
+    if (!stream_open(&stream, path, err))
+        return NULL;
+    size_t size = (size_t)stream.size;
+    uint8_t *bytes = stream_require_raw(&stream, err) ? stream_take(&stream, size, err) : NULL;
+    Dataset *data = NULL;
+    if (bytes && stream_expect_end(&stream, err))
+        data = csv_parse(bytes, size, path, options, err);
+    stream_close(&stream);
+    memory_free(bytes);
+    return data;
+}

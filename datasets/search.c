@@ -1,0 +1,51 @@
+/* datasets/search.c -- listing folders, and asking whether a file is there.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "datasets/search.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static void search_add(Search *search, const char *folder, const char *slash, const char *name)
+{
+    char *path = search->folder[search->count];
+    search->count += snprintf(path, SEARCH_PATH, "%s%s%s", folder, slash, name) < SEARCH_PATH;
+}
+
+void search_folders(Search *search, const char *dir, const char *name)
+{
+    const char *root = getenv("SLOPE_DATA");
+    search->count = 0;
+    if (dir) {
+        search_add(search, dir, "", "");
+        search_add(search, dir, "/", name);
+        return;
+    }
+    if (root && *root)
+        search_add(search, root, "/", name);
+    search_add(search, "data", "/", name);
+    search_add(search, "/usr/share/datasets", "/", name);
+}
+
+bool search_file(char path[SEARCH_PATH], const char *folder, const char *file)
+{
+    struct stat info;
+    if (snprintf(path, SEARCH_PATH, "%s/%s", folder, file) >= SEARCH_PATH)
+        return false;
+    return stat(path, &info) == 0 ||
+           (errno != ENOENT && errno != ENOTDIR && errno != ENAMETOOLONG);
+}
+
+const char *search_places(const Search *search, char text[SEARCH_TEXT])
+{
+    text[0] = '\0';
+    for (int i = 0; i < search->count; i++) {
+        size_t used = strlen(text);
+        snprintf(text + used, SEARCH_TEXT - used, "%s%s", i ? ", " : "", search->folder[i]);
+    }
+    return text;
+}

@@ -1,0 +1,230 @@
+/* nn/state.c -- the three passes, and the pieces that states are made of.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "nn/state.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+#include "nn/safetensors_header.h"
+#include "tensor/memory.h"
+
+enum { STATE_NAME = 320 };
+
+/* --- passes ----------------------------------------------------------------------------------- */
+
+Safetensors *state_gather(StateWalk walk, void *ctx)
+{
+    State s = {.pass = STATE_SAVING, .list = safetensors_new(), .ok = true};
+    walk(&s, ctx);
+    return s.list;
+}
+
+/* Names the file's first tensor that the walk did not. */
+static void state_check_known(State *s, const char *owner)
+{
+    for (int i = 0; s->ok && i < s->list->count; i++) {
+        if (s->known[i])
+            continue;
+        state_refuse(s, "the file holds a tensor that the %s does not have", owner);
+        error_expected(s->err, "only its names", "'%s'", SHOWN(s->list->item[i].name));
+        error_hint(s->err, "was it saved from a %s with more parts, or other names?", owner);
+    }
+}
+
+bool state_restore(const Safetensors *file, const char *owner, StateWalk walk, void *ctx,
+                   Error *err)
+{
+    State s = {.pass = STATE_CHECKING, .list = (Safetensors *)file, .err = err, .ok = true};
+    s.known = memory_new_array((size_t)file->count, sizeof *s.known);
+    walk(&s, ctx);
+    state_check_known(&s, owner);
+    memory_free(s.known);
+    s.known = NULL;
+    s.pass = STATE_LOADING;
+    if (s.ok)
+        walk(&s, ctx);
+    return s.ok;
+}
+
+void state_refuse(State *s, const char *problem, ...)
+{
+    char text[256];
+    va_list args;
+    va_start(args, problem);
+    vsnprintf(text, sizeof text, problem, args);
+    va_end(args);
+    s->ok = error_set(s->err, s->list->file, -1, "%s", text);
+}
+
+/* --- finding a piece -------------------------------------------------------------------------- */
+
+/* The file's tensor, marked as known; NULL if there is none. */
+static const NamedTensor *state_find(State *s, const char *name)
+{
+    const NamedTensor *t = safetensors_find(s->list, name);
+    if (t && s->known)
+        s->known[t - s->list->item] = true;
+    return t;
+}
+
+static void state_check(State *s, const char *name, const NamedTensor *t, Dtype dtype, Shape shape)
+{
+    if (!t) {
+        state_refuse(s, "the file has no tensor '%s'", name);
+        error_hint(s->err, "was it saved from a network with other parts, or other names?");
+    } else if (t->dtype != dtype) {
+        state_refuse(s, "the tensor '%s' has another type in the file", name);
+        error_expected(s->err, safetensors_dtype[dtype].name, "%s",
+                       safetensors_dtype[t->dtype].name);
+    } else if (!shape_equal(t->shape, shape)) {
+        state_refuse(s, "the tensor '%s' has another shape in the file", name);
+        error_expected(s->err, SHAPE_TEXT(shape), "%s", SHAPE_TEXT(t->shape));
+    }
+}
+
+void *state_data(State *s, const char *name, Dtype dtype, Shape shape)
+{
+    if (s->pass == STATE_SAVING)
+        return safetensors_add(s->list, name, dtype, shape);
+    const NamedTensor *t = state_find(s, name);
+    if (s->ok && s->pass == STATE_CHECKING)
+        state_check(s, name, t, dtype, shape);
+    return s->ok ? t->data : NULL;
+}
+
+/* --- tensors ---------------------------------------------------------------------------------- */
+
+void state_tensor(State *s, const char *name, Tensor *x)
+{
+    if (s->pass == STATE_SAVING) {
+        safetensors_add_tensor(s->list, name, x);
+        return;
+    }
+    state_find(s, name);
+    if (s->pass == STATE_LOADING)
+        safetensors_get(s->list, name, x, NULL); /* which has been checked */
+    else
+        s->ok = s->ok && safetensors_check(s->list, name, x, s->err);
+}
+
+/* In the checking pass there may be no tensor to compare with: its shape stands in. */
+static void state_check_optional(State *s, const char *name, Shape shape)
+{
+    if (state_find(s, name))
+        state_data(s, name, DTYPE_REAL, shape);
+}
+
+void state_optional_tensor(State *s, const char *name, Tensor **x, Shape shape)
+{
+    if (s->pass == STATE_CHECKING) {
+        state_check_optional(s, name, shape);
+        return;
+    }
+    bool kept = s->pass == STATE_SAVING ? *x != NULL : safetensors_find(s->list, name) != NULL;
+    if (!kept) {
+        tensor_free(*x);
+        *x = NULL;
+        return;
+    }
+    if (!*x)
+        *x = tensor_zeros(shape);
+    state_tensor(s, name, *x);
+}
+
+/* --- single numbers --------------------------------------------------------------------------- */
+
+/* Copies `bytes` bytes into the list or out of the file. */
+static void state_copy(State *s, void *data, void *x, size_t bytes)
+{
+    if (s->pass == STATE_SAVING)
+        memcpy(data, x, bytes);
+    else if (s->pass == STATE_LOADING)
+        memcpy(x, data, bytes);
+}
+
+void state_int(State *s, const char *name, int64_t *x, int64_t low, int64_t high)
+{
+    int64_t *data = state_data(s, name, DTYPE_I64, SHAPE_SCALAR);
+    if (!data)
+        return;
+    if (s->pass == STATE_CHECKING && (*data < low || *data > high)) {
+        char range[64];
+        snprintf(range, sizeof range, "%lld to %lld", (long long)low, (long long)high);
+        state_refuse(s, "'%s' cannot be what the file says", name);
+        error_expected(s->err, range, "%lld", (long long)*data);
+        return;
+    }
+    state_copy(s, data, x, sizeof *x);
+}
+
+void state_flag(State *s, const char *name, bool *x)
+{
+    int64_t flag = *x;
+    state_int(s, name, &flag, 0, 1);
+    *x = flag != 0;
+}
+
+void state_double(State *s, const char *name, double *x)
+{
+    double *data = state_data(s, name, DTYPE_F64, SHAPE_SCALAR);
+    if (data)
+        state_copy(s, data, x, sizeof *x);
+}
+
+void state_real(State *s, const char *name, real *x)
+{
+    real *data = state_data(s, name, DTYPE_REAL, SHAPE_SCALAR);
+    if (data)
+        state_copy(s, data, x, sizeof *x);
+}
+
+void state_rng(State *s, const char *name, Rng *rng)
+{
+    uint8_t *data = state_data(s, name, DTYPE_U8, SHAPE(RNG_BYTES));
+    if (data && s->pass == STATE_SAVING)
+        rng_save(rng, data);
+    else if (data && s->pass == STATE_LOADING)
+        *rng = rng_load(data);
+}
+
+/* --- a network -------------------------------------------------------------------------------- */
+
+typedef struct StateModule {
+    State      *s;
+    const char *prefix;
+    char        name[STATE_NAME];
+} StateModule;
+
+static const char *state_join(StateModule *m, const char *name)
+{
+    snprintf(m->name, sizeof m->name, "%s%s%s", m->prefix, m->prefix[0] ? "." : "", name);
+    return m->name;
+}
+
+static void state_visit_tensor(const char *name, Tensor *x, void *ctx)
+{
+    StateModule *m = ctx;
+    state_tensor(m->s, state_join(m, name), x);
+}
+
+static void state_visit_counter(const char *name, int64_t *value, void *ctx)
+{
+    StateModule *m = ctx;
+    state_int(m->s, state_join(m, name), value, INT64_MIN, INT64_MAX);
+}
+
+static void state_visit_rng(const char *name, Rng *rng, void *ctx)
+{
+    StateModule *m = ctx;
+    state_rng(m->s, state_join(m, name), rng);
+}
+
+void state_module(State *s, const char *prefix, Module *m, StateRngs rngs)
+{
+    StateModule ctx = {.s = s, .prefix = prefix};
+    ModuleVisitor visitor = {state_visit_tensor, state_visit_counter,
+                             rngs == STATE_WITH_RNGS ? state_visit_rng : NULL};
+    module_visit(m, &visitor, &ctx);
+}

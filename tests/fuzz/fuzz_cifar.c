@@ -1,0 +1,39 @@
+/* tests/fuzz/fuzz_cifar.c -- throws bytes at the CIFAR-10 reader (libFuzzer's entry point).
+ *
+ *     clang -g -fsanitize=fuzzer,address,undefined -D_DEFAULT_SOURCE -pthread -I. \
+ *           tensor/x.c datasets/x.c tests/fuzz/fuzz_cifar.c -lm   (x: every file; run it with
+ *           -max_len=20000: a record has 3073 bytes)
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "datasets/cifar.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void require(bool claim)
+{
+    if (!claim)
+        abort();
+}
+
+/* What is accepted is the bytes themselves; what is refused has a reason. */
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    Error err = {0};
+    Dataset *set = cifar_parse(data, size, "fuzz", &err);
+    bool whole = size > 0 && size % CIFAR_RECORD == 0;
+    for (size_t i = 0; whole && i < size; i += CIFAR_RECORD)
+        whole = data[i] < 10;
+    require(whole == (set != NULL));
+    require(set || (err.problem[0] && err.expected[0] && err.found[0]));
+    for (ptrdiff_t i = 0; set && i < set->count; i++) {
+        const uint8_t *record = data + i * CIFAR_RECORD;
+        require(set->labels.data[i] == record[0]);
+        require(memcmp(set->bytes + i * CIFAR_IMAGE, record + 1, CIFAR_IMAGE) == 0);
+    }
+    dataset_free(set);
+    return 0;
+}

@@ -1,0 +1,53 @@
+/* tests/fuzz/fuzz_csv.c -- throws bytes at the CSV reader (libFuzzer's entry point).
+ *
+ *     clang -g -fsanitize=fuzzer,address,undefined -D_DEFAULT_SOURCE -pthread -I. \
+ *           tensor/x.c datasets/x.c tests/fuzz/fuzz_csv.c -lm     (x: every file)
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "datasets/csv.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void require(bool claim)
+{
+    if (!claim)
+        abort();
+}
+
+/* Every label is a class with a name, every feature a finite number, every cell takes a byte. */
+static void check(const Dataset *data, size_t size)
+{
+    ptrdiff_t values = data->count * shape_count(data->sample);
+    require(data->count > 0 && values > 0 && (size_t)(values + data->count) <= size);
+    for (ptrdiff_t i = 0; i < values; i++)
+        require(isfinite(data->features[i]));
+    for (ptrdiff_t i = 0; i < data->count; i++) {
+        int32_t label = data->labels.data[i];
+        require(label >= 0 && label < data->classes);
+        require(!data->class_names || strlen(data->class_names[label]) > 0);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const char *const names[] = {"a", "b", "3"};
+    const CsvOptions options[] = {
+        {0}, {.label_column = -1, .separator = ';'}, {.header = true, .label = "y"},
+        {.classes = 5}, {.label_column = 1, .classes = 3, .class_names = names},
+    };
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+        Error err = {0};
+        Dataset *set = csv_parse(data, size, "fuzz", options[i], &err);
+        if (set)
+            check(set, size);
+        else
+            require(err.problem[0] && (err.expected[0] != 0) == (err.found[0] != 0));
+        dataset_free(set);
+    }
+    return 0;
+}
