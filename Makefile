@@ -69,6 +69,9 @@ quote = '$(subst ','\'',$(1))'
 keep  = mkdir -p $(@D); printf '%s\n' $(call quote,$(1)) > $@.new; \
         cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
+# In front of a command: a short line in its place, or with V=1 the whole of it.
+show = $(if $(V),,@echo '  $(1)'; )
+
 # The rules for one precision; $(1) is float or double.
 define precision
 $(B)/$(1)/flags: FORCE
@@ -77,16 +80,16 @@ $(B)/$(1)/sources: FORCE
 	@$$(call keep,$$(SRC))
 $(B)/$(1)/%.o: %.c $(B)/$(1)/flags
 	@mkdir -p $$(@D)
-	$(CC) $$(FLAGS) $$($(1)_REAL) -MMD -MP -c $$< -o $$@
+	$$(call show,cc $$<)$(CC) $$(FLAGS) $$($(1)_REAL) -MMD -MP -c $$< -o $$@
 $(B)/libslope-$(1).a: $(SRC:%.c=$(B)/$(1)/%.o) $(B)/$(1)/sources
 	@rm -f $$@
-	$$(AR) rcs $$@ $$(filter %.o,$$^)
+	$$(call show,ar $$@)$$(AR) rcs $$@ $$(filter %.o,$$^)
 $(B)/$(1)/lessons/%: $(B)/$(1)/lessons/%.o $(HARNESS:%.c=$(B)/$(1)/%.o) $(B)/libslope-$(1).a
-	$(CC) $$(FLAGS) $$^ $$(LIBS) -o $$@
+	$$(call show,ld $$@)$(CC) $$(FLAGS) $$^ $$(LIBS) -o $$@
 $(B)/$(1)/tests/check_%: $(B)/$(1)/tests/check_%.o $(B)/$(1)/tests/testing.o $(B)/libslope-$(1).a
-	$(CC) $$(FLAGS) $$^ $$(CHECK) $$(LIBS) -o $$@
+	$$(call show,ld $$@)$(CC) $$(FLAGS) $$^ $$(CHECK) $$(LIBS) -o $$@
 $(B)/$(1)/tests/bench/%: $(B)/$(1)/tests/bench/%.o $(B)/libslope-$(1).a
-	$(CC) $$(FLAGS) $$^ $$(LIBS) -o $$@
+	$$(call show,ld $$@)$(CC) $$(FLAGS) $$^ $$(LIBS) -o $$@
 endef
 $(eval $(call precision,float))
 $(eval $(call precision,double))

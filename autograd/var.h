@@ -71,9 +71,9 @@ struct Var {
 
 /* --- leaves ----------------------------------------------------------------------------------- */
 
-/* A parameter: takes over `value` (a strided view is copied); not on the tape. A gradient is wanted.
- * Change its numbers through tensor_write(param->value); do not put another tensor there. `name` may
- * be NULL. */
+/* A parameter: takes over `value` (a strided view is copied); not on the tape. A gradient is
+ * wanted. Change its numbers through tensor_write(param->value); do not put another tensor there.
+ * `name` may be NULL. */
 Var *var_param_new(Tensor *value, const char *name);
 void var_param_free(Var *param);
 
@@ -136,7 +136,7 @@ typedef struct CrossEntropyOptions {
 #include "autograd/ops.def"
 #undef OP
 
-/* The mean loss over the rows of logits (N,K) with labels (N); see cross_entropy_with in ops.def. */
+/* The mean loss over the rows of logits (N,K) with labels (N): cross_entropy_with in ops.def. */
 Var *var_cross_entropy(Var *logits, const Labels *labels);
 
 #endif

@@ -35,7 +35,7 @@ Module *conv2d_new(ptrdiff_t in, ptrdiff_t out, ptrdiff_t kernel, Conv2dOptions 
 Module *conv2d_new_with(ptrdiff_t in, ptrdiff_t out, ptrdiff_t kernel_height,
                         ptrdiff_t kernel_width, Conv2dOptions options, bool with_bias);
 
-/* The largest of each window; windows of `kernel` x `kernel` side by side, or as the options say. */
+/* The largest of each window, `kernel` x `kernel` and side by side, or as the options say. */
 Module *max_pool2d_new(ptrdiff_t kernel);
 Module *max_pool2d_new_with(Pool2dOptions options);
 
@@ -64,8 +64,9 @@ Module *flatten_new(void);
 
 /* The modules one after another, their names "0", "1" ...; takes them over.
  *     sequential_new((Module *[]){linear_new(2, 8), prelu_new(8, 0.25), linear_new(8, 2)}, 3);
- * SEQUENTIAL counts for you (C leaves open in which order it makes its parts, and so which random
- * stream each gets: the same compiler gives the same weights): SEQUENTIAL(linear_new(2, 8), prelu_new(8, 0.25), linear_new(8, 2)). */
+ * SEQUENTIAL counts for you: SEQUENTIAL(linear_new(2, 8), prelu_new(8, 0.25), linear_new(8, 2)).
+ * (C leaves open in which order the parts are made, and so which random stream each gets; GCC and
+ * Clang make them from left to right.) */
 Module *sequential_new(Module *const *parts, int n);
 #define SEQUENTIAL(...)                          \
     sequential_new((Module *const[]){__VA_ARGS__}, \

@@ -11,7 +11,7 @@
  *      optimizer_no_decay_on_slopes(opt);
  *      …
  *      optimizer_zero_grad(opt);
- *      var_backward(loss);
+ *      var_backward(loss_of(net, batch));
  *      optimizer_step(opt);
  *      …
  *      optimizer_free(opt);        // before module_free(net)
@@ -88,12 +88,14 @@ ParamGroup *optimizer_no_decay_on_slopes(Optimizer *opt);
 
 /* --- every step ------------------------------------------------------------------------------- */
 
-/* All gradients back to "none". */
+/* All gradients back to "none". Call it before the forward: their memory then serves the step, and
+ * from the second step on nothing is allocated. */
 void optimizer_zero_grad(Optimizer *opt);
 void optimizer_step(Optimizer *opt);
 
 /* Scales all gradients together so that their norm (the root of the sum of all squares) is at most
- * max_norm; returns the norm before (Inf and NaN are not mended: look at it). clip_value cuts each number to +-limit. */
+ * max_norm; returns the norm before (Inf and NaN are not mended: look at it). clip_value cuts each
+ * number to +-limit. */
 double optimizer_clip_norm(Optimizer *opt, double max_norm);
 void optimizer_clip_value(Optimizer *opt, real limit);
 

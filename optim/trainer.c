@@ -53,13 +53,13 @@ Evaluation evaluate(Module *net, LossFn loss, Loader *loader, int32_t *predicted
 static void trainer_step(Trainer *t, const Batch *batch)
 {
     size_t mark = tape_mark();
+    optimizer_zero_grad(t->optimizer);
     Var *output = module_forward(t->net, var_const(batch->x));
     Var *loss = t->loss(output, &batch->labels);
     if (!isfinite(var_item(loss)))
         slope_fail("trainer_fit", "the loss is %s at step %lld; lower the learning rate, clip the "
                    "gradients, or switch anomaly_mode on to see which op began it",
                    isnan(var_item(loss)) ? "nan" : "infinite", (long long)t->step + 1);
-    optimizer_zero_grad(t->optimizer);
     var_backward(loss);
     if (t->clip_norm > 0)
         optimizer_clip_norm(t->optimizer, t->clip_norm);

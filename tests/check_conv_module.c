@@ -271,9 +271,9 @@ static double conv_train_step(Module *net, Optimizer *opt)
     int32_t classes[8] = {0, 1, 2, 3, 9, 8, 7, 6};
     Labels labels = {classes, 8};
     size_t mark = tape_mark();
+    optimizer_zero_grad(opt);
     Var *x = net_random(SHAPE(8, 3, 16, 16), 9);
     Var *loss = loss_cross_entropy(module_forward(net, x), &labels);
-    optimizer_zero_grad(opt);
     var_backward(loss);
     optimizer_step(opt);
     double value = (double)var_item(loss);

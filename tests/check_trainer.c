@@ -275,12 +275,12 @@ static void trainer_log_allocations(const Trainer *t, int64_t step, void *ctx)
     ((uint64_t *)ctx)[step] = memory_counts().allocations;
 }
 
-/* The first step that allocates nothing, although the one before it may have; evaluation is
- * included. The one allocation between epochs is the history's next record. Frees r. */
+/* The first step that allocates nothing, although the one before it may have. The one allocation
+ * between epochs is the history's next record; an evaluation, of other shapes, would have its own.
+ * Frees r. */
 static int trainer_first_still_step(TrainerRun *r)
 {
     uint64_t after[TRAINER_STEPS + 1] = {0};
-    r->t.test = loader_new(r->data, (LoaderOptions){.batch = 64});
     r->t.on_step = trainer_log_allocations, r->t.ctx = after;
     r->t.clip_norm = 1;
     r->t.epochs = TRAINER_STEPS / TRAINER_STEPS_AN_EPOCH;
