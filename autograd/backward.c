@@ -269,17 +269,35 @@ void var_backward(Var *y)
 
 /* --- var_grad --------------------------------------------------------------------------------- */
 
-/* Marks every Var through which a gradient reaches one of x: a forward walk over the tape. */
-static void pass_mark_needed(const Pass *p, const Var *y, Var *const *x, int n)
+static Var *pass_first_output(const Var *v)
 {
-    for (int i = 0; i < n; i++) {
-        x[i]->slot.needed = p->id;
-        x[i]->slot.wanted = p->id;
+    return tape_at(v->index - (size_t)v->out_index);
+}
+
+/* Marks all that y was computed from: a walk down the tape. What else lies there is not touched; its
+ * inputs may be gone. */
+static void pass_mark_met(const Pass *p, Var *y)
+{
+    y->slot.met = p->id;
+    for (size_t i = y->is_param ? 0 : y->index + 1; i-- > 0;) {
+        const Var *v = tape_at(i), *first = v->slot.met == p->id ? pass_first_output(v) : v;
+        for (int k = 0; k < first->n_in && v->slot.met == p->id; k++)
+            first->in[k]->slot.met = p->id;
     }
-    for (size_t i = 0; !y->is_param && i < y->index + (size_t)y->n_out; i++) {
+}
+
+/* Marks every Var of y's through which a gradient reaches one of x: a walk up the tape. */
+static void pass_mark_needed(const Pass *p, Var *y, Var *const *x, int n)
+{
+    pass_mark_met(p, y);
+    for (int i = 0; i < n; i++)
+        x[i]->slot.needed = x[i]->slot.wanted = p->id;
+    for (size_t i = 0; !y->is_param && i <= y->index; i++) {
         Var *v = tape_at(i);
-        const Var *first = v->out_index ? tape_at(i - (size_t)v->out_index) : v;
-        for (int k = 0; k < first->n_in && v->requires_grad; k++)
+        if (v->slot.met != p->id || !v->requires_grad)
+            continue;
+        const Var *first = pass_first_output(v);
+        for (int k = 0; k < first->n_in; k++)
             if (first->in[k]->slot.needed == p->id)
                 v->slot.needed = p->id;
     }

@@ -55,6 +55,7 @@ struct Var {
 
     struct { /* its gradient while a backward pass is under way: see autograd/backward.c */
         uint64_t pass;   /* the pass that wrote it; every other pass sees none */
+        uint64_t met;    /* the pass that meets it on its way down from y */
         uint64_t needed; /* the pass that wants a gradient to flow here */
         uint64_t wanted; /* the pass that will return it */
         Tensor  *sum;    /* what was sent so far, … */

@@ -1,4 +1,4 @@
-/* lessons/03_the_tape.c -- reverse mode: one sweep up the tape finds every gradient.
+/* Lesson 03: reverse mode. One sweep up the tape finds every gradient.
  *
  * You will see    one PReLU unit and its loss differentiated by hand and by the tape, with the same
  *                 numbers on every line; why gradients add; why nothing is ever sorted; how a
@@ -30,7 +30,7 @@
  *         -3  x     -1   -> g of v7  t                    3
  *     [ok] v3  a               = 0.25   g = 6, as by hand
  *     [ok] 20 diamonds: 1048576 paths from y to x, but 20 lines, each played once
- *     [ok] from step 3 on nothing was allocated: the pool has it all
+ *     [ok] from step 2 on nothing was allocated: the pool has it all
  *
  * SPDX-License-Identifier: MIT
  */
@@ -207,20 +207,20 @@ static void rewinding(Var **v)
 {
     section("Rewinding: a step leaves nothing behind");
     size_t mark = tape_mark();
-    double first = train_step(v), last = train_step(v);
-    MemoryCounts second = memory_counts();
-    for (int step = 2; step < STEPS; step++)
+    double first = train_step(v), last = first;
+    MemoryCounts one = memory_counts();
+    for (int step = 1; step < STEPS; step++)
         last = train_step(v);
     MemoryCounts end = memory_counts();
     say("%d steps of gradient descent on w, b and a took the loss from %g to %.2g.\n", STEPS, first,
         last);
     claim(last < 1e-6 * first, "the tape's gradients lead downhill to the target");
     claim(tape_mark() == mark, "the tape is as long as before");
-    claim(end.allocations - end.releases == second.allocations - second.releases,
-          "after step %d as many blocks are held as after step 2: nothing leaks", STEPS);
+    claim(end.allocations - end.releases == one.allocations - one.releases,
+          "after step %d as many blocks are held as after step 1: nothing leaks", STEPS);
 #ifndef SLOPE_NO_POOL
-    claim(end.allocations == second.allocations,
-          "from step 3 on nothing was allocated: the pool has it all");
+    claim(end.allocations == one.allocations,
+          "from step 2 on nothing was allocated: the pool has it all");
 #endif
 }
 

@@ -1,4 +1,4 @@
-/* lessons/04_gradient_check.c -- is the derivative the derivative? Ask the values.
+/* Lesson 04: is the derivative the derivative? Ask the values.
  *
  * You will see    three ways to differentiate by computing values only; how far each can be trusted,
  *                 and at which step; what a kink does to them; a checker that knows about kinks, and

@@ -1,12 +1,12 @@
 /* Lesson 11: PReLU in a convolutional network. Do early layers keep larger slopes?
  *
- * WHAT YOU WILL SEE. The document's ConvNetPReLU, trained for one epoch: how its shapes and its
- * 4,276,682 parameters come about, what its first filters look like, what a slope does to an image,
- * and the slopes of three depths beside the table of the paper that introduced PReLU [He15].
+ * You will see  the document's ConvNetPReLU, trained for one epoch: how its shapes and its
+ *               4,276,682 parameters come about, what its first filters look like, what a slope
+ *               does to an image, and the slopes of three depths beside the table of the paper that
+ *               introduced PReLU [He15].
+ * You need      lessons 08 and 09. Lesson 12 explains BatchNorm2d and Dropout.
  *
- * WHAT YOU NEED. Lessons 08 and 09. Lesson 12 explains BatchNorm2d and Dropout.
- *
- * THE DERIVATION. A convolution slides a kernel of R x S numbers over an image, and at every place
+ * A convolution slides a kernel of R x S numbers over an image, and at every place
  * adds up products. With padding p of zeros all round and stride s, for output channel o:
  *
  *      (1)  y[o,i,j] = b[o] + sum over c,r,t of  w[o,c,r,t] x[c, s i - p + r, s j - p + t]
@@ -25,9 +25,8 @@
  *      (4)  (64*3*9+64) + 64 + 2*64 + (128*64*9+128) + 128 + 2*128
  *           + (512*8192+512) + 512 + (10*512+10)  =  4,276,682,  slopes 64 + 128 + 512 = 704
  *
- * HOW TO RUN.   make lesson-11       (some two minutes on two idle cores; ARGS=--quick for a look)
- *
- * WHAT IT PRINTS, on Fashion-MNIST (an excerpt; pasted from a run on a busy machine):
+ * Run   make lesson-11   (some two minutes on two idle cores; ARGS=--quick for a look)
+ * It prints, among other things, on Fashion-MNIST:
  *
  *      epoch 1: training loss 0.4905, accuracy 0.8427; test loss 0.3088, accuracy 0.8918; 322 s
  *      features.1: mean=0.2188, std=0.0524, min=0.0299, max=0.3293
@@ -318,16 +317,16 @@ int main(int argc, char **argv)
     return lesson_end(&lesson);
 }
 
-/* EXERCISES
+/* Exercises
  *
- *  1. Train for 3 epochs. Which depth's slopes move on, and does the order of the means change?
- *  2. In lessons/networks.c put BatchNorm2d before PReLU. What becomes of the slopes? Lesson 12
- *     compares the accuracies.
- *  3. One number after the second pooling sees how many pixels of the image? Work it out from (2),
- *     layer by layer, then check it: set one pixel, and count which numbers change.
- *  4. [He15] says that conv1's filters are edge detectors, of which both signs matter, hence its
- *     large slopes. Look at the filters: do those that sum to about 0 have larger slopes here?
- *     Compute the correlation of |sum w| / sum |w| with the slope.
- *  5. 98 % of the parameters are in one layer. Which? Replace the last pooling by one of 8x8
- *     windows: how many are left, and what does it cost in accuracy?
+ * 1. Train for 3 epochs. Which depth's slopes move on, and does the order of the means change?
+ * 2. In lessons/networks.c put BatchNorm2d before PReLU. What becomes of the slopes? Lesson 12
+ *    compares the accuracies.
+ * 3. One number after the second pooling sees how many pixels of the image? Work it out from (2),
+ *    layer by layer, then check it: set one pixel, and count which numbers change.
+ * 4. [He15] says that conv1's filters are edge detectors, of which both signs matter, hence its
+ *    large slopes. Look at the filters: do those that sum to about 0 have larger slopes here?
+ *    Compute the correlation of |sum w| / sum |w| with the slope.
+ * 5. 98 % of the parameters are in one layer. Which? Replace the last pooling by one of 8x8
+ *    windows: how many are left, and what does it cost in accuracy?
  */

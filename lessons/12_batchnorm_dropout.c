@@ -1,13 +1,12 @@
 /* Lesson 12: BatchNorm and Dropout, two layers that behave differently in training and evaluation.
  *
- * WHAT YOU WILL SEE. What batch normalisation computes in either mode, and how its running
- * statistics find those of the data; why a bias before it learns nothing; the batch that is too
- * small; the mask of dropout; and whether PReLU belongs before BatchNorm, as in the document's
- * network, or after.
+ * You will see  what batch normalisation computes in either mode, and how its running statistics
+ *               find those of the data; why a bias before it learns nothing; the batch that is too
+ *               small; the mask of dropout; and whether PReLU belongs before BatchNorm, as in the
+ *               document's network, or after.
+ * You need      lesson 08. Lesson 11 has the network in which both are used.
  *
- * WHAT YOU NEED. Lesson 08. Lesson 11 has the network in which both are used.
- *
- * THE DERIVATION. In training a channel's n values (over batch, rows, columns) get mean 0 and
+ * In training a channel's n values (over batch, rows, columns) get mean 0 and
  * variance 1:
  *
  *      (1)  y = w (x - mean) / sqrt(var + eps) + b,     var = sum of (x - mean)^2 / n
@@ -31,9 +30,8 @@
  *
  *      (5)  y = 0 or x / (1-p),    E[y] = (1-p) x / (1-p) = x,    Var[y] = x^2 p / (1-p)
  *
- * HOW TO RUN.   make lesson-12
- *
- * WHAT IT PRINTS (an excerpt; pasted from a run):
+ * Run   make lesson-12
+ * It prints, among other things:
  *
  *        it stops: slope: var_batch_norm: input (1, 3) has one value per channel, and the variance
  *      of one is 0: training needs a larger batch
@@ -415,15 +413,15 @@ int main(int argc, char **argv)
     return lesson_end(&lesson);
 }
 
-/* EXERCISES
+/* Exercises
  *
- *  1. Train with momentum m = 1 (batch_norm1d_new_with). What are the running statistics then, and
- *     what does evaluation lose by it?
- *  2. Forget module_eval before evaluating, one image at a time and 250 at a time. What happens?
- *  3. Derive the noise in (3): a running mean sums batch means with weights m (1-m)^k.
- *  4. The weight before BatchNorm may be scaled by any c > 0 without changing y. So what is the dot
- *     product of the weight with its gradient? Check it (eps = 0 helps).
- *  5. Put Dropout before BatchNorm. Which of (1), (2), (5) makes running_var wrong for evaluation?
- *  6. Conv, BatchNorm, PReLU: if BatchNorm gives mean 0 and variance 1, what mean and variance has
- *     PReLU's output? (E[y] and E[y^2] follow from lesson 10.) Measure them.
+ * 1. Train with momentum m = 1 (batch_norm1d_new_with). What are the running statistics then, and
+ *    what does evaluation lose by it?
+ * 2. Forget module_eval before evaluating, one image at a time and 250 at a time. What happens?
+ * 3. Derive the noise in (3): a running mean sums batch means with weights m (1-m)^k.
+ * 4. The weight before BatchNorm may be scaled by any c > 0 without changing y. So what is the dot
+ *    product of the weight with its gradient? Check it (eps = 0 helps).
+ * 5. Put Dropout before BatchNorm. Which of (1), (2), (5) makes running_var wrong for evaluation?
+ * 6. Conv, BatchNorm, PReLU: if BatchNorm gives mean 0 and variance 1, what mean and variance has
+ *    PReLU's output? (E[y] and E[y^2] follow from lesson 10.) Measure them.
  */

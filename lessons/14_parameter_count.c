@@ -1,12 +1,11 @@
 /* Lesson 14: what PReLU costs. Counting parameters.
  *
- * WHAT YOU WILL SEE. The document's table of overheads, computed from modules; where the slopes and
- * the weights of its two networks sit; and why the overhead of a slope a channel falls as a layer
- * grows, until one shared slope saves nothing that anyone would notice.
+ * You will see  the document's table of overheads, computed from modules; where the slopes and the
+ *               weights of its two networks sit; and why the overhead of a slope a channel falls as
+ *               a layer grows, until one shared slope saves nothing that anyone would notice.
+ * You need      lesson 01 for the two modes, lessons 08 and 11 for the two networks.
  *
- * WHAT YOU NEED. Lesson 06 for the two modes, lessons 08 and 11 for the two networks.
- *
- * THE DERIVATION. A layer with O output channels, each computed from n inputs, has a row of n
+ * A layer with O output channels, each computed from n inputs, has a row of n
  * weights and a bias for each; PReLU after it has a slope for each, or one for all:
  *
  *      (1)  parameters  W = O (n + 1)
@@ -21,9 +20,8 @@
  * A slope costs memory and arithmetic too, but no more: Adam keeps two numbers for it, as for any
  * parameter, and a Linear does n multiplications for an output where PReLU does one.
  *
- * HOW TO RUN.   make lesson-14
- *
- * WHAT IT PRINTS (an excerpt; pasted from a run):
+ * Run   make lesson-14
+ * It prints, among other things:
  *
  *      layer                  weights   slopes   overhead   1/(n+1)   one shared slope
  *      Conv2d(3, 64, 3)          1792       64    3.5714%   3.5714%   0.055804%
@@ -247,13 +245,13 @@ int main(int argc, char **argv)
     return lesson_end(&lesson);
 }
 
-/* EXERCISES
+/* Exercises
  *
- *  1. A depthwise convolution (groups = channels) reads n = 9 inputs an output. What is the
- *     overhead of PReLU after it? Add a row for Conv2d(64, 64, 3) with 64 groups and check.
- *  2. Which row has the largest overhead, and which has the most slopes? Why are they not the same?
- *  3. Give PReLU a slope for each element (channel and place) of the first convolution's output, as
- *     Keras does by default. How many slopes is that at 32x32, and what is the overhead?
- *  4. Count the multiplications of ConvNetPReLU for one image, layer by layer. What part are
- *     PReLU's?
+ * 1. A depthwise convolution (groups = channels) reads n = 9 inputs an output. What is the
+ *    overhead of PReLU after it? Add a row for Conv2d(64, 64, 3) with 64 groups and check.
+ * 2. Which row has the largest overhead, and which has the most slopes? Why are they not the same?
+ * 3. Give PReLU a slope for each element (channel and place) of the first convolution's output, as
+ *    Keras does by default. How many slopes is that at 32x32, and what is the overhead?
+ * 4. Count the multiplications of ConvNetPReLU for one image, layer by layer. What part are
+ *    PReLU's?
  */

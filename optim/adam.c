@@ -21,13 +21,19 @@ typedef struct Adam {
     const real *g;
 } Adam;
 
+/* Moves both running means of element i, whose parameter is theta; returns v, and m through *m. */
+static inline real adam_means(const Adam *a, ptrdiff_t i, real theta, real *m)
+{
+    real g = a->g[i] + a->l2 * theta;
+    *m = a->m[i] = a->beta1 * a->m[i] + (1 - a->beta1) * g;
+    return a->v[i] = a->beta2 * a->v[i] + (1 - a->beta2) * g * g;
+}
+
 static void adam_block(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 {
     const Adam a = *(const Adam *)ctx;
     for (ptrdiff_t i = begin; i < end; i++) {
-        real theta = a.theta[i] * a.shrink, g = a.g[i] + a.l2 * theta;
-        real m = a.m[i] = a.beta1 * a.m[i] + (1 - a.beta1) * g;
-        real v = a.v[i] = a.beta2 * a.v[i] + (1 - a.beta2) * g * g;
+        real theta = a.theta[i] * a.shrink, m, v = adam_means(&a, i, theta, &m);
         a.theta[i] = theta - a.rate * m / (sqrt(v) / a.root_bias + a.eps);
     }
 }
@@ -36,9 +42,7 @@ static void adam_block_amsgrad(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 {
     const Adam a = *(const Adam *)ctx;
     for (ptrdiff_t i = begin; i < end; i++) {
-        real theta = a.theta[i] * a.shrink, g = a.g[i] + a.l2 * theta;
-        real m = a.m[i] = a.beta1 * a.m[i] + (1 - a.beta1) * g;
-        real v = a.v[i] = a.beta2 * a.v[i] + (1 - a.beta2) * g * g;
+        real theta = a.theta[i] * a.shrink, m, v = adam_means(&a, i, theta, &m);
         v = a.v_max[i] = v <= a.v_max[i] ? a.v_max[i] : v; /* lets a NaN through */
         a.theta[i] = theta - a.rate * m / (sqrt(v) / a.root_bias + a.eps);
     }
