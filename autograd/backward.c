@@ -105,9 +105,10 @@ bool var_needs_grad(const Var *x)
            (scope->slot.needed == 0 || x->slot.needed == scope->slot.needed);
 }
 
+/* In anomaly mode every result must be an op's own, to be looked at. */
 bool var_may_overwrite(const Var *gy)
 {
-    return !grad_enabled() && tensor_may_add_in_place(gy->value);
+    return !grad_enabled() && !anomaly_mode_on() && tensor_may_add_in_place(gy->value);
 }
 
 void var_send(Var *x, Var *g)

@@ -32,7 +32,7 @@ void no_grad_begin(void);
 void no_grad_end(void);
 bool grad_enabled(void);
 
-/* Anomaly mode: the op whose result first holds a NaN or Inf although its inputs do not fails by
+/* Anomaly mode: no rule is fused, and the op whose result first holds a NaN or Inf although its inputs do not fails by
  * name, forward and backward. Slow: every result is read once more. */
 void anomaly_mode(bool on);
 

@@ -122,7 +122,7 @@ CsvText csv_text_new(const uint8_t *bytes, size_t size, const char *file, char s
 {
     bool mark = size >= 3 && memcmp(bytes, "\xef\xbb\xbf", 3) == 0;
     return (CsvText){.bytes = bytes, .size = size, .at = mark ? 3 : 0, .file = file, .err = err,
-                     .separator = separator, .next_line = 1, .ends_row = true};
+                     .separator = (unsigned char)separator, .next_line = 1, .ends_row = true};
 }
 
 static void csv_text_skip_empty_lines(CsvText *t)

@@ -23,7 +23,7 @@ typedef struct CsvText {
     size_t         size, at;
     const char    *file;
     Error         *err;
-    char           separator;
+    unsigned char  separator;
     bool           failed;
     ptrdiff_t      next_line;               /* the line that `at` is on, from 1 */
     /* of the cell taken last */

@@ -5,7 +5,7 @@
 #include "nn/init.h"
 #include "nn/layers.h"
 
-/* --- Conv2d ---------------------------------------------------------------------------------------- */
+/* --- Conv2d ----------------------------------------------------------------------------------- */
 
 typedef struct Conv2dModule {
     Module        base;
@@ -25,13 +25,13 @@ static void conv2d_describe(const Module *self, char *text, size_t size)
     const Conv2dModule *c = (const Conv2dModule *)self;
     const Conv2dOptions *o = &c->options;
     const ptrdiff_t *w = c->weight->value->shape.dim;
-    int n = snprintf(text, size, "%td, %td, %tdx%td", w[1] * o->groups, w[0], w[2], w[3]);
+    char stride[64] = "", groups[32] = "";
     if (o->stride[0] != 1 || o->stride[1] != 1)
-        n += snprintf(text + n, size - (size_t)n, ", stride %tdx%td", o->stride[0], o->stride[1]);
+        snprintf(stride, sizeof stride, ", stride %tdx%td", o->stride[0], o->stride[1]);
     if (o->groups != 1)
-        n += snprintf(text + n, size - (size_t)n, ", %td groups", o->groups);
-    if (!c->bias)
-        snprintf(text + n, size - (size_t)n, ", no bias");
+        snprintf(groups, sizeof groups, ", %td groups", o->groups);
+    snprintf(text, size, "%td, %td, %tdx%td%s%s%s", w[1] * o->groups, w[0], w[2], w[3], stride,
+             groups, c->bias ? "" : ", no bias");
 }
 
 Conv2dOptions conv2d_padding(ptrdiff_t padding)
@@ -41,20 +41,22 @@ Conv2dOptions conv2d_padding(ptrdiff_t padding)
     return options;
 }
 
-Module *conv2d_new_with(ptrdiff_t in, ptrdiff_t out, ptrdiff_t kernel_height, ptrdiff_t kernel_width,
-                        Conv2dOptions options, bool with_bias)
+Module *conv2d_new_with(ptrdiff_t in, ptrdiff_t out, ptrdiff_t kernel_height,
+                        ptrdiff_t kernel_width, Conv2dOptions options, bool with_bias)
 {
     static const ModuleType type = {"Conv2d", conv2d_module_forward, conv2d_describe};
     if (in < 1 || out < 1 || kernel_height < 1 || kernel_width < 1)
-        slope_fail("conv2d_new", "%td channels in, %td out, kernel %td x %td; expected at least 1 of each",
-                   in, out, kernel_height, kernel_width);
+        slope_fail("conv2d_new",
+                   "%td channels in, %td out, kernel %td x %td; expected at least 1 of each", in,
+                   out, kernel_height, kernel_width);
     if (options.groups < 1 || in % options.groups || out % options.groups)
-        slope_fail("conv2d_new", "%td channels in and %td out do not divide into %td groups", in, out,
-                   options.groups);
+        slope_fail("conv2d_new", "%td channels in and %td out do not divide into %td groups", in,
+                   out, options.groups);
     Conv2dModule *c = module_new(sizeof *c, &type);
     c->options = options;
-    c->weight = module_add_param(&c->base, "weight",
-                                 tensor_zeros(SHAPE(out, in / options.groups, kernel_height, kernel_width)));
+    c->weight = module_add_param(
+        &c->base, "weight",
+        tensor_zeros(SHAPE(out, in / options.groups, kernel_height, kernel_width)));
     if (with_bias)
         c->bias = module_add_param(&c->base, "bias", tensor_zeros(SHAPE(out)));
     Rng rng = random_stream();
@@ -67,7 +69,7 @@ Module *conv2d_new(ptrdiff_t in, ptrdiff_t out, ptrdiff_t kernel, Conv2dOptions 
     return conv2d_new_with(in, out, kernel, kernel, options, true);
 }
 
-/* --- MaxPool2d --------------------------------------------------------------------------------------- */
+/* --- MaxPool2d -------------------------------------------------------------------------------- */
 
 typedef struct MaxPool2d {
     Module        base;

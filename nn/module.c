@@ -10,8 +10,6 @@
 #include "nn/layers.h"
 #include "tensor/memory.h"
 
-enum { MODULE_PATH = 256 };
-
 /* --- growing ---------------------------------------------------------------------------------- */
 
 /* Room for one entry more in an array of `count`, which is doubled at each power of two. */
@@ -207,19 +205,26 @@ void module_resume(Module *m)
 
 /* --- all parameters --------------------------------------------------------------------------- */
 
+/* The full name of a part; one that were cut could be another's. */
+static const char *module_join(char name[MODULE_PATH], const char *prefix, const char *part)
+{
+    if (snprintf(name, MODULE_PATH, "%s%s%s", prefix, prefix[0] ? "." : "", part) >= MODULE_PATH)
+        slope_fail("module_visit", "the name '%s.%s' has more than %d characters", prefix,
+                   part, MODULE_PATH - 1);
+    return name;
+}
+
 static void parameters_collect(Parameters *list, Module *m, const char *prefix)
 {
+    char path[MODULE_PATH];
     for (int i = 0; i < m->n_params; i++) {
         list->item = module_grow(list->item, list->count, sizeof *list->item);
         Parameter *p = &list->item[list->count++];
         *p = (Parameter){.var = m->param[i].var, .owner = m};
-        snprintf(p->name, sizeof p->name, "%s%s", prefix, m->param[i].name);
+        module_join(p->name, prefix, m->param[i].name);
     }
-    for (int i = 0; i < m->n_children; i++) {
-        char path[128];
-        snprintf(path, sizeof path, "%s%s.", prefix, m->child[i].name);
-        parameters_collect(list, m->child[i].module, path);
-    }
+    for (int i = 0; i < m->n_children; i++)
+        parameters_collect(list, m->child[i].module, module_join(path, prefix, m->child[i].name));
 }
 
 Parameters module_parameters(Module *m)
@@ -235,15 +240,6 @@ void parameters_free(Parameters *list)
 {
     memory_free(list->item);
     *list = (Parameters){0};
-}
-
-/* The full name of a part; one that were cut could be another's. */
-static const char *module_join(char name[MODULE_PATH], const char *prefix, const char *part)
-{
-    if (snprintf(name, MODULE_PATH, "%s%s%s", prefix, prefix[0] ? "." : "", part) >= MODULE_PATH)
-        slope_fail("module_visit", "the name '%s.%s' has more than %d characters", prefix,
-                   part, MODULE_PATH - 1);
-    return name;
 }
 
 static void module_walk(Module *m, const char *prefix, const ModuleVisitor *visitor, void *ctx)

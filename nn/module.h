@@ -42,7 +42,7 @@ typedef struct ModuleType {
     void (*describe)(const Module *self, char *text, size_t size);
 } ModuleType;
 
-enum { MODULE_NAME = 32 };
+enum { MODULE_NAME = 32, MODULE_PATH = 256 }; /* of a part, and of all parts joined by dots */
 
 struct Module {
     const ModuleType *type;
@@ -90,7 +90,7 @@ void module_resume(Module *m);
 /* --- all parameters, with their full names ---------------------------------------------------- */
 
 typedef struct Parameter {
-    char    name[128]; /* "classifier.1.weight" */
+    char    name[MODULE_PATH]; /* "classifier.1.weight" */
     Var    *var;
     Module *owner;
 } Parameter;

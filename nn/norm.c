@@ -4,7 +4,7 @@
  */
 #include "nn/layers.h"
 
-/* --- batch normalisation ----------------------------------------------------------------------------- */
+/* --- batch normalisation ---------------------------------------------------------------------- */
 
 typedef struct BatchNorm {
     Module           base;
@@ -42,7 +42,8 @@ static Var *batch_norm_eval(const BatchNorm *b, Var *x)
 {
     Shape channels = shape_channels(var_shape(x));
     Var *mean = var_empty(channels), *var = var_empty(channels);
-    Tensor from_mean = tensor_as(b->running_mean, channels), from_var = tensor_as(b->running_var, channels);
+    Tensor from_mean = tensor_as(b->running_mean, channels),
+           from_var = tensor_as(b->running_var, channels);
     tensor_copy(mean->value, &from_mean);
     tensor_copy(var->value, &from_var);
     Var *scale = var_pow(var_add_scalar(var, b->options.eps), -(real)0.5);
@@ -57,8 +58,9 @@ static Var *batch_norm_forward_module(Module *self, Var *x)
     BatchNorm *b = (BatchNorm *)self;
     Shape s = var_shape(x);
     if (s.ndim < b->least_ndim || s.ndim > b->most_ndim || s.dim[1] != b->channels)
-        slope_fail(self->type->name, "expected an input %s with %td channels on axis 1, found shape %s",
-                   b->most_ndim == 4 ? "(N,C,H,W)" : "(N,C) or (N,C,L)", b->channels, SHAPE_TEXT(s));
+        slope_fail(
+            self->type->name, "expected an input %s with %td channels on axis 1, found shape %s",
+            b->most_ndim == 4 ? "(N,C,H,W)" : "(N,C) or (N,C,L)", b->channels, SHAPE_TEXT(s));
     return self->training ? batch_norm_train(b, x) : batch_norm_eval(b, x);
 }
 
@@ -107,7 +109,7 @@ Module *batch_norm2d_new(ptrdiff_t channels)
     return batch_norm2d_new_with(channels, BATCH_NORM_DEFAULTS);
 }
 
-/* --- dropout ------------------------------------------------------------------------------------------- */
+/* --- dropout ---------------------------------------------------------------------------------- */
 
 typedef struct Dropout {
     Module base;
@@ -136,7 +138,8 @@ Module *dropout_new(real p)
 {
     static const ModuleType type = {"Dropout", dropout_forward_module, dropout_describe};
     if (!(p >= 0 && p <= 1))
-        slope_fail("dropout_new", "the probability is %g; expected a number from 0 to 1", (double)p);
+        slope_fail("dropout_new", "the probability is %g; expected a number from 0 to 1",
+                   (double)p);
     Dropout *d = module_new(sizeof *d, &type);
     d->p = p;
     d->rng = module_add_rng(&d->base, "rng", random_stream());

@@ -212,7 +212,7 @@ static void state_visit_tensor(const char *name, Tensor *x, void *ctx)
 static void state_visit_counter(const char *name, int64_t *value, void *ctx)
 {
     StateModule *m = ctx;
-    state_int(m->s, state_join(m, name), value, INT64_MIN, INT64_MAX);
+    state_int(m->s, state_join(m, name), value, 0, INT64_MAX / 2); /* it counts on */
 }
 
 static void state_visit_rng(const char *name, Rng *rng, void *ctx)

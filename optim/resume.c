@@ -17,8 +17,10 @@
 #include "optim/trainer.h"
 #include "tensor/memory.h"
 
-/* A parameter takes some four entries of a hundred bytes: room for forty thousand. */
-enum { RESUME_HEADER = 1 << 24, RESUME_NAME = 192, RESUME_COLUMNS = 6 };
+/* A step's or an example's number in a file can be at most this: counting on must not overflow. */
+#define RESUME_MOST (INT64_MAX / 2)
+
+enum { RESUME_NAME = MODULE_PATH + 32, RESUME_COLUMNS = 6 };
 
 #define RESUME_FORMAT "slope training checkpoint"
 #define RESUME_VERSION "1"
@@ -84,7 +86,7 @@ static void resume_param_steps(State *s, Optimizer *opt)
             step[i] = opt->state[i].step;
         else if (s->pass == STATE_LOADING)
             opt->state[i].step = step[i];
-        else if (step[i] < 0) {
+        else if (step[i] < 0 || step[i] > RESUME_MOST) {
             state_refuse(s, "the checkpoint has '%s' updated %" PRId64 " times",
                          opt->state[i].param.name, step[i]);
             return;
@@ -126,8 +128,8 @@ static void resume_data(State *s, const Loader *loader)
 static void resume_tally(State *s, Tally *tally, int64_t batches)
 {
     state_int(s, "trainer.batches", &tally->batches, 0, batches);
-    state_int(s, "trainer.examples", &tally->count, 0, INT64_MAX);
-    state_int(s, "trainer.correct", &tally->correct, 0, INT64_MAX);
+    state_int(s, "trainer.examples", &tally->count, tally->batches > 0, RESUME_MOST);
+    state_int(s, "trainer.correct", &tally->correct, 0, RESUME_MOST);
     state_double(s, "trainer.loss", &tally->loss);
     state_double(s, "trainer.seconds", &tally->seconds);
 }
@@ -189,8 +191,8 @@ static void resume_walk(State *s, void *ctx)
     state_module(s, "model", t->net, STATE_WITH_RNGS);
     resume_optimizer(s, t->optimizer);
     resume_data(s, t->train);
-    state_int(s, "trainer.step", &t->step, 0, INT64_MAX);
-    state_int(s, "trainer.epoch", &epoch, 0, INT_MAX);
+    state_int(s, "trainer.step", &t->step, 0, RESUME_MOST);
+    state_int(s, "trainer.epoch", &epoch, 0, INT_MAX / 2);
     t->epoch = (int)epoch;
     resume_tally(s, &t->tally, loader_batches(t->train));
     resume_history(s, &t->history);
@@ -276,7 +278,7 @@ bool trainer_save(const Trainer *t, const char *path, Error *err)
 
 bool trainer_load(Trainer *t, const char *path, Error *err)
 {
-    Safetensors *s = safetensors_read(path, RESUME_HEADER, err);
+    Safetensors *s = safetensors_read(path, SAFETENSORS_HEADER, err);
     bool ok = s && resume_check_notes(s, t, err) &&
               state_restore(s, "trainer", resume_walk, t, err);
     safetensors_free(s);

@@ -5,6 +5,7 @@
 #include "optim/trainer.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <math.h>
 #include <string.h>
 
@@ -152,8 +153,8 @@ static void trainer_check(const Trainer *t)
                                           : NULL;
     if (missing)
         slope_fail("trainer_fit", "the trainer has no .%s", missing);
-    if (t->epochs < 0) /* 0 is what trainer_resume may leave to do */
-        slope_fail("trainer_fit", "%d epochs; expected 0 or more", t->epochs);
+    if (t->epochs < 0 || t->epochs > INT_MAX - t->epoch) /* trainer_resume may leave 0 to do */
+        slope_fail("trainer_fit", "%d epochs after %d; expected 0 or more", t->epochs, t->epoch);
 }
 
 void trainer_fit(Trainer *t)

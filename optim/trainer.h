@@ -102,8 +102,9 @@ bool trainer_resume(Trainer *t, Error *err);
 /* --- results ---------------------------------------------------------------------------------- */
 
 /* Loss and accuracy over a loader, in evaluation mode and without gradients. Where `predicted` is
- * not NULL it gets the class found for every example, in the loader's order. The loader's loss is
- * weighted by batch size. */
+ * not NULL it gets the class found for every example, in the loader's order. The loss is
+ * weighted by batch size. The loader begins again at epoch 0: do not give it the one that
+ * trainer_fit is training from while it does. */
 typedef struct Evaluation {
     double loss, accuracy;
 } Evaluation;

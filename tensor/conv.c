@@ -7,7 +7,7 @@
  *   grad_weight   gw (O, CRS) = gy (O, PQ)  patches' (PQ, CRS), summed over the images
  *
  * where h = p sh - ph + r dh and w = q sw - pw + s dw, and what lies outside is 0. The channels of
- * the right side are taken a few at a time, so that what is packed stays in cache. Images are
+ * the right side are taken a few at a time, so that what is packed stays small. Images are
  * shared out among the threads in at most CONV_BLOCKS blocks, each with room of its own to pack
  * in; the weight's gradient is summed per block and then over the blocks in order, so the bits do
  * not depend on the number of threads.
@@ -22,7 +22,7 @@
 #include "tensor/memory.h"
 #include "tensor/parallel.h"
 
-enum { CONV_BLOCKS = 16, CONV_STEPS = 256 };
+enum { CONV_BLOCKS = 16, CONV_STEPS = 256, CONV_PLACES = 1024 };
 
 /* --- rows of patches -------------------------------------------------------------------------- */
 
@@ -69,6 +69,7 @@ typedef struct ConvPart {
     const Conv2d *c;
     const real   *image;
     ptrdiff_t     channels;
+    ptrdiff_t     row, rows; /* of the output, where not all of them are packed */
 } ConvPart;
 
 /* Columns are positions (p,q), steps (c,r,s). A run of positions in one row of the output reads a
@@ -128,7 +129,7 @@ static void conv_pack_spread(real *out, int width, ptrdiff_t first, ptrdiff_t la
     }
 }
 
-/* Columns are (c,r,s), steps (p,q): the patches on their side. */
+/* Columns are (c,r,s), steps (p,q) in the part's rows: the patches on their side. */
 static void conv_pack_turned(real *out, int width, ptrdiff_t first, ptrdiff_t lanes,
                              const void *ctx)
 {
@@ -136,12 +137,12 @@ static void conv_pack_turned(real *out, int width, ptrdiff_t first, ptrdiff_t la
     const Conv2d *c = part->c;
     const Conv2dOptions *o = &c->o;
     if (lanes < width)
-        memset(out, 0, (size_t)(c->P * c->Q * width) * sizeof(real));
+        memset(out, 0, (size_t)(part->rows * c->Q * width) * sizeof(real));
     for (ptrdiff_t lane = 0; lane < lanes; lane++) {
         ptrdiff_t s = (first + lane) % c->S, r = (first + lane) / c->S % c->R;
         ptrdiff_t ch = (first + lane) / c->S / c->R;
         real *to = out + lane;
-        for (ptrdiff_t p = 0; p < c->P; p++) {
+        for (ptrdiff_t p = part->row; p < part->row + part->rows; p++) {
             ptrdiff_t h = p * o->stride[0] - o->padding[0] + r * o->dilation[0];
             ptrdiff_t w = s * o->dilation[1] - o->padding[1];
             bool inside = h >= 0 && h < c->H;
@@ -159,11 +160,12 @@ typedef struct Conv {
     const real   *x, *w, *b, *gy;
     real         *out;     /* y or gx, or the blocks' sums for gw */
     real         *room;    /* `each` numbers a block */
-    size_t        each;
+    size_t        each, bytes;
     ptrdiff_t     grain;   /* images a block */
     ptrdiff_t     Cg, Og;  /* channels in and out of a group */
     ptrdiff_t     weights; /* in a group: Og Cg R S */
-    ptrdiff_t     few;     /* channels packed at a time */
+    ptrdiff_t     few;     /* channels packed at a time, … */
+    ptrdiff_t     rows;    /* … and of the output, for the weight's gradient */
 } Conv;
 
 static ptrdiff_t conv_min(ptrdiff_t a, ptrdiff_t b)
@@ -181,14 +183,24 @@ static Conv conv_begin(const Conv2d *c, ptrdiff_t channels)
     return v;
 }
 
-/* Runs fn over the images, with room for every block. */
-static void conv_run(Conv *v, ParallelFn fn)
+static ptrdiff_t conv_blocks(const Conv *v)
 {
-    size_t blocks = (size_t)((v->c->N + v->grain - 1) / v->grain);
-    size_t bytes = blocks * v->each * sizeof(real);
-    v->room = pool_take(bytes);
-    parallel_for(v->c->N, v->grain, fn, v);
-    pool_give(v->room, bytes);
+    return (v->c->N + v->grain - 1) / v->grain;
+}
+
+/* Takes `each` numbers a block and `more` besides, which it returns, as one piece: were there two,
+ * a failure to get the second would lose the first. */
+static real *conv_take_room(Conv *v, ptrdiff_t more)
+{
+    size_t room = (size_t)conv_blocks(v) * v->each;
+    v->bytes = (room + (size_t)more) * sizeof(real);
+    v->room = pool_take(v->bytes);
+    return v->room + room;
+}
+
+static void conv_give_room(const Conv *v)
+{
+    pool_give(v->room, v->bytes);
 }
 
 static real *conv_room(const Conv *v, ptrdiff_t begin)
@@ -217,7 +229,7 @@ static void conv_forward_images(ptrdiff_t begin, ptrdiff_t end, void *ctx)
                 conv_fill_bias(y, v->b + g * v->Og, v->Og, plane);
             for (ptrdiff_t ch = 0; ch < v->Cg; ch += v->few) {
                 ptrdiff_t few = conv_min(v->few, v->Cg - ch);
-                ConvPart part = {c, v->x + (n * c->C + g * v->Cg + ch) * c->H * c->W, few};
+                ConvPart part = {c, v->x + (n * c->C + g * v->Cg + ch) * c->H * c->W, few, 0, c->P};
                 Matrix w = {v->w + g * v->weights + ch * c->R * c->S, K, 1};
                 gemm_packed(conv_room(v, begin), v->Og, plane, few * c->R * c->S, w,
                             conv_pack_patches, &part, y, plane, v->b || ch > 0);
@@ -235,7 +247,9 @@ void conv2d_forward(Tensor *y, const Tensor *x, const Tensor *w, const Tensor *b
     v.each = gemm_room(c->P * c->Q, v.few * c->R * c->S);
     v.x = tensor_read(x), v.w = tensor_read(w), v.b = b ? tensor_read(b) : NULL;
     v.out = tensor_write(y);
-    conv_run(&v, conv_forward_images);
+    conv_take_room(&v, 0);
+    parallel_for(c->N, v.grain, conv_forward_images, &v);
+    conv_give_room(&v);
 }
 
 /* --- the gradient of the input ---------------------------------------------------------------- */
@@ -251,7 +265,8 @@ static void conv_input_images(ptrdiff_t begin, ptrdiff_t end, void *ctx)
             real *gx = v->out + (n * c->C + g * v->Cg) * plane;
             for (ptrdiff_t ch = 0; ch < v->Og; ch += v->few) {
                 ptrdiff_t few = conv_min(v->few, v->Og - ch);
-                ConvPart part = {c, v->gy + (n * c->O + g * v->Og + ch) * c->P * c->Q, few};
+                ConvPart part = {c, v->gy + (n * c->O + g * v->Og + ch) * c->P * c->Q, few, 0,
+                                 c->P};
                 Matrix w = {v->w + g * v->weights + ch * c->R * c->S, K, 1};
                 gemm_packed(conv_room(v, begin), v->Cg, plane, few * c->R * c->S, w,
                             conv_pack_spread, &part, gx, plane, ch > 0);
@@ -278,33 +293,44 @@ void conv2d_grad_input(Tensor *gx, const Tensor *gy, const Tensor *w, const Conv
         tensor_fill(gx, 0);
     Conv v = conv_begin(c, c->O / c->o.groups);
     v.each = gemm_room(c->H * c->W, v.few * c->R * c->S);
-    size_t bytes = (size_t)tensor_count(w) * sizeof(real);
-    real *turned = pool_take(bytes);
+    real *turned = conv_take_room(&v, tensor_count(w));
     conv_turn_weights(turned, tensor_read(w), &v);
     v.w = turned, v.gy = tensor_read(gy);
     v.out = tensor_write(gx);
-    conv_run(&v, conv_input_images);
-    pool_give(turned, bytes);
+    parallel_for(c->N, v.grain, conv_input_images, &v);
+    conv_give_room(&v);
 }
 
 /* --- the gradient of the weight --------------------------------------------------------------- */
+
+/* One image, a few channels of one group, a few rows of gy at a time. */
+static void conv_weight_part(const Conv *v, real *room, const real *x, ptrdiff_t few, Matrix gy,
+                             real *sum, bool add)
+{
+    const Conv2d *c = v->c;
+    for (ptrdiff_t p = 0; p < c->P; p += v->rows, add = true) {
+        ConvPart part = {c, x, few, p, conv_min(v->rows, c->P - p)};
+        Matrix rows = {gy.p + p * c->Q, gy.row, 1};
+        gemm_packed(room, v->Og, few * c->R * c->S, part.rows * c->Q, rows, conv_pack_turned, &part,
+                    sum, v->Cg * c->R * c->S, add);
+    }
+}
 
 /* A block's images, summed into the block's own copy of gw. */
 static void conv_weight_images(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 {
     const Conv *v = ctx;
     const Conv2d *c = v->c;
-    ptrdiff_t plane = c->P * c->Q, columns = v->Cg * c->R * c->S;
+    ptrdiff_t plane = c->P * c->Q;
     real *sum = v->out + begin / v->grain * v->weights * c->o.groups;
     for (ptrdiff_t n = begin; n < end; n++)
         for (ptrdiff_t g = 0; g < c->o.groups; g++) {
             Matrix gy = {v->gy + (n * c->O + g * v->Og) * plane, plane, 1};
             for (ptrdiff_t ch = 0; ch < v->Cg; ch += v->few) {
                 ptrdiff_t few = conv_min(v->few, v->Cg - ch);
-                ConvPart part = {c, v->x + (n * c->C + g * v->Cg + ch) * c->H * c->W, few};
-                gemm_packed(conv_room(v, begin), v->Og, few * c->R * c->S, plane, gy,
-                            conv_pack_turned, &part, sum + g * v->weights + ch * c->R * c->S,
-                            columns, n > begin);
+                const real *x = v->x + (n * c->C + g * v->Cg + ch) * c->H * c->W;
+                conv_weight_part(v, conv_room(v, begin), x, few, gy,
+                                 sum + g * v->weights + ch * c->R * c->S, n > begin);
             }
         }
 }
@@ -324,12 +350,12 @@ void conv2d_grad_weight(Tensor *gw, const Tensor *x, const Tensor *gy, const Con
         return;
     }
     Conv v = conv_begin(c, c->C / c->o.groups);
-    v.each = gemm_room(v.few * c->R * c->S, c->P * c->Q);
-    ptrdiff_t blocks = (c->N + v.grain - 1) / v.grain, n = tensor_count(gw);
-    size_t bytes = (size_t)(blocks * n) * sizeof(real);
-    v.out = pool_take(bytes);
+    v.rows = conv_min(c->P, CONV_PLACES / c->Q + 1);
+    v.each = gemm_room(v.few * c->R * c->S, v.rows * c->Q);
+    ptrdiff_t n = tensor_count(gw);
+    v.out = conv_take_room(&v, conv_blocks(&v) * n);
     v.x = tensor_read(x), v.gy = tensor_read(gy);
-    conv_run(&v, conv_weight_images);
-    conv_add_blocks(tensor_write(gw), v.out, blocks, n);
-    pool_give(v.out, bytes);
+    parallel_for(c->N, v.grain, conv_weight_images, &v);
+    conv_add_blocks(tensor_write(gw), v.out, conv_blocks(&v), n);
+    conv_give_room(&v);
 }

@@ -10,7 +10,7 @@
  *  - It is linear in x and in w, so three kernels close under differentiation: the forward, the
  *    gradient of x from gy and w, the gradient of w from x and gy.
  *  - Each is a matrix product whose right side is packed straight from the image (an implicit
- *    GEMM): no buffer of patches is ever made.
+ *    GEMM): only the piece at work is ever in a buffer.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -2,7 +2,8 @@
  *
  *  - The bytes go to a temporary file in the same folder; durable_close has the disk keep them,
  *    then gives the file its name in one step, then has the disk keep the name.
- *  - Whatever goes wrong, the temporary file is removed and the old file stays.
+ *  - Whatever goes wrong before that last step, the temporary file is removed and the old file
+ *    stays; if only the last goes wrong, the new file is there but might not outlive a crash.
  *
  *      DurableFile file;
  *      if (!durable_open(&file, "net.safetensors", &err))

@@ -1,7 +1,8 @@
 /* tensor/norm.c -- the batch normalisation kernels.
  *
  * Both directions need two sums a channel: forward of d = x - s and of d^2, s being a guess at the
- * channel's mean, that of its first few numbers; backward of gy and gy xhat. norm_sums makes either pair. From the first,
+ * channel's mean, that of its first few numbers; backward of gy and gy xhat. norm_sums makes either
+ * pair. From the first,
  *
  *      mean = s + E[d],   variance = E[d^2] - E[d]^2,
  *
@@ -26,7 +27,7 @@ typedef struct Norm {
     AxisView    view; /* outer, C = n, inner */
     const real *x, *gy, *w, *b, *mean, *rstd;
     real       *y;             /* or gx */
-    real       *sums;          /* (3, C): the two means, then rstd */
+    real       *sums;          /* (3, C): the two means, then rstd; behind them partial */
     real       *partial;       /* (2, blocks, C) */
     ptrdiff_t   blocks, grain; /* how `outer` is cut for the sums */
 } Norm;
@@ -82,8 +83,7 @@ static void norm_sum_tasks(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 static void norm_sums(Norm *n, real *sum1, real *sum2, real by)
 {
     ptrdiff_t C = n->view.n, tasks = n->blocks * C;
-    size_t bytes = (size_t)(2 * tasks) * sizeof(real);
-    n->partial = pool_take(bytes);
+    n->partial = n->sums + 3 * C;
     parallel_for(tasks, 1 + 16384 / (n->grain * n->view.inner + 1), norm_sum_tasks, n);
     for (int which = 0; which < 2; which++) {
         real *sum = which ? sum2 : sum1;
@@ -94,7 +94,6 @@ static void norm_sums(Norm *n, real *sum1, real *sum2, real by)
             sum[c] = total / by;
         }
     }
-    pool_give(n->partial, bytes);
 }
 
 /* --- second passes ---------------------------------------------------------------------------- */
@@ -165,9 +164,11 @@ static void norm_set_rstd(Norm *n, const real *var, real eps)
     n->rstd = rstd;
 }
 
+/* For sums and partial, in one block: were there two, a failure to get the second would lose the
+ * first. */
 static size_t norm_room(const Norm *n)
 {
-    return (size_t)(3 * n->view.n) * sizeof(real);
+    return (size_t)((3 + 2 * n->blocks) * n->view.n) * sizeof(real);
 }
 
 void batch_norm_forward(Tensor *y, Tensor *mean, Tensor *var, const Tensor *x, const Tensor *w,

@@ -124,14 +124,28 @@ void max_pool2d_forward(Tensor *y, Tensor *winner, const Tensor *x, const Pool2d
                          .winner = tensor_write(winner)}, pool_forward_planes);
 }
 
+/* A winner names a place in memory: it must lie in the plane. */
+static void pool_check_winners(const Tensor *winner, const Pool2d *p, const char *function)
+{
+    real places = (real)(p->H * p->W);
+    for (ptrdiff_t i = 0, n = p->planes * p->P * p->Q; i < n; i++) {
+        real w = tensor_read(winner)[i];
+        if (!(w >= 0 && w < places))
+            slope_fail(function, "winner %td is at place %g of a plane of %td; winners come from a "
+                       "pooling of the same shape", i, (double)w, p->H * p->W);
+    }
+}
+
 void max_pool2d_scatter(Tensor *gx, const Tensor *g, const Tensor *winner, const Pool2d *p)
 {
+    pool_check_winners(winner, p, "max_pool2d_scatter");
     pool2d_run((PoolRun){.p = p, .x = tensor_read(g), .y = tensor_write(gx),
                          .winner_in = tensor_read(winner)}, pool_scatter_planes);
 }
 
 void max_pool2d_gather(Tensor *y, const Tensor *v, const Tensor *winner, const Pool2d *p)
 {
+    pool_check_winners(winner, p, "max_pool2d_gather");
     pool2d_run((PoolRun){.p = p, .x = tensor_read(v), .y = tensor_write(y),
                          .winner_in = tensor_read(winner)}, pool_gather_planes);
 }

@@ -31,7 +31,8 @@ Pool2d pool2d_plan(Shape x, Pool2dOptions options, const char *function);
 void max_pool2d_forward(Tensor *y, Tensor *winner, const Tensor *x, const Pool2d *p);
 
 /* Adds every g (N,C,P,Q) to gx (N,C,H,W), zero before, at its winner's place; and the other way
- * round, reads v (N,C,H,W) at the winners' places into y (N,C,P,Q). */
+ * round, reads v (N,C,H,W) at the winners' places into y (N,C,P,Q).
+ * The winners must come from a pooling of this shape; a place outside the plane fails. */
 void max_pool2d_scatter(Tensor *gx, const Tensor *g, const Tensor *winner, const Pool2d *p);
 void max_pool2d_gather(Tensor *y, const Tensor *v, const Tensor *winner, const Pool2d *p);
 

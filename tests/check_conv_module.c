@@ -178,7 +178,8 @@ START_TEST(options_out_of_range_are_refused)
     o = (Conv2dOptions){.stride = {1, 1}, .dilation = {3, 1}, .groups = 1};
     ck_assert_fails(conv_with(o), "dilation (kernel-1) + 1 = 7, but the padded input has only");
     o = (Conv2dOptions){.stride = {1, 1}, .dilation = {1, 1}, .groups = 2};
-    ck_assert_fails(conv_with(o), "in 2 group(s): the weight's axis 1 should be channels / groups = 4 / 2 = 2");
+    ck_assert_fails(conv_with(o),
+                    "in 2 group(s): the weight's axis 1 should be channels / groups = 4 / 2 = 2");
     o.groups = 3;
     ck_assert_fails(conv_with(o), "4 channels in and 4 out do not divide into 3 groups");
     o.groups = 0;

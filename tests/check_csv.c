@@ -213,8 +213,9 @@ END_TEST
 START_TEST(only_decimal_numbers_are_numbers)
 {
     static const char *const bad[] = {
-        "nan", "NaN", "inf", "-Infinity", "0x10", "1e", "1.5e", "1e+", "1e1.5", "e5", ".", "-",
-        "+-1", "--1", "1 2", "1.2.3", "1_000", "1,0", "1f", "1d", "0b1", "\xd9\xa1", ".e1", "1e5x", "(1)",
+        "nan", "NaN", "inf", "-Infinity", "0x10", "1e",   "1.5e",  "1e+",   "1e1.5",
+        "e5",  ".",   "-",   "+-1",       "--1",  "1 2",  "1.2.3", "1_000", "1,0",
+        "1f",  "1d",  "0b1", "\xd9\xa1",  ".e1",  "1e5x", "(1)",
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         Error err;

@@ -12,7 +12,7 @@
 #include "tensor/memory.h"
 #include "tests/testing.h"
 
-/* --- values changed behind the graph's back ------------------------------------------------------ */
+/* --- values changed behind the graph's back --------------------------------------------------- */
 
 START_TEST(a_result_written_to_is_named)
 {
@@ -28,7 +28,7 @@ START_TEST(a_result_written_to_is_named)
 }
 END_TEST
 
-/* --- parameters ------------------------------------------------------------------------------------ */
+/* --- parameters ------------------------------------------------------------------------------- */
 
 START_TEST(a_parameter_given_as_a_view_becomes_a_tensor_of_its_own)
 {
@@ -52,7 +52,8 @@ static void guards_rule_fails(Var *y, Var *gy)
 
 static void guards_copy(Var *y) { tensor_copy(y->value, y->in[0]->value); }
 
-static const Op guards_op = {.name = "guards", .forward = guards_copy, .backward = guards_rule_fails};
+static const Op guards_op = {
+    .name = "guards", .forward = guards_copy, .backward = guards_rule_fails};
 
 /* The parameter holds a gradient under way when the pass breaks off, and goes before the rewind. */
 START_TEST(a_parameter_may_be_freed_between_a_failed_backward_and_the_rewind)
@@ -92,7 +93,7 @@ START_TEST(a_backward_inside_a_rule_is_refused)
 }
 END_TEST
 
-/* --- infinities and NaN -------------------------------------------------------------------------------- */
+/* --- infinities and NaN ----------------------------------------------------------------------- */
 
 START_TEST(a_class_ruled_out_by_minus_infinity_costs_nothing)
 {
@@ -135,7 +136,34 @@ START_TEST(gradients_returned_by_var_grad_can_be_written_to)
 }
 END_TEST
 
-/* --- what is missing -------------------------------------------------------------------------------------- */
+static void guards_prelu_overflows(void)
+{
+    Var *x = var_leaf_from(SHAPE(1), (const real[]){-REAL_MAX / 2});
+    Var *a = var_leaf_from(SHAPE(1), (const real[]){(real)0.25});
+    var_backward_with(var_prelu(x, a), var_const_from(SHAPE(1), (const real[]){(real)1e20}));
+}
+
+static void guards_batch_norm_overflows(void)
+{
+    Var *x = var_leaf_from(SHAPE(2, 1), (const real[]){0, 1});
+    Var *w = var_leaf_from(SHAPE(1), (const real[]){1}),
+        *b = var_leaf_from(SHAPE(1), (const real[]){0});
+    Var *y = var_batch_norm(x, w, b, (real)1e-5);
+    var_backward_with(
+        y, var_const_from(SHAPE(2, 1), (const real[]){(real)0.9 * REAL_MAX, (real)0.9 * REAL_MAX}));
+}
+
+/* Their rules are fused kernels, which nobody would look into: in anomaly mode they are not. */
+START_TEST(anomaly_mode_sees_into_the_fused_rules)
+{
+    anomaly_mode(true);
+    ck_assert_fails(guards_prelu_overflows(), "in the backward rule of prelu");
+    ck_assert_fails(guards_batch_norm_overflows(), "in the backward rule of batch_norm");
+    anomaly_mode(false);
+}
+END_TEST
+
+/* --- what is missing -------------------------------------------------------------------------- */
 
 START_TEST(missing_things_are_named)
 {
@@ -170,6 +198,7 @@ int main(void)
         the_mean_of_equal_numbers_is_that_number,
         the_loser_of_an_infinite_gradient_gets_zero,
         gradients_returned_by_var_grad_can_be_written_to,
+        anomaly_mode_sees_into_the_fused_rules,
         missing_things_are_named,
         NULL,
     };

@@ -13,7 +13,7 @@
 #include "optim/optimizer.h"
 #include "tests/golden.h"
 
-enum { GOLDEN_STEPS = 10, GOLDEN_NAME = 160 };
+enum { GOLDEN_STEPS = 10, GOLDEN_NAME = MODULE_PATH + 32 };
 
 /* "end" and "fc.weight" make "end_fc.weight". */
 static inline const char *golden_full_name(char text[GOLDEN_NAME], const char *prefix,

@@ -10,7 +10,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "autograd/op.h"
-#include "autograd/tape.h"
+#include "autograd/record.h"
 #include "tensor/norm.h"
 
 static real batch_norm_eps(const Var *y)
@@ -30,7 +30,7 @@ static void batch_norm_op_forward(Var *y)
                        batch_norm_eps(y));
 }
 
-/* --- the rule as a kernel ------------------------------------------------------------------------- */
+/* --- the rule as a kernel --------------------------------------------------------------------- */
 
 /* Where input i's gradient goes; NULL if nobody wants it. */
 static Var *batch_norm_slot(Var *y, int i, Var *gy)
@@ -54,7 +54,7 @@ static void batch_norm_fused(Var *y, Var *gy)
             var_send(y->in[i], g[i]);
 }
 
-/* --- the rule in ops -------------------------------------------------------------------------------- */
+/* --- the rule in ops -------------------------------------------------------------------------- */
 
 static void batch_norm_in_ops(Var *y, Var *gy)
 {
@@ -77,7 +77,7 @@ static void batch_norm_in_ops(Var *y, Var *gy)
 
 static void batch_norm_rule(Var *y, Var *const *gy)
 {
-    if (grad_enabled())
+    if (grad_enabled() || anomaly_mode_on())
         batch_norm_in_ops(y, gy[0]);
     else
         batch_norm_fused(y, gy[0]);
@@ -100,14 +100,18 @@ static void batch_norm_check(Shape x, const Var *w, const Var *b)
     if (x.ndim < 2)
         slope_fail("var_batch_norm", "input %s: expected (N,C,...)", SHAPE_TEXT(x));
     if (shape_count(x) <= x.dim[1])
-        slope_fail("var_batch_norm", "input %s has %s value per channel, and the variance of one is 0: "
-                   "training needs a larger batch", SHAPE_TEXT(x), shape_count(x) ? "one" : "no");
+        slope_fail("var_batch_norm",
+                   "input %s has %s value per channel, and the variance of one is 0: "
+                   "training needs a larger batch",
+                   SHAPE_TEXT(x), shape_count(x) ? "one" : "no");
     if (!w != !b)
         slope_fail("var_batch_norm", "a weight needs a bias, and the other way round");
-    if (w && (!shape_equal(var_shape(w), SHAPE(x.dim[1])) || !shape_equal(var_shape(b), SHAPE(x.dim[1]))))
-        slope_fail("var_batch_norm", "weight %s and bias %s: expected one number for each of the %td "
-                   "channels on axis 1 of %s", SHAPE_TEXT(var_shape(w)), SHAPE_TEXT(var_shape(b)),
-                   x.dim[1], SHAPE_TEXT(x));
+    if (w && (!shape_equal(var_shape(w), SHAPE(x.dim[1])) ||
+              !shape_equal(var_shape(b), SHAPE(x.dim[1]))))
+        slope_fail("var_batch_norm",
+                   "weight %s and bias %s: expected one number for each of the %td "
+                   "channels on axis 1 of %s",
+                   SHAPE_TEXT(var_shape(w)), SHAPE_TEXT(var_shape(b)), x.dim[1], SHAPE_TEXT(x));
 }
 
 /* Mean and variance are for the running statistics: they pass no gradient. */
@@ -117,8 +121,8 @@ Var *var_batch_norm(Var *x, Var *w, Var *b, real eps)
     batch_norm_check(s, w, b);
     Shape c = SHAPE(s.dim[1]);
     Var *in[3] = {var_contiguous(x), w ? var_contiguous(w) : NULL, b ? var_contiguous(b) : NULL};
-    Var *y = var_apply_all(&op_batch_norm, (const Shape *const[]){&s, &c, &c}, 3, in, w ? 3 : 1, &eps,
-                           sizeof eps);
+    Var *y = var_apply_all(&op_batch_norm, (const Shape *const[]){&s, &c, &c}, 3, in, w ? 3 : 1,
+                           &eps, sizeof eps);
     var_output(y, 1)->requires_grad = var_output(y, 2)->requires_grad = false;
     return y;
 }

@@ -3,7 +3,8 @@
  *   backward  gx = dropout of gy with the same mask
  *   care      the mask is a function of the random stream and the position: it is drawn again
  *             for the backward instead of being kept, and is the same on any number of threads.
- *             p = 1 gives zeros.
+ *             p = 1 gives zeros. It selects and does not multiply: what is dropped is 0 even if
+ *             it was Inf or NaN (PyTorch multiplies).
  *   source    Srivastava, Hinton, Krizhevsky, Sutskever, Salakhutdinov, JMLR 15, 2014
  *
  * SPDX-License-Identifier: MIT
@@ -66,7 +67,8 @@ const Op op_dropout = {
 Var *var_dropout(Var *x, real p, Rng rng)
 {
     if (!(p >= 0 && p <= 1))
-        slope_fail("var_dropout", "the probability is %g; expected a number from 0 to 1", (double)p);
+        slope_fail("var_dropout", "the probability is %g; expected a number from 0 to 1",
+                   (double)p);
     DropoutAttr d = {p, rng};
     return var_apply_with(&op_dropout, var_shape(x), VARS(var_contiguous(x)), &d, sizeof d);
 }

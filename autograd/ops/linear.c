@@ -51,11 +51,12 @@ Var *var_linear(Var *x, Var *w, Var *b)
 {
     Shape out = var_shape(x), weight = var_shape(w);
     if (out.ndim < 1 || weight.ndim != 2 || out.dim[out.ndim - 1] != weight.dim[1])
-        slope_fail("var_linear", "input %s and weight %s: expected (...,D) and (O,D)", SHAPE_TEXT(out),
-                   SHAPE_TEXT(weight));
+        slope_fail("var_linear", "input %s and weight %s: expected (...,D) and (O,D)",
+                   SHAPE_TEXT(out), SHAPE_TEXT(weight));
     out.dim[out.ndim - 1] = weight.dim[0];
     if (b && !shape_equal(var_shape(b), SHAPE(weight.dim[0])))
-        slope_fail("var_linear", "the bias has shape %s; expected one number for each of the %td outputs",
+        slope_fail("var_linear",
+                   "the bias has shape %s; expected one number for each of the %td outputs",
                    SHAPE_TEXT(var_shape(b)), weight.dim[0]);
     x = var_contiguous(x), w = var_contiguous(w);
     out = shape_new(out.ndim, out.dim);

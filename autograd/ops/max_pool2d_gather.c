@@ -41,7 +41,8 @@ Var *var_max_pool2d_gather(Var *x, Var *winner, Pool2dOptions options)
     Pool2d p = pool2d_plan(s, options, "var_max_pool2d_gather");
     Shape pooled = SHAPE(s.dim[0], s.dim[1], p.P, p.Q);
     if (!shape_equal(var_shape(winner), pooled))
-        slope_fail("var_max_pool2d_gather", "winners %s: expected %s", SHAPE_TEXT(var_shape(winner)),
-                   SHAPE_TEXT(pooled));
-    return var_apply_with(&op_max_pool2d_gather, pooled, VARS(var_contiguous(x), winner), &p, sizeof p);
+        slope_fail("var_max_pool2d_gather", "winners %s: expected %s",
+                   SHAPE_TEXT(var_shape(winner)), SHAPE_TEXT(pooled));
+    return var_apply_with(&op_max_pool2d_gather, pooled,
+                          VARS(var_contiguous(x), var_contiguous(winner)), &p, sizeof p);
 }

@@ -44,5 +44,6 @@ Var *var_max_pool2d_scatter(Var *g, Var *winner, Shape x, Pool2dOptions options)
     if (!shape_equal(var_shape(g), pooled) || !shape_equal(var_shape(winner), pooled))
         slope_fail("var_max_pool2d_scatter", "gradient %s and winners %s: expected %s",
                    SHAPE_TEXT(var_shape(g)), SHAPE_TEXT(var_shape(winner)), SHAPE_TEXT(pooled));
-    return var_apply_with(&op_max_pool2d_scatter, x, VARS(var_contiguous(g), winner), &p, sizeof p);
+    return var_apply_with(&op_max_pool2d_scatter, x,
+                          VARS(var_contiguous(g), var_contiguous(winner)), &p, sizeof p);
 }
