@@ -24,12 +24,12 @@
  * Run   make lesson-09
  * It prints, among other things, on Fashion-MNIST:
  *
- *      prelu1: mean=0.1067, std=0.0515, min=-0.0445, max=0.2568
- *      prelu2: mean=0.1475, std=0.0471, min=0.0101, max=0.2898
- *        [ok] prelu1: the mean slope fell from 0.25 to 0.1067
+ *      prelu1: mean=0.1066, std=0.0501, min=-0.0440, max=0.2208
+ *      prelu2: mean=0.1476, std=0.0482, min=0.0093, max=0.2821
+ *        [ok] prelu1: the mean slope fell from 0.25 to 0.1066
  *        [ok] prelu1: negative slopes are rare: 8 of 256
- *        [ok] shared.prelu1: the shared slope went from 0.25 to -0.0057
- *        [ok] shared.prelu2: the shared slope went from 0.25 to 0.0008
+ *        [ok] shared.prelu1: the shared slope went from 0.25 to -0.0041
+ *        [ok] shared.prelu2: the shared slope went from 0.25 to 0.0005
  *
  * SPDX-License-Identifier: MIT
  */
