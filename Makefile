@@ -69,8 +69,9 @@ quote = '$(subst ','\'',$(1))'
 keep  = mkdir -p $(@D); printf '%s\n' $(call quote,$(1)) > $@.new; \
         cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
-# In front of a command: a short line in its place, or with V=1 the whole of it.
-show = $(if $(V),,@echo '  $(1)'; )
+# In front of a command: a short line in its place; with V=1 the whole of it, with -s nothing.
+silent = $(findstring s,$(firstword -$(MAKEFLAGS)))
+show   = $(if $(V)$(silent),,@echo '  $(1)'; )
 
 # The rules for one precision; $(1) is float or double.
 define precision
