@@ -10,16 +10,17 @@
  *
  *      dL/da = sum of  g x  over the positions with x <= 0,                                (1)
  *
- * over a batch's N rows for a channel, and over all N C numbers when a layer shares one: what pulls
- * most channels the same way adds up, what differs from one to the next cancels. Adam divides a
- * running mean of the gradient by the root of a running mean of its square, so its first step is
+ * over a batch's N rows for a channel, and over all N C numbers when a layer shares one. Adam
+ * divides a running mean of the gradient by the root of a running mean of its square, so its first
+ * step is
  *
  *      a <- a - lr g / (|g| + eps),  nearly  a - lr sign(g):                               (2)
  *
  * after one step with lr = .001 a slope is .249 or .251, unless its gradient was exactly 0. From
- * then on the channels differ, because (1) sums other inputs for each. The steadier gradient of the
- * shared slope goes on making steps of nearly lr, the noisier ones of single channels make smaller
- * ones: on this task both head for 0, and the shared slope is there first.
+ * then on the channels differ, because (1) sums other inputs for each. On this task both kinds of
+ * slope head for 0, and the shared one is there first. A likely reason, which exercise 5 lets you
+ * test: in the larger sum what differs from channel to channel cancels, so its sign is steadier, and
+ * Adam makes longer steps where the sign is steady.
  *
  * Run   make lesson-09
  * It prints, among other things, on Fashion-MNIST:
