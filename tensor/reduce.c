@@ -19,6 +19,7 @@
 #include "tensor/memory.h"
 #include "tensor/parallel.h"
 #include "tensor/reduce.h"
+#include "tensor/vec.h"
 
 enum {
     REDUCE_LANES = 16,    /* independent running results, so that the loop vectorises */
@@ -56,18 +57,28 @@ typedef struct Reduce {
 static inline real reduce_sum_join(real a, real b) { return a + b; }
 static inline real reduce_max_join(real a, real b) { return b > a || isnan(b) ? b : a; }
 
+/* The same for vectors: NaN is what differs from itself. */
+static inline vec reduce_sum_join_vec(vec a, vec b) { return a + b; }
+static inline vec reduce_max_join_vec(vec a, vec b)
+{
+    return vec_select((b > a) | (b != b), b, a);
+}
+
 /* Defines name_leaf (lanes), name_row (halves, pairwise) and name_add_row for one join. */
 #define REDUCE_KERNELS(name, join, empty)                                                     \
     static real name##_leaf(const real *x, ptrdiff_t n, ptrdiff_t step)                       \
     {                                                                                         \
         real lane[REDUCE_LANES];                                                              \
-        for (int j = 0; j < REDUCE_LANES; j++)                                                \
-            lane[j] = (empty);                                                                \
+        vec wide[REDUCE_LANES / VEC];                                                         \
         ptrdiff_t i = 0;                                                                      \
+        for (int k = 0; k < REDUCE_LANES / VEC; k++)                                          \
+            wide[k] = vec_all(empty);                                                         \
         if (step == 1)                                                                        \
             for (; i + REDUCE_LANES <= n; i += REDUCE_LANES)                                  \
-                for (int j = 0; j < REDUCE_LANES; j++)                                        \
-                    lane[j] = join(lane[j], x[i + j]);                                        \
+                for (int k = 0; k < REDUCE_LANES / VEC; k++)                                  \
+                    wide[k] = join##_vec(wide[k], vec_load(x + i + k * VEC));                 \
+        for (int k = 0; k < REDUCE_LANES / VEC; k++)                                          \
+            vec_store(lane + k * VEC, wide[k]);                                               \
         for (; i < n; i++)                                                                    \
             lane[i % REDUCE_LANES] = join(lane[i % REDUCE_LANES], x[i * step]);               \
         for (int half = REDUCE_LANES / 2; half > 0; half /= 2)                                \
@@ -103,6 +114,16 @@ real reduce_sum(const real *x, ptrdiff_t n, ptrdiff_t step)
     for (ptrdiff_t i = 0; i < n; i++)
         total += x[i * step];
     return total;
+}
+
+real reduce_max(const real *x, ptrdiff_t n, ptrdiff_t step)
+{
+    if (n > REDUCE_LANES)
+        return reduce_max_row(x, n, step);
+    real max = -(real)INFINITY;
+    for (ptrdiff_t i = 0; i < n; i++)
+        max = reduce_max_join(max, x[i * step]);
+    return max;
 }
 
 /* --- axes ------------------------------------------------------------------------------------- */

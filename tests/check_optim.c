@@ -402,7 +402,7 @@ static Module *optim_many(int first, int last)
     static const ModuleType type = {"Many", NULL, NULL};
     Module *m = module_new(sizeof *m, &type);
     for (int i = first; i < last; i++) {
-        char name[8];
+        char name[16];
         snprintf(name, sizeof name, "p%d", i);
         module_add_param(m, name, optim_random(optim_sizes[i], (uint64_t)i));
     }
