@@ -48,8 +48,8 @@ typedef struct Reduce {
     ReduceAxes  kept, reduced;
     real       *out;
     const real *x;
-    ptrdiff_t   chunks; /* parts that each result's elements are cut into */
-    real       *partial; /* (results, chunks) where chunks > 1 */
+    ptrdiff_t   chunks;  /* parts that each result's elements are cut into */
+    real       *partial; /* where chunks > 1: rows (results, chunks), strips (chunks, results) */
 } Reduce;
 
 /* --- one row ---------------------------------------------------------------------------------- */
@@ -255,37 +255,69 @@ static void reduce_strip_rows(const Reduce *p, real *total, const real *x, ptrdi
                       reduce_inner_step(&p->kept));
 }
 
-/* Results of columns [column, column + n) of one line of the kept axes. */
-static void reduce_strip(const Reduce *p, real *out, const real *x, ptrdiff_t n)
+/* Results [first, first + n), neighbours along the last kept axis, from chunk c of the rows. */
+static void reduce_strip(const Reduce *p, ptrdiff_t first, ptrdiff_t n, ptrdiff_t c)
 {
     real total[REDUCE_STRIP];
-    reduce_strip_rows(p, total, x, n, 0, p->reduced.count);
-    ptrdiff_t out_step = p->kept.ndim ? p->kept.out_stride[p->kept.ndim - 1] : 1;
+    ptrdiff_t rows = p->reduced.count;
+    reduce_strip_rows(p, total, p->x + reduce_locate(&p->kept, p->kept.x_stride, first), n,
+                      rows * c / p->chunks, rows * (c + 1) / p->chunks);
+    bool whole = p->chunks == 1;
+    real *out = whole ? p->out + reduce_locate(&p->kept, p->kept.out_stride, first)
+                      : p->partial + c * p->kept.count + first;
+    ptrdiff_t out_step = whole && p->kept.ndim ? p->kept.out_stride[p->kept.ndim - 1] : 1;
     for (ptrdiff_t i = 0; i < n; i++)
         out[i * out_step] = total[i];
 }
 
-/* Strips [begin, end), counted along the last kept axis, then over the others. */
+/* The strips of one chunk, counted along the last kept axis, then over the others. */
+static ptrdiff_t reduce_strips_of(const Reduce *p)
+{
+    ptrdiff_t inner = reduce_inner(&p->kept);
+    return (inner + REDUCE_STRIP - 1) / REDUCE_STRIP * (p->kept.count / inner);
+}
+
+/* Tasks [begin, end): a strip of a chunk each. */
 static void reduce_strips_block(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 {
     const Reduce *p = ctx;
-    ptrdiff_t inner = reduce_inner(&p->kept);
-    ptrdiff_t strips = (inner + REDUCE_STRIP - 1) / REDUCE_STRIP;
+    ptrdiff_t inner = reduce_inner(&p->kept), strips = reduce_strips_of(p);
+    ptrdiff_t a_line = (inner + REDUCE_STRIP - 1) / REDUCE_STRIP;
     for (ptrdiff_t t = begin; t < end; t++) {
-        ptrdiff_t column = t % strips * REDUCE_STRIP, first = t / strips * inner + column;
+        ptrdiff_t strip = t % strips, column = strip % a_line * REDUCE_STRIP;
         ptrdiff_t n = inner - column < REDUCE_STRIP ? inner - column : REDUCE_STRIP;
-        reduce_strip(p, p->out + reduce_locate(&p->kept, p->kept.out_stride, first),
-                     p->x + reduce_locate(&p->kept, p->kept.x_stride, first), n);
+        reduce_strip(p, strip / a_line * inner + column, n, t / strips);
     }
+}
+
+/* The results of the chunks, (chunks, results), are a matrix to be reduced to its columns. */
+static void reduce_strips_join(const Reduce *p)
+{
+    Reduce last = *p;
+    ptrdiff_t stride = 1;
+    for (int d = p->kept.ndim - 1; d >= 0; stride *= p->kept.dim[d--])
+        last.kept.x_stride[d] = stride;
+    last.reduced = (ReduceAxes){.ndim = 1, .dim = {p->chunks}, .count = p->chunks};
+    last.reduced.x_stride[0] = p->kept.count;
+    last.x = p->partial, last.chunks = 1;
+    parallel_for(reduce_strips_of(&last), 1, reduce_strips_block, &last);
 }
 
 static void reduce_strips(Reduce *p)
 {
-    ptrdiff_t inner = reduce_inner(&p->kept);
-    ptrdiff_t strips = (inner + REDUCE_STRIP - 1) / REDUCE_STRIP * (p->kept.count / inner);
-    ptrdiff_t each = p->reduced.count * (inner < REDUCE_STRIP ? inner : REDUCE_STRIP);
-    parallel_for(strips, each < REDUCE_CHUNK ? REDUCE_CHUNK / (each + 1) + 1 : 1,
-                 reduce_strips_block, p);
+    ptrdiff_t inner = reduce_inner(&p->kept), rows = p->reduced.count;
+    ptrdiff_t wide = inner < REDUCE_STRIP ? inner : REDUCE_STRIP;
+    ptrdiff_t a_chunk = REDUCE_CHUNK / wide, chunks = (rows + a_chunk - 1) / a_chunk;
+    p->chunks = chunks > 1 ? chunks : 1;
+    size_t bytes = (size_t)(p->kept.count * p->chunks) * sizeof(real);
+    if (p->chunks > 1)
+        p->partial = pool_take(bytes);
+    ptrdiff_t each = rows / p->chunks * wide;
+    parallel_for(reduce_strips_of(p) * p->chunks,
+                 each < REDUCE_CHUNK ? REDUCE_CHUNK / (each + 1) : 1, reduce_strips_block, p);
+    if (p->chunks > 1)
+        reduce_strips_join(p);
+    pool_give(p->partial, bytes);
 }
 
 /* --- the two reductions ----------------------------------------------------------------------- */
