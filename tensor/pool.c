@@ -1,7 +1,8 @@
 /* tensor/pool.c -- max pooling, plane by plane.
  *
  * The forward looks at many windows at once and asks all the same question, "is your element (r,s)
- * larger than what you have seen?", which vectors can answer for any kernel and stride.
+ * larger than what you have seen?", which vectors can answer for any kernel and stride; 2x2 windows
+ * side by side have a loop of their own.
  * Windows may overlap, so several outputs can have one winner: the scatter adds. One thread has a
  * whole plane, so the order of those additions is fixed.
  *
@@ -129,6 +130,45 @@ static void pool_forward_planes(ptrdiff_t begin, ptrdiff_t end, void *ctx)
         }
 }
 
+/* The usual pooling: 2x2, side by side, no padding. Its elements lie regularly, so that vectors can
+ * load them as they are, which takes half the time. */
+static bool pool_is_2x2(const Pool2dOptions *o)
+{
+    return o->kernel[0] == 2 && o->kernel[1] == 2 && o->stride[0] == 2 && o->stride[1] == 2 &&
+           o->padding[0] == 0 && o->padding[1] == 0;
+}
+
+/* One row of outputs; `place` is where its first window begins in the plane, at x. */
+static void pool_row_2x2(const Pool2d *p, const real *restrict x, real place, real *restrict y,
+                         real *restrict winner)
+{
+    const real *restrict below = x + p->W;
+    real down = (real)p->W;
+    for (int j = 0; j < (int)p->Q; j++) {
+        real v[4] = {x[2 * j], x[2 * j + 1], below[2 * j], below[2 * j + 1]};
+        real largest = v[0], best = 0, step[4] = {0, 1, down, down + 1};
+        for (int k = 1; k < 4; k++) {
+            bool wins = (v[k] > largest) | (v[k] != v[k]);
+            largest = wins ? v[k] : largest;
+            best = wins ? step[k] : best;
+        }
+        y[j] = largest;
+        winner[j] = place + (real)(2 * j) + best;
+    }
+}
+
+static void pool_forward_2x2(ptrdiff_t begin, ptrdiff_t end, void *ctx)
+{
+    const PoolRun *run = ctx;
+    const Pool2d *p = run->p;
+    for (ptrdiff_t plane = begin; plane < end; plane++)
+        for (ptrdiff_t i = 0; i < p->P; i++) {
+            ptrdiff_t place = 2 * i * p->W, out = (plane * p->P + i) * p->Q;
+            pool_row_2x2(p, run->x + plane * p->H * p->W + place, (real)place, run->y + out,
+                         run->winner + out);
+        }
+}
+
 /* --- to and from the winners ------------------------------------------------------------------ */
 
 /* A winner names a place in memory: it must lie in the plane. */
@@ -183,12 +223,18 @@ static void pool2d_run(PoolRun run, ParallelFn fn)
 
 void max_pool2d_forward(Tensor *y, Tensor *winner, const Tensor *x, const Pool2d *p)
 {
+    PoolRun run = {.p = p, .x = tensor_read(x)};
+    if (pool_is_2x2(&p->o)) {
+        run.y = tensor_write(y), run.winner = tensor_write(winner);
+        pool2d_run(run, pool_forward_2x2);
+        return;
+    }
     size_t windows = (size_t)(p->P * p->Q + POOL_LANES), bytes = 2 * windows * sizeof(int32_t);
     int32_t *top = pool_take(bytes), *left = top + windows;
     pool_windows(p, top, left);
-    pool2d_run((PoolRun){.p = p, .x = tensor_read(x), .y = tensor_write(y),
-                         .winner = tensor_write(winner), .top = top, .left = left},
-               pool_forward_planes);
+    run.y = tensor_write(y), run.winner = tensor_write(winner);
+    run.top = top, run.left = left;
+    pool2d_run(run, pool_forward_planes);
     pool_give(top, bytes);
 }
 

@@ -166,6 +166,30 @@ START_TEST(the_first_of_equals_wins)
 }
 END_TEST
 
+/* 2x2 side by side has a loop of its own: it must find what the loop for all kernels finds, the
+ * place of a NaN among several included. Every second window of a pooling with steps of 1 to the
+ * side is one of its. */
+START_TEST(the_usual_pooling_is_like_the_others)
+{
+    const real some[] = {-infinite, -1, 0, 1, infinite, not_a_number};
+    for (ptrdiff_t width = 2; width < 40; width++) {
+        Tensor *x = tensor_new(SHAPE(3, 2, 7, width));
+        for (ptrdiff_t i = 0; i < tensor_count(x); i++)
+            tensor_write(x)[i] = some[rng_word(7, (uint64_t)width, (uint64_t)i) % 6];
+        Tensor *wide = tensor_contiguous(x);
+        Case usual = case_new(x, (Pool2dOptions){.kernel = {2, 2}});
+        Case other = case_new(wide, (Pool2dOptions){.kernel = {2, 2}, .stride = {2, 1}});
+        for (ptrdiff_t i = 0; i < tensor_count(usual.y); i++) {
+            winner_is_right(&usual, i);
+            ptrdiff_t same = i / usual.p.Q * other.p.Q + 2 * (i % usual.p.Q);
+            ck_assert(tensor_read(usual.winner)[i] == tensor_read(other.winner)[same]);
+        }
+        scatter_is_right(&usual);
+        case_free(&usual), case_free(&other);
+    }
+}
+END_TEST
+
 START_TEST(overlapping_windows_add_at_their_common_winner)
 {
     Tensor *x = tensor_from(SHAPE(1, 1, 1, 4), (const real[]){0, 9, 1, 0});
@@ -297,7 +321,8 @@ int main(void)
         every_mix_of_kernel_stride_and_padding, a_kernel_as_large_as_the_padded_plane,
         large_planes, many_planes_and_none, NULL});
     testing_add(suite, "numbers", 60, (const TTest *const[]){
-        the_first_of_equals_wins, overlapping_windows_add_at_their_common_winner,
+        the_first_of_equals_wins, the_usual_pooling_is_like_the_others,
+        overlapping_windows_add_at_their_common_winner,
         a_nan_wins_in_every_window_that_holds_it, a_plane_of_minus_infinity_has_winners,
         threads_do_not_change_a_bit, NULL});
     testing_add(suite, "refusals", 10, (const TTest *const[]){
