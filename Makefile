@@ -49,6 +49,7 @@ SRC     := $(wildcard tensor/*.c autograd/*.c autograd/ops/*.c nn/*.c optim/*.c 
 LESSONS := $(sort $(wildcard lessons/[0-9][0-9]_*.c))
 HARNESS := $(filter-out $(LESSONS),$(wildcard lessons/*.c))
 TESTS   := $(sort $(wildcard tests/check_*.c))
+BENCH_SRC := $(wildcard tests/bench/*.c) lessons/networks.c
 
 # What needs double precision whatever REAL is: finite differences in float see too little.
 DOUBLE_LESSONS := 04 15
@@ -89,7 +90,7 @@ $(B)/$(1)/lessons/%: $(B)/$(1)/lessons/%.o $(HARNESS:%.c=$(B)/$(1)/%.o) $(B)/lib
 	$$(call show,ld $$@)$(CC) $$(FLAGS) $$^ $$(LIBS) -o $$@
 $(B)/$(1)/tests/check_%: $(B)/$(1)/tests/check_%.o $(B)/$(1)/tests/testing.o $(B)/libslope-$(1).a
 	$$(call show,ld $$@)$(CC) $$(FLAGS) $$^ $$(CHECK) $$(LIBS) -o $$@
-$(B)/$(1)/tests/bench/%: $(B)/$(1)/tests/bench/%.o $(B)/libslope-$(1).a
+$(B)/$(1)/tests/bench/bench: $(BENCH_SRC:%.c=$(B)/$(1)/%.o) $(B)/libslope-$(1).a
 	$$(call show,ld $$@)$(CC) $$(FLAGS) $$^ $$(LIBS) -o $$@
 endef
 $(eval $(call precision,float))
@@ -128,9 +129,8 @@ lesson-%: ## run one lesson: make lesson-08 ARGS="--epochs 10"
 	@echo "make: there is no lesson $*; there are: \
 	$(foreach l,$(LESSON_BIN),$(call number,$(l)))"; exit 2
 
-bench: $(B)/float/tests/bench/bench ## measure speed, against PyTorch where it is installed
-	@mkdir -p $(B)/bench
-	@sh tests/bench/run.sh $< $(B)/bench
+bench: $(B)/$(REAL)/tests/bench/bench ## measure speed, against PyTorch if there (BENCH="gemm adam" ROUNDS=1)
+	@sh tests/bench/run.sh $< $(B)/bench$(if $(filter double,$(REAL)),-double) $(BENCH)
 
 clean: ## remove the build folder
 	rm -rf $(B)
