@@ -37,8 +37,18 @@ struct Bench {
     bool fastest; /* report the fastest run, not the median: it is a limit that is looked for */
 };
 
+/* --- list.c ----------------------------------------------------------------------------------- */
+
 /* Puts a copy on the list. */
 void bench_add(Bench b);
+
+/* Calls fn for all whose names begin with one of the n prefixes, for every one if n is 0. */
+void bench_each(int n, char **prefix, void (*fn)(const Bench *b, double seconds), double seconds);
+
+/* Does each prefix fit something? If not, says which does not, and what there is. */
+bool bench_check_prefixes(int n, char **prefix);
+
+/* --- the topics ------------------------------------------------------------------------------- */
 
 void limits_add(void);   /* limits.c: what the machine can do */
 void gemms_add(void);    /* gemm.c: matrix products */

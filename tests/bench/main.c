@@ -15,53 +15,6 @@
 #include "tensor/parallel.h"
 #include "tests/bench/bench.h"
 
-enum { BENCH_MOST = 64 };
-
-static Bench bench_all[BENCH_MOST];
-static int bench_count;
-
-void bench_add(Bench b)
-{
-    if (bench_count == BENCH_MOST)
-        slope_fail("bench_add", "no room for '%s': raise BENCH_MOST", b.name);
-    bench_all[bench_count++] = b;
-}
-
-/* --- the names asked for ---------------------------------------------------------------------- */
-
-static bool bench_begins(const char *name, const char *prefix)
-{
-    return strncmp(name, prefix, strlen(prefix)) == 0;
-}
-
-static bool bench_is_wanted(const Bench *b, int n, char **prefix)
-{
-    for (int i = 0; i < n; i++)
-        if (bench_begins(b->name, prefix[i]))
-            return true;
-    return n == 0;
-}
-
-/* A prefix that fits nothing is a typing error. */
-static bool bench_check_prefixes(int n, char **prefix)
-{
-    for (int i = 0; i < n; i++) {
-        bool fits = false;
-        for (int k = 0; k < bench_count; k++)
-            fits |= bench_begins(bench_all[k].name, prefix[i]);
-        if (fits)
-            continue;
-        fprintf(stderr, "bench: nothing is called '%s' or begins so; there are:", prefix[i]);
-        for (int k = 0; k < bench_count; k++)
-            fprintf(stderr, " %s", bench_all[k].name);
-        fprintf(stderr, "\n");
-        return false;
-    }
-    return true;
-}
-
-/* --- measuring -------------------------------------------------------------------------------- */
-
 static void bench_measure(const Bench *b, void *state, double seconds)
 {
     double ms = bench_time(b->run, state, seconds, b->fastest);
@@ -83,6 +36,12 @@ static void bench_run(const Bench *b, double seconds)
     }
     b->drop(state);
     pool_trim(); /* the next one gets fresh blocks, whichever ran before it */
+}
+
+static void bench_print_name(const Bench *b, double seconds)
+{
+    (void)seconds;
+    printf("%s\n", b->name);
 }
 
 static int bench_print_layers(const char *network, double batch)
@@ -111,10 +70,6 @@ int main(int argc, char **argv)
     limits_add(), gemms_add(), convs_add(), passes_add(), networks_add();
     if (!bench_check_prefixes(n, name))
         return 2;
-    for (int i = 0; i < bench_count; i++)
-        if (bench_is_wanted(&bench_all[i], n, name) && list)
-            printf("%s\n", bench_all[i].name);
-        else if (bench_is_wanted(&bench_all[i], n, name))
-            bench_run(&bench_all[i], quick ? 0 : 0.15);
+    bench_each(n, name, list ? bench_print_name : bench_run, quick ? 0 : 0.15);
     return 0;
 }
