@@ -79,7 +79,7 @@ static void steps_run(const Steps *s, int row)
     if (row > 0)
         steps_check(s, step_table[row].name);
     double gflops = 2.0 * s->n * s->n * s->n / ms / 1e6;
-    printf("%d  %-22s %7d %10.2f %8.1f %8.0f %% %8.1f x\n",
+    printf("%d  %-22s %7d %10.2f %8.1f %8.1f %% %8.1f x\n",
            row + 1 < STEP_LIBRARY ? row + 1 : STEP_LIBRARY, step_table[row].name,
            parallel_threads(), ms, gflops, 100 * gflops / s->peak[threads], s->naive_ms / ms);
     fflush(stdout);
