@@ -58,31 +58,49 @@ static ptrdiff_t conv_places(const Conv *v)
 
 /* --- a pass ------------------------------------------------------------------------------------- */
 
-/* Rows [first, first + rows) of the result of image n, group g. */
+/* How many columns of so many taps are packed at a time. With many taps, a sliver, which then stays
+ * in the first cache. With few, their product is soon done, and it counts for more to walk along the
+ * rows of image and result. */
+static ptrdiff_t conv_columns(ptrdiff_t taps)
+{
+    return taps > GEMM_STEPS / 2 ? TILE_N : CONV_SLIVERS * TILE_N;
+}
+
+/* y (out, count) = start + w (out, taps) patches (taps, count) */
+static void conv_product(const Conv *v, real *room, const real *staged, const GemmRows *w,
+                         ptrdiff_t count, GemmOut y)
+{
+    ptrdiff_t taps = w->run, columns = conv_columns(taps);
+    for (ptrdiff_t j = 0; j < count; j += columns, y.p += columns) {
+        ptrdiff_t cols = conv_min(columns, count - j);
+        conv_stage_pack(&v->stage, room, staged, v->tap, taps, j, cols);
+        gemm_group(v->out, cols, taps, w, room, y);
+    }
+}
+
+/* Rows [first, first + rows) of the result of image n, group g, a few channels at a time; once even
+ * without channels, for the bias. */
 static void conv_rows(const Conv *v, real *room, ptrdiff_t n, ptrdiff_t g, ptrdiff_t first,
                       ptrdiff_t rows)
 {
     const ConvShape *s = &v->stage.s;
-    ptrdiff_t K = v->in * conv_places(v), count = rows * s->result[1];
     ptrdiff_t from = s->image[0] * s->image[1], to = s->result[0] * s->result[1];
+    ptrdiff_t places = conv_places(v), K = v->in * places, c = 0;
+    const real *x = v->x + (n * v->groups + g) * v->in * from;
+    GemmRows w = {.p = v->w + g * v->out * K, .row = K, .step = 1};
     GemmOut y = {.p = v->y + (n * v->groups + g) * v->out * to + first * s->result[1], .row = to,
                  .row_bias = v->b ? v->b + g * v->out : NULL};
-    ptrdiff_t c = 0;
-    do { /* once even without channels: the bias is still to come */
-        ptrdiff_t few = conv_min(v->few, v->in - c), taps = few * conv_places(v);
-        const real *x = v->x + ((n * v->groups + g) * v->in + c) * from, *staged = x;
-        GemmRows w = {.p = v->w + g * v->out * K + c * conv_places(v), .row = K, .step = 1,
-                      .run = taps};
-        if (v->stage.direct) {
-            staged = x + first * s->image[1];
-        } else {
+    do {
+        ptrdiff_t few = conv_min(v->few, v->in - c);
+        const real *staged = x + first * s->image[1];
+        if (!v->stage.direct) {
             conv_stage_fill(&v->stage, room + v->slivers, x, few, first, rows);
             staged = room + v->slivers;
         }
-        conv_stage_pack(&v->stage, room, staged, v->tap, taps, count);
-        gemm_group(v->out, count, taps, &w, room, y);
-        y.add = true;
-    } while ((c += v->few) < v->in);
+        w.run = few * places;
+        conv_product(v, room, staged, &w, rows * s->result[1], y);
+        x += few * from, w.p += few * places, c += few, y.add = true;
+    } while (c < v->in);
 }
 
 static void conv_tasks(ptrdiff_t begin, ptrdiff_t end, void *ctx)
@@ -111,8 +129,8 @@ static ptrdiff_t conv_few(const Conv *v)
  * block: were there several, a failure to get the second would lose the first. */
 static real *conv_take_room(Conv *v, ptrdiff_t weights)
 {
-    ptrdiff_t taps = v->few * conv_places(v), columns = v->stage.rows * v->stage.s.result[1];
-    v->slivers = conv_parts(columns, TILE_N) * TILE_N * taps + VEC;
+    ptrdiff_t taps = v->few * conv_places(v);
+    v->slivers = conv_columns(taps) * taps + VEC;
     v->each = v->slivers + conv_stage_room(&v->stage, v->few);
     v->each = conv_parts(v->each, VEC) * VEC; /* so that every worker's begins at a cache line */
     v->workers = parallel_threads();

@@ -63,13 +63,22 @@ void conv_stage_taps(const ConvStage *g, ptrdiff_t channels, ptrdiff_t *tap)
 
 /* --- staging ------------------------------------------------------------------------------------ */
 
+static void stage_copy(real *out, const real *x, ptrdiff_t count)
+{
+    ptrdiff_t i = 0;
+    for (; i + VEC <= count; i += VEC)
+        vec_store(out + i, vec_load(x + i));
+    for (; i < count; i++)
+        out[i] = x[i];
+}
+
 /* Copies pixels [begin, end) of an image row to where they belong in a staged row. */
 static void stage_row(const ConvStage *g, real *staged, const real *image, ptrdiff_t begin,
                       ptrdiff_t end)
 {
     ptrdiff_t spread = g->s.spread[1], step = g->s.step[1], padding = g->s.padding[1];
     if (spread == 1 && step == 1) {
-        memcpy(staged + padding + begin, image + begin, (size_t)(end - begin) * sizeof(real));
+        stage_copy(staged + padding + begin, image + begin, end - begin);
         return;
     }
     for (ptrdiff_t w = begin; w < end; w++) {
@@ -124,6 +133,12 @@ static int stage_pieces(const ConvStage *g, ptrdiff_t first, ptrdiff_t count,
     return n;
 }
 
+static void stage_pack_piece(real *sliver, const real *staged, const ptrdiff_t *tap, ptrdiff_t taps)
+{
+    for (ptrdiff_t k = 0; k < taps; k++)
+        vec_store(sliver + k * TILE_N, vec_load(staged + tap[k]));
+}
+
 static void stage_pack_sliver(const ConvStage *g, real *sliver, const real *staged,
                               const ptrdiff_t *tap, ptrdiff_t taps, ptrdiff_t first,
                               ptrdiff_t count)
@@ -132,18 +147,22 @@ static void stage_pack_sliver(const ConvStage *g, real *sliver, const real *stag
     int pieces = stage_pieces(g, first, count, piece);
     if (count < TILE_N)
         memset(sliver, 0, (size_t)(taps * TILE_N) * sizeof(real));
-    for (ptrdiff_t k = 0; k < taps; k++, sliver += TILE_N)
+    if (pieces * VEC == count) /* whole vectors: one after the other, in any order */
         for (int i = 0; i < pieces; i++)
-            vec_store(sliver + piece[i].lane, vec_load(staged + tap[k] + piece[i].from));
+            stage_pack_piece(sliver + piece[i].lane, staged + piece[i].from, tap, taps);
+    else
+        for (ptrdiff_t k = 0; k < taps; k++, sliver += TILE_N)
+            for (int i = 0; i < pieces; i++)
+                vec_store(sliver + piece[i].lane, vec_load(staged + tap[k] + piece[i].from));
 }
 
 void conv_stage_pack(const ConvStage *g, real *slivers, const real *staged, const ptrdiff_t *tap,
-                     ptrdiff_t taps, ptrdiff_t count)
+                     ptrdiff_t taps, ptrdiff_t first, ptrdiff_t count)
 {
     if (g->direct) {
-        gemm_pack(slivers, taps, count, (Matrix){staged, g->plane, 1});
+        gemm_pack(slivers, taps, count, (Matrix){staged + first, g->plane, 1});
         return;
     }
-    for (ptrdiff_t first = 0; first < count; first += TILE_N, slivers += taps * TILE_N)
-        stage_pack_sliver(g, slivers, staged, tap, taps, first, stage_min(TILE_N, count - first));
+    for (ptrdiff_t end = first + count; first < end; first += TILE_N, slivers += taps * TILE_N)
+        stage_pack_sliver(g, slivers, staged, tap, taps, first, stage_min(TILE_N, end - first));
 }

@@ -50,10 +50,10 @@ void conv_stage_taps(const ConvStage *g, ptrdiff_t channels, ptrdiff_t *tap);
 void conv_stage_fill(const ConvStage *g, real *staged, const real *image, ptrdiff_t channels,
                      ptrdiff_t first, ptrdiff_t rows);
 
-/* Packs patches, one a column, for `count` results from row `first` of the result on, row-major: what
- * they read through `taps` taps. Needs VEC numbers of room behind the last sliver. `staged` holds what
- * they read (or is the image, from row `first` on, if the stage is direct). */
+/* Packs patches, one a column: what results [first, first + count) of those staged, counted row by
+ * row, read through `taps` taps. Needs VEC numbers of room behind the last sliver. If the stage is
+ * direct, `staged` is the image itself, from the first such row on. */
 void conv_stage_pack(const ConvStage *g, real *slivers, const real *staged, const ptrdiff_t *tap,
-                     ptrdiff_t taps, ptrdiff_t count);
+                     ptrdiff_t taps, ptrdiff_t first, ptrdiff_t count);
 
 #endif
