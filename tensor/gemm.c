@@ -27,9 +27,10 @@
 
 enum {
     GROUP = 8,         /* slivers in a group, at most */
-    TASKS = 16,        /* so many at least, if the matrix is large enough … */
-    TASK_ROWS = 48,    /* … for so many rows in each, … */
-    GROUP_ROWS = 512,  /* … and at most so many */
+    TASKS = 8,         /* at least, side by side, or else one below another … */
+    TASK_ROWS = 48,    /* … if that leaves so many rows to each; */
+    GROUP_ROWS = 512,  /* but so many rows at most */
+    DOT = 4, DOT_ROWS = 8, /* dot products at a time, for so many rows at most */
     TASK_WORK = 65536, /* multiply-adds for which a thread is worth waking */
 };
 
@@ -126,11 +127,11 @@ void gemm_pack(real *slivers, ptrdiff_t K, ptrdiff_t N, Matrix B)
 
 /* --- a group ------------------------------------------------------------------------------------ */
 
-static void gemm_strip(GemmTile *t, int rows, ptrdiff_t N, const real *slivers, GemmOut C)
+static void gemm_strip(GemmTile *t, int rows, ptrdiff_t N, const real *b, ptrdiff_t next, GemmOut C)
 {
     t->row_bias = C.row_bias;
-    for (ptrdiff_t j = 0; j < N; j += TILE_N, slivers += t->steps * TILE_N) {
-        t->b = slivers;
+    for (ptrdiff_t j = 0; j < N; j += TILE_N, b += next) {
+        t->b = b;
         t->c = C.p + j;
         t->col_bias = C.col_bias ? C.col_bias + j : NULL;
         gemm_tile(t, rows, (int)gemm_min(TILE_N, N - j));
@@ -149,7 +150,54 @@ void gemm_group(ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, const GemmRows *A, const 
         ptrdiff_t first = s * M / strips, rows = (s + 1) * M / strips - first;
         for (ptrdiff_t i = 0; i < rows; i++)
             t.a[i] = A->p + (A->at ? A->at[first + i] : (first + i) * A->row);
-        gemm_strip(&t, (int)rows, N, slivers, gemm_out_at(C, first, 0));
+        gemm_strip(&t, (int)rows, N, slivers, K * TILE_N, gemm_out_at(C, first, 0));
+    }
+}
+
+/* The same for so few rows that packing B would cost more than their product: whole vectors of its
+ * rows are read where they lie. */
+static void gemm_few_rows(ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, Matrix A, Matrix B, GemmOut C)
+{
+    GemmTile t = {.steps = K, .a_step = A.col, .run = K, .b_step = B.row, .c_row = C.row,
+                  .add = C.add};
+    for (ptrdiff_t i = 0; i < M; i++)
+        t.a[i] = A.p + i * A.row;
+    gemm_strip(&t, (int)M, N, B.p, TILE_N, C);
+}
+
+/* --- dot products ------------------------------------------------------------------------------- */
+
+/* DOT elements of a row of C, where the row of A and the columns of B all lie along memory: nothing
+ * is packed, and the vectors run along the sum. */
+static void dot_few(ptrdiff_t K, const real *a, const real *b, ptrdiff_t b_col, real out[DOT])
+{
+    vec sum[DOT] = {{0}};
+    ptrdiff_t k = 0;
+    for (; k + VEC <= K; k += VEC)
+        for (int j = 0; j < DOT; j++)
+            sum[j] += vec_load(a + k) * vec_load(b + j * b_col + k);
+    for (int j = 0; j < DOT; j++) {
+        out[j] = vec_sum(sum[j]);
+        for (ptrdiff_t rest = k; rest < K; rest++)
+            out[j] += a[rest] * b[j * b_col + rest];
+    }
+}
+
+/* Columns DOT * [begin, end) of C, all rows. The last few start further left and are done twice. */
+static void dot_tasks(ptrdiff_t begin, ptrdiff_t end, void *ctx)
+{
+    const Gemm *g = ctx;
+    for (ptrdiff_t t = begin; t < end; t++) {
+        ptrdiff_t j = gemm_min(t * DOT, g->N - DOT), fresh = t * DOT - j;
+        for (ptrdiff_t i = 0; i < g->M; i++) {
+            real sum[DOT], *c = g->C.p + i * g->C.row + j;
+            dot_few(g->K, g->A.p + i * g->A.row, g->B.p + j * g->B.col, g->B.col, sum);
+            for (ptrdiff_t q = fresh; q < DOT; q++)
+                c[q] = sum[q] + (g->C.add        ? c[q]
+                                 : g->C.row_bias ? g->C.row_bias[i]
+                                 : g->C.col_bias ? g->C.col_bias[j + q]
+                                                 : 0);
+        }
     }
 }
 
@@ -160,10 +208,15 @@ static void gemm_block(const Gemm *g, real *room, ptrdiff_t i, ptrdiff_t m, ptrd
                        ptrdiff_t n, ptrdiff_t k)
 {
     ptrdiff_t K = gemm_min(GEMM_STEPS, g->K - k);
-    GemmRows rows = {.p = matrix_at(g->A, i, k).p, .row = g->A.row, .step = g->A.col, .run = K};
+    Matrix A = matrix_at(g->A, i, k), B = matrix_at(g->B, k, j);
+    GemmRows rows = {.p = A.p, .row = A.row, .step = A.col, .run = K};
     GemmOut C = gemm_out_at(g->C, i, j);
     C.add = C.add || k > 0;
-    gemm_pack(room, K, n, matrix_at(g->B, k, j));
+    if (m <= TILE_M && B.col == 1 && n % VEC == 0) {
+        gemm_few_rows(m, n, K, A, B, C);
+        return;
+    }
+    gemm_pack(room, K, n, B);
     gemm_group(m, n, K, &rows, room, C);
 }
 
@@ -188,8 +241,7 @@ static void gemm_tasks(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 static ptrdiff_t gemm_cut(Gemm *g)
 {
     ptrdiff_t slivers = gemm_parts(g->N, TILE_N);
-    ptrdiff_t group = slivers < 2 * TASKS ? gemm_parts(slivers, TASKS) : slivers / 8;
-    g->cols = gemm_min(GROUP, group) * TILE_N;
+    g->cols = (slivers < 4 * GROUP ? gemm_parts(slivers, TASKS) : GROUP) * TILE_N;
     g->across = gemm_parts(g->N, g->cols);
     ptrdiff_t down = gemm_min(gemm_parts(g->M, TASK_ROWS), gemm_parts(TASKS, g->across));
     g->rows = gemm_parts(g->M, gemm_max(down, gemm_parts(g->M, GROUP_ROWS)));
@@ -208,6 +260,10 @@ void gemm(ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, Matrix A, Matrix B, GemmOut C)
     if (M == 0 || N == 0)
         return;
     Gemm g = {.M = M, .N = N, .K = K, .A = A, .B = B, .C = C};
+    if (M <= DOT_ROWS && N >= DOT && A.col == 1 && B.row == 1) {
+        parallel_for(gemm_parts(N, DOT), 1 + TASK_WORK / (M * DOT * (K + 1)), dot_tasks, &g);
+        return;
+    }
     ptrdiff_t tasks = gemm_cut(&g), grain = 1 + TASK_WORK / (g.rows * g.cols * (K + 1));
     int workers = parallel_threads();
     size_t bytes = (size_t)workers * GEMM_ROOM * sizeof(real);
