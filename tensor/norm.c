@@ -8,10 +8,10 @@
  *
  * in one pass; the shift by s keeps the difference from cancelling when the mean is large.
  *
- * The work is cut along `outer` into blocks and across it into strips of channels: one channel where
- * channels are planes, neighbours in a row where inner is 1. Where a strip's numbers fit into a
- * core's cache, one thread does all of a strip, sums and result, and memory is read once; otherwise
- * all sums come first, then all results. The cut depends on the shape alone.
+ * The work is cut along `outer` into blocks and across it into strips of channels: one channel
+ * where channels are planes, neighbours in a row where inner is 1. Where a strip's numbers fit into
+ * a core's cache, one thread does all of a strip, sums and result, and memory is read once;
+ * otherwise all sums come first, then all results. The cut depends on the shape alone.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -186,7 +186,7 @@ static inline vec norm_of(const real *p, ptrdiff_t i, bool row)
     return row ? vec_load(p + i) : vec_all(*p);
 }
 
-/* `count` neighbours from `at` on: a row of channels c, c+1, …, or a run of channel c. The vectors
+/* `count` neighbours from `at` on: a row of channels from c on, or a run of channel c. The vectors
  * are written out because gx may lie in gy's place, and then a compiler would not make any. */
 static inline void norm_write_run(const Norm *n, ptrdiff_t at, ptrdiff_t count, ptrdiff_t c,
                                   bool row)

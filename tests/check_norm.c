@@ -141,8 +141,8 @@ START_TEST(every_shape)
 }
 END_TEST
 
-/* The kernel cuts its work by the shape: strips of 32 channels of a row, of which 8 or more are done
- * by one thread each, single channels of planes likewise; else blocks of about 16384 numbers. */
+/* The kernel cuts its work by the shape: strips of 32 channels of a row, of which 8 or more are
+ * done by one thread each, single channels of planes likewise; else blocks of about 16384. */
 START_TEST(every_way_to_cut_the_work)
 {
     const double tolerance = 128 * (double)REAL_EPSILON;
