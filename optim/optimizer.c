@@ -1,5 +1,9 @@
 /* optim/optimizer.c -- groups, clipping, and calling the rule.
  *
+ * A network has a few large parameters and many small ones: biases, slopes. A step sees all their
+ * elements as one long row and cuts that into blocks of fixed size, so the small ones cost no loop
+ * of their own, and a rule gets the runs of each block.
+ *
  * SPDX-License-Identifier: MIT
  */
 #include "optim/optimizer.h"
@@ -7,6 +11,16 @@
 #include <math.h>
 
 #include "tensor/memory.h"
+#include "tensor/parallel.h"
+
+enum { OPTIMIZER_BLOCK = 16384 };
+
+/* A parameter that has a gradient. */
+typedef struct StepPart {
+    ParamState *state;
+    ParamRun    run;   /* all of it */
+    ptrdiff_t   first; /* its place in the row of all */
+} StepPart;
 
 Optimizer *optimizer_new(Module *net, const OptimizerType *type, real lr)
 {
@@ -19,6 +33,7 @@ Optimizer *optimizer_new(Module *net, const OptimizerType *type, real lr)
     opt->n_groups = 1;
     opt->n_params = list.count;
     opt->state = memory_new_array((size_t)list.count, sizeof *opt->state);
+    opt->part = memory_new_array((size_t)list.count, sizeof *opt->part);
     for (int i = 0; i < list.count; i++)
         opt->state[i].param = list.item[i];
     parameters_free(&list);
@@ -32,6 +47,7 @@ void optimizer_free(Optimizer *opt)
     for (int i = 0; i < opt->n_params; i++)
         for (int k = 0; k < OPTIMIZER_SLOTS; k++)
             tensor_free(opt->state[i].slot[k]);
+    memory_free(opt->part);
     memory_free(opt->state);
     memory_free(opt);
 }
@@ -72,43 +88,141 @@ void optimizer_zero_grad(Optimizer *opt)
         var_zero_grad(opt->state[i].param.var);
 }
 
-Tensor *param_slot(ParamState *p, int k)
+/* Makes the slots that the parameter still lacks; true if there were any. */
+static bool param_make_slots(const OptimizerType *type, const ParamGroup *group, ParamState *p)
 {
-    if (!p->slot[k])
-        p->slot[k] = tensor_zeros(var_shape(p->param.var));
-    return p->slot[k];
+    int n = type->needs ? type->needs(group) : type->slots;
+    bool made = false;
+    for (int k = 0; k < n; k++)
+        if (!p->slot[k]) {
+            p->slot[k] = tensor_zeros(var_shape(p->param.var));
+            made = true;
+        }
+    return made;
 }
 
-void optimizer_make_slots(Optimizer *opt, int n)
+void optimizer_make_slots(Optimizer *opt)
 {
     for (int i = 0; i < opt->n_params; i++)
-        for (int k = 0; k < n; k++)
-            param_slot(&opt->state[i], k);
+        param_make_slots(opt->type, &opt->group[opt->state[i].group], &opt->state[i]);
+}
+
+/* --- the row of all parameters ---------------------------------------------------------------- */
+
+typedef struct Step {
+    const Optimizer *opt;
+    int        n_parts;
+    ptrdiff_t  count;   /* elements of all parts */
+    double    *squares; /* clipping: the sum of g^2 in each block */
+} Step;
+
+/* The parameters that have a gradient, one after another. */
+static Step step_new(const Optimizer *opt)
+{
+    Step s = {.opt = opt};
+    for (int i = 0; i < opt->n_params; i++) {
+        ParamState *p = &opt->state[i];
+        const Tensor *g = p->param.var->grad;
+        if (!g)
+            continue;
+        StepPart *part = &opt->part[s.n_parts++];
+        *part = (StepPart){.state = p, .first = s.count};
+        part->run.n = tensor_count(g), part->run.g = tensor_read(g);
+        s.count += tensor_count(g);
+    }
+    return s;
+}
+
+/* What elements [begin, end) of the row have in common with a part; n = 0 if nothing. */
+static ParamRun step_run(const StepPart *part, ptrdiff_t begin, ptrdiff_t end)
+{
+    ParamRun run = part->run;
+    ptrdiff_t from = begin > part->first ? begin - part->first : 0;
+    ptrdiff_t to = end - part->first < run.n ? end - part->first : run.n;
+    if (to <= from)
+        return (ParamRun){0};
+    run.n = to - from;
+    run.g += from;
+    run.theta = run.theta ? run.theta + from : NULL;
+    for (int k = 0; k < OPTIMIZER_SLOTS; k++)
+        run.slot[k] = run.slot[k] ? run.slot[k] + from : NULL;
+    return run;
+}
+
+/* --- the step --------------------------------------------------------------------------------- */
+
+static void step_block(ptrdiff_t begin, ptrdiff_t end, void *ctx)
+{
+    const Step *s = ctx;
+    for (int i = 0; i < s->n_parts; i++) {
+        ParamRun run = step_run(&s->opt->part[i], begin, end);
+        if (run.n > 0)
+            s->opt->type->update(&s->opt->group[s->opt->part[i].state->group], &run);
+    }
+}
+
+/* What the rule needs of a parameter, made where it is missing: workers cannot. */
+static void step_begin(const Optimizer *opt, StepPart *part)
+{
+    ParamState *p = part->state;
+    ParamRun *run = &part->run;
+    bool made = param_make_slots(opt->type, &opt->group[p->group], p);
+    run->step = ++p->step;
+    run->fresh = made || run->step == 1;
+    run->theta = tensor_write(p->param.var->value);
+    for (int k = 0; k < OPTIMIZER_SLOTS; k++)
+        run->slot[k] = p->slot[k] ? tensor_write(p->slot[k]) : NULL;
 }
 
 void optimizer_step(Optimizer *opt)
 {
-    for (int i = 0; i < opt->n_params; i++) {
-        ParamState *p = &opt->state[i];
-        if (!p->param.var->grad)
-            continue;
-        p->step++;
-        opt->type->update(&opt->group[p->group], p);
-    }
+    Step s = step_new(opt);
+    for (int i = 0; i < s.n_parts; i++)
+        step_begin(opt, &opt->part[i]);
+    parallel_for(s.count, OPTIMIZER_BLOCK, step_block, &s);
 }
 
 /* --- clipping --------------------------------------------------------------------------------- */
 
-/* In double, one parameter after the other: the same bits on any number of threads. */
+/* In double, in lanes that a vector register can hold. */
+static double clip_squares(const real *g, ptrdiff_t n)
+{
+    enum { LANES = 16 };
+    double lane[LANES] = {0}, total = 0;
+    ptrdiff_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        for (int j = 0; j < LANES; j++)
+            lane[j] += (double)g[i + j] * (double)g[i + j];
+    for (; i < n; i++)
+        total += (double)g[i] * (double)g[i];
+    for (int j = 0; j < LANES; j++)
+        total += lane[j];
+    return total;
+}
+
+static void clip_block(ptrdiff_t begin, ptrdiff_t end, void *ctx)
+{
+    const Step *s = ctx;
+    double total = 0;
+    for (int i = 0; i < s->n_parts; i++) {
+        ParamRun run = step_run(&s->opt->part[i], begin, end);
+        total += clip_squares(run.g, run.n);
+    }
+    s->squares[begin / OPTIMIZER_BLOCK] = total;
+}
+
+/* Blocks are added in order: the same bits on any number of threads. */
 static double optimizer_grad_norm(const Optimizer *opt)
 {
-    double squares = 0;
-    for (int i = 0; i < opt->n_params; i++) {
-        const Tensor *g = opt->state[i].param.var->grad;
-        for (ptrdiff_t k = 0, n = g ? tensor_count(g) : 0; k < n; k++)
-            squares += (double)tensor_read(g)[k] * (double)tensor_read(g)[k];
-    }
-    return sqrt(squares);
+    Step s = step_new(opt);
+    ptrdiff_t blocks = (s.count + OPTIMIZER_BLOCK - 1) / OPTIMIZER_BLOCK;
+    double total = 0;
+    s.squares = pool_take((size_t)blocks * sizeof *s.squares);
+    parallel_for(s.count, OPTIMIZER_BLOCK, clip_block, &s);
+    for (ptrdiff_t b = 0; b < blocks; b++)
+        total += s.squares[b];
+    pool_give(s.squares, (size_t)blocks * sizeof *s.squares);
+    return sqrt(total);
 }
 
 double optimizer_clip_norm(Optimizer *opt, double max_norm)

@@ -44,10 +44,32 @@ typedef struct ParamState {
     Tensor   *slot[OPTIMIZER_SLOTS]; /* of the parameter's shape, or NULL before first use */
 } ParamState;
 
+/* A run of elements of one parameter, for a rule to update: theta from g and from what it
+ * remembers. A step cuts all parameters into runs and shares them out to the threads. */
+typedef struct ParamRun {
+    ptrdiff_t   n;     /* elements of each array below */
+    int64_t     step;  /* the parameter's, from 1 */
+    bool        fresh; /* is this its first step, or the first with these slots? They hold zeros */
+    real       *theta;
+    const real *g;
+    real       *slot[OPTIMIZER_SLOTS]; /* NULL beyond those that the rule needs */
+} ParamRun;
+
+/* A rule. `update` is a loop over run->n elements; it runs on any thread, so it calls nothing that
+ * can fail.
+ *
+ *      // theta <- theta - lr sign(g)
+ *      static void sign_update(const ParamGroup *group, const ParamRun *run)
+ *      {
+ *          for (ptrdiff_t i = 0; i < run->n; i++)
+ *              run->theta[i] -= group->lr * (real)((run->g[i] > 0) - (run->g[i] < 0));
+ *      }
+ *      static const OptimizerType sign = {"Sign", 0, sign_update, NULL};      */
 typedef struct OptimizerType {
     const char *name;
-    int         slots; /* how many slots are saved with a checkpoint */
-    void (*update)(const ParamGroup *group, ParamState *p); /* p->param.var->grad is not NULL */
+    int         slots; /* at most so many; all that exist are saved with a checkpoint */
+    void (*update)(const ParamGroup *group, const ParamRun *run);
+    int (*needs)(const ParamGroup *group); /* slots needed with these settings; NULL: `slots` */
 } OptimizerType;
 
 typedef struct Optimizer {
@@ -56,6 +78,7 @@ typedef struct Optimizer {
     int         n_groups;
     ParamState *state;
     int         n_params;
+    struct StepPart *part; /* the step under way: see optim/optimizer.c */
 } Optimizer;
 
 /* --- rules; each starts with one group of all parameters, settings as PyTorch's defaults ------ */
@@ -104,12 +127,9 @@ void optimizer_set_lr(Optimizer *opt, real lr);
 
 /* --- for a rule ------------------------------------------------------------------------------- */
 
-/* Makes the first n slots of every parameter, of zeros. A constructor calls it for what its rule
- * always needs: state made during the first step would take buffers from the pool that the second
- * step then misses. */
-void optimizer_make_slots(Optimizer *opt, int n);
-
-/* Slot k of a parameter, made of zeros at first use. */
-Tensor *param_slot(ParamState *p, int k);
+/* Makes the slots that the rule needs, of zeros, for every parameter. A constructor calls it when
+ * it has set the group: a step makes what is missing, but during the first step that would take
+ * buffers from the pool that the second step then misses. */
+void optimizer_make_slots(Optimizer *opt);
 
 #endif

@@ -3,48 +3,47 @@
  * SPDX-License-Identifier: MIT
  */
 #include "optim/optimizer.h"
-#include "tensor/parallel.h"
 
-enum { SGD_BLOCK = 16384 };
-
-typedef struct Sgd {
-    ParamGroup  group;
-    bool        first; /* the momentum buffer starts as the first gradient */
-    real       *theta, *b;
-    const real *g;
-} Sgd;
-
-static void sgd_block(ptrdiff_t begin, ptrdiff_t end, void *ctx)
+static void sgd_plain(const ParamGroup *o, const ParamRun *p)
 {
-    const Sgd *s = ctx;
-    const ParamGroup *o = &s->group;
-    for (ptrdiff_t i = begin; i < end; i++) {
-        real d = s->g[i] + o->weight_decay * s->theta[i];
-        if (s->b) {
-            s->b[i] = s->first ? d : o->momentum * s->b[i] + (1 - o->dampening) * d;
-            d = o->nesterov ? d + o->momentum * s->b[i] : s->b[i];
-        }
-        s->theta[i] -= o->lr * d;
+    real *theta = p->theta, lr = o->lr, decay = o->weight_decay;
+    const real *g = p->g;
+    for (ptrdiff_t i = 0; i < p->n; i++)
+        theta[i] -= lr * (g[i] + decay * theta[i]);
+}
+
+/* The first time b becomes d: old and share are 0 and 1 then, not momentum and 1 - dampening. */
+static void sgd_momentum(const ParamGroup *o, const ParamRun *p)
+{
+    real *theta = p->theta, *b = p->slot[0], lr = o->lr, decay = o->weight_decay;
+    real old = p->fresh ? 0 : o->momentum, share = p->fresh ? 1 : 1 - o->dampening;
+    real of_d = o->nesterov ? 1 : 0, of_b = o->nesterov ? o->momentum : 1;
+    const real *g = p->g;
+    for (ptrdiff_t i = 0; i < p->n; i++) {
+        real d = g[i] + decay * theta[i];
+        b[i] = old * b[i] + share * d;
+        theta[i] -= lr * (of_d * d + of_b * b[i]);
     }
 }
 
-static void sgd_update(const ParamGroup *group, ParamState *p)
+static int sgd_needs(const ParamGroup *group)
 {
-    Tensor *theta = p->param.var->value;
-    Sgd s = {.group = *group,
-             .first = p->step == 1 || !p->slot[0],
-             .g = tensor_read(p->param.var->grad)};
-    if (group->momentum != 0)
-        s.b = tensor_write(param_slot(p, 0));
-    s.theta = tensor_write(theta);
-    parallel_for(tensor_count(theta), SGD_BLOCK, sgd_block, &s);
+    return group->momentum != 0;
+}
+
+static void sgd_update(const ParamGroup *group, const ParamRun *run)
+{
+    if (sgd_needs(group))
+        sgd_momentum(group, run);
+    else
+        sgd_plain(group, run);
 }
 
 Optimizer *sgd_new(Module *net, real lr, real momentum)
 {
-    static const OptimizerType type = {"SGD", 1, sgd_update};
+    static const OptimizerType type = {"SGD", 1, sgd_update, sgd_needs};
     Optimizer *opt = optimizer_new(net, &type, lr);
     opt->group[0].momentum = momentum;
-    optimizer_make_slots(opt, momentum != 0);
+    optimizer_make_slots(opt);
     return opt;
 }

@@ -1,212 +1,338 @@
 /* tensor/norm.c -- the batch normalisation kernels.
  *
  * Both directions need two sums a channel: forward of d = x - s and of d^2, s being a guess at the
- * channel's mean, that of its first few numbers; backward of gy and gy xhat. norm_sums makes either
- * pair. From the first,
+ * channel's mean, that of its first few numbers; backward of gy and of gy d, s the mean. From the
+ * first pair,
  *
  *      mean = s + E[d],   variance = E[d^2] - E[d]^2,
  *
  * in one pass; the shift by s keeps the difference from cancelling when the mean is large.
  *
- * A task is one channel of one block of `outer`.
+ * The work is cut along `outer` into blocks and across it into strips of channels: one channel
+ * where channels are planes, neighbours in a row where inner is 1. Where a strip's numbers fit into
+ * a core's cache, one thread does all of a strip, sums and result, and memory is read once;
+ * otherwise all sums come first, then all results. The cut depends on the shape alone.
  *
  * SPDX-License-Identifier: MIT
  */
 #include "tensor/norm.h"
 
 #include <math.h>
+#include <string.h>
 #include <tgmath.h>
 
 #include "tensor/activation.h"
 #include "tensor/memory.h"
 #include "tensor/parallel.h"
+#include "tensor/vec.h"
 
-enum { NORM_LANES = 16, NORM_BLOCKS = 16 };
+enum {
+    NORM_GUESS = 16,      /* numbers that the guess at a mean is made of */
+    NORM_BLOCK = 16384,   /* about so many numbers are worth a task, … */
+    NORM_BLOCKS = 64,     /* … but there are at most so many blocks */
+    NORM_STRIP = 32,      /* channels of a row that one thread does alone, … */
+    NORM_STRIPS = 8,      /* … if there are so many strips */
+    NORM_CACHE = 1 << 18, /* and each has no more numbers than this */
+};
 
 typedef struct Norm {
     AxisView    view; /* outer, C = n, inner */
-    const real *x, *gy, *w, *b, *mean, *rstd;
-    real       *y;             /* or gx */
-    real       *sums;          /* (3, C): the two means, then rstd; behind them partial */
-    real       *partial;       /* (2, blocks, C) */
-    ptrdiff_t   blocks, grain; /* how `outer` is cut for the sums */
+    const real *x, *gy, *w, *b, *mean_in, *var_in;
+    real       *y;                     /* or gx; NULL: not wanted */
+    real       *mean, *var, *gw, *gb;  /* (C): results; the last two may be NULL */
+    real       *scale, *offset, *tilt; /* (C): what the second pass needs */
+    real       *partial;               /* (blocks, 2, C) */
+    ptrdiff_t   rows, blocks;          /* of `outer`: in a block, and blocks in all */
+    ptrdiff_t   width, strips;         /* of channels: in a strip, and strips in all */
+    bool        alone;                 /* does one thread do all of a strip? */
+    real        eps;
 } Norm;
-
-static Norm norm_begin(const Tensor *x)
-{
-    Norm n = {.view = axis_view(x->shape, 1), .x = tensor_read(x)};
-    n.grain = (n.view.outer + NORM_BLOCKS - 1) / NORM_BLOCKS;
-    n.grain = n.grain ? n.grain : 1;
-    n.blocks = (n.view.outer + n.grain - 1) / n.grain;
-    return n;
-}
 
 /* --- sums ------------------------------------------------------------------------------------- */
 
-/* The two sums over one run of a channel. Forward, `mean` holds the shifts. */
-static void norm_run(const Norm *n, ptrdiff_t at, ptrdiff_t c, real lane1[NORM_LANES],
-                     real lane2[NORM_LANES])
+/* Running sums of a channel: vectors and, behind the last whole one, numbers. */
+typedef struct NormSum {
+    vec  first, product;
+    real first_tail, product_tail;
+} NormSum;
+
+/* Adds a run of a channel: d, d^2 or, given g, g and g d. */
+static void norm_add_run(NormSum *sum, const real *x, const real *g, ptrdiff_t n, real shift)
 {
-    const real *x = n->x + at, *g = n->gy ? n->gy + at : NULL;
-    real shift = n->mean ? n->mean[c] : 0, scale = g ? n->rstd[c] : 1;
-    for (ptrdiff_t i = 0; i < n->view.inner; i++) {
-        real d = (x[i] - shift) * scale, first = g ? g[i] : d;
-        lane1[i % NORM_LANES] += first;
-        lane2[i % NORM_LANES] += first * d;
+    vec first = sum->first, product = sum->product;
+    ptrdiff_t i = 0;
+    for (; i + VEC <= n; i += VEC) {
+        vec d = vec_load(x + i) - shift, f = g ? vec_load(g + i) : d;
+        first += f;
+        product += f * d;
+    }
+    sum->first = first, sum->product = product;
+    for (; i < n; i++) {
+        real d = x[i] - shift, f = g ? g[i] : d;
+        sum->first_tail += f;
+        sum->product_tail += f * d;
     }
 }
 
-static real norm_fold(real lane[NORM_LANES])
+/* Adds a row of neighbouring channels, each to sums of its own. */
+static void norm_add_row(real *first, real *product, const real *x, const real *g, ptrdiff_t n,
+                         const real *shift)
 {
-    for (int half = NORM_LANES / 2; half > 0; half /= 2)
-        for (int j = 0; j < half; j++)
-            lane[j] += lane[j + half];
-    return lane[0];
+    ptrdiff_t c = 0;
+    for (; c + VEC <= n; c += VEC) {
+        vec d = vec_load(x + c) - vec_load(shift + c), f = g ? vec_load(g + c) : d;
+        vec_store(first + c, vec_load(first + c) + f);
+        vec_store(product + c, vec_load(product + c) + f * d);
+    }
+    for (; c < n; c++) {
+        real d = x[c] - shift[c], f = g ? g[c] : d;
+        first[c] += f;
+        product[c] += f * d;
+    }
 }
 
-/* Task t: block t / C of `outer`, channel t % C. */
+/* Where a block and a strip meet: rows [begin, end) of `outer`, channels [c, c + n). */
+typedef struct NormPlace {
+    ptrdiff_t begin, end, c, n;
+} NormPlace;
+
+static NormPlace norm_place(const Norm *n, ptrdiff_t block, ptrdiff_t strip)
+{
+    NormPlace p = {.begin = block * n->rows, .c = strip * n->width};
+    ptrdiff_t rows = n->view.outer - p.begin, channels = n->view.n - p.c;
+    p.end = p.begin + (rows < n->rows ? rows : n->rows);
+    p.n = channels < n->width ? channels : n->width;
+    return p;
+}
+
+/* The two partial sums of a strip in a block. */
+static void norm_sum(const Norm *n, ptrdiff_t block, ptrdiff_t strip)
+{
+    NormPlace p = norm_place(n, block, strip);
+    ptrdiff_t C = n->view.n, inner = n->view.inner;
+    const real *shift = n->mean_in + p.c;
+    real *first = n->partial + 2 * block * C + p.c, *product = first + C;
+    if (inner == 1) {
+        memset(first, 0, (size_t)p.n * sizeof(real));
+        memset(product, 0, (size_t)p.n * sizeof(real));
+        for (ptrdiff_t o = p.begin; o < p.end; o++)
+            norm_add_row(first, product, n->x + o * C + p.c, n->gy ? n->gy + o * C + p.c : NULL,
+                         p.n, shift);
+        return;
+    }
+    NormSum sum = {0};
+    for (ptrdiff_t o = p.begin; o < p.end; o++) {
+        ptrdiff_t at = (o * C + p.c) * inner;
+        norm_add_run(&sum, n->x + at, n->gy ? n->gy + at : NULL, inner, *shift);
+    }
+    *first = vec_sum(sum.first) + sum.first_tail;
+    *product = vec_sum(sum.product) + sum.product_tail;
+}
+
+/* --- from the sums to what the second pass needs ---------------------------------------------- */
+
+/* Forward: y = (x - mean) scale + offset. */
+static void norm_set_forward(const Norm *n, ptrdiff_t c, real first, real product, real count)
+{
+    real d = first / count, v = product / count - d * d;
+    n->mean[c] += d;
+    n->var[c] = v < 0 ? 0 : v; /* rounding; a NaN stays */
+    n->scale[c] = 1 / sqrt(n->var[c] + n->eps) * (n->w ? n->w[c] : 1);
+    n->offset[c] = n->b ? n->b[c] : 0;
+}
+
+/* Backward: gx = (gy - offset - (x - mean) tilt) scale. */
+static void norm_set_backward(const Norm *n, ptrdiff_t c, real first, real product, real count)
+{
+    real rstd = 1 / sqrt(n->var_in[c] + n->eps);
+    if (n->gb)
+        n->gb[c] = first;
+    if (n->gw)
+        n->gw[c] = product * rstd;
+    n->scale[c] = rstd * (n->w ? n->w[c] : 1);
+    n->offset[c] = first / count;
+    n->tilt[c] = product * rstd / count * rstd;
+}
+
+/* Adds up the blocks' sums of a strip, in order. */
+static void norm_set(const Norm *n, ptrdiff_t strip)
+{
+    NormPlace p = norm_place(n, 0, strip);
+    ptrdiff_t C = n->view.n;
+    real count = (real)(n->view.outer * n->view.inner);
+    for (ptrdiff_t c = p.c; c < p.c + p.n; c++) {
+        real first = 0, product = 0;
+        for (ptrdiff_t b = 0; b < n->blocks; b++) {
+            first += n->partial[2 * b * C + c];
+            product += n->partial[(2 * b + 1) * C + c];
+        }
+        if (n->gy)
+            norm_set_backward(n, c, first, product, count);
+        else
+            norm_set_forward(n, c, first, product, count);
+    }
+}
+
+/* --- the second pass -------------------------------------------------------------------------- */
+
+/* Both formulas, for numbers and for vectors. */
+#define NORM_Y(x, mean, scale, offset) (((x) - (mean)) * (scale) + (offset))
+#define NORM_GX(g, x, mean, scale, offset, tilt) \
+    (((g) - (offset) - ((x) - (mean)) * (tilt)) * (scale))
+
+/* What belongs to element i of a run: each its own in a row of channels, else one for all. */
+static inline vec norm_of(const real *p, ptrdiff_t i, bool row)
+{
+    return row ? vec_load(p + i) : vec_all(*p);
+}
+
+/* `count` neighbours from `at` on: a row of channels from c on, or a run of channel c. The vectors
+ * are written out because gx may lie in gy's place, and then a compiler would not make any. */
+static inline void norm_write_run(const Norm *n, ptrdiff_t at, ptrdiff_t count, ptrdiff_t c,
+                                  bool row)
+{
+    const real *x = n->x + at, *g = n->gy ? n->gy + at : NULL, *mean = n->mean_in + c;
+    const real *scale = n->scale + c, *offset = n->offset + c, *tilt = n->tilt + c;
+    real *y = n->y + at;
+    ptrdiff_t i = 0;
+    for (; i + VEC <= count; i += VEC) {
+        vec m = norm_of(mean, i, row), s = norm_of(scale, i, row), o = norm_of(offset, i, row);
+        vec v = vec_load(x + i);
+        vec_store(y + i, g ? NORM_GX(vec_load(g + i), v, m, s, o, norm_of(tilt, i, row))
+                           : NORM_Y(v, m, s, o));
+    }
+    for (; i < count; i++) {
+        ptrdiff_t k = row ? i : 0;
+        y[i] = g ? NORM_GX(g[i], x[i], mean[k], scale[k], offset[k], tilt[k])
+                 : NORM_Y(x[i], mean[k], scale[k], offset[k]);
+    }
+}
+
+static void norm_write(const Norm *n, ptrdiff_t block, ptrdiff_t strip)
+{
+    NormPlace p = norm_place(n, block, strip);
+    ptrdiff_t C = n->view.n, inner = n->view.inner;
+    for (ptrdiff_t o = p.begin; o < p.end && n->y; o++)
+        if (inner == 1)
+            norm_write_run(n, o * C + p.c, p.n, p.c, true);
+        else
+            norm_write_run(n, (o * C + p.c) * inner, inner, p.c, false);
+}
+
+/* --- the passes, shared out ------------------------------------------------------------------- */
+
+/* Task t is block t / strips and strip t % strips; where one thread does a strip, it is strip t. */
 static void norm_sum_tasks(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 {
     const Norm *n = ctx;
-    ptrdiff_t C = n->view.n;
-    for (ptrdiff_t t = begin; t < end; t++) {
-        real lane1[NORM_LANES] = {0}, lane2[NORM_LANES] = {0};
-        ptrdiff_t first = t / C * n->grain, last = first + n->grain;
-        for (ptrdiff_t o = first; o < last && o < n->view.outer; o++)
-            norm_run(n, (o * C + t % C) * n->view.inner, t % C, lane1, lane2);
-        n->partial[t] = norm_fold(lane1);
-        n->partial[n->blocks * C + t] = norm_fold(lane2);
-    }
+    for (ptrdiff_t t = begin; t < end; t++)
+        norm_sum(n, t / n->strips, t % n->strips);
 }
 
-/* sum1 and sum2 (C) over all blocks, each divided by `by`. */
-static void norm_sums(Norm *n, real *sum1, real *sum2, real by)
-{
-    ptrdiff_t C = n->view.n, tasks = n->blocks * C;
-    n->partial = n->sums + 3 * C;
-    parallel_for(tasks, 1 + 16384 / (n->grain * n->view.inner + 1), norm_sum_tasks, n);
-    for (int which = 0; which < 2; which++) {
-        real *sum = which ? sum2 : sum1;
-        for (ptrdiff_t c = 0; c < C; c++) {
-            real total = 0;
-            for (ptrdiff_t b = 0; b < n->blocks; b++)
-                total += n->partial[which * tasks + b * C + c];
-            sum[c] = total / by;
-        }
-    }
-}
-
-/* --- second passes ---------------------------------------------------------------------------- */
-
-/* Planes (outer, C) [begin, end). */
-static void norm_write_planes(ptrdiff_t begin, ptrdiff_t end, void *ctx)
+static void norm_write_tasks(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 {
     const Norm *n = ctx;
-    for (ptrdiff_t t = begin; t < end; t++) {
-        ptrdiff_t c = t % n->view.n, at = t * n->view.inner;
-        real scale = n->rstd[c] * (n->w ? n->w[c] : 1), mean = n->mean[c], b = n->b ? n->b[c] : 0;
-        for (ptrdiff_t i = 0; i < n->view.inner; i++)
-            n->y[at + i] = (n->x[at + i] - mean) * scale + b;
-    }
+    for (ptrdiff_t t = begin; t < end; t++)
+        norm_write(n, t / n->strips, t % n->strips);
 }
 
-static void norm_write_gradient(ptrdiff_t begin, ptrdiff_t end, void *ctx)
+static void norm_strip_tasks(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 {
     const Norm *n = ctx;
-    for (ptrdiff_t t = begin; t < end; t++) {
-        ptrdiff_t c = t % n->view.n, at = t * n->view.inner;
-        real scale = n->rstd[c] * (n->w ? n->w[c] : 1), mean = n->mean[c], rstd = n->rstd[c];
-        real s1 = n->sums[c], s2 = n->sums[n->view.n + c];
-        for (ptrdiff_t i = 0; i < n->view.inner; i++)
-            n->y[at + i] = scale * (n->gy[at + i] - s1 - (n->x[at + i] - mean) * rstd * s2);
+    for (ptrdiff_t strip = begin; strip < end; strip++) {
+        for (ptrdiff_t b = 0; b < n->blocks; b++)
+            norm_sum(n, b, strip);
+        norm_set(n, strip);
+        for (ptrdiff_t b = 0; b < n->blocks; b++)
+            norm_write(n, b, strip);
     }
 }
 
-static void norm_write(Norm *n, ParallelFn fn)
+static void norm_run(Norm *n)
 {
-    parallel_for(n->view.outer * n->view.n, 1 + 16384 / (n->view.inner + 1), fn, n);
+    ptrdiff_t each = n->rows * n->width * n->view.inner;
+    if (n->alone) {
+        parallel_for(n->strips, 1 + NORM_BLOCK / 2 / (each * n->blocks + 1), norm_strip_tasks, n);
+        return;
+    }
+    ptrdiff_t grain = 1 + NORM_BLOCK / (each + 1);
+    parallel_for(n->blocks * n->strips, grain, norm_sum_tasks, n);
+    for (ptrdiff_t strip = 0; strip < n->strips; strip++)
+        norm_set(n, strip);
+    parallel_for(n->blocks * n->strips, grain, norm_write_tasks, n);
 }
 
 /* --- the two kernels -------------------------------------------------------------------------- */
 
-/* The mean of channel c's first numbers, at most NORM_LANES, in image 0 or over the rows. */
-static real norm_guess(const Norm *n, ptrdiff_t c)
+static ptrdiff_t norm_divide_up(ptrdiff_t a, ptrdiff_t b)
 {
-    ptrdiff_t step = n->view.inner > 1 ? 1 : n->view.n, k = 0;
-    ptrdiff_t most = n->view.inner > 1 ? n->view.inner : n->view.outer;
-    real sum = 0;
-    for (; k < most && k < NORM_LANES; k++)
-        sum += n->x[c * n->view.inner + k * step];
-    return sum / (real)k;
+    return (a + b - 1) / b;
 }
 
-static void norm_mean_and_variance(Norm *n, real *mean, real *var, real count)
+/* Decides how the work is cut; `arrays` of x's size are read. */
+static void norm_cut(Norm *n, ptrdiff_t arrays)
 {
-    ptrdiff_t C = n->view.n;
-    for (ptrdiff_t c = 0; c < C; c++)
-        mean[c] = norm_guess(n, c);
-    n->mean = mean;
-    real *sums = n->sums;
-    norm_sums(n, sums, sums + C, count);
-    for (ptrdiff_t c = 0; c < C; c++) {
-        real d = sums[c], v = sums[C + c] - d * d;
-        mean[c] += d;
-        var[c] = v < 0 ? 0 : v; /* rounding; a NaN stays */
-    }
+    AxisView v = n->view;
+    n->width = v.inner == 1 ? NORM_STRIP : 1;
+    n->strips = norm_divide_up(v.n, n->width);
+    n->alone = n->strips >= NORM_STRIPS && arrays * v.outer * v.inner * n->width <= NORM_CACHE;
+    if (!n->alone && v.inner == 1)
+        n->width = v.n, n->strips = 1;
+    ptrdiff_t each = n->width * v.inner;
+    n->rows = norm_divide_up(NORM_BLOCK, each);
+    if (n->rows < norm_divide_up(v.outer, NORM_BLOCKS))
+        n->rows = norm_divide_up(v.outer, NORM_BLOCKS);
+    n->blocks = norm_divide_up(v.outer, n->rows);
 }
 
-/* 1 / sqrt(var + eps) into the room behind the two sums. */
-static void norm_set_rstd(Norm *n, const real *var, real eps)
-{
-    real *rstd = n->sums + 2 * n->view.n;
-    for (ptrdiff_t c = 0; c < n->view.n; c++)
-        rstd[c] = 1 / sqrt(var[c] + eps);
-    n->rstd = rstd;
-}
-
-/* For sums and partial, in one block: were there two, a failure to get the second would lose the
- * first. */
+/* One block for all scratch: were there two, a failure to get the second would lose the first. */
 static size_t norm_room(const Norm *n)
 {
     return (size_t)((3 + 2 * n->blocks) * n->view.n) * sizeof(real);
 }
 
+static Norm norm_begin(const Tensor *x, const Tensor *gy, const Tensor *w, real eps)
+{
+    Norm n = {.view = axis_view(x->shape, 1), .x = tensor_read(x), .eps = eps,
+              .gy = gy ? tensor_read(gy) : NULL, .w = w ? tensor_read(w) : NULL};
+    norm_cut(&n, gy ? 2 : 1);
+    n.scale = pool_take(norm_room(&n));
+    n.offset = n.scale + n.view.n, n.tilt = n.offset + n.view.n, n.partial = n.tilt + n.view.n;
+    return n;
+}
+
+/* The mean of channel c's first numbers, at most NORM_GUESS, in image 0 or over the rows. */
+static real norm_guess(const Norm *n, ptrdiff_t c)
+{
+    ptrdiff_t step = n->view.inner > 1 ? 1 : n->view.n, k = 0;
+    ptrdiff_t most = n->view.inner > 1 ? n->view.inner : n->view.outer;
+    real sum = 0;
+    for (; k < most && k < NORM_GUESS; k++)
+        sum += n->x[c * n->view.inner + k * step];
+    return sum / (real)k;
+}
+
 void batch_norm_forward(Tensor *y, Tensor *mean, Tensor *var, const Tensor *x, const Tensor *w,
                         const Tensor *b, real eps)
 {
-    Norm n = norm_begin(x);
-    n.sums = pool_take(norm_room(&n));
-    norm_mean_and_variance(&n, tensor_write(mean), tensor_write(var),
-                           (real)(n.view.outer * n.view.inner));
-    norm_set_rstd(&n, tensor_read(var), eps);
-    n.w = w ? tensor_read(w) : NULL, n.b = b ? tensor_read(b) : NULL;
-    n.y = tensor_write(y);
-    norm_write(&n, norm_write_planes);
-    pool_give(n.sums, norm_room(&n));
-}
-
-static void norm_scale_out(Tensor *out, const real *mean_of, ptrdiff_t C, real count)
-{
-    real *p = out ? tensor_write(out) : NULL;
-    for (ptrdiff_t c = 0; p && c < C; c++)
-        p[c] = mean_of[c] * count;
+    Norm n = norm_begin(x, NULL, w, eps);
+    n.b = b ? tensor_read(b) : NULL;
+    n.y = tensor_write(y), n.mean = tensor_write(mean), n.var = tensor_write(var);
+    n.mean_in = n.mean;
+    for (ptrdiff_t c = 0; c < n.view.n; c++)
+        n.mean[c] = norm_guess(&n, c);
+    norm_run(&n);
+    pool_give(n.scale, norm_room(&n));
 }
 
 void batch_norm_backward(Tensor *gx, Tensor *gw, Tensor *gb, const Tensor *gy, const Tensor *x,
                          const Tensor *w, const Tensor *mean, const Tensor *var, real eps)
 {
-    Norm n = norm_begin(x);
-    ptrdiff_t C = n.view.n;
-    real count = (real)(n.view.outer * n.view.inner);
-    n.sums = pool_take(norm_room(&n));
-    norm_set_rstd(&n, tensor_read(var), eps);
-    n.gy = tensor_read(gy), n.mean = tensor_read(mean);
-    norm_sums(&n, n.sums, n.sums + C, count);
-    n.w = w ? tensor_read(w) : NULL;
+    Norm n = norm_begin(x, gy, w, eps);
+    n.mean_in = tensor_read(mean), n.var_in = tensor_read(var);
     n.y = gx ? tensor_write(gx) : NULL;
-    if (gx)
-        norm_write(&n, norm_write_gradient);
-    norm_scale_out(gb, n.sums, C, count);
-    norm_scale_out(gw, n.sums + C, C, count);
-    pool_give(n.sums, norm_room(&n));
+    n.gw = gw ? tensor_write(gw) : NULL;
+    n.gb = gb ? tensor_write(gb) : NULL;
+    norm_run(&n);
+    pool_give(n.scale, norm_room(&n));
 }

@@ -1,9 +1,10 @@
 /* tensor/norm.h -- batch normalisation of channels, x seen as (outer, C, inner).
  *
  *  - y = (x - mean) / sqrt(var + eps) * w + b, mean and biased variance over outer and inner.
- *  - A kernel reads its input twice: once for the sums, once to write.
- *  - Sums are made per block of fixed size and the blocks added in order: the same bits on any
- *    number of threads.
+ *  - A kernel reads its input twice: once for the sums, once to write; the second time from cache
+ *    where a channel fits into it.
+ *  - Sums are made per block of a size that the shape decides and the blocks added in order: the
+ *    same bits on any number of threads.
  *
  * SPDX-License-Identifier: MIT
  */

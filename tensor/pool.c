@@ -1,5 +1,7 @@
 /* tensor/pool.c -- max pooling, plane by plane.
  *
+ * The forward looks at many windows at once and asks all the same question, "is your element (r,s)
+ * larger than what you have seen?", which vectors can answer for any kernel and stride.
  * Windows may overlap, so several outputs can have one winner: the scatter adds. One thread has a
  * whole plane, so the order of those additions is fixed.
  *
@@ -8,10 +10,16 @@
 #include "tensor/pool.h"
 
 #include <math.h>
+#include <stdatomic.h>
+#include <string.h>
 
+#include "tensor/memory.h"
 #include "tensor/parallel.h"
 
-enum { POOL_GRAIN = 32768 };
+enum { POOL_GRAIN = 32768, POOL_LANES = 64 };
+
+/* Places are 32-bit numbers, and winners reals. */
+#define POOL_LARGEST ((ptrdiff_t)1 << (REAL_MANT_DIG < 30 ? REAL_MANT_DIG : 30))
 
 /* --- sizes ------------------------------------------------------------------------------------ */
 
@@ -29,6 +37,9 @@ static ptrdiff_t pool_size(Shape x, Pool2dOptions o, int i, const char *function
         slope_fail(function, "input %s: along the %s the kernel %td is larger than the padded "
                    "input %td + 2 x %td", SHAPE_TEXT(x), i ? "width" : "height", o.kernel[i],
                    x.dim[2 + i], o.padding[i]);
+    if (o.kernel[i] > POOL_LARGEST)
+        slope_fail(function, "kernel %td: a window has at most %td rows and columns", o.kernel[i],
+                   POOL_LARGEST);
     return room / o.stride[i] + 1;
 }
 
@@ -42,76 +53,128 @@ Pool2d pool2d_plan(Shape x, Pool2dOptions options, const char *function)
     Pool2d p = {.o = options, .planes = x.dim[0] * x.dim[1], .H = x.dim[2], .W = x.dim[3]};
     p.P = pool_size(x, options, 0, function);
     p.Q = pool_size(x, options, 1, function);
-    if (p.H * p.W > (ptrdiff_t)1 << REAL_MANT_DIG)
-        slope_fail(function, "input %s: a plane may have at most 2^%d elements", SHAPE_TEXT(x),
-                   REAL_MANT_DIG);
+    if (p.H * p.W > POOL_LARGEST)
+        slope_fail(function, "input %s: a plane may have at most %td elements", SHAPE_TEXT(x),
+                   POOL_LARGEST);
     return p;
 }
 
-/* --- the three kernels ------------------------------------------------------------------------ */
+/* --- the largest of each window --------------------------------------------------------------- */
 
 typedef struct PoolRun {
-    const Pool2d *p;
-    const real   *x, *winner_in;
-    real         *y, *winner;
+    const Pool2d  *p;
+    const real    *x, *winner_in;
+    real          *y, *winner;
+    const int32_t *top, *left; /* (P Q + POOL_LANES): the first row and column of each window */
+    atomic_bool   *lost;       /* set if a winner lies outside its plane */
 } PoolRun;
 
-static ptrdiff_t pool_max(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
-static ptrdiff_t pool_min(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
-
-/* The place of the largest element of output (i,j)'s window in the plane x. */
-static ptrdiff_t pool_winner(const Pool2d *p, const real *x, ptrdiff_t i, ptrdiff_t j)
+/* Where windows begin. Some more of the last one follow, so that lanes can be read beyond it. */
+static void pool_windows(const Pool2d *p, int32_t *top, int32_t *left)
 {
-    ptrdiff_t top = i * p->o.stride[0] - p->o.padding[0];
-    ptrdiff_t left = j * p->o.stride[1] - p->o.padding[1];
-    ptrdiff_t h0 = pool_max(top, 0), h1 = pool_min(top + p->o.kernel[0], p->H);
-    ptrdiff_t w0 = pool_max(left, 0), w1 = pool_min(left + p->o.kernel[1], p->W);
-    ptrdiff_t best = h0 * p->W + w0;
-    real largest = -(real)INFINITY;
-    for (ptrdiff_t h = h0; h < h1; h++)
-        for (ptrdiff_t w = w0; w < w1; w++) {
-            real v = x[h * p->W + w];
-            if (v > largest || isnan(v))
-                largest = v, best = h * p->W + w;
-        }
-    return best;
+    ptrdiff_t o = 0, i = 0, j = 0;
+    for (; o < p->P * p->Q + POOL_LANES; o++) {
+        top[o] = (int32_t)(i * p->o.stride[0] - p->o.padding[0]);
+        left[o] = (int32_t)(j * p->o.stride[1] - p->o.padding[1]);
+        if (j + 1 < p->Q)
+            j++;
+        else if (i + 1 < p->P)
+            i++, j = 0;
+    }
+}
+
+static inline int32_t pool_clamp(int32_t i, int32_t last)
+{
+    return i < 0 ? 0 : i > last ? last : i;
+}
+
+/* POOL_LANES windows of a plane at once, outputs o, o+1, … of it: largest[k] and its place. An
+ * element in the padding is read as its nearest neighbour in the plane: that is in the window too,
+ * and to see an element twice changes nothing. */
+static void pool_lanes(const PoolRun *run, const real *restrict x, ptrdiff_t o,
+                       real *restrict largest, real *restrict place)
+{
+    const Pool2d *p = run->p;
+    const int32_t *top = run->top + o, *left = run->left + o;
+    int32_t W = (int32_t)p->W, last_row = (int32_t)p->H - 1, last_column = W - 1, row[POOL_LANES];
+    for (int k = 0; k < POOL_LANES; k++) {
+        largest[k] = -(real)INFINITY;
+        place[k] = (real)(pool_clamp(top[k], last_row) * W + pool_clamp(left[k], last_column));
+    }
+    for (int32_t r = 0; r < p->o.kernel[0]; r++) {
+        for (int k = 0; k < POOL_LANES; k++)
+            row[k] = pool_clamp(top[k] + r, last_row) * W;
+        for (int32_t s = 0; s < p->o.kernel[1]; s++)
+            for (int k = 0; k < POOL_LANES; k++) {
+                int32_t at = row[k] + pool_clamp(left[k] + s, last_column);
+                real v = x[at];
+                bool wins = (v > largest[k]) | (v != v); /* a NaN wins over all */
+                largest[k] = wins ? v : largest[k];
+                place[k] = wins ? (real)at : place[k];
+            }
+    }
 }
 
 static void pool_forward_planes(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 {
     const PoolRun *run = ctx;
-    const Pool2d *p = run->p;
-    for (ptrdiff_t plane = begin; plane < end; plane++) {
-        const real *x = run->x + plane * p->H * p->W;
-        real *y = run->y + plane * p->P * p->Q, *winner = run->winner + plane * p->P * p->Q;
-        for (ptrdiff_t i = 0; i < p->P; i++)
-            for (ptrdiff_t j = 0; j < p->Q; j++, y++, winner++) {
-                ptrdiff_t place = pool_winner(p, x, i, j);
-                *y = x[place];
-                *winner = (real)place;
-            }
-    }
+    ptrdiff_t in = run->p->H * run->p->W, out = run->p->P * run->p->Q;
+    real largest[POOL_LANES], place[POOL_LANES];
+    for (ptrdiff_t plane = begin; plane < end; plane++)
+        for (ptrdiff_t o = 0; o < out; o += POOL_LANES) {
+            size_t bytes = (size_t)(out - o < POOL_LANES ? out - o : POOL_LANES) * sizeof(real);
+            pool_lanes(run, run->x + plane * in, o, largest, place);
+            memcpy(run->y + plane * out + o, largest, bytes);
+            memcpy(run->winner + plane * out + o, place, bytes);
+        }
+}
+
+/* --- to and from the winners ------------------------------------------------------------------ */
+
+/* A winner names a place in memory: it must lie in the plane. */
+static inline bool pool_is_place(real winner, real places)
+{
+    return winner >= 0 && winner < places;
 }
 
 static void pool_scatter_planes(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 {
     const PoolRun *run = ctx;
     ptrdiff_t in = run->p->H * run->p->W, out = run->p->P * run->p->Q;
-    for (ptrdiff_t i = begin * in; i < end * in; i++)
-        run->y[i] = 0;
-    for (ptrdiff_t plane = begin; plane < end; plane++)
-        for (ptrdiff_t i = plane * out; i < (plane + 1) * out; i++)
-            run->y[plane * in + (ptrdiff_t)run->winner_in[i]] += run->x[i];
+    bool lost = false;
+    for (ptrdiff_t plane = begin; plane < end; plane++) {
+        real *gx = run->y + plane * in;
+        const real *g = run->x + plane * out, *winner = run->winner_in + plane * out;
+        memset(gx, 0, (size_t)in * sizeof(real)); /* it is in the cache when g comes */
+        for (ptrdiff_t i = 0; i < out; i++)
+            if (pool_is_place(winner[i], (real)in))
+                gx[(ptrdiff_t)winner[i]] += g[i];
+            else
+                lost = true;
+    }
+    if (lost)
+        atomic_store(run->lost, true);
 }
 
 static void pool_gather_planes(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 {
     const PoolRun *run = ctx;
     ptrdiff_t in = run->p->H * run->p->W, out = run->p->P * run->p->Q;
-    for (ptrdiff_t plane = begin; plane < end; plane++)
-        for (ptrdiff_t i = plane * out; i < (plane + 1) * out; i++)
-            run->y[i] = run->x[plane * in + (ptrdiff_t)run->winner_in[i]];
+    bool lost = false;
+    for (ptrdiff_t plane = begin; plane < end; plane++) {
+        const real *x = run->x + plane * in, *winner = run->winner_in + plane * out;
+        real *y = run->y + plane * out;
+        for (ptrdiff_t i = 0; i < out; i++)
+            if (pool_is_place(winner[i], (real)in))
+                y[i] = x[(ptrdiff_t)winner[i]];
+            else
+                lost = true;
+    }
+    if (lost)
+        atomic_store(run->lost, true);
 }
+
+/* --- whole tensors ---------------------------------------------------------------------------- */
 
 static void pool2d_run(PoolRun run, ParallelFn fn)
 {
@@ -120,32 +183,44 @@ static void pool2d_run(PoolRun run, ParallelFn fn)
 
 void max_pool2d_forward(Tensor *y, Tensor *winner, const Tensor *x, const Pool2d *p)
 {
+    size_t windows = (size_t)(p->P * p->Q + POOL_LANES), bytes = 2 * windows * sizeof(int32_t);
+    int32_t *top = pool_take(bytes), *left = top + windows;
+    pool_windows(p, top, left);
     pool2d_run((PoolRun){.p = p, .x = tensor_read(x), .y = tensor_write(y),
-                         .winner = tensor_write(winner)}, pool_forward_planes);
+                         .winner = tensor_write(winner), .top = top, .left = left},
+               pool_forward_planes);
+    pool_give(top, bytes);
 }
 
-/* A winner names a place in memory: it must lie in the plane. */
-static void pool_check_winners(const Tensor *winner, const Pool2d *p, const char *function)
+/* Names the first winner that is no place. Workers cannot fail, so they only noted that there is
+ * one, and left it out. */
+static void pool_refuse(const Tensor *winner, const Pool2d *p, const char *function)
 {
-    real places = (real)(p->H * p->W);
-    for (ptrdiff_t i = 0, n = p->planes * p->P * p->Q; i < n; i++) {
-        real w = tensor_read(winner)[i];
-        if (!(w >= 0 && w < places))
-            slope_fail(function, "winner %td is at place %g of a plane of %td; winners come from a "
-                       "pooling of the same shape", i, (double)w, p->H * p->W);
-    }
+    const real *w = tensor_read(winner);
+    ptrdiff_t i = 0;
+    while (pool_is_place(w[i], (real)(p->H * p->W)))
+        i++;
+    slope_fail(function, "winner %td is at place %g of a plane of %td; winners come from a "
+               "pooling of the same shape", i, (double)w[i], p->H * p->W);
+}
+
+/* From x to y by way of the winners. */
+static void pool2d_move(Tensor *y, const Tensor *x, const Tensor *winner, const Pool2d *p,
+                        ParallelFn fn, const char *function)
+{
+    atomic_bool lost = false;
+    pool2d_run((PoolRun){.p = p, .x = tensor_read(x), .y = tensor_write(y),
+                         .winner_in = tensor_read(winner), .lost = &lost}, fn);
+    if (atomic_load(&lost))
+        pool_refuse(winner, p, function);
 }
 
 void max_pool2d_scatter(Tensor *gx, const Tensor *g, const Tensor *winner, const Pool2d *p)
 {
-    pool_check_winners(winner, p, "max_pool2d_scatter");
-    pool2d_run((PoolRun){.p = p, .x = tensor_read(g), .y = tensor_write(gx),
-                         .winner_in = tensor_read(winner)}, pool_scatter_planes);
+    pool2d_move(gx, g, winner, p, pool_scatter_planes, "max_pool2d_scatter");
 }
 
 void max_pool2d_gather(Tensor *y, const Tensor *v, const Tensor *winner, const Pool2d *p)
 {
-    pool_check_winners(winner, p, "max_pool2d_gather");
-    pool2d_run((PoolRun){.p = p, .x = tensor_read(v), .y = tensor_write(y),
-                         .winner_in = tensor_read(winner)}, pool_gather_planes);
+    pool2d_move(y, v, winner, p, pool_gather_planes, "max_pool2d_gather");
 }

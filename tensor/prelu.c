@@ -4,8 +4,9 @@
  * Convolutional activations have long planes (inner = H*W) that share one slope; those of a
  * linear layer have inner = 1, so a row of C neighbours meets C slopes.
  *
- * The sum for a slope is cut into blocks of fixed size, each block sums in fixed lanes, and the
- * blocks' partial sums are added in order: the same bits on any number of threads.
+ * The sums for the slopes are made in blocks of a size that only the shape decides: a piece of a
+ * plane, or a few rows. Each block writes a row of partial sums, and those are added in order: the
+ * same bits on any number of threads.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -14,16 +15,18 @@
 #include "tensor/activation.h"
 #include "tensor/memory.h"
 #include "tensor/parallel.h"
+#include "tensor/vec.h"
 
-enum { PRELU_BLOCK = 16384, PRELU_LANES = 16, PRELU_ROWS = 32 };
+enum { PRELU_BLOCK = 16384, PRELU_LEAST_ROWS = 32, PRELU_MOST_ROWS = 256 };
 
-/* One pass's operands. y and gx, ga, g are NULL where the pass has none. */
+/* One pass's operands. y and gx, g are NULL where the pass has none. */
 typedef struct Prelu {
     AxisView    view;
     const real *x, *a, *g;
     real       *y, *gx;
-    real       *partial; /* sums for the slopes: (blocks, channels) */
-    ptrdiff_t   blocks_per_plane;
+    real       *partial; /* sums for the slopes, a row of C for each block */
+    ptrdiff_t   blocks;  /* pieces of a plane; or, where inner is 1, of all rows … */
+    ptrdiff_t   rows;    /* … of so many each */
 } Prelu;
 
 static AxisView prelu_view(const Tensor *x, const Tensor *a, const char *function)
@@ -36,58 +39,70 @@ static AxisView prelu_view(const Tensor *x, const Tensor *a, const char *functio
     return axis_view(x->shape, 1);
 }
 
+/* --- numbers and vectors of them -------------------------------------------------------------- */
+
 static inline real prelu_value(real x, real a) { return x > 0 ? x : a * x; }
 static inline real prelu_gx(real x, real a, real g) { return x > 0 ? g : a * g; }
 static inline real prelu_ga(real x, real g) { return x > 0 ? 0 : x * g; }
 
-/* --- one run of elements ---------------------------------------------------------------------- */
+/* The same for VEC of them. The bits of the other branch are dropped, whatever they are: an
+ * Inf * 0 there does no harm. */
+static inline vec prelu_gx_vec(vec x, vec a, vec g) { return vec_select(x > (vec){0}, g, a * g); }
+static inline vec prelu_ga_vec(vec x, vec g) { return vec_select(x > (vec){0}, (vec){0}, x * g); }
 
 /* A run with one slope: gx (if wanted) and the sum for ga in one pass. */
-static real prelu_plane_backward(ptrdiff_t n, real *gx, const real *x, real a, const real *g)
+static real prelu_run_backward(ptrdiff_t n, real *gx, const real *x, real a, const real *g)
 {
-    real lane[PRELU_LANES] = {0};
+    vec sum = {0}, slope = vec_all(a);
     ptrdiff_t i = 0;
-    for (; i + PRELU_LANES <= n; i += PRELU_LANES) {
-        for (int j = 0; j < PRELU_LANES; j++)
-            lane[j] += prelu_ga(x[i + j], g[i + j]);
-        for (int j = 0; gx && j < PRELU_LANES; j++)
-            gx[i + j] = prelu_gx(x[i + j], a, g[i + j]);
+    for (; i + VEC <= n; i += VEC) {
+        vec xs = vec_load(x + i), gs = vec_load(g + i);
+        sum += prelu_ga_vec(xs, gs);
+        if (gx)
+            vec_store(gx + i, prelu_gx_vec(xs, slope, gs));
     }
+    real total = vec_sum(sum);
     for (; i < n; i++) {
-        lane[i % PRELU_LANES] += prelu_ga(x[i], g[i]);
+        total += prelu_ga(x[i], g[i]);
         if (gx)
             gx[i] = prelu_gx(x[i], a, g[i]);
     }
-    for (int half = PRELU_LANES / 2; half > 0; half /= 2)
-        for (int j = 0; j < half; j++)
-            lane[j] += lane[j + half];
-    return lane[0];
+    return total;
 }
 
 /* A row of C neighbours, each with its own slope; ga is a row of running sums. */
 static void prelu_row_backward(ptrdiff_t C, real *gx, real *ga, const real *x, const real *a,
                                const real *g)
 {
-    for (ptrdiff_t c = 0; c < C; c++)
+    ptrdiff_t c = 0;
+    for (; c + VEC <= C; c += VEC) {
+        vec xs = vec_load(x + c), gs = vec_load(g + c);
+        vec_store(ga + c, vec_load(ga + c) + prelu_ga_vec(xs, gs));
+        if (gx)
+            vec_store(gx + c, prelu_gx_vec(xs, vec_load(a + c), gs));
+    }
+    for (; c < C; c++) {
         ga[c] += prelu_ga(x[c], g[c]);
-    for (ptrdiff_t c = 0; gx && c < C; c++)
-        gx[c] = prelu_gx(x[c], a[c], g[c]);
+        if (gx)
+            gx[c] = prelu_gx(x[c], a[c], g[c]);
+    }
 }
 
 /* --- planes: blocks of one channel ------------------------------------------------------------ */
 
-/* Block number t: which channel, where it starts, how long it is. */
+/* Block number t: which channel, where it starts, how long it is, where its sum goes. */
 typedef struct PreluBlock {
-    ptrdiff_t channel, start, n;
+    ptrdiff_t channel, start, n, partial;
 } PreluBlock;
 
 static PreluBlock prelu_block(const Prelu *p, ptrdiff_t t)
 {
-    ptrdiff_t plane = t / p->blocks_per_plane, first = t % p->blocks_per_plane * PRELU_BLOCK;
-    ptrdiff_t left = p->view.inner - first;
-    return (PreluBlock){.channel = plane % p->view.n,
+    ptrdiff_t plane = t / p->blocks, piece = t % p->blocks, C = p->view.n;
+    ptrdiff_t first = piece * PRELU_BLOCK, left = p->view.inner - first;
+    return (PreluBlock){.channel = plane % C,
                         .start = plane * p->view.inner + first,
-                        .n = left < PRELU_BLOCK ? left : PRELU_BLOCK};
+                        .n = left < PRELU_BLOCK ? left : PRELU_BLOCK,
+                        .partial = (plane / C * p->blocks + piece) * C + plane % C};
 }
 
 static void prelu_forward_planes(ptrdiff_t begin, ptrdiff_t end, void *ctx)
@@ -107,19 +122,10 @@ static void prelu_backward_planes(ptrdiff_t begin, ptrdiff_t end, void *ctx)
     const Prelu *p = ctx;
     for (ptrdiff_t t = begin; t < end; t++) {
         PreluBlock b = prelu_block(p, t);
-        p->partial[t] = prelu_plane_backward(b.n, p->gx ? p->gx + b.start : NULL, p->x + b.start,
-                                             p->a[b.channel], p->g + b.start);
+        p->partial[b.partial] =
+            prelu_run_backward(b.n, p->gx ? p->gx + b.start : NULL, p->x + b.start,
+                               p->a[b.channel], p->g + b.start);
     }
-}
-
-/* partial (outer, C, blocks_per_plane) summed to ga (C), in order. */
-static void prelu_sum_planes(const Prelu *p, real *ga)
-{
-    ptrdiff_t blocks = p->blocks_per_plane, C = p->view.n;
-    memset(ga, 0, (size_t)C * sizeof(real));
-    for (ptrdiff_t i = 0; i < p->view.outer * C; i++)
-        for (ptrdiff_t b = 0; b < blocks; b++)
-            ga[i % C] += p->partial[i * blocks + b];
 }
 
 /* --- rows: every neighbour another channel ---------------------------------------------------- */
@@ -133,32 +139,34 @@ static void prelu_forward_rows(ptrdiff_t begin, ptrdiff_t end, void *ctx)
             p->y[i * C + c] = prelu_value(p->x[i * C + c], p->a[c]);
 }
 
-/* Rows [begin, end) are one block of PRELU_ROWS (or the shorter last). */
+/* Rows [begin, end) are one block: p->rows of them, or the fewer that are left. */
 static void prelu_backward_rows(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 {
     const Prelu *p = ctx;
     ptrdiff_t C = p->view.n;
-    real *ga = p->partial + begin / PRELU_ROWS * C;
+    real *ga = p->partial + begin / p->rows * C;
     memset(ga, 0, (size_t)C * sizeof(real));
     for (ptrdiff_t i = begin; i < end; i++)
         prelu_row_backward(C, p->gx ? p->gx + i * C : NULL, ga, p->x + i * C, p->a, p->g + i * C);
 }
 
-static void prelu_sum_rows(const Prelu *p, real *ga)
-{
-    ptrdiff_t C = p->view.n, blocks = (p->view.outer + PRELU_ROWS - 1) / PRELU_ROWS;
-    memset(ga, 0, (size_t)C * sizeof(real));
-    for (ptrdiff_t b = 0; b < blocks; b++)
-        for (ptrdiff_t c = 0; c < C; c++)
-            ga[c] += p->partial[b * C + c];
-}
-
 /* --- whole tensors ---------------------------------------------------------------------------- */
+
+/* How many rows of C neighbours make a block: the rows of partial sums should be few, and the sums
+ * short. */
+static ptrdiff_t prelu_rows_of(ptrdiff_t C)
+{
+    ptrdiff_t rows = PRELU_BLOCK / 2 / (C + 1);
+    rows = rows < PRELU_LEAST_ROWS ? PRELU_LEAST_ROWS : rows;
+    return rows < PRELU_MOST_ROWS ? rows : PRELU_MOST_ROWS;
+}
 
 static Prelu prelu_plan(const Tensor *x, const Tensor *a, const char *function)
 {
     Prelu p = {.view = prelu_view(x, a, function), .x = tensor_read(x), .a = tensor_read(a)};
-    p.blocks_per_plane = (p.view.inner + PRELU_BLOCK - 1) / PRELU_BLOCK;
+    p.rows = prelu_rows_of(p.view.n);
+    p.blocks = p.view.inner == 1 ? (p.view.outer + p.rows - 1) / p.rows
+                                 : (p.view.inner + PRELU_BLOCK - 1) / PRELU_BLOCK;
     return p;
 }
 
@@ -176,8 +184,16 @@ void prelu_forward(Tensor *y, const Tensor *x, const Tensor *a)
     if (v.inner == 1)
         parallel_for(v.outer, prelu_grain(v.n), prelu_forward_rows, &p);
     else
-        parallel_for(v.outer * v.n * p.blocks_per_plane, prelu_grain(v.inner),
-                     prelu_forward_planes, &p);
+        parallel_for(v.outer * v.n * p.blocks, prelu_grain(v.inner), prelu_forward_planes, &p);
+}
+
+/* The rows of partial sums (blocks, C) added to ga (C), in order. */
+static void prelu_add_blocks(real *ga, const real *partial, ptrdiff_t blocks, ptrdiff_t C)
+{
+    memset(ga, 0, (size_t)C * sizeof(real));
+    for (ptrdiff_t b = 0; b < blocks; b++)
+        for (ptrdiff_t c = 0; c < C; c++)
+            ga[c] += partial[b * C + c];
 }
 
 void prelu_backward(Tensor *gx, Tensor *ga, const Tensor *x, const Tensor *a, const Tensor *g)
@@ -187,17 +203,14 @@ void prelu_backward(Tensor *gx, Tensor *ga, const Tensor *x, const Tensor *a, co
     p.gx = gx ? tensor_write(gx) : NULL;
     AxisView v = p.view;
     bool rows = v.inner == 1;
-    ptrdiff_t blocks = rows ? (v.outer + PRELU_ROWS - 1) / PRELU_ROWS
-                            : v.outer * p.blocks_per_plane;
+    ptrdiff_t blocks = rows ? p.blocks : v.outer * p.blocks;
     size_t bytes = (size_t)(blocks * v.n) * sizeof(real);
     p.partial = pool_take(bytes);
     if (rows)
-        parallel_for(v.outer, PRELU_ROWS, prelu_backward_rows, &p);
+        parallel_for(v.outer, p.rows, prelu_backward_rows, &p);
     else
         parallel_for(blocks * v.n, prelu_grain(v.inner), prelu_backward_planes, &p);
-    if (ga && rows)
-        prelu_sum_rows(&p, tensor_write(ga));
-    else if (ga)
-        prelu_sum_planes(&p, tensor_write(ga));
+    if (ga)
+        prelu_add_blocks(tensor_write(ga), p.partial, blocks, v.n);
     pool_give(p.partial, bytes);
 }

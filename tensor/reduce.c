@@ -19,6 +19,7 @@
 #include "tensor/memory.h"
 #include "tensor/parallel.h"
 #include "tensor/reduce.h"
+#include "tensor/vec.h"
 
 enum {
     REDUCE_LANES = 16,    /* independent running results, so that the loop vectorises */
@@ -47,8 +48,8 @@ typedef struct Reduce {
     ReduceAxes  kept, reduced;
     real       *out;
     const real *x;
-    ptrdiff_t   chunks; /* parts that each result's elements are cut into */
-    real       *partial; /* (results, chunks) where chunks > 1 */
+    ptrdiff_t   chunks;  /* parts that each result's elements are cut into */
+    real       *partial; /* where chunks > 1: rows (results, chunks), strips (chunks, results) */
 } Reduce;
 
 /* --- one row ---------------------------------------------------------------------------------- */
@@ -56,18 +57,28 @@ typedef struct Reduce {
 static inline real reduce_sum_join(real a, real b) { return a + b; }
 static inline real reduce_max_join(real a, real b) { return b > a || isnan(b) ? b : a; }
 
+/* The same for vectors: NaN is what differs from itself. */
+static inline vec reduce_sum_join_vec(vec a, vec b) { return a + b; }
+static inline vec reduce_max_join_vec(vec a, vec b)
+{
+    return vec_select((b > a) | (b != b), b, a);
+}
+
 /* Defines name_leaf (lanes), name_row (halves, pairwise) and name_add_row for one join. */
 #define REDUCE_KERNELS(name, join, empty)                                                     \
     static real name##_leaf(const real *x, ptrdiff_t n, ptrdiff_t step)                       \
     {                                                                                         \
         real lane[REDUCE_LANES];                                                              \
-        for (int j = 0; j < REDUCE_LANES; j++)                                                \
-            lane[j] = (empty);                                                                \
+        vec wide[REDUCE_LANES / VEC];                                                         \
         ptrdiff_t i = 0;                                                                      \
+        for (int k = 0; k < REDUCE_LANES / VEC; k++)                                          \
+            wide[k] = vec_all(empty);                                                         \
         if (step == 1)                                                                        \
             for (; i + REDUCE_LANES <= n; i += REDUCE_LANES)                                  \
-                for (int j = 0; j < REDUCE_LANES; j++)                                        \
-                    lane[j] = join(lane[j], x[i + j]);                                        \
+                for (int k = 0; k < REDUCE_LANES / VEC; k++)                                  \
+                    wide[k] = join##_vec(wide[k], vec_load(x + i + k * VEC));                 \
+        for (int k = 0; k < REDUCE_LANES / VEC; k++)                                          \
+            vec_store(lane + k * VEC, wide[k]);                                               \
         for (; i < n; i++)                                                                    \
             lane[i % REDUCE_LANES] = join(lane[i % REDUCE_LANES], x[i * step]);               \
         for (int half = REDUCE_LANES / 2; half > 0; half /= 2)                                \
@@ -103,6 +114,16 @@ real reduce_sum(const real *x, ptrdiff_t n, ptrdiff_t step)
     for (ptrdiff_t i = 0; i < n; i++)
         total += x[i * step];
     return total;
+}
+
+real reduce_max(const real *x, ptrdiff_t n, ptrdiff_t step)
+{
+    if (n > REDUCE_LANES)
+        return reduce_max_row(x, n, step);
+    real max = -(real)INFINITY;
+    for (ptrdiff_t i = 0; i < n; i++)
+        max = reduce_max_join(max, x[i * step]);
+    return max;
 }
 
 /* --- axes ------------------------------------------------------------------------------------- */
@@ -234,37 +255,69 @@ static void reduce_strip_rows(const Reduce *p, real *total, const real *x, ptrdi
                       reduce_inner_step(&p->kept));
 }
 
-/* Results of columns [column, column + n) of one line of the kept axes. */
-static void reduce_strip(const Reduce *p, real *out, const real *x, ptrdiff_t n)
+/* Results [first, first + n), neighbours along the last kept axis, from chunk c of the rows. */
+static void reduce_strip(const Reduce *p, ptrdiff_t first, ptrdiff_t n, ptrdiff_t c)
 {
     real total[REDUCE_STRIP];
-    reduce_strip_rows(p, total, x, n, 0, p->reduced.count);
-    ptrdiff_t out_step = p->kept.ndim ? p->kept.out_stride[p->kept.ndim - 1] : 1;
+    ptrdiff_t rows = p->reduced.count;
+    reduce_strip_rows(p, total, p->x + reduce_locate(&p->kept, p->kept.x_stride, first), n,
+                      rows * c / p->chunks, rows * (c + 1) / p->chunks);
+    bool whole = p->chunks == 1;
+    real *out = whole ? p->out + reduce_locate(&p->kept, p->kept.out_stride, first)
+                      : p->partial + c * p->kept.count + first;
+    ptrdiff_t out_step = whole && p->kept.ndim ? p->kept.out_stride[p->kept.ndim - 1] : 1;
     for (ptrdiff_t i = 0; i < n; i++)
         out[i * out_step] = total[i];
 }
 
-/* Strips [begin, end), counted along the last kept axis, then over the others. */
+/* The strips of one chunk, counted along the last kept axis, then over the others. */
+static ptrdiff_t reduce_strips_of(const Reduce *p)
+{
+    ptrdiff_t inner = reduce_inner(&p->kept);
+    return (inner + REDUCE_STRIP - 1) / REDUCE_STRIP * (p->kept.count / inner);
+}
+
+/* Tasks [begin, end): a strip of a chunk each. */
 static void reduce_strips_block(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 {
     const Reduce *p = ctx;
-    ptrdiff_t inner = reduce_inner(&p->kept);
-    ptrdiff_t strips = (inner + REDUCE_STRIP - 1) / REDUCE_STRIP;
+    ptrdiff_t inner = reduce_inner(&p->kept), strips = reduce_strips_of(p);
+    ptrdiff_t a_line = (inner + REDUCE_STRIP - 1) / REDUCE_STRIP;
     for (ptrdiff_t t = begin; t < end; t++) {
-        ptrdiff_t column = t % strips * REDUCE_STRIP, first = t / strips * inner + column;
+        ptrdiff_t strip = t % strips, column = strip % a_line * REDUCE_STRIP;
         ptrdiff_t n = inner - column < REDUCE_STRIP ? inner - column : REDUCE_STRIP;
-        reduce_strip(p, p->out + reduce_locate(&p->kept, p->kept.out_stride, first),
-                     p->x + reduce_locate(&p->kept, p->kept.x_stride, first), n);
+        reduce_strip(p, strip / a_line * inner + column, n, t / strips);
     }
+}
+
+/* The results of the chunks, (chunks, results), are a matrix to be reduced to its columns. */
+static void reduce_strips_join(const Reduce *p)
+{
+    Reduce last = *p;
+    ptrdiff_t stride = 1;
+    for (int d = p->kept.ndim - 1; d >= 0; stride *= p->kept.dim[d--])
+        last.kept.x_stride[d] = stride;
+    last.reduced = (ReduceAxes){.ndim = 1, .dim = {p->chunks}, .count = p->chunks};
+    last.reduced.x_stride[0] = p->kept.count;
+    last.x = p->partial, last.chunks = 1;
+    parallel_for(reduce_strips_of(&last), 1, reduce_strips_block, &last);
 }
 
 static void reduce_strips(Reduce *p)
 {
-    ptrdiff_t inner = reduce_inner(&p->kept);
-    ptrdiff_t strips = (inner + REDUCE_STRIP - 1) / REDUCE_STRIP * (p->kept.count / inner);
-    ptrdiff_t each = p->reduced.count * (inner < REDUCE_STRIP ? inner : REDUCE_STRIP);
-    parallel_for(strips, each < REDUCE_CHUNK ? REDUCE_CHUNK / (each + 1) + 1 : 1,
-                 reduce_strips_block, p);
+    ptrdiff_t inner = reduce_inner(&p->kept), rows = p->reduced.count;
+    ptrdiff_t wide = inner < REDUCE_STRIP ? inner : REDUCE_STRIP;
+    ptrdiff_t a_chunk = REDUCE_CHUNK / wide, chunks = (rows + a_chunk - 1) / a_chunk;
+    p->chunks = chunks > 1 ? chunks : 1;
+    size_t bytes = (size_t)(p->kept.count * p->chunks) * sizeof(real);
+    if (p->chunks > 1)
+        p->partial = pool_take(bytes);
+    ptrdiff_t each = rows / p->chunks * wide;
+    parallel_for(reduce_strips_of(p) * p->chunks,
+                 each < REDUCE_CHUNK ? REDUCE_CHUNK / (each + 1) : 1, reduce_strips_block, p);
+    if (p->chunks > 1)
+        reduce_strips_join(p);
+    pool_give(p->partial, bytes);
 }
 
 /* --- the two reductions ----------------------------------------------------------------------- */

@@ -1,4 +1,4 @@
-/* tensor/reduce.h -- one row's sum, for kernels that need it in passing.
+/* tensor/reduce.h -- one row's sum and maximum, for kernels that need them in passing.
  *
  *  - tensor_sum_to and tensor_max_to, over whole tensors, are in tensor/tensor.h.
  *
@@ -12,5 +12,8 @@
 /* The sum of n numbers that lie `step` apart, pairwise, so that its rounding error grows with
  * log n. A few are added one by one. */
 real reduce_sum(const real *x, ptrdiff_t n, ptrdiff_t step);
+
+/* The largest of them: -Inf for none, NaN if there is one. */
+real reduce_max(const real *x, ptrdiff_t n, ptrdiff_t step);
 
 #endif

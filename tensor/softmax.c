@@ -23,9 +23,7 @@ typedef struct Softmax {
 static void softmax_line(const Softmax *s, const real *x, real *y)
 {
     ptrdiff_t n = s->view.n, step = s->view.inner;
-    real max = -(real)INFINITY;
-    for (ptrdiff_t i = 0; i < n; i++)
-        max = x[i * step] > max ? x[i * step] : max;
+    real max = reduce_max(x, n, step);
     for (ptrdiff_t i = 0; i < n; i++)
         y[i * step] = exp(x[i * step] - max);
     real sum = reduce_sum(y, n, step), log_sum = log(sum);

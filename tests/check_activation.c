@@ -238,7 +238,7 @@ START_TEST(prelu_with_a_shared_slope)
 }
 END_TEST
 
-/* Beyond a block (16384 elements) of a plane and of rows (32), so that several make one sum. */
+/* Beyond a block of a plane (16384 elements) and of rows (32 to 256), so that several make one sum. */
 START_TEST(prelu_of_many_elements)
 {
     prelu_is_right(SHAPE(40001), 1);
@@ -248,6 +248,7 @@ START_TEST(prelu_of_many_elements)
     prelu_is_right(SHAPE(3, 20000), 20000);
     prelu_is_right(SHAPE(64, 32, 8, 8), 32);
     prelu_is_right(SHAPE(16385, 2, 1), 2);
+    prelu_is_right(SHAPE(700, 5), 5);
 }
 END_TEST
 

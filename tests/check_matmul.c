@@ -5,6 +5,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "tensor/gemm.h"
 #include "tensor/matmul.h"
 
 #include <math.h>
@@ -213,7 +214,7 @@ START_TEST(gemm_keeps_out_of_the_gap_between_rows)
     for (int i = 0; i < M * ROW; i++)
         c[i] = 99;
     Tensor *a = integers(SHAPE(M, K), 1), *b = integers(SHAPE(K, N), 2);
-    gemm(M, N, K, (Matrix){tensor_read(a), K, 1}, (Matrix){tensor_read(b), N, 1}, c, ROW);
+    gemm(M, N, K, (Matrix){tensor_read(a), K, 1}, (Matrix){tensor_read(b), N, 1}, (GemmOut){.p = c, .row = ROW});
     for (ptrdiff_t i = 0; i < M; i++)
         for (ptrdiff_t j = 0; j < ROW; j++) {
             double expected = j < N ? naive_dot(a, tensor_read(a), b, tensor_read(b), i, j) : 99;
@@ -221,7 +222,7 @@ START_TEST(gemm_keeps_out_of_the_gap_between_rows)
                 ck_abort_msg("(%td, %td) is %g, expected %g", i, j, (double)c[i * ROW + j],
                              expected);
         }
-    gemm(M, N, 0, (Matrix){NULL, 0, 1}, (Matrix){NULL, N, 1}, c, ROW);
+    gemm(M, N, 0, (Matrix){NULL, 0, 1}, (Matrix){NULL, N, 1}, (GemmOut){.p = c, .row = ROW});
     ck_assert_close(c[N - 1], 0, 0);
     ck_assert_close(c[N], 99, 0);
     tensor_free(a), tensor_free(b);

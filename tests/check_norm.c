@@ -141,6 +141,32 @@ START_TEST(every_shape)
 }
 END_TEST
 
+/* The kernel cuts its work by the shape: strips of 32 channels of a row, of which 8 or more are
+ * done by one thread each, single channels of planes likewise; else blocks of about 16384. */
+START_TEST(every_way_to_cut_the_work)
+{
+    const double tolerance = 128 * (double)REAL_EPSILON;
+    const Shape shapes[] = {SHAPE(40, 300), SHAPE(70, 256), SHAPE(600, 225), SHAPE(3000, 20),
+                            SHAPE(20, 9, 5, 7), SHAPE(40, 8, 30, 31), SHAPE(130, 7, 16, 17)};
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+        normalises(shapes[i], 0.5, 2, tolerance);
+}
+END_TEST
+
+START_TEST(gx_may_take_gy_s_place)
+{
+    const Shape shapes[] = {SHAPE(40, 300), SHAPE(3000, 20), SHAPE(40, 8, 30, 31),
+                            SHAPE(130, 7, 16, 17)};
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        Case k = case_new(shapes[i], 0.5, 2);
+        case_run(&k, k.w, k.b);
+        batch_norm_backward(k.gy, k.gw, k.gb, k.gy, k.x, k.w, k.mean, k.var, (real)k.eps);
+        ck_assert(tensor_same_bits(k.gy, k.gx));
+        case_free(&k);
+    }
+}
+END_TEST
+
 /* A shift by one of the numbers keeps the variance of large ones from cancelling. */
 START_TEST(a_large_mean_leaves_the_variance)
 {
@@ -233,9 +259,10 @@ END_TEST
 
 START_TEST(threads_do_not_change_a_bit)
 {
-    const Shape shapes[] = {SHAPE(997, 13), SHAPE(37, 5, 23, 11), SHAPE(2, 1, 40000)};
+    const Shape shapes[] = {SHAPE(997, 13), SHAPE(37, 5, 23, 11), SHAPE(2, 1, 40000),
+                            SHAPE(997, 260), SHAPE(37, 9, 23, 11), SHAPE(300, 9, 31, 30)};
     const int threads[] = {2, 3, 5};
-    for (int i = 0; i < 9; i++) {
+    for (int i = 0; i < 18; i++) {
         Case one = case_new(shapes[i / 3], 1, 2), more = case_new(shapes[i / 3], 1, 2);
         parallel_set_threads(1);
         case_run(&one, one.w, one.b);
@@ -267,7 +294,8 @@ int main(void)
 {
     Suite *suite = suite_create("norm");
     testing_add(suite, "against loops", 60, (const TTest *const[]){
-        every_shape, a_large_mean_leaves_the_variance, one_number_or_equal_ones_have_no_variance,
+        every_shape, every_way_to_cut_the_work, gx_may_take_gy_s_place,
+        a_large_mean_leaves_the_variance, one_number_or_equal_ones_have_no_variance,
         no_channels_no_work, gradients_that_are_not_wanted, NULL});
     testing_add(suite, "numbers", 30, (const TTest *const[]){
         nan_and_inf_stay_in_their_channel, threads_do_not_change_a_bit,

@@ -10,6 +10,7 @@
 
 #include "optim/optimizer.h"
 #include "tensor/memory.h"
+#include "tensor/parallel.h"
 #include "tests/net.h"
 
 /* --- what the tests share --------------------------------------------------------------------- */
@@ -361,19 +362,17 @@ END_TEST
 /* --- a rule of one's own ---------------------------------------------------------------------- */
 
 /* theta <- theta - lr sign(g), with a count of the updates in slot 0 */
-static void optim_sign_update(const ParamGroup *group, ParamState *p)
+static void optim_sign_update(const ParamGroup *group, const ParamRun *run)
 {
-    real *theta = tensor_write(p->param.var->value), *updates = tensor_write(param_slot(p, 0));
-    const real *g = tensor_read(p->param.var->grad);
-    for (ptrdiff_t i = 0, n = tensor_count(p->param.var->value); i < n; i++) {
-        theta[i] -= group->lr * (real)((g[i] > 0) - (g[i] < 0));
-        updates[i] += 1;
+    for (ptrdiff_t i = 0; i < run->n; i++) {
+        run->theta[i] -= group->lr * (real)((run->g[i] > 0) - (run->g[i] < 0));
+        run->slot[0][i] += 1;
     }
 }
 
 START_TEST(a_rule_of_ones_own_is_one_function)
 {
-    static const OptimizerType type = {"Sign", 1, optim_sign_update};
+    static const OptimizerType type = {"Sign", 1, optim_sign_update, NULL};
     Module *m = optim_holder(1, -2);
     Optimizer *opt = optimizer_new(m, &type, (real)0.5);
     optim_step(opt, 7, -0.1);
@@ -381,6 +380,103 @@ START_TEST(a_rule_of_ones_own_is_one_function)
     optim_check(m, 0, -1.5);
     ck_assert_tensor(opt->state[0].slot[0], SHAPE(OPTIM_N), 0, 2, 2);
     optim_free(opt, m);
+}
+END_TEST
+
+/* --- parameters of all sizes ------------------------------------------------------------------ */
+
+enum { OPTIM_SIZES = 8, OPTIM_WITHOUT = 5 }; /* one has no gradient */
+static const ptrdiff_t optim_sizes[OPTIM_SIZES] = {3, 20000, 0, 17, 1, 40, 40001, 2};
+
+static Tensor *optim_random(ptrdiff_t n, uint64_t stream)
+{
+    Rng rng = rng_new(3, stream);
+    Tensor *x = tensor_new(SHAPE(n));
+    tensor_fill_normal(x, &rng, 0, 1);
+    return x;
+}
+
+/* A module of parameters first … last-1 of those sizes. */
+static Module *optim_many(int first, int last)
+{
+    static const ModuleType type = {"Many", NULL, NULL};
+    Module *m = module_new(sizeof *m, &type);
+    for (int i = first; i < last; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "p%d", i);
+        module_add_param(m, name, optim_random(optim_sizes[i], (uint64_t)i));
+    }
+    return m;
+}
+
+static Optimizer *optim_rule(int which, Module *m)
+{
+    Optimizer *opt = which < 2    ? sgd_new(m, (real)0.1, which ? (real)0.9 : 0)
+                     : which == 2 ? adamw_new(m, (real)0.1)
+                                  : adam_new(m, (real)0.1);
+    opt->group[0].nesterov = true;
+    opt->group[0].weight_decay = (real)0.25;
+    opt->group[0].amsgrad = which > 3;
+    return opt;
+}
+
+/* Three steps with gradients that depend on the parameter's number and the step alone. */
+static void optim_train(Optimizer *opt, int first)
+{
+    for (int step = 0; step < 3; step++) {
+        optimizer_zero_grad(opt);
+        for (int i = 0; i < opt->n_params; i++)
+            if (first + i != OPTIM_WITHOUT)
+                opt->state[i].param.var->grad =
+                    optim_random(optim_sizes[first + i], (uint64_t)(100 * step + first + i + 50));
+        optimizer_step(opt);
+    }
+}
+
+/* Whether a parameter is alone or among others, and cut into whatever runs, it moves the same. */
+START_TEST(a_step_treats_every_parameter_alike)
+{
+    for (int which = 0; which < 5; which++) {
+        Module *all = optim_many(0, OPTIM_SIZES);
+        Optimizer *opt = optim_rule(which, all);
+        optim_train(opt, 0);
+        for (int i = 0; i < OPTIM_SIZES; i++) {
+            Module *one = optim_many(i, i + 1);
+            Optimizer *alone = optim_rule(which, one);
+            optim_train(alone, i);
+            Tensor *start = optim_random(optim_sizes[i], (uint64_t)i);
+            double moved = tensor_max_difference(optim_value(opt, i), start);
+            ck_assert((moved > 0.01) == (optim_sizes[i] > 0 && i != OPTIM_WITHOUT));
+            ck_assert(tensor_all_close(optim_value(opt, i), optim_value(alone, 0), 1e-6, 1e-6));
+            ck_assert_int_eq(opt->state[i].step, i == OPTIM_WITHOUT ? 0 : 3);
+            tensor_free(start);
+            optim_free(alone, one);
+        }
+        optim_free(opt, all);
+    }
+}
+END_TEST
+
+START_TEST(threads_do_not_change_a_step)
+{
+    for (int which = 0; which < 5; which++) {
+        Module *m[3];
+        Optimizer *opt[3];
+        double norm[3];
+        for (int k = 0; k < 3; k++) {
+            parallel_set_threads(k + 1);
+            m[k] = optim_many(0, OPTIM_SIZES);
+            opt[k] = optim_rule(which, m[k]);
+            optim_train(opt[k], 0);
+            norm[k] = optimizer_clip_norm(opt[k], 1);
+            ck_assert(norm[k] > 1 && norm[k] == norm[0]);
+            for (int i = 0; i < OPTIM_SIZES; i++)
+                ck_assert(tensor_same_bits(optim_value(opt[0], i), optim_value(opt[k], i)));
+        }
+        parallel_set_threads(0);
+        for (int k = 0; k < 3; k++)
+            optim_free(opt[k], m[k]);
+    }
 }
 END_TEST
 
@@ -408,6 +504,31 @@ START_TEST(clip_norm_scales_all_gradients_together)
     ck_assert_tensor(opt->state[0].param.var->grad, SHAPE(OPTIM_N), net_tolerance, 1.5, 0);
     ck_assert_tensor(opt->state[1].param.var->grad, SHAPE(OPTIM_N), net_tolerance, 0, -2);
     ck_assert_ptr_null(opt->state[2].param.var->grad);
+    optim_free(opt, m);
+}
+END_TEST
+
+/* Whole numbers, so that the sum of squares is exact in any order. */
+START_TEST(clip_norm_counts_every_element_once)
+{
+    Module *m = optim_many(0, OPTIM_SIZES);
+    Optimizer *opt = sgd_new(m, 1, 0);
+    double squares = 0;
+    for (int i = 0; i < OPTIM_SIZES; i++) {
+        if (i == OPTIM_WITHOUT)
+            continue;
+        Tensor *g = opt->state[i].param.var->grad = tensor_new(SHAPE(optim_sizes[i]));
+        for (ptrdiff_t k = 0; k < optim_sizes[i]; k++) {
+            tensor_write(g)[k] = (real)((k * 7 + i) % 11 - 5);
+            squares += (double)tensor_read(g)[k] * (double)tensor_read(g)[k];
+        }
+    }
+    ck_assert_double_eq(optimizer_clip_norm(opt, 1e9), sqrt(squares));
+    tensor_write(opt->state[6].param.var->grad)[40000] = (real)NAN;
+    ck_assert(isnan(optimizer_clip_norm(opt, 1)));
+    optimizer_zero_grad(opt);
+    ck_assert_double_eq(optimizer_clip_norm(opt, 1), 0); /* no gradient at all */
+    optimizer_step(opt);
     optim_free(opt, m);
 }
 END_TEST
@@ -472,8 +593,10 @@ int main(void)
     testing_add(suite, "groups", 20, (const TTest *const[]){
         a_predicate_makes_a_group, slopes_do_not_decay_after_one_call, misuse_is_named,
         a_rule_of_ones_own_is_one_function, NULL});
+    testing_add(suite, "sizes", 60, (const TTest *const[]){
+        a_step_treats_every_parameter_alike, threads_do_not_change_a_step, NULL});
     testing_add(suite, "clipping", 20, (const TTest *const[]){
-        clip_norm_scales_all_gradients_together, clip_value_cuts_each_number,
-        optimizer_free_frees_all, NULL});
+        clip_norm_scales_all_gradients_together, clip_norm_counts_every_element_once,
+        clip_value_cuts_each_number, optimizer_free_frees_all, NULL});
     return testing_main(suite);
 }

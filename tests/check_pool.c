@@ -137,6 +137,17 @@ START_TEST(a_kernel_as_large_as_the_padded_plane)
 }
 END_TEST
 
+/* Planes of more outputs than the kernel looks at together (64), and a few left over. */
+START_TEST(large_planes)
+{
+    pools(integers(SHAPE(2, 2, 20, 22), 1), (Pool2dOptions){.kernel = {2, 2}});
+    pools(integers(SHAPE(1, 3, 37, 41), 2),
+          (Pool2dOptions){.kernel = {3, 3}, .stride = {2, 2}, .padding = {1, 1}});
+    pools(integers(SHAPE(1, 1, 1, 300), 3), (Pool2dOptions){.kernel = {1, 5}, .stride = {1, 1}});
+    pools(integers(SHAPE(1, 1, 300, 1), 4), (Pool2dOptions){.kernel = {7, 1}, .stride = {4, 1}});
+}
+END_TEST
+
 START_TEST(many_planes_and_none)
 {
     pools(integers(SHAPE(11, 13, 28, 28), 1), (Pool2dOptions){.kernel = {2, 2}});
@@ -239,7 +250,7 @@ END_TEST
 
 START_TEST(shapes_that_do_not_fit_are_refused)
 {
-    const ptrdiff_t wide = (ptrdiff_t)1 << REAL_MANT_DIG;
+    const ptrdiff_t wide = (ptrdiff_t)1 << (REAL_MANT_DIG < 30 ? REAL_MANT_DIG : 30);
     refused(SHAPE(3, 5, 6), (Pool2dOptions){.kernel = {2, 2}},
             "input (3, 5, 6): expected (N,C,H,W)");
     refused(SHAPE(2, 3, 5, 6), (Pool2dOptions){.kernel = {6, 2}},
@@ -250,8 +261,32 @@ START_TEST(shapes_that_do_not_fit_are_refused)
             "input (2, 3, 0, 6): there is no largest element in an empty plane");
     refused(SHAPE(1, 1, 1, wide + 1), (Pool2dOptions){.kernel = {1, 1}},
             "a plane may have at most");
+    refused(SHAPE(1, 1, 5, 6), (Pool2dOptions){.kernel = {2 * wide, 2}, .padding = {wide, 0}},
+            "has at most");
     ck_assert_int_eq(pool2d_plan(SHAPE(1, 1, 1, wide), (Pool2dOptions){.kernel = {1, 1}}, "f").Q,
                      wide);
+}
+END_TEST
+
+/* Whichever thread meets it, in whatever plane. */
+START_TEST(a_winner_outside_its_plane_is_refused)
+{
+    const real lost[] = {-1, 30, not_a_number, (real)INFINITY, -(real)0.5};
+    Case k = case_new(integers(SHAPE(40, 60, 5, 6), 1), (Pool2dOptions){.kernel = {2, 2}});
+    ptrdiff_t n = tensor_count(k.winner);
+    for (int i = 0; i < 5; i++) {
+        ptrdiff_t at = i * (n - 1) / 4;
+        real found = tensor_read(k.winner)[at];
+        char text[64];
+        tensor_write(k.winner)[at] = lost[i];
+        snprintf(text, sizeof text, "winner %td is at place", at);
+        ck_assert_fails(max_pool2d_scatter(k.gx, k.g, k.winner, &k.p), text);
+        ck_assert_fails(max_pool2d_gather(k.back, k.x, k.winner, &k.p), text);
+        tensor_write(k.winner)[at] = found;
+    }
+    max_pool2d_scatter(k.gx, k.g, k.winner, &k.p);
+    scatter_is_right(&k);
+    case_free(&k);
 }
 END_TEST
 
@@ -260,12 +295,13 @@ int main(void)
     Suite *suite = suite_create("pool");
     testing_add(suite, "against a loop", 60, (const TTest *const[]){
         every_mix_of_kernel_stride_and_padding, a_kernel_as_large_as_the_padded_plane,
-        many_planes_and_none, NULL});
+        large_planes, many_planes_and_none, NULL});
     testing_add(suite, "numbers", 60, (const TTest *const[]){
         the_first_of_equals_wins, overlapping_windows_add_at_their_common_winner,
         a_nan_wins_in_every_window_that_holds_it, a_plane_of_minus_infinity_has_winners,
         threads_do_not_change_a_bit, NULL});
     testing_add(suite, "refusals", 10, (const TTest *const[]){
-        options_out_of_range_are_refused, shapes_that_do_not_fit_are_refused, NULL});
+        options_out_of_range_are_refused, shapes_that_do_not_fit_are_refused,
+        a_winner_outside_its_plane_is_refused, NULL});
     return testing_main(suite);
 }

@@ -1,17 +1,19 @@
 /* cross_entropy ------------------ row loss = - sum over k of q_k log softmax(x)_k
  *   where     q = (1-s) one-hot(label) + s/K, s the label smoothing
- *   shape     x (N,K), labels (N) -> () for the mean or the sum, (N) for none
+ *   shape     x (N,K), labels (N) -> () for the mean or the sum, (N) for none; a second output
+ *             is softmax(x) (N,K), for the backward
  *   backward  gx = gy w (softmax(x) - q), w the weight of a row: 0 if its label is ignore_index,
  *             else 1 or, for the mean, 1 / (rows that count)
- *   care      log softmax with the maximum subtracted; the mean of no rows is NaN. The rule is
- *             made of ops, so the loss has second derivatives.
+ *   care      log softmax with the maximum subtracted; the mean of no rows is NaN. A kernel plays
+ *             the rule; where it is being recorded it is written in ops instead, so that the loss
+ *             has second derivatives.
  *
  * SPDX-License-Identifier: MIT
  */
-#include <math.h>
-#include <tgmath.h>
-
 #include "autograd/op.h"
+#include "autograd/record.h"
+#include "tensor/cross_entropy.h"
+#include "tensor/memory.h"
 
 /* --- forward ---------------------------------------------------------------------------------- */
 
@@ -27,46 +29,32 @@ static bool cross_entropy_counts(const Var *y, ptrdiff_t row)
     return cross_entropy_label(y, row) >= 0;
 }
 
-/* log sum exp(x) - (1-s) x_label - s mean(x), for K numbers. A term with factor 0 is left out: a
- * logit of -Inf, a class ruled out, would make it NaN. */
-static double cross_entropy_row(const real *x, ptrdiff_t K, ptrdiff_t label, real smoothing)
-{
-    real max = x[0];
-    double sum = 0, total = 0;
-    for (ptrdiff_t k = 1; k < K; k++)
-        max = x[k] > max ? x[k] : max;
-    for (ptrdiff_t k = 0; k < K; k++) {
-        sum += (double)exp(x[k] - max);
-        total += (double)(x[k] - max);
-    }
-    double loss = log(sum), s = (double)smoothing;
-    if (s < 1)
-        loss -= (1 - s) * (double)(x[label] - max);
-    if (s > 0)
-        loss -= s * total / (double)K;
-    return loss;
-}
-
-static void cross_entropy_forward(Var *y)
+/* The rows' losses as they are, or their sum or mean, added up in order. */
+static void cross_entropy_reduce(Var *y, const double *loss, ptrdiff_t N)
 {
     const CrossEntropyOptions *o = y->attr;
-    const Tensor *x = y->in[0]->value;
-    ptrdiff_t N = x->shape.dim[0], K = x->shape.dim[1], count = 0;
     real *out = tensor_write(y->value);
     double total = 0;
+    ptrdiff_t count = 0;
     for (ptrdiff_t i = 0; i < N; i++) {
-        bool counts = cross_entropy_counts(y, i);
-        double loss = 0;
-        if (counts)
-            loss = cross_entropy_row(tensor_read(x) + i * K, K, cross_entropy_label(y, i),
-                                     o->smoothing);
         if (o->reduction == LOSS_NONE)
-            out[i] = (real)loss;
-        total += loss;
-        count += counts;
+            out[i] = (real)loss[i];
+        total += loss[i];
+        count += cross_entropy_counts(y, i);
     }
     if (o->reduction != LOSS_NONE)
         *out = (real)(o->reduction == LOSS_MEAN ? total / (double)count : total);
+}
+
+static void cross_entropy_op_forward(Var *y)
+{
+    const CrossEntropyOptions *o = y->attr;
+    ptrdiff_t N = y->in[0]->value->shape.dim[0];
+    double *loss = pool_take((size_t)N * sizeof *loss);
+    cross_entropy_forward(loss, var_output(y, 1)->value, y->in[0]->value, y->in[1]->value,
+                          o->smoothing);
+    cross_entropy_reduce(y, loss, N);
+    pool_give(loss, (size_t)N * sizeof *loss);
 }
 
 /* --- backward --------------------------------------------------------------------------------- */
@@ -100,7 +88,7 @@ static Var *cross_entropy_weights(const Var *y)
     return w;
 }
 
-static void cross_entropy_backward(Var *y, Var *gy)
+static void cross_entropy_in_ops(Var *y, Var *gy)
 {
     const CrossEntropyOptions *o = y->attr;
     Var *x = y->in[0], *g = gy;
@@ -108,6 +96,25 @@ static void cross_entropy_backward(Var *y, Var *gy)
         g = var_reshape(gy, SHAPE(var_shape(x).dim[0], 1));
     Var *difference = var_sub(var_softmax(x, 1), cross_entropy_targets(y));
     SEND(x, var_mul(difference, var_mul(cross_entropy_weights(y), g)));
+}
+
+static void cross_entropy_fused(Var *y, Var *gy)
+{
+    const CrossEntropyOptions *o = y->attr;
+    Var *x = y->in[0], *w = cross_entropy_weights(y), *gx = var_empty(var_shape(x));
+    Shape per_row = o->reduction == LOSS_NONE ? var_shape(w) : SHAPE_SCALAR;
+    Var *weight = var_mul(w, var_reshape(gy, per_row));
+    cross_entropy_backward(gx->value, var_output(y, 1)->value, y->in[1]->value, weight->value,
+                           o->smoothing);
+    var_send(x, gx);
+}
+
+static void cross_entropy_rule(Var *y, Var *const *gy)
+{
+    if (grad_enabled() || anomaly_mode_on())
+        cross_entropy_in_ops(y, gy[0]);
+    else if (var_needs_grad(y->in[0]))
+        cross_entropy_fused(y, gy[0]);
 }
 
 /* --- the op ----------------------------------------------------------------------------------- */
@@ -121,8 +128,8 @@ static Var *cross_entropy_demo(Var **in)
 
 const Op op_cross_entropy_with = {
     .name = "cross_entropy",
-    .forward = cross_entropy_forward,
-    .backward = cross_entropy_backward,
+    .forward = cross_entropy_op_forward,
+    .backward_all = cross_entropy_rule,
     .demo = {.call = cross_entropy_demo, .n_in = 1,
              .in = {{.shape = {2, {3, 4}}, .low = -2, .high = 2}}},
 };
@@ -161,7 +168,10 @@ Var *var_cross_entropy_with(Var *logits, const Labels *labels, CrossEntropyOptio
     real *p = tensor_write(classes->value);
     for (ptrdiff_t i = 0; i < labels->count; i++)
         p[i] = labels->data[i] == options.ignore_index ? -1 : (real)labels->data[i];
+    Shape p_shape = var_shape(logits);
     Shape out = options.reduction == LOSS_NONE ? var_shape(classes) : SHAPE_SCALAR;
-    return var_apply_with(&op_cross_entropy_with, out, VARS(var_contiguous(logits), classes),
-                          &options, sizeof options);
+    Var *y = var_apply_all(&op_cross_entropy_with, (const Shape *const[]){&out, &p_shape}, 2,
+                           VARS(var_contiguous(logits), classes), &options, sizeof options);
+    var_output(y, 1)->requires_grad = false;
+    return y;
 }
