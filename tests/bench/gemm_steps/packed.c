@@ -1,4 +1,4 @@
-/* tests/bench/gemm_steps/packed.c -- steps 5 to 8: packed operands, vectors, threads.
+/* tests/bench/gemm_steps/packed.c -- steps 5 to 7: packed operands, vectors, threads.
  *
  * The scheme is Goto and van de Geijn's, "Anatomy of high-performance matrix multiplication", 2008:
  *
@@ -13,7 +13,6 @@
  */
 #include <string.h>
 
-#include "tensor/matmul.h"
 #include "tensor/memory.h"
 #include "tensor/parallel.h"
 #include "tests/bench/gemm_steps/steps.h"
@@ -143,10 +142,4 @@ void step_threads(int n, const real *A, const real *B, real *C)
         parallel_for(n, HEIGHT, steps_job_rows, &job);
     }
     pool_give(b, sizeof(real) * DEPTH * (size_t)n);
-}
-
-/* 8. The library's, which also takes any size and any strides. */
-void step_library(int n, const real *A, const real *B, real *C)
-{
-    gemm(n, n, n, (Matrix){A, n, 1}, (Matrix){B, n, 1}, C, n);
 }
