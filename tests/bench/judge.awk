@@ -53,6 +53,14 @@ function say_peer(   i, key, r, count, ahead, worst, slowest) {
             "%.2f.\n", ahead, count, slowest, worst
 }
 
+# Arithmetic on registers always takes the same time, unless somebody else is on the processor.
+function say_disturbance() {
+    if (most[all] > 1.1 * least[all])
+        printf "DISTURBED: fma_peak took %.2f x as long in one round as in another, so other " \
+            "programs were at work; the rows with %s are too slow. Repeat it.\n",
+            most[all] / least[all], plural(all)
+}
+
 END {
     printf "Limits of %s: fma_peak %.0f GF/s, triad %.1f GB/s, update %.1f GB/s", plural(all),
         fma_peak(all), triad(all), update(all)
@@ -67,4 +75,5 @@ END {
     say_step("mlp_step_64"); say_step("cnn_step_64")
     say_scaling("gemm_1024"); say_scaling("mlp_step_64"); say_scaling("cnn_step_64")
     say_peer()
+    say_disturbance()
 }

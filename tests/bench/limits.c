@@ -5,9 +5,9 @@
  *  - update: a[i] = a[i] / 2 + b[i] on the same, in place, as Adam's arrays are.
  *
  * Both memory loops count three numbers an element. But a processor fetches a line of memory before
- * it writes to it, so triad moves a fourth number that nobody asked for. Update wants the old number
- * anyway, and so shows the higher figure of the two. A cache that holds the arrays of a kernel lets
- * it pass both.
+ * it writes to it, so triad moves a fourth number that nobody asked for. Update wants the old
+ * number anyway, and so shows the higher figure of the two. A cache that holds the arrays of a
+ * kernel lets it pass both.
  *
  * Each is the fastest of many runs: a limit that is reached now and then is the limit still.
  *

@@ -7,6 +7,7 @@ work are those of the .c files beside this one.
 
 SPDX-License-Identifier: MIT
 """
+import ctypes
 import sys
 import time
 
@@ -31,6 +32,15 @@ def median_ms(work):
         times.append(time.perf_counter() - started)
         spent += times[-1]
     return 1e3 * sorted(times)[len(times) // 2]
+
+
+def set_threads(n):
+    """For torch's own loops, and for OpenBLAS, which has threads of its own and is not told."""
+    torch.set_num_threads(n)
+    try:
+        ctypes.CDLL("libopenblas.so.0").openblas_set_num_threads(n)
+    except (OSError, AttributeError):
+        pass  # some other library multiplies
 
 
 def gemm(m, n, k):
@@ -114,7 +124,7 @@ def main():
             torch.manual_seed(1)
             work = make(*arguments)
             for threads in sorted({1, int(sys.argv[1])}):
-                torch.set_num_threads(threads)
+                set_threads(threads)
                 print(f"{name},{threads},{median_ms(work):.4f}", flush=True)
 
 

@@ -5,12 +5,19 @@
 #   ms[key], peer[key]         milliseconds; peer "" where there is none
 #   flops[name], bytes[name]   what one call must do
 #   all                        the number of all threads
+#   least[t], most[t]          milliseconds of fma_peak in its best and its worst round
 #
 # SPDX-License-Identifier: MIT
 
 BEGIN { FS = "," }
 
-NF == 5 { flops[$1] = $4; bytes[$1] = $5 }
+NF == 5 {
+    flops[$1] = $4; bytes[$1] = $5
+    if ($1 == "fma_peak" && (!least[$2] || $3 < least[$2]))
+        least[$2] = $3
+    if ($1 == "fma_peak" && $3 > most[$2])
+        most[$2] = $3
+}
 
 NF == 7 && FNR > 1 {
     key = $1 SUBSEP $2

@@ -10,7 +10,9 @@ data = 'roofline.dat'
 stats data index 0 using 2 nooutput name 'roof'
 stats data index 3 using 2 nooutput name 'points'
 low_x = 0.08; high_x = 1000.0
-low_y = points_min < 2 ? points_min / 2 : 1; high_y = roof_max * 2.2
+stats data index 4 using 2 nooutput name 'peers'
+least = points_min < peers_min ? points_min : peers_min
+low_y = least < 2 ? least / 2 : 1; high_y = roof_max * 2.2
 set xrange [low_x:high_x]
 set yrange [low_y:high_y]
 set logscale xy

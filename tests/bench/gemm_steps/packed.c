@@ -1,4 +1,4 @@
-/* tests/bench/gemm_steps/packed.c -- steps 5 to 8: packed operands, vectors, threads.
+/* tests/bench/gemm_steps/packed.c -- steps 5 to 7: packed operands, vectors, threads.
  *
  * The scheme is Goto and van de Geijn's, "Anatomy of high-performance matrix multiplication", 2008:
  *
@@ -13,7 +13,6 @@
  */
 #include <string.h>
 
-#include "tensor/matmul.h"
 #include "tensor/memory.h"
 #include "tensor/parallel.h"
 #include "tests/bench/gemm_steps/steps.h"
@@ -37,8 +36,8 @@ static inline void steps_pack_a(real *a, int rows, int n, const real *A, int i0,
                 a[k * rows + i] = A[(i0 + s + i) * n + k0 + k];
 }
 
-/* C[i][j] += sum over k of a[k][i] b[k][j], a whole tile, in plain C. A function of its own: amid the
- * loops that call it compilers keep fewer of the sums in registers. */
+/* C[i][j] += sum over k of a[k][i] b[k][j], a whole tile, in plain C. A function of its own: amid
+ * the loops that call it compilers keep fewer of the sums in registers. */
 __attribute__((noinline)) static void tile_plain(int n, const real *a, const real *b, real *C)
 {
     real sum[ROWS][COLUMNS] = {{0}};
@@ -51,9 +50,9 @@ __attribute__((noinline)) static void tile_plain(int n, const real *a, const rea
             C[i * n + j] += sum[i][j];
 }
 
-/* The same with vectors for the columns: what lies in a register is said, not hoped for. So the tile
- * can be taller where there are 32 registers: TALL x VECTORS sums do not wait for one another, and 8
- * is the least that keeps two multiply-adds a cycle going when each takes 4 (see limits.c). */
+/* The same with vectors for the columns: what lies in a register is said, not hoped for. So the
+ * tile can be taller where there are 32 registers: TALL x VECTORS sums do not wait for one another,
+ * and 8 is the least that keeps two multiply-adds a cycle going when each takes 4 (limits.c). */
 #if defined(__AVX512F__)
 enum { TALL = 8 };
 #else
@@ -143,10 +142,4 @@ void step_threads(int n, const real *A, const real *B, real *C)
         parallel_for(n, HEIGHT, steps_job_rows, &job);
     }
     pool_give(b, sizeof(real) * DEPTH * (size_t)n);
-}
-
-/* 8. The library's, which also takes any size and any strides. */
-void step_library(int n, const real *A, const real *B, real *C)
-{
-    gemm(n, n, n, (Matrix){A, n, 1}, (Matrix){B, n, 1}, C, n);
 }

@@ -47,8 +47,8 @@ void step_blocked(int n, const real *A, const real *B, real *C)
 
 /* 4. A tile in registers. The steps so far load and store a number of C for every multiply-add.
  * Here ROWS x COLUMNS numbers of C live in local variables for a whole block of the sum: each
- * number of A that is loaded is used COLUMNS times, each of B ROWS times. (Whether the compiler does
- * keep them in registers hangs by a thread: exchange the loops over i and j, and see.) */
+ * number of A that is loaded is used COLUMNS times, each of B ROWS times. (Whether the compiler
+ * does keep them in registers hangs by a thread: exchange the loops over i and j, and see.) */
 void step_tile(int n, const real *A, const real *B, real *C)
 {
     enum { BLOCK_K = 128 };

@@ -29,6 +29,5 @@ void step_tile(int n, const real *A, const real *B, real *C);
 void step_packed(int n, const real *A, const real *B, real *C);
 void step_vector(int n, const real *A, const real *B, real *C);
 void step_threads(int n, const real *A, const real *B, real *C);
-void step_library(int n, const real *A, const real *B, real *C); /* tensor/gemm.c */
 
 #endif
