@@ -435,7 +435,8 @@ END_TEST
  * numbers of words around those that are made together. */
 START_TEST(many_words_are_the_words_one_by_one)
 {
-    const uint64_t starts[] = {0, 1, 126, 127, 129, ((uint64_t)1 << 33) - 5, UINT64_MAX / 4 * 2 + 1};
+    const uint64_t starts[] = {0,   1,   126, 127,
+                               129, ((uint64_t)1 << 33) - 5, UINT64_MAX / 4 * 2 + 1};
     const ptrdiff_t counts[] = {0, 1, 2, 3, 127, 128, 129, 300};
     uint64_t words[301];
     for (int i = 0; i < 7 * 8; i++) {
