@@ -83,11 +83,14 @@ static void pack_singly(real *out, ptrdiff_t K, ptrdiff_t cols, Matrix B)
             out[k * TILE_N + j] = B.p[k * B.row + j * B.col];
 }
 
-/* VEC columns that lie side by side. */
-static void pack_straight(real *out, ptrdiff_t K, Matrix B)
+/* Whole slivers whose columns lie side by side. Rows are read to their end, for memory comes in
+ * pages and in order. */
+static void pack_straight(real *slivers, ptrdiff_t K, ptrdiff_t N, Matrix B)
 {
     for (ptrdiff_t k = 0; k < K; k++)
-        vec_store(out + k * TILE_N, vec_load(B.p + k * B.row));
+        for (ptrdiff_t j = 0; j < N; j += TILE_N)
+            for (int v = 0; v < TILE_N; v += VEC)
+                vec_store(slivers + j * K + k * TILE_N + v, vec_load(B.p + k * B.row + j + v));
 }
 
 /* VEC columns that each lie along memory: squares of VEC by VEC numbers are turned in registers. */
@@ -105,24 +108,22 @@ static void pack_turned(real *out, ptrdiff_t K, Matrix B)
     pack_singly(out, K - k, VEC, matrix_at(B, k, 0));
 }
 
-static void pack_columns(real *out, ptrdiff_t K, ptrdiff_t cols, Matrix B)
-{
-    if (cols == VEC && B.col == 1)
-        pack_straight(out, K, B);
-    else if (cols == VEC && B.row == 1)
-        pack_turned(out, K, B);
-    else
-        pack_singly(out, K, cols, B);
-}
-
 void gemm_pack(real *slivers, ptrdiff_t K, ptrdiff_t N, Matrix B)
 {
-    ptrdiff_t last = N / TILE_N * TILE_N;
-    if (last < N)
-        memset(slivers + last * K, 0, (size_t)(K * TILE_N) * sizeof(real));
-    for (ptrdiff_t j = 0; j < N; j += VEC)
-        pack_columns(slivers + j / TILE_N * TILE_N * K + j % TILE_N, K, gemm_min(VEC, N - j),
-                     matrix_at(B, 0, j));
+    ptrdiff_t whole = N / TILE_N * TILE_N, j = 0;
+    if (whole < N)
+        memset(slivers + whole * K, 0, (size_t)(K * TILE_N) * sizeof(real));
+    if (B.col == 1) {
+        pack_straight(slivers, K, whole, B);
+        j = whole;
+    }
+    for (; j < N; j += VEC) {
+        real *out = slivers + j / TILE_N * TILE_N * K + j % TILE_N;
+        if (N - j >= VEC && B.row == 1)
+            pack_turned(out, K, matrix_at(B, 0, j));
+        else
+            pack_singly(out, K, gemm_min(VEC, N - j), matrix_at(B, 0, j));
+    }
 }
 
 /* --- a group ------------------------------------------------------------------------------------ */

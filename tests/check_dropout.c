@@ -142,6 +142,23 @@ START_TEST(the_number_of_threads_changes_no_bit)
 END_TEST
 
 /* The mask of n elements begins the mask of more. */
+/* Two elements a word, the lower half first; also for an odd position and an odd count. */
+START_TEST(a_mask_is_the_halves_of_the_words)
+{
+    const ptrdiff_t counts[] = {1, 2, 255, 256, 257, 511, 4097};
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+        for (uint64_t position = 6; position < 8; position++) {
+            Rng rng = {.seed = 3, .stream = 9, .position = position};
+            Var *y = var_dropout(var_full(SHAPE(counts[i]), 3), (real)0.25, rng);
+            for (ptrdiff_t k = 0; k < counts[i]; k++) {
+                uint64_t word = rng_word(3, 9, position + (uint64_t)k / 2);
+                bool kept = (k % 2 ? word >> 32 : word & 0xFFFFFFFF) >= (uint64_t)1 << 30;
+                ck_assert(tensor_read(y->value)[k] == (kept ? 3 * (1 / (1 - (real)0.25)) : 0));
+            }
+        }
+}
+END_TEST
+
 START_TEST(an_element_s_fate_depends_on_its_place_alone)
 {
     Var *many = var_dropout(dropout_ones(20), (real)0.5, rng_new(2, 0));
@@ -238,7 +255,8 @@ int main(void)
         p_0_keeps_all_and_p_1_nothing, what_is_dropped_is_0_even_if_it_was_infinite,
         a_probability_is_from_0_to_1, any_shape_and_layout_will_do, NULL});
     testing_add(suite, "mask", 20, (const TTest *const[]){
-        the_number_of_threads_changes_no_bit, an_element_s_fate_depends_on_its_place_alone,
+        the_number_of_threads_changes_no_bit, a_mask_is_the_halves_of_the_words,
+        an_element_s_fate_depends_on_its_place_alone,
         every_module_and_every_seed_has_its_own, the_stream_advances_past_what_was_used,
         evaluation_is_the_identity_and_uses_nothing, NULL});
     testing_add(suite, "gradients", 20, (const TTest *const[]){

@@ -431,12 +431,34 @@ START_TEST(streams_and_seeds_do_not_overlap)
 }
 END_TEST
 
+/* From even and odd positions, beside the places where a part of the counter overflows, and for
+ * numbers of words around those that are made together. */
+START_TEST(many_words_are_the_words_one_by_one)
+{
+    const uint64_t starts[] = {0,   1,   126, 127,
+                               129, ((uint64_t)1 << 33) - 5, UINT64_MAX / 4 * 2 + 1};
+    const ptrdiff_t counts[] = {0, 1, 2, 3, 127, 128, 129, 300};
+    uint64_t words[301];
+    for (int i = 0; i < 7 * 8; i++) {
+        uint64_t start = starts[i / 8];
+        ptrdiff_t n = counts[i % 8];
+        words[n] = 42;
+        rng_words(0x123456789abcdef0, 0xfedcba9876543210, start, n, words);
+        for (ptrdiff_t k = 0; k < n; k++)
+            ck_assert_uint_eq(words[k], rng_word(0x123456789abcdef0, 0xfedcba9876543210,
+                                                 start + (uint64_t)k));
+        ck_assert_uint_eq(words[n], 42);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("random");
     testing_add(suite, "generator", 10,
                 (const TTest *const[]){the_reference_gives_the_published_answers,
-                                       rng_word_is_philox, a_stream_is_its_words_in_order,
+                                       rng_word_is_philox, many_words_are_the_words_one_by_one,
+                                       a_stream_is_its_words_in_order,
                                        streams_and_seeds_do_not_overlap, NULL});
     testing_add(suite, "distributions", 60, (const TTest *const[]){
         uniform_numbers_fill_their_range, normal_numbers_have_normal_moments,

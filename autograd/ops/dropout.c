@@ -12,6 +12,8 @@
 #include "autograd/op.h"
 #include "tensor/parallel.h"
 
+enum { DROPOUT_WORDS = 128 }; /* drawn at a time */
+
 typedef struct DropoutAttr {
     real p;
     Rng  rng;
@@ -25,16 +27,29 @@ typedef struct DropoutRun {
     real       *y;
 } DropoutRun;
 
+/* What becomes of x, for 32 random bits. */
+static inline real dropout_value(const DropoutRun *r, real x, uint32_t bits)
+{
+    return bits >= r->bound ? x * r->scale : 0;
+}
+
 /* Elements [begin, end), begin even: two share a random word. */
 static void dropout_block(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 {
-    const DropoutRun *r = ctx;
-    const Rng *rng = &r->d->rng;
-    for (ptrdiff_t i = begin; i < end; i += 2) {
-        uint64_t word = rng_word(rng->seed, rng->stream, rng->position + (uint64_t)i / 2);
-        r->y[i] = (word & 0xFFFFFFFF) >= r->bound ? r->x[i] * r->scale : 0;
-        if (i + 1 < end)
-            r->y[i + 1] = (word >> 32) >= r->bound ? r->x[i + 1] * r->scale : 0;
+    const DropoutRun run = *(const DropoutRun *)ctx;
+    const Rng *rng = &run.d->rng;
+    uint64_t words[DROPOUT_WORDS];
+    for (ptrdiff_t i = begin; i < end; i += 2 * DROPOUT_WORDS) {
+        const real *x = run.x + i;
+        real *y = run.y + i;
+        ptrdiff_t n = end - i < 2 * DROPOUT_WORDS ? end - i : 2 * DROPOUT_WORDS;
+        rng_words(rng->seed, rng->stream, rng->position + (uint64_t)i / 2, (n + 1) / 2, words);
+        for (ptrdiff_t k = 0; k < n / 2; k++) {
+            y[2 * k] = dropout_value(&run, x[2 * k], (uint32_t)words[k]);
+            y[2 * k + 1] = dropout_value(&run, x[2 * k + 1], (uint32_t)(words[k] >> 32));
+        }
+        if (n % 2)
+            y[n - 1] = dropout_value(&run, x[n - 1], (uint32_t)words[n / 2]);
     }
 }
 
