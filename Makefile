@@ -49,6 +49,8 @@ SRC     := $(wildcard tensor/*.c autograd/*.c autograd/ops/*.c nn/*.c optim/*.c 
 LESSONS := $(sort $(wildcard lessons/[0-9][0-9]_*.c))
 HARNESS := $(filter-out $(LESSONS),$(wildcard lessons/*.c))
 TESTS   := $(sort $(wildcard tests/check_*.c))
+BENCH_SRC := $(wildcard tests/bench/*.c) lessons/networks.c
+STEPS_SRC := $(wildcard tests/bench/gemm_steps/*.c) $(addprefix tests/bench/,time.c list.c limits.c)
 
 # What needs double precision whatever REAL is: finite differences in float see too little.
 DOUBLE_LESSONS := 04 15
@@ -89,7 +91,9 @@ $(B)/$(1)/lessons/%: $(B)/$(1)/lessons/%.o $(HARNESS:%.c=$(B)/$(1)/%.o) $(B)/lib
 	$$(call show,ld $$@)$(CC) $$(FLAGS) $$^ $$(LIBS) -o $$@
 $(B)/$(1)/tests/check_%: $(B)/$(1)/tests/check_%.o $(B)/$(1)/tests/testing.o $(B)/libslope-$(1).a
 	$$(call show,ld $$@)$(CC) $$(FLAGS) $$^ $$(CHECK) $$(LIBS) -o $$@
-$(B)/$(1)/tests/bench/%: $(B)/$(1)/tests/bench/%.o $(B)/libslope-$(1).a
+$(B)/$(1)/tests/bench/bench: $(BENCH_SRC:%.c=$(B)/$(1)/%.o) $(B)/libslope-$(1).a
+	$$(call show,ld $$@)$(CC) $$(FLAGS) $$^ $$(LIBS) -o $$@
+$(B)/$(1)/tests/bench/gemm-steps: $(STEPS_SRC:%.c=$(B)/$(1)/%.o) $(B)/libslope-$(1).a
 	$$(call show,ld $$@)$(CC) $$(FLAGS) $$^ $$(LIBS) -o $$@
 endef
 $(eval $(call precision,float))
@@ -128,9 +132,10 @@ lesson-%: ## run one lesson: make lesson-08 ARGS="--epochs 10"
 	@echo "make: there is no lesson $*; there are: \
 	$(foreach l,$(LESSON_BIN),$(call number,$(l)))"; exit 2
 
-bench: $(B)/float/tests/bench/bench ## measure speed, against PyTorch where it is installed
-	@mkdir -p $(B)/bench
-	@sh tests/bench/run.sh $< $(B)/bench
+bench: $(B)/$(REAL)/tests/bench/bench ## measure speed, against PyTorch if there (BENCH="gemm adam" ROUNDS=1)
+	@sh tests/bench/run.sh $< $(B)/bench$(if $(filter double,$(REAL)),-double) $(BENCH)
+gemm-steps: $(B)/$(REAL)/tests/bench/gemm-steps ## a fast matrix product, step by step (ARGS="--step 3 --n 512")
+	@$< $(ARGS)
 
 clean: ## remove the build folder
 	rm -rf $(B)
@@ -138,6 +143,6 @@ clean: ## remove the build folder
 help: ## list the targets
 	@grep -hE '^[a-z%-]+:.*## ' Makefile | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-.PHONY: all double deps check asan tsan lessons bench clean help FORCE
+.PHONY: all double deps check asan tsan lessons bench gemm-steps clean help FORCE
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

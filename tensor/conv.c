@@ -1,171 +1,43 @@
-/* tensor/conv.c -- convolution as a matrix product that packs its right side from the image.
+/* tensor/conv.c -- convolution and its input gradient, as matrix products that pack their right side
+ * straight from the image (an implicit GEMM).
  *
  * For one image and one group, with c,r,s and p,q each read as a single index:
  *
- *   forward       y (O, PQ)   = w (O, CRS)  patches (CRS, PQ)   patches[crs,pq] = x[c,h,w]
- *   grad_input    gx (C, HW)  = w' (C, ORS) spread (ORS, HW)    spread[ors,hw]  = gy[o,p,q]
- *   grad_weight   gw (O, CRS) = gy (O, PQ)  patches' (PQ, CRS), summed over the images
+ *   forward     y (O, PQ)  = w (O, CRS)   patches (CRS, PQ)    of x
+ *   grad_input  gx (C, HW) = w' (C, ORS)  patches (ORS, HW)    of gy
  *
- * where h = p sh - ph + r dh and w = q sw - pw + s dw, and what lies outside is 0. The channels of
- * the right side are taken a few at a time, so that what is packed stays small. Images are
- * shared out among the threads in at most CONV_BLOCKS blocks, each with room of its own to pack
- * in; the weight's gradient is summed per block and then over the blocks in order, so the bits do
- * not depend on the number of threads.
+ * where w' has input and output channels exchanged and its kernel turned by half a circle, and gy is
+ * spread out by the stride. So both are one pass: a task takes some rows of one image's result; it
+ * stages (tensor/conv_stage.h) and packs a few channels of the image at a time and adds their product
+ * with the weights. Each result is summed by one thread in the order of c, r, s, so the bits do not
+ * depend on the number of threads.
  *
  * SPDX-License-Identifier: MIT
  */
 #include "tensor/conv.h"
 
-#include <string.h>
-
-#include "tensor/matmul.h"
+#include "tensor/conv_stage.h"
 #include "tensor/memory.h"
 #include "tensor/parallel.h"
 
-enum { CONV_BLOCKS = 16, CONV_STEPS = 256, CONV_PLACES = 1024 };
-
-/* --- rows of patches -------------------------------------------------------------------------- */
-
-/* out[i] = row[at + i step] for i < n, where that lies in 0 … size-1, else 0. */
-static inline void conv_gather(real *out, ptrdiff_t n, const real *row, ptrdiff_t size,
-                               ptrdiff_t at, ptrdiff_t step)
-{
-    if (step == 1 && at >= 0 && at + n <= size) {
-        for (ptrdiff_t i = 0; i < n; i++)
-            out[i] = row[at + i];
-        return;
-    }
-    for (ptrdiff_t i = 0; i < n; i++) {
-        ptrdiff_t j = at + i * step;
-        out[i] = j >= 0 && j < size ? row[j] : 0;
-    }
-}
-
-/* out[i] = row[(at + i) / step] where that is a whole number in 0 … size-1, else 0: the positions
- * of an input that output j touched, read the other way round. */
-static inline void conv_spread(real *out, ptrdiff_t n, const real *row, ptrdiff_t size,
-                               ptrdiff_t at, ptrdiff_t step)
-{
-    if (step == 1) {
-        conv_gather(out, n, row, size, at, 1);
-        return;
-    }
-    for (ptrdiff_t i = 0; i < n; i++) {
-        ptrdiff_t j = at + i;
-        out[i] = j >= 0 && j % step == 0 && j / step < size ? row[j / step] : 0;
-    }
-}
-
-static void conv_zero(real *out, ptrdiff_t n)
-{
-    for (ptrdiff_t i = 0; i < n; i++)
-        out[i] = 0;
-}
-
-/* --- packing ---------------------------------------------------------------------------------- */
-
-/* One image and one group: its channels of x, or of gy. */
-typedef struct ConvPart {
-    const Conv2d *c;
-    const real   *image;
-    ptrdiff_t     channels;
-    ptrdiff_t     row, rows; /* of the output, where not all of them are packed */
-} ConvPart;
-
-/* Columns are positions (p,q), steps (c,r,s). A run of positions in one row of the output reads a
- * run of one row of the input. */
-static void conv_pack_patches(real *out, int width, ptrdiff_t first, ptrdiff_t lanes,
-                              const void *ctx)
-{
-    const ConvPart *part = ctx;
-    const Conv2d *c = part->c;
-    const Conv2dOptions *o = &c->o;
-    if (lanes < width)
-        memset(out, 0, (size_t)(part->channels * c->R * c->S * width) * sizeof(real));
-    for (ptrdiff_t lane = 0, n; lane < lanes; lane += n) {
-        ptrdiff_t p = (first + lane) / c->Q, q = (first + lane) % c->Q;
-        n = c->Q - q < lanes - lane ? c->Q - q : lanes - lane;
-        real *to = out + lane;
-        for (ptrdiff_t ch = 0; ch < part->channels; ch++)
-            for (ptrdiff_t r = 0; r < c->R; r++) {
-                ptrdiff_t h = p * o->stride[0] - o->padding[0] + r * o->dilation[0];
-                ptrdiff_t w = q * o->stride[1] - o->padding[1];
-                bool inside = h >= 0 && h < c->H;
-                const real *row = inside ? part->image + (ch * c->H + h) * c->W : NULL;
-                for (ptrdiff_t s = 0; s < c->S; s++, to += width)
-                    if (inside)
-                        conv_gather(to, n, row, c->W, w + s * o->dilation[1], o->stride[1]);
-                    else
-                        conv_zero(to, n);
-            }
-    }
-}
-
-/* Columns are input positions (h,w), steps (o,r,s): gy where output p,q read this input. */
-static void conv_pack_spread(real *out, int width, ptrdiff_t first, ptrdiff_t lanes,
-                             const void *ctx)
-{
-    const ConvPart *part = ctx;
-    const Conv2d *c = part->c;
-    const Conv2dOptions *o = &c->o;
-    if (lanes < width)
-        memset(out, 0, (size_t)(part->channels * c->R * c->S * width) * sizeof(real));
-    for (ptrdiff_t lane = 0, n; lane < lanes; lane += n) {
-        ptrdiff_t h = (first + lane) / c->W, w = (first + lane) % c->W;
-        n = c->W - w < lanes - lane ? c->W - w : lanes - lane;
-        real *to = out + lane;
-        for (ptrdiff_t ch = 0; ch < part->channels; ch++)
-            for (ptrdiff_t r = 0; r < c->R; r++) {
-                ptrdiff_t t = h + o->padding[0] - r * o->dilation[0], p = t / o->stride[0];
-                bool inside = t >= 0 && t % o->stride[0] == 0 && p < c->P;
-                const real *row = inside ? part->image + (ch * c->P + p) * c->Q : NULL;
-                for (ptrdiff_t s = 0; s < c->S; s++, to += width)
-                    if (inside)
-                        conv_spread(to, n, row, c->Q, w + o->padding[1] - s * o->dilation[1],
-                                    o->stride[1]);
-                    else
-                        conv_zero(to, n);
-            }
-    }
-}
-
-/* Columns are (c,r,s), steps (p,q) in the part's rows: the patches on their side. */
-static void conv_pack_turned(real *out, int width, ptrdiff_t first, ptrdiff_t lanes,
-                             const void *ctx)
-{
-    const ConvPart *part = ctx;
-    const Conv2d *c = part->c;
-    const Conv2dOptions *o = &c->o;
-    if (lanes < width)
-        memset(out, 0, (size_t)(part->rows * c->Q * width) * sizeof(real));
-    for (ptrdiff_t lane = 0; lane < lanes; lane++) {
-        ptrdiff_t s = (first + lane) % c->S, r = (first + lane) / c->S % c->R;
-        ptrdiff_t ch = (first + lane) / c->S / c->R;
-        real *to = out + lane;
-        for (ptrdiff_t p = part->row; p < part->row + part->rows; p++) {
-            ptrdiff_t h = p * o->stride[0] - o->padding[0] + r * o->dilation[0];
-            ptrdiff_t w = s * o->dilation[1] - o->padding[1];
-            bool inside = h >= 0 && h < c->H;
-            const real *row = inside ? part->image + (ch * c->H + h) * c->W : NULL;
-            for (ptrdiff_t q = 0; q < c->Q; q++, w += o->stride[1], to += width)
-                *to = inside && w >= 0 && w < c->W ? row[w] : 0;
-        }
-    }
-}
-
-/* --- images shared out among the threads ------------------------------------------------------ */
+enum {
+    CONV_SLIVERS = 8,      /* packed at a time, about */
+    CONV_STAGED = 1 << 16, /* numbers staged at a time, unless a single channel has more */
+};
 
 typedef struct Conv {
-    const Conv2d *c;
-    const real   *x, *w, *b, *gy;
-    real         *out;     /* y or gx, or the blocks' sums for gw */
-    real         *room;    /* `each` numbers a block */
-    size_t        each, bytes;
-    ptrdiff_t     grain;   /* images a block */
-    ptrdiff_t     Cg, Og;  /* channels in and out of a group */
-    ptrdiff_t     weights; /* in a group: Og Cg R S */
-    ptrdiff_t     few;     /* channels packed at a time, … */
-    ptrdiff_t     rows;    /* … and of the output, for the weight's gradient */
+    ConvStage   stage;
+    ptrdiff_t   images, groups;
+    ptrdiff_t   in, out;  /* channels of a group: of the image, of the result */
+    ptrdiff_t   few;      /* channels of the image that are packed at a time */
+    ptrdiff_t   chunks;   /* an image's result is cut into so many runs of rows */
+    const real *x, *w, *b;
+    real       *y;
+    ptrdiff_t  *tap;
+    real       *room;     /* `each` numbers for every worker: slivers, then staged planes */
+    ptrdiff_t   each, slivers;
+    int         workers;
+    size_t      bytes;
 } Conv;
 
 static ptrdiff_t conv_min(ptrdiff_t a, ptrdiff_t b)
@@ -173,189 +45,156 @@ static ptrdiff_t conv_min(ptrdiff_t a, ptrdiff_t b)
     return a < b ? a : b;
 }
 
-/* `channels`: how many the right side has. */
-static Conv conv_begin(const Conv2d *c, ptrdiff_t channels)
+/* n / d, rounded up */
+static ptrdiff_t conv_parts(ptrdiff_t n, ptrdiff_t d)
 {
-    Conv v = {.c = c, .grain = (c->N + CONV_BLOCKS - 1) / CONV_BLOCKS,
-              .Cg = c->C / c->o.groups, .Og = c->O / c->o.groups};
-    v.weights = v.Og * v.Cg * c->R * c->S;
-    v.few = conv_min(channels, CONV_STEPS / (c->R * c->S) + 1);
+    return (n + d - 1) / d;
+}
+
+static ptrdiff_t conv_places(const Conv *v)
+{
+    return v->stage.s.kernel[0] * v->stage.s.kernel[1];
+}
+
+/* --- a pass ------------------------------------------------------------------------------------- */
+
+/* How many columns of so many taps are packed at a time. With many taps, a sliver, which then stays
+ * in the first cache. With few, their product is soon done, and it counts for more to walk along the
+ * rows of image and result. */
+static ptrdiff_t conv_columns(ptrdiff_t taps)
+{
+    return taps > GEMM_STEPS / 2 ? TILE_N : CONV_SLIVERS * TILE_N;
+}
+
+/* y (out, count) = start + w (out, taps) patches (taps, count) */
+static void conv_product(const Conv *v, real *room, const real *staged, const GemmRows *w,
+                         ptrdiff_t count, GemmOut y)
+{
+    ptrdiff_t taps = w->run, columns = conv_columns(taps);
+    for (ptrdiff_t j = 0; j < count; j += columns, y.p += columns) {
+        ptrdiff_t cols = conv_min(columns, count - j);
+        conv_stage_pack(&v->stage, room, staged, v->tap, taps, j, cols);
+        gemm_group(v->out, cols, taps, w, room, y);
+    }
+}
+
+/* Rows [first, first + rows) of the result of image n, group g, a few channels at a time; once even
+ * without channels, for the bias. */
+static void conv_rows(const Conv *v, real *room, ptrdiff_t n, ptrdiff_t g, ptrdiff_t first,
+                      ptrdiff_t rows)
+{
+    const ConvShape *s = &v->stage.s;
+    ptrdiff_t from = s->image[0] * s->image[1], to = s->result[0] * s->result[1];
+    ptrdiff_t places = conv_places(v), K = v->in * places, c = 0;
+    const real *x = v->x + (n * v->groups + g) * v->in * from;
+    GemmRows w = {.p = v->w + g * v->out * K, .row = K, .step = 1};
+    GemmOut y = {.p = v->y + (n * v->groups + g) * v->out * to + first * s->result[1], .row = to,
+                 .row_bias = v->b ? v->b + g * v->out : NULL};
+    do {
+        ptrdiff_t few = conv_min(v->few, v->in - c);
+        const real *staged = x + first * s->image[1];
+        if (!v->stage.direct) {
+            conv_stage_fill(&v->stage, room + v->slivers, x, few, first, rows);
+            staged = room + v->slivers;
+        }
+        w.run = few * places;
+        conv_product(v, room, staged, &w, rows * s->result[1], y);
+        x += few * from, w.p += few * places, c += few, y.add = true;
+    } while (c < v->in);
+}
+
+static void conv_tasks(ptrdiff_t begin, ptrdiff_t end, void *ctx)
+{
+    const Conv *v = ctx;
+    real *room = v->room + parallel_worker() * v->each;
+    ptrdiff_t rows = v->stage.rows, all = v->stage.s.result[0];
+    for (ptrdiff_t t = begin; t < end; t++) {
+        ptrdiff_t first = t % v->chunks * rows;
+        for (ptrdiff_t g = 0; g < v->groups; g++)
+            conv_rows(v, room, t / v->chunks, g, first, conv_min(rows, all - first));
+    }
+}
+
+/* --- room --------------------------------------------------------------------------------------- */
+
+/* How many channels fit GEMM_STEPS and, staged, the second cache; evenly dealt out. */
+static ptrdiff_t conv_few(const Conv *v)
+{
+    ptrdiff_t steps = GEMM_STEPS / conv_places(v), fit = CONV_STAGED / v->stage.plane;
+    ptrdiff_t most = conv_min(steps, fit) < 1 ? 1 : conv_min(steps, fit);
+    return v->in ? conv_parts(v->in, conv_parts(v->in, most)) : 1;
+}
+
+/* Takes room for the workers, for `weights` numbers, which it returns, and for the taps, all in one
+ * block: were there several, a failure to get the second would lose the first. */
+static real *conv_take_room(Conv *v, ptrdiff_t weights)
+{
+    ptrdiff_t taps = v->few * conv_places(v);
+    v->slivers = conv_columns(taps) * taps + VEC;
+    v->each = v->slivers + conv_stage_room(&v->stage, v->few);
+    v->each = conv_parts(v->each, VEC) * VEC; /* so that every worker's begins at a cache line */
+    v->workers = parallel_threads();
+    ptrdiff_t numbers = conv_parts(v->workers * v->each + weights, VEC) * VEC;
+    v->bytes = (size_t)numbers * sizeof(real) + (size_t)taps * sizeof *v->tap;
+    v->room = pool_take(v->bytes);
+    v->tap = (ptrdiff_t *)(void *)(v->room + numbers);
+    conv_stage_taps(&v->stage, v->few, v->tap);
+    return v->room + v->workers * v->each;
+}
+
+/* --- the two kernels ---------------------------------------------------------------------------- */
+
+static Conv conv_begin(const Conv2d *c, ConvShape s, ptrdiff_t in, ptrdiff_t out)
+{
+    ptrdiff_t rows = CONV_SLIVERS * TILE_N / s.result[1];
+    Conv v = {.images = c->N, .groups = c->o.groups, .in = in / c->o.groups,
+              .out = out / c->o.groups, .stage = conv_stage_plan(s, rows ? rows : 1)};
+    v.chunks = conv_parts(s.result[0], v.stage.rows);
+    v.few = conv_few(&v);
     return v;
 }
 
-static ptrdiff_t conv_blocks(const Conv *v)
+static void conv_run(const Conv *v)
 {
-    return (v->c->N + v->grain - 1) / v->grain;
-}
-
-/* Takes `each` numbers a block and `more` besides, which it returns, as one piece: were there two,
- * a failure to get the second would lose the first. */
-static real *conv_take_room(Conv *v, ptrdiff_t more)
-{
-    size_t room = (size_t)conv_blocks(v) * v->each;
-    v->bytes = (room + (size_t)more) * sizeof(real);
-    v->room = pool_take(v->bytes);
-    return v->room + room;
-}
-
-static void conv_give_room(const Conv *v)
-{
+    parallel_for_workers(v->workers, v->images * v->chunks, 1, conv_tasks, (void *)v);
     pool_give(v->room, v->bytes);
-}
-
-static real *conv_room(const Conv *v, ptrdiff_t begin)
-{
-    return v->room + (size_t)(begin / v->grain) * v->each;
-}
-
-/* --- forward ---------------------------------------------------------------------------------- */
-
-static void conv_fill_bias(real *y, const real *b, ptrdiff_t channels, ptrdiff_t plane)
-{
-    for (ptrdiff_t o = 0; o < channels; o++)
-        for (ptrdiff_t i = 0; i < plane; i++)
-            y[o * plane + i] = b[o];
-}
-
-static void conv_forward_images(ptrdiff_t begin, ptrdiff_t end, void *ctx)
-{
-    const Conv *v = ctx;
-    const Conv2d *c = v->c;
-    ptrdiff_t plane = c->P * c->Q, K = v->Cg * c->R * c->S;
-    for (ptrdiff_t n = begin; n < end; n++)
-        for (ptrdiff_t g = 0; g < c->o.groups; g++) {
-            real *y = v->out + (n * c->O + g * v->Og) * plane;
-            if (v->b)
-                conv_fill_bias(y, v->b + g * v->Og, v->Og, plane);
-            for (ptrdiff_t ch = 0; ch < v->Cg; ch += v->few) {
-                ptrdiff_t few = conv_min(v->few, v->Cg - ch);
-                ConvPart part = {c, v->x + (n * c->C + g * v->Cg + ch) * c->H * c->W, few, 0, c->P};
-                Matrix w = {v->w + g * v->weights + ch * c->R * c->S, K, 1};
-                gemm_packed(conv_room(v, begin), v->Og, plane, few * c->R * c->S, w,
-                            conv_pack_patches, &part, y, plane, v->b || ch > 0);
-            }
-        }
 }
 
 void conv2d_forward(Tensor *y, const Tensor *x, const Tensor *w, const Tensor *b, const Conv2d *c)
 {
     if (tensor_count(y) == 0)
         return;
-    if (c->C == 0)
-        tensor_fill(y, 0); /* an empty sum; the bias is still to come */
-    Conv v = conv_begin(c, c->C / c->o.groups);
-    v.each = gemm_room(c->P * c->Q, v.few * c->R * c->S);
+    Conv v = conv_begin(c, conv_shape(c), c->C, c->O);
     v.x = tensor_read(x), v.w = tensor_read(w), v.b = b ? tensor_read(b) : NULL;
-    v.out = tensor_write(y);
+    v.y = tensor_write(y);
     conv_take_room(&v, 0);
-    parallel_for(c->N, v.grain, conv_forward_images, &v);
-    conv_give_room(&v);
+    conv_run(&v);
 }
 
-/* --- the gradient of the input ---------------------------------------------------------------- */
-
-/* w is turned: (groups, Cg, Og, R, S). */
-static void conv_input_images(ptrdiff_t begin, ptrdiff_t end, void *ctx)
+/* (groups, Og, Cg, R, S) -> (groups, Cg, Og, R, S) with r and s counted from the end */
+static void conv_turn_weights(real *out, const real *w, const Conv2d *c)
 {
-    const Conv *v = ctx;
-    const Conv2d *c = v->c;
-    ptrdiff_t plane = c->H * c->W, K = v->Og * c->R * c->S;
-    for (ptrdiff_t n = begin; n < end; n++)
-        for (ptrdiff_t g = 0; g < c->o.groups; g++) {
-            real *gx = v->out + (n * c->C + g * v->Cg) * plane;
-            for (ptrdiff_t ch = 0; ch < v->Og; ch += v->few) {
-                ptrdiff_t few = conv_min(v->few, v->Og - ch);
-                ConvPart part = {c, v->gy + (n * c->O + g * v->Og + ch) * c->P * c->Q, few, 0,
-                                 c->P};
-                Matrix w = {v->w + g * v->weights + ch * c->R * c->S, K, 1};
-                gemm_packed(conv_room(v, begin), v->Cg, plane, few * c->R * c->S, w,
-                            conv_pack_spread, &part, gx, plane, ch > 0);
-            }
-        }
-}
-
-/* (groups, Og, Cg, RS) -> (groups, Cg, Og, RS) */
-static void conv_turn_weights(real *out, const real *w, const Conv *v)
-{
-    ptrdiff_t RS = v->c->R * v->c->S;
-    for (ptrdiff_t g = 0; g < v->c->o.groups; g++)
-        for (ptrdiff_t o = 0; o < v->Og; o++)
-            for (ptrdiff_t c = 0; c < v->Cg; c++)
-                memcpy(out + g * v->weights + (c * v->Og + o) * RS,
-                       w + g * v->weights + (o * v->Cg + c) * RS, (size_t)RS * sizeof(real));
+    ptrdiff_t Og = c->O / c->o.groups, Cg = c->C / c->o.groups, places = c->R * c->S;
+    for (ptrdiff_t g = 0; g < c->o.groups; g++)
+        for (ptrdiff_t i = 0; i < Cg; i++)
+            for (ptrdiff_t o = 0; o < Og; o++, out += places)
+                for (ptrdiff_t k = 0; k < places; k++)
+                    out[k] = w[((g * Og + o) * Cg + i) * places + places - 1 - k];
 }
 
 void conv2d_grad_input(Tensor *gx, const Tensor *gy, const Tensor *w, const Conv2d *c)
 {
     if (tensor_count(gx) == 0)
         return;
-    if (c->O == 0)
-        tensor_fill(gx, 0);
-    Conv v = conv_begin(c, c->O / c->o.groups);
-    v.each = gemm_room(c->H * c->W, v.few * c->R * c->S);
+    ConvShape s = {.image = {c->P, c->Q}, .kernel = {c->R, c->S}, .result = {c->H, c->W},
+                   .step = {1, 1}};
+    for (int i = 0; i < 2; i++) {
+        s.spread[i] = c->o.stride[i], s.dilation[i] = c->o.dilation[i];
+        s.padding[i] = (s.kernel[i] - 1) * s.dilation[i] - c->o.padding[i];
+    }
+    Conv v = conv_begin(c, s, c->O, c->C);
     real *turned = conv_take_room(&v, tensor_count(w));
-    conv_turn_weights(turned, tensor_read(w), &v);
-    v.w = turned, v.gy = tensor_read(gy);
-    v.out = tensor_write(gx);
-    parallel_for(c->N, v.grain, conv_input_images, &v);
-    conv_give_room(&v);
-}
-
-/* --- the gradient of the weight --------------------------------------------------------------- */
-
-/* One image, a few channels of one group, a few rows of gy at a time. */
-static void conv_weight_part(const Conv *v, real *room, const real *x, ptrdiff_t few, Matrix gy,
-                             real *sum, bool add)
-{
-    const Conv2d *c = v->c;
-    for (ptrdiff_t p = 0; p < c->P; p += v->rows, add = true) {
-        ConvPart part = {c, x, few, p, conv_min(v->rows, c->P - p)};
-        Matrix rows = {gy.p + p * c->Q, gy.row, 1};
-        gemm_packed(room, v->Og, few * c->R * c->S, part.rows * c->Q, rows, conv_pack_turned, &part,
-                    sum, v->Cg * c->R * c->S, add);
-    }
-}
-
-/* A block's images, summed into the block's own copy of gw. */
-static void conv_weight_images(ptrdiff_t begin, ptrdiff_t end, void *ctx)
-{
-    const Conv *v = ctx;
-    const Conv2d *c = v->c;
-    ptrdiff_t plane = c->P * c->Q;
-    real *sum = v->out + begin / v->grain * v->weights * c->o.groups;
-    for (ptrdiff_t n = begin; n < end; n++)
-        for (ptrdiff_t g = 0; g < c->o.groups; g++) {
-            Matrix gy = {v->gy + (n * c->O + g * v->Og) * plane, plane, 1};
-            for (ptrdiff_t ch = 0; ch < v->Cg; ch += v->few) {
-                ptrdiff_t few = conv_min(v->few, v->Cg - ch);
-                const real *x = v->x + (n * c->C + g * v->Cg + ch) * c->H * c->W;
-                conv_weight_part(v, conv_room(v, begin), x, few, gy,
-                                 sum + g * v->weights + ch * c->R * c->S, n > begin);
-            }
-        }
-}
-
-static void conv_add_blocks(real *gw, const real *sums, ptrdiff_t blocks, ptrdiff_t n)
-{
-    memcpy(gw, sums, (size_t)n * sizeof(real));
-    for (ptrdiff_t b = 1; b < blocks; b++)
-        for (ptrdiff_t i = 0; i < n; i++)
-            gw[i] += sums[b * n + i];
-}
-
-void conv2d_grad_weight(Tensor *gw, const Tensor *x, const Tensor *gy, const Conv2d *c)
-{
-    if (c->N == 0 || tensor_count(gw) == 0) {
-        tensor_fill(gw, 0);
-        return;
-    }
-    Conv v = conv_begin(c, c->C / c->o.groups);
-    v.rows = conv_min(c->P, CONV_PLACES / c->Q + 1);
-    v.each = gemm_room(v.few * c->R * c->S, v.rows * c->Q);
-    ptrdiff_t n = tensor_count(gw);
-    v.out = conv_take_room(&v, conv_blocks(&v) * n);
-    v.x = tensor_read(x), v.gy = tensor_read(gy);
-    parallel_for(c->N, v.grain, conv_weight_images, &v);
-    conv_add_blocks(tensor_write(gw), v.out, conv_blocks(&v), n);
-    conv_give_room(&v);
+    conv_turn_weights(turned, tensor_read(w), c);
+    v.x = tensor_read(gy), v.w = turned, v.y = tensor_write(gx);
+    conv_run(&v);
 }

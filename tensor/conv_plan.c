@@ -4,6 +4,9 @@
  */
 #include "tensor/conv.h"
 
+/* A padded image lies in memory, at least a few rows of it at a time. */
+#define CONV_MOST ((ptrdiff_t)1 << 20)
+
 static void conv_check_options(Conv2dOptions o, const char *function)
 {
     for (int i = 0; i < 2; i++)
@@ -36,9 +39,9 @@ static ptrdiff_t conv_output_size(Shape x, Shape w, Conv2dOptions o, int i, cons
     ptrdiff_t size = x.dim[2 + i], kernel = w.dim[2 + i];
     if (kernel < 1)
         slope_fail(function, "weight %s has an empty kernel", SHAPE_TEXT(w));
-    if (kernel - 1 > (PTRDIFF_MAX / 4) / o.dilation[i] || o.padding[i] > PTRDIFF_MAX / 8)
-        slope_fail(function, "dilation %td or padding %td is too large", o.dilation[i],
-                   o.padding[i]);
+    if (o.dilation[i] > CONV_MOST || o.padding[i] > CONV_MOST || o.stride[i] > CONV_MOST)
+        slope_fail(function, "stride %td, padding %td or dilation %td is too large: at most %td",
+                   o.stride[i], o.padding[i], o.dilation[i], CONV_MOST);
     ptrdiff_t room = size + 2 * o.padding[i] - o.dilation[i] * (kernel - 1) - 1;
     if (room < 0)
         slope_fail(function, "input %s and weight %s: along the %s the kernel reaches over "

@@ -1,56 +1,47 @@
-/* tensor/gemm.c -- C = A B, blocked for the caches and vectorised.
+/* tensor/gemm.c -- C = A B, blocked for the caches and shared out among the threads.
  *
- * The product is cut three times:
+ * The product is cut from the inside out:
  *
- *   tile   TILE_M rows by TILE_N columns of C, held in registers while k runs: each step of k
- *          loads TILE_V vectors of B and TILE_M numbers of A and does TILE_M * TILE_V
- *          multiply-adds, so arithmetic and not loading sets the pace;
- *   block  BLOCK_K steps of k, so that the piece of A and B that a tile reads stays in cache;
- *   task   TASK_M rows by TASK_N columns of C, the unit that threads share out.
+ *   tile    up to TILE_M rows by TILE_N columns of C in registers (tensor/gemm_tile.c);
+ *   strip   the rows of a tile, GEMM_STEPS columns of A: they stay in the first cache while all
+ *           slivers of a group pass by;
+ *   group   some slivers, each TILE_N columns of B and GEMM_STEPS rows of it, packed: copied so that a
+ *           tile reads them strictly forwards. They stay in the second cache while all strips pass
+ *           by, and C is visited along its rows;
+ *   task    a group against some strips, for all steps of the sum: what one thread does at a time.
  *
- * Before a tile runs, its pieces of A and B are packed: copied so that it reads memory strictly
- * forwards, whatever the strides were. That is also what makes transposed operands free. B is
- * packed once, up front, by all threads; each task packs its own rows of A.
+ * Packing B costs little as long as many rows of A use it, and makes every layout of B alike. A is
+ * read where it lies, in any layout, one number at a time.
  *
  * Source of the scheme: Goto and van de Geijn, "Anatomy of high-performance matrix
  * multiplication", 2008.
  *
  * SPDX-License-Identifier: MIT
  */
+#include "tensor/gemm.h"
+
 #include <string.h>
 
-#include "tensor/matmul.h"
 #include "tensor/memory.h"
 #include "tensor/parallel.h"
-#include "tensor/vec.h"
-
-/* TILE_M * TILE_V accumulators, TILE_V vectors of B and one number of A fill the registers:
- * 32 of them with AVX-512 and NEON, 16 otherwise. */
-#if defined(__AVX512F__)
-enum { TILE_M = 12, TILE_V = 2 };
-#elif defined(__ARM_NEON)
-enum { TILE_M = 6, TILE_V = 4 };
-#else
-enum { TILE_M = 6, TILE_V = 2 };
-#endif
 
 enum {
-    TILE_N = TILE_V * VEC,
-    BLOCK_K = 256,
-    TASK_M = 24,           /* a multiple of every TILE_M */
-    TASK_N = 8 * TILE_N,
-    PANEL_N = 128 * TILE_N, /* columns of B packed at a time */
+    GROUP = 8,         /* slivers in a group, at most */
+    TASKS = 8,         /* at least, side by side, or else one below another … */
+    TASK_ROWS = 48,    /* … if that leaves so many rows to each; */
+    GROUP_ROWS = 512,  /* but so many rows at most */
+    DOT = 4, DOT_ROWS = 8, /* dot products at a time, for so many rows at most */
+    TASK_WORK = 65536, /* multiply-adds for which a thread is worth waking */
 };
 
 typedef struct Gemm {
-    ptrdiff_t   M, N, K, first; /* this panel's N columns begin at column `first` of B */
-    Matrix      A;
-    GemmPack    pack; /* of columns of B */
-    const void *ctx;
-    real       *C;
-    ptrdiff_t   c_row;
-    bool        add;    /* to what C holds */
-    real       *packed; /* B as slivers: (N/TILE_N, K, TILE_N), the last padded with zeros */
+    ptrdiff_t M, N, K;
+    Matrix    A, B;
+    GemmOut   C;
+    real     *room;   /* a group for each worker */
+    ptrdiff_t across; /* tasks side by side, … */
+    ptrdiff_t cols;   /* … each so many columns … */
+    ptrdiff_t rows;   /* … and so many rows */
 } Gemm;
 
 static ptrdiff_t gemm_min(ptrdiff_t a, ptrdiff_t b)
@@ -58,178 +49,226 @@ static ptrdiff_t gemm_min(ptrdiff_t a, ptrdiff_t b)
     return a < b ? a : b;
 }
 
-static ptrdiff_t gemm_slivers(ptrdiff_t n)
+static ptrdiff_t gemm_max(ptrdiff_t a, ptrdiff_t b)
 {
-    return (n + TILE_N - 1) / TILE_N;
+    return a > b ? a : b;
 }
 
-/* --- packing ---------------------------------------------------------------------------------- */
-
-/* A strip of `width` lanes (rows of A or columns of B) as (K, width): step after step, the lanes
- * side by side. `lanes` of them exist, the rest become zeros. The inner loop runs along whichever
- * stride is 1, so that memory is read in whole cache lines. */
-static inline void gemm_pack(real *out, int width, const real *p, ptrdiff_t lanes,
-                             ptrdiff_t lane_step, ptrdiff_t K, ptrdiff_t k_step)
+/* n / d, rounded up */
+static ptrdiff_t gemm_parts(ptrdiff_t n, ptrdiff_t d)
 {
-    if (lanes < width)
-        memset(out, 0, (size_t)(K * width) * sizeof(real));
-    if (lane_step == 1 && lanes == width)
-        for (ptrdiff_t k = 0; k < K; k++)
-            memcpy(out + k * width, p + k * k_step, (size_t)width * sizeof(real));
-    else if (lane_step == 1)
-        for (ptrdiff_t k = 0; k < K; k++)
-            memcpy(out + k * width, p + k * k_step, (size_t)lanes * sizeof(real));
-    else
-        for (ptrdiff_t i = 0; i < lanes; i++)
-            for (ptrdiff_t k = 0; k < K; k++)
-                out[k * width + i] = p[i * lane_step + k * k_step];
+    return (n + d - 1) / d;
 }
 
-/* A GemmPack for a matrix in memory. */
-typedef struct GemmMatrix {
-    Matrix    m;
-    ptrdiff_t K;
-} GemmMatrix;
-
-static void gemm_pack_columns(real *out, int width, ptrdiff_t first, ptrdiff_t lanes,
-                              const void *ctx)
+static Matrix matrix_at(Matrix m, ptrdiff_t i, ptrdiff_t j)
 {
-    const GemmMatrix *b = ctx;
-    (void)width; /* always TILE_N, and as a constant it unrolls */
-    gemm_pack(out, TILE_N, b->m.p + first * b->m.col, lanes, b->m.col, b->K, b->m.row);
+    m.p += i * m.row + j * m.col;
+    return m;
 }
 
-static void gemm_pack_slivers(ptrdiff_t begin, ptrdiff_t end, void *ctx)
+static GemmOut gemm_out_at(GemmOut C, ptrdiff_t i, ptrdiff_t j)
+{
+    C.p += i * C.row + j;
+    C.row_bias = C.row_bias ? C.row_bias + i : NULL;
+    C.col_bias = C.col_bias ? C.col_bias + j : NULL;
+    return C;
+}
+
+/* --- packing ------------------------------------------------------------------------------------ */
+
+static void pack_singly(real *out, ptrdiff_t K, ptrdiff_t cols, Matrix B)
+{
+    for (ptrdiff_t k = 0; k < K; k++)
+        for (ptrdiff_t j = 0; j < cols; j++)
+            out[k * TILE_N + j] = B.p[k * B.row + j * B.col];
+}
+
+/* Whole slivers whose columns lie side by side. Rows are read to their end, for memory comes in
+ * pages and in order. */
+static void pack_straight(real *slivers, ptrdiff_t K, ptrdiff_t N, Matrix B)
+{
+    for (ptrdiff_t k = 0; k < K; k++)
+        for (ptrdiff_t j = 0; j < N; j += TILE_N)
+            for (int v = 0; v < TILE_N; v += VEC)
+                vec_store(slivers + j * K + k * TILE_N + v, vec_load(B.p + k * B.row + j + v));
+}
+
+/* VEC columns that each lie along memory: squares of VEC by VEC numbers are turned in registers. */
+static void pack_turned(real *out, ptrdiff_t K, Matrix B)
+{
+    ptrdiff_t k = 0;
+    for (; k + VEC <= K; k += VEC, out += VEC * TILE_N) {
+        vec square[VEC];
+        for (int j = 0; j < VEC; j++)
+            square[j] = vec_load(B.p + j * B.col + k);
+        vec_transpose(square);
+        for (int i = 0; i < VEC; i++)
+            vec_store(out + i * TILE_N, square[i]);
+    }
+    pack_singly(out, K - k, VEC, matrix_at(B, k, 0));
+}
+
+void gemm_pack(real *slivers, ptrdiff_t K, ptrdiff_t N, Matrix B)
+{
+    ptrdiff_t whole = N / TILE_N * TILE_N, j = 0;
+    if (whole < N)
+        memset(slivers + whole * K, 0, (size_t)(K * TILE_N) * sizeof(real));
+    if (B.col == 1) {
+        pack_straight(slivers, K, whole, B);
+        j = whole;
+    }
+    for (; j < N; j += VEC) {
+        real *out = slivers + j / TILE_N * TILE_N * K + j % TILE_N;
+        if (N - j >= VEC && B.row == 1)
+            pack_turned(out, K, matrix_at(B, 0, j));
+        else
+            pack_singly(out, K, gemm_min(VEC, N - j), matrix_at(B, 0, j));
+    }
+}
+
+/* --- a group ------------------------------------------------------------------------------------ */
+
+static void gemm_strip(GemmTile *t, int rows, ptrdiff_t N, const real *b, ptrdiff_t next, GemmOut C)
+{
+    t->row_bias = C.row_bias;
+    for (ptrdiff_t j = 0; j < N; j += TILE_N, b += next) {
+        t->b = b;
+        t->c = C.p + j;
+        t->col_bias = C.col_bias ? C.col_bias + j : NULL;
+        gemm_tile(t, rows, (int)gemm_min(TILE_N, N - j));
+    }
+}
+
+/* The rows are dealt out evenly: 64 are 4 strips of 11 and 2 of 10, not 5 of 12 and one of 4, since a
+ * low tile leaves multipliers idle. */
+void gemm_group(ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, const GemmRows *A, const real *slivers,
+                GemmOut C)
+{
+    GemmTile t = {.steps = K, .a_step = A->step, .run = A->run, .skip = A->skip,
+                  .b_step = TILE_N, .c_row = C.row, .add = C.add};
+    ptrdiff_t strips = gemm_parts(M, TILE_M);
+    for (ptrdiff_t s = 0; s < strips; s++) {
+        ptrdiff_t first = s * M / strips, rows = (s + 1) * M / strips - first;
+        for (ptrdiff_t i = 0; i < rows; i++)
+            t.a[i] = A->p + (A->at ? A->at[first + i] : (first + i) * A->row);
+        gemm_strip(&t, (int)rows, N, slivers, K * TILE_N, gemm_out_at(C, first, 0));
+    }
+}
+
+/* The same for so few rows that packing B would cost more than their product: whole vectors of its
+ * rows are read where they lie. */
+static void gemm_few_rows(ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, Matrix A, Matrix B, GemmOut C)
+{
+    GemmTile t = {.steps = K, .a_step = A.col, .run = K, .b_step = B.row, .c_row = C.row,
+                  .add = C.add};
+    for (ptrdiff_t i = 0; i < M; i++)
+        t.a[i] = A.p + i * A.row;
+    gemm_strip(&t, (int)M, N, B.p, TILE_N, C);
+}
+
+/* --- dot products ------------------------------------------------------------------------------- */
+
+/* DOT elements of a row of C, where the row of A and the columns of B all lie along memory: nothing
+ * is packed, and the vectors run along the sum. */
+static void dot_few(ptrdiff_t K, const real *a, const real *b, ptrdiff_t b_col, real out[DOT])
+{
+    vec sum[DOT] = {{0}};
+    ptrdiff_t k = 0;
+    for (; k + VEC <= K; k += VEC)
+        for (int j = 0; j < DOT; j++)
+            sum[j] += vec_load(a + k) * vec_load(b + j * b_col + k);
+    for (int j = 0; j < DOT; j++) {
+        out[j] = vec_sum(sum[j]);
+        for (ptrdiff_t rest = k; rest < K; rest++)
+            out[j] += a[rest] * b[j * b_col + rest];
+    }
+}
+
+/* Columns DOT * [begin, end) of C, all rows. The last few start further left and are done twice. */
+static void dot_tasks(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 {
     const Gemm *g = ctx;
-    for (ptrdiff_t s = begin; s < end; s++)
-        g->pack(g->packed + s * g->K * TILE_N, TILE_N, g->first + s * TILE_N,
-                gemm_min(TILE_N, g->N - s * TILE_N), g->ctx);
-}
-
-/* `m` <= TASK_M rows of K columns of A as strips of TILE_M rows: (strips, K, TILE_M). */
-static void gemm_pack_rows(real *out, const real *a, ptrdiff_t m, ptrdiff_t K, Matrix A)
-{
-    for (ptrdiff_t i = 0; i < m; i += TILE_M)
-        gemm_pack(out + i * K, TILE_M, a + i * A.row, gemm_min(TILE_M, m - i), A.row, K, A.col);
-}
-
-/* --- the tile --------------------------------------------------------------------------------- */
-
-/* C (TILE_M, TILE_N) = or += a (K, TILE_M)ᵀ b (K, TILE_N), both packed. */
-static inline void gemm_tile(ptrdiff_t K, const real *a, const real *b, real *c, ptrdiff_t c_row,
-                             bool add)
-{
-    vec acc[TILE_M][TILE_V];
-    for (int i = 0; i < TILE_M; i++)
-        for (int v = 0; v < TILE_V; v++)
-            acc[i][v] = add ? vec_load(c + i * c_row + v * VEC) : (vec){0};
-    for (ptrdiff_t k = 0; k < K; k++, a += TILE_M, b += TILE_N) {
-        vec bk[TILE_V];
-        for (int v = 0; v < TILE_V; v++)
-            bk[v] = vec_load(b + v * VEC);
-        for (int i = 0; i < TILE_M; i++)
-            for (int v = 0; v < TILE_V; v++)
-                acc[i][v] += a[i] * bk[v];
-    }
-    for (int i = 0; i < TILE_M; i++)
-        for (int v = 0; v < TILE_V; v++)
-            vec_store(c + i * c_row + v * VEC, acc[i][v]);
-}
-
-/* A tile that sticks out of C, m rows and n columns of which exist, goes through a copy. */
-static void gemm_edge_tile(ptrdiff_t K, const real *a, const real *b, real *c, ptrdiff_t c_row,
-                           bool add, ptrdiff_t m, ptrdiff_t n)
-{
-    real whole[TILE_M * TILE_N] = {0};
-    for (ptrdiff_t i = 0; add && i < m; i++)
-        memcpy(whole + i * TILE_N, c + i * c_row, (size_t)n * sizeof(real));
-    gemm_tile(K, a, b, whole, TILE_N, add);
-    for (ptrdiff_t i = 0; i < m; i++)
-        memcpy(c + i * c_row, whole + i * TILE_N, (size_t)n * sizeof(real));
-}
-
-/* --- tasks ------------------------------------------------------------------------------------ */
-
-/* Rows [i, i+m) and columns [j, j+n) of C, steps [k, k+K) of the sum. */
-static void gemm_block(const Gemm *g, const real *a, ptrdiff_t i, ptrdiff_t m, ptrdiff_t j,
-                       ptrdiff_t n, ptrdiff_t k, ptrdiff_t K)
-{
-    bool add = g->add || k > 0;
-    for (ptrdiff_t q = 0; q < n; q += TILE_N) {
-        const real *b = g->packed + (j + q) * g->K + k * TILE_N;
-        for (ptrdiff_t p = 0; p < m; p += TILE_M) {
-            real *c = g->C + (i + p) * g->c_row + j + q;
-            ptrdiff_t rows = gemm_min(TILE_M, m - p), cols = gemm_min(TILE_N, n - q);
-            if (rows == TILE_M && cols == TILE_N)
-                gemm_tile(K, a + p * K, b, c, g->c_row, add);
-            else
-                gemm_edge_tile(K, a + p * K, b, c, g->c_row, add, rows, cols);
+    for (ptrdiff_t t = begin; t < end; t++) {
+        ptrdiff_t j = gemm_min(t * DOT, g->N - DOT), fresh = t * DOT - j;
+        for (ptrdiff_t i = 0; i < g->M; i++) {
+            real sum[DOT], *c = g->C.p + i * g->C.row + j;
+            dot_few(g->K, g->A.p + i * g->A.row, g->B.p + j * g->B.col, g->B.col, sum);
+            for (ptrdiff_t q = fresh; q < DOT; q++)
+                c[q] = sum[q] + (g->C.add        ? c[q]
+                                 : g->C.row_bias ? g->C.row_bias[i]
+                                 : g->C.col_bias ? g->C.col_bias[j + q]
+                                                 : 0);
         }
+    }
+}
+
+/* --- tasks -------------------------------------------------------------------------------------- */
+
+/* Rows [i, i + m) and columns [j, j + n) of C, GEMM_STEPS of the sum from k on. */
+static void gemm_block(const Gemm *g, real *room, ptrdiff_t i, ptrdiff_t m, ptrdiff_t j,
+                       ptrdiff_t n, ptrdiff_t k)
+{
+    ptrdiff_t K = gemm_min(GEMM_STEPS, g->K - k);
+    Matrix A = matrix_at(g->A, i, k), B = matrix_at(g->B, k, j);
+    GemmRows rows = {.p = A.p, .row = A.row, .step = A.col, .run = K};
+    GemmOut C = gemm_out_at(g->C, i, j);
+    C.add = C.add || k > 0;
+    if (m <= TILE_M && B.col == 1 && n % VEC == 0) {
+        gemm_few_rows(m, n, K, A, B, C);
+        return;
+    }
+    gemm_pack(room, K, n, B);
+    gemm_group(m, n, K, &rows, room, C);
+}
+
+static void gemm_part(const Gemm *g, real *room, ptrdiff_t begin, ptrdiff_t end)
+{
+    for (ptrdiff_t t = begin; t < end; t++) {
+        ptrdiff_t i = t / g->across * g->rows, j = t % g->across * g->cols, k = 0;
+        do
+            gemm_block(g, room, i, gemm_min(g->rows, g->M - i), j, gemm_min(g->cols, g->N - j), k);
+        while ((k += GEMM_STEPS) < g->K);
     }
 }
 
 static void gemm_tasks(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 {
     const Gemm *g = ctx;
-    ptrdiff_t across = (g->N + TASK_N - 1) / TASK_N;
-    real a[TASK_M * BLOCK_K];
-    for (ptrdiff_t t = begin; t < end; t++) {
-        ptrdiff_t i = t / across * TASK_M, m = gemm_min(TASK_M, g->M - i);
-        ptrdiff_t j = t % across * TASK_N, n = gemm_min(TASK_N, g->N - j);
-        for (ptrdiff_t k = 0; k < g->K; k += BLOCK_K) {
-            ptrdiff_t K = gemm_min(BLOCK_K, g->K - k);
-            gemm_pack_rows(a, g->A.p + i * g->A.row + k * g->A.col, m, K, g->A);
-            gemm_block(g, a, i, m, j, n, k, K);
-        }
-    }
+    gemm_part(g, g->room + (ptrdiff_t)parallel_worker() * GEMM_ROOM, begin, end);
 }
 
-/* As many columns of C as one packing of B covers. */
-static void gemm_panel(Gemm *g)
+/* Cuts the product into tasks, in a way that does not depend on the number of threads, and returns
+ * how many. Wide groups read C and B along more of a row; narrow ones share out more evenly. */
+static ptrdiff_t gemm_cut(Gemm *g)
 {
-    ptrdiff_t slivers = gemm_slivers(g->N);
-    ptrdiff_t tasks = (g->M + TASK_M - 1) / TASK_M * ((g->N + TASK_N - 1) / TASK_N);
-    parallel_for(slivers, 1 + 16384 / (g->K * TILE_N), gemm_pack_slivers, g);
-    parallel_for(tasks, 1, gemm_tasks, g);
+    ptrdiff_t slivers = gemm_parts(g->N, TILE_N);
+    g->cols = (slivers < 4 * GROUP ? gemm_parts(slivers, TASKS) : GROUP) * TILE_N;
+    g->across = gemm_parts(g->N, g->cols);
+    ptrdiff_t down = gemm_min(gemm_parts(g->M, TASK_ROWS), gemm_parts(TASKS, g->across));
+    g->rows = gemm_parts(g->M, gemm_max(down, gemm_parts(g->M, GROUP_ROWS)));
+    return gemm_parts(g->M, g->rows) * g->across;
 }
 
-static void gemm_zero(ptrdiff_t M, ptrdiff_t N, real *C, ptrdiff_t c_row)
+void gemm_in(real *room, ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, Matrix A, Matrix B, GemmOut C)
 {
-    for (ptrdiff_t i = 0; i < M; i++)
-        memset(C + i * c_row, 0, (size_t)N * sizeof(real));
+    Gemm g = {.M = M, .N = N, .K = K, .A = A, .B = B, .C = C};
+    if (M > 0 && N > 0)
+        gemm_part(&g, room, 0, gemm_cut(&g));
 }
 
-size_t gemm_room(ptrdiff_t N, ptrdiff_t K)
-{
-    return (size_t)(gemm_slivers(gemm_min(N, PANEL_N)) * TILE_N * K);
-}
-
-void gemm_packed(real *room, ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, Matrix A, GemmPack pack,
-                 const void *ctx, real *C, ptrdiff_t c_row, bool add)
+void gemm(ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, Matrix A, Matrix B, GemmOut C)
 {
     if (M == 0 || N == 0)
         return;
-    if (K == 0 && !add)
-        gemm_zero(M, N, C, c_row);
-    for (ptrdiff_t j = 0; j < N && K > 0; j += PANEL_N) {
-        Gemm g = {.M = M, .N = gemm_min(PANEL_N, N - j), .K = K, .first = j, .A = A, .pack = pack,
-                  .ctx = ctx, .C = C + j, .c_row = c_row, .add = add, .packed = room};
-        gemm_panel(&g);
+    Gemm g = {.M = M, .N = N, .K = K, .A = A, .B = B, .C = C};
+    if (M <= DOT_ROWS && N >= DOT && A.col == 1 && B.row == 1) {
+        parallel_for(gemm_parts(N, DOT), 1 + TASK_WORK / (M * DOT * (K + 1)), dot_tasks, &g);
+        return;
     }
-}
-
-void gemm_in(real *room, ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, Matrix A, Matrix B, real *C,
-             ptrdiff_t c_row, bool add)
-{
-    GemmMatrix b = {B, K};
-    gemm_packed(room, M, N, K, A, gemm_pack_columns, &b, C, c_row, add);
-}
-
-void gemm(ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, Matrix A, Matrix B, real *C, ptrdiff_t c_row)
-{
-    size_t bytes = gemm_room(N, K) * sizeof(real);
-    real *room = pool_take(bytes);
-    gemm_in(room, M, N, K, A, B, C, c_row, false);
-    pool_give(room, bytes);
+    ptrdiff_t tasks = gemm_cut(&g), grain = 1 + TASK_WORK / (g.rows * g.cols * (K + 1));
+    int workers = parallel_threads();
+    size_t bytes = (size_t)workers * GEMM_ROOM * sizeof(real);
+    g.room = pool_take(bytes);
+    parallel_for_workers(workers, tasks, grain, gemm_tasks, &g);
+    pool_give(g.room, bytes);
 }

@@ -4,13 +4,9 @@
  */
 #include "tensor/matmul.h"
 
-#include <string.h>
-
+#include "tensor/gemm.h"
 #include "tensor/memory.h"
 #include "tensor/parallel.h"
-
-/* A batch is cut into so many blocks at most, each with room of its own to pack in. */
-enum { MATMUL_BLOCKS = 16 };
 
 /* The axes before the last two. */
 static Shape matmul_batch(Shape s)
@@ -43,10 +39,7 @@ Shape matmul_shape(Shape a, Shape b, const char *function)
 typedef struct Matmul {
     Tensor       *out;
     const Tensor *a, *b;
-    real         *c;
-    real         *room; /* `each` numbers for every `grain` matrices */
-    ptrdiff_t     grain;
-    size_t        each;
+    real         *c, *room;
 } Matmul;
 
 /* Where x's matrix lies for element `index` of the batch axes of out. */
@@ -68,10 +61,10 @@ static void matmul_batches(ptrdiff_t begin, ptrdiff_t end, void *ctx)
     Shape out = m->out->shape;
     ptrdiff_t M = out.dim[out.ndim - 2], N = out.dim[out.ndim - 1];
     ptrdiff_t K = m->a->shape.dim[m->a->shape.ndim - 1];
-    real *room = m->room + (size_t)(begin / m->grain) * m->each;
+    real *room = m->room + (ptrdiff_t)parallel_worker() * GEMM_ROOM;
     for (ptrdiff_t i = begin; i < end; i++)
         gemm_in(room, M, N, K, matmul_operand(m->a, out, i), matmul_operand(m->b, out, i),
-                m->c + i * M * N, N, false);
+                (GemmOut){.p = m->c + i * M * N, .row = N});
 }
 
 void tensor_matmul(Tensor *out, const Tensor *a, const Tensor *b)
@@ -84,23 +77,22 @@ void tensor_matmul(Tensor *out, const Tensor *a, const Tensor *b)
     ptrdiff_t batch = shape_count(matmul_batch(shape));
     if (tensor_count(out) == 0)
         return;
-    m.grain = (batch + MATMUL_BLOCKS - 1) / MATMUL_BLOCKS;
-    m.each = gemm_room(shape.dim[shape.ndim - 1], a->shape.dim[a->shape.ndim - 1]);
-    size_t bytes = (size_t)((batch + m.grain - 1) / m.grain) * m.each * sizeof(real);
+    if (batch == 1) {
+        gemm(shape.dim[shape.ndim - 2], shape.dim[shape.ndim - 1], a->shape.dim[a->shape.ndim - 1],
+             matmul_operand(a, shape, 0), matmul_operand(b, shape, 0),
+             (GemmOut){.p = m.c, .row = shape.dim[shape.ndim - 1]});
+        return;
+    }
+    int workers = parallel_threads();
+    size_t bytes = (size_t)workers * GEMM_ROOM * sizeof(real);
     m.room = pool_take(bytes);
-    parallel_for(batch, m.grain, matmul_batches, &m);
+    parallel_for_workers(workers, batch, 1, matmul_batches, &m);
     pool_give(m.room, bytes);
 }
 
 void linear_forward(Tensor *y, const Tensor *x, const Tensor *w, const Tensor *b)
 {
     ptrdiff_t O = w->shape.dim[0], D = w->shape.dim[1], M = O ? tensor_count(y) / O : 0;
-    real *out = tensor_write(y);
-    for (ptrdiff_t i = 0; b && i < M; i++) /* the product is added to the bias */
-        memcpy(out + i * O, tensor_read(b), (size_t)O * sizeof(real));
-    size_t bytes = gemm_room(O, D) * sizeof(real);
-    real *room = pool_take(bytes);
-    gemm_in(room, M, O, D, (Matrix){tensor_read(x), D, 1}, (Matrix){tensor_read(w), 1, D}, out, O,
-            b != NULL);
-    pool_give(room, bytes);
+    gemm(M, O, D, (Matrix){tensor_read(x), D, 1}, (Matrix){tensor_read(w), 1, D},
+         (GemmOut){.p = tensor_write(y), .row = O, .col_bias = b ? tensor_read(b) : NULL});
 }

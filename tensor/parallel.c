@@ -26,8 +26,14 @@ typedef struct Job {
     ParallelFn    fn;
     void         *ctx;
     ptrdiff_t     n, grain;
-    atomic_size_t next; /* block */
+    int           workers; /* at most */
+    atomic_size_t next;    /* block */
 } Job;
+
+typedef struct Helper {
+    pthread_t thread;
+    unsigned  ticket; /* of the last job before it started */
+} Helper;
 
 static struct {
     pthread_mutex_t busy;  /* held by the thread whose job runs */
@@ -39,13 +45,14 @@ static struct {
     atomic_bool     stop;
     int             threads; /* 0: not decided yet */
     int             helpers; /* running now */
-    pthread_t       id[PARALLEL_MAX];
+    Helper          helper[PARALLEL_MAX];
     Job             job;
 } pool = {.busy = PTHREAD_MUTEX_INITIALIZER,
           .sleep = PTHREAD_MUTEX_INITIALIZER,
           .wake = PTHREAD_COND_INITIALIZER};
 
 static _Thread_local bool parallel_inside; /* is this thread running a block? */
+static _Thread_local int  parallel_number; /* of this thread among the workers; the caller is 0 */
 
 static inline void parallel_pause(void)
 {
@@ -89,7 +96,8 @@ static unsigned helper_wait(unsigned seen)
     return atomic_load(&pool.ticket);
 }
 
-/* Joins the job, whichever it is by now, unless it is closed. */
+/* Joins the job, whichever it is by now, unless it is closed. What the job says of its workers may
+ * be read only once inside. */
 static bool helper_enter(void)
 {
     unsigned inside = atomic_load(&pool.inside);
@@ -99,15 +107,18 @@ static bool helper_enter(void)
     return false;
 }
 
-static void *helper_main(void *first_ticket)
+static void *helper_main(void *ctx)
 {
-    unsigned seen = (unsigned)(size_t)first_ticket;
+    const Helper *helper = ctx;
+    unsigned seen = helper->ticket;
+    parallel_number = (int)(helper - pool.helper) + 1;
     for (;;) {
         seen = helper_wait(seen);
         if (atomic_load(&pool.stop))
             return NULL;
         if (helper_enter()) {
-            job_run_blocks(&pool.job);
+            if (parallel_number < pool.job.workers)
+                job_run_blocks(&pool.job);
             atomic_fetch_sub(&pool.inside, 1);
         }
     }
@@ -130,7 +141,7 @@ static void pool_stop(void)
     atomic_store(&pool.stop, true);
     pool_announce();
     for (int i = 0; i < pool.helpers; i++)
-        pthread_join(pool.id[i], NULL);
+        pthread_join(pool.helper[i].thread, NULL);
     pool.helpers = 0;
     atomic_store(&pool.stop, false);
 }
@@ -162,9 +173,10 @@ static void pool_watch_forks(void)
 /* Starts helpers until there are threads - 1; goes on with fewer if the system has no more. */
 static void pool_start(void)
 {
-    size_t ticket = atomic_load(&pool.ticket);
     while (pool.helpers < pool.threads - 1) {
-        if (pthread_create(&pool.id[pool.helpers], NULL, helper_main, (void *)ticket) != 0) {
+        Helper *helper = &pool.helper[pool.helpers];
+        helper->ticket = atomic_load(&pool.ticket);
+        if (pthread_create(&helper->thread, NULL, helper_main, helper) != 0) {
             pool.threads = pool.helpers + 1;
             return;
         }
@@ -220,9 +232,9 @@ static void parallel_inline(ptrdiff_t n, ptrdiff_t grain, ParallelFn fn, void *c
         fn(begin, n - begin > grain ? begin + grain : n, ctx);
 }
 
-static void pool_run(ptrdiff_t n, ptrdiff_t grain, ParallelFn fn, void *ctx)
+static void pool_run(int workers, ptrdiff_t n, ptrdiff_t grain, ParallelFn fn, void *ctx)
 {
-    pool.job.fn = fn, pool.job.ctx = ctx;
+    pool.job.fn = fn, pool.job.ctx = ctx, pool.job.workers = workers;
     pool.job.n = n, pool.job.grain = grain;
     atomic_store(&pool.job.next, 0);
     atomic_store(&pool.inside, JOB_OPEN);
@@ -236,12 +248,12 @@ static void pool_run(ptrdiff_t n, ptrdiff_t grain, ParallelFn fn, void *ctx)
     }
 }
 
-void parallel_for(ptrdiff_t n, ptrdiff_t grain, ParallelFn fn, void *ctx)
+void parallel_for_workers(int workers, ptrdiff_t n, ptrdiff_t grain, ParallelFn fn, void *ctx)
 {
     if (grain < 1)
         grain = 1;
     pool_watch_forks();
-    if (n <= grain || parallel_inside || pthread_mutex_trylock(&pool.busy) != 0) {
+    if (n <= grain || workers <= 1 || parallel_inside || pthread_mutex_trylock(&pool.busy) != 0) {
         parallel_inline(n, grain, fn, ctx);
         return;
     }
@@ -251,8 +263,18 @@ void parallel_for(ptrdiff_t n, ptrdiff_t grain, ParallelFn fn, void *ctx)
         pool_start();
     bool alone = pool.helpers == 0;
     if (!alone)
-        pool_run(n, grain, fn, ctx);
+        pool_run(workers, n, grain, fn, ctx);
     pthread_mutex_unlock(&pool.busy);
     if (alone)
         parallel_inline(n, grain, fn, ctx);
+}
+
+void parallel_for(ptrdiff_t n, ptrdiff_t grain, ParallelFn fn, void *ctx)
+{
+    parallel_for_workers(PARALLEL_MAX, n, grain, fn, ctx);
+}
+
+int parallel_worker(void)
+{
+    return parallel_number;
 }

@@ -21,6 +21,11 @@ typedef void (*ParallelFn)(ptrdiff_t begin, ptrdiff_t end, void *ctx);
 /* Calls fn(begin, end, ctx) for every block [begin, end) of [0, n), in any order. */
 void parallel_for(ptrdiff_t n, ptrdiff_t grain, ParallelFn fn, void *ctx);
 
+/* The same on at most `workers` threads, for blocks that need room to work in: a block asks
+ * parallel_worker() which of them runs it, 0 … workers-1, and no two at a time have one number. */
+void parallel_for_workers(int workers, ptrdiff_t n, ptrdiff_t grain, ParallelFn fn, void *ctx);
+int parallel_worker(void);
+
 /* How many threads work, the caller's included. Setting 0 goes back to SLOPE_THREADS. A block
  * of a running job cannot change the number: there, setting does nothing. */
 int parallel_threads(void);

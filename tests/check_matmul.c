@@ -5,6 +5,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "tensor/gemm.h"
 #include "tensor/matmul.h"
 
 #include <math.h>
@@ -130,8 +131,7 @@ static void layouts_multiply(int left, int right, ptrdiff_t M, ptrdiff_t N, ptrd
 
 /* --- one matrix ------------------------------------------------------------------------------- */
 
-/* Around a tile (6 or 12 rows; 8 to 32 columns), a task (24 rows, 64 to 256 columns) and a block
- * of K (256). The layouts take turns. */
+/* Around a tile (6 or 12 rows; 8 to 32 columns) and a block of K (256). The layouts take turns. */
 START_TEST(odd_sizes)
 {
     const ptrdiff_t Ms[] = {1, 2, 5, 6, 7, 11, 12, 13, 23, 25, 49};
@@ -156,8 +156,8 @@ START_TEST(every_pair_of_layouts)
 }
 END_TEST
 
-/* More columns than one panel (128 tiles: 4096 floats with AVX-512), more rows than many tasks. */
-START_TEST(sizes_beyond_a_panel)
+/* More columns and rows than any group or task. */
+START_TEST(sizes_beyond_a_task)
 {
     layouts_multiply(0, 0, 3, 8229, 2);
     layouts_multiply(1, 1, 25, 4129, 5);
@@ -213,7 +213,7 @@ START_TEST(gemm_keeps_out_of_the_gap_between_rows)
     for (int i = 0; i < M * ROW; i++)
         c[i] = 99;
     Tensor *a = integers(SHAPE(M, K), 1), *b = integers(SHAPE(K, N), 2);
-    gemm(M, N, K, (Matrix){tensor_read(a), K, 1}, (Matrix){tensor_read(b), N, 1}, c, ROW);
+    gemm(M, N, K, (Matrix){tensor_read(a), K, 1}, (Matrix){tensor_read(b), N, 1}, (GemmOut){.p = c, .row = ROW});
     for (ptrdiff_t i = 0; i < M; i++)
         for (ptrdiff_t j = 0; j < ROW; j++) {
             double expected = j < N ? naive_dot(a, tensor_read(a), b, tensor_read(b), i, j) : 99;
@@ -221,10 +221,42 @@ START_TEST(gemm_keeps_out_of_the_gap_between_rows)
                 ck_abort_msg("(%td, %td) is %g, expected %g", i, j, (double)c[i * ROW + j],
                              expected);
         }
-    gemm(M, N, 0, (Matrix){NULL, 0, 1}, (Matrix){NULL, N, 1}, c, ROW);
+    gemm(M, N, 0, (Matrix){NULL, 0, 1}, (Matrix){NULL, N, 1}, (GemmOut){.p = c, .row = ROW});
     ck_assert_close(c[N - 1], 0, 0);
     ck_assert_close(c[N], 99, 0);
     tensor_free(a), tensor_free(b);
+}
+END_TEST
+
+/* What gemm starts from, on each of its ways: dot products, few rows, groups of slivers. */
+static void starts_from(ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, int left, int right, int start)
+{
+    Tensor *a = matrix_make(left, M, K, 1), *b = matrix_make(right, K, N, 2);
+    Tensor *c = integers(SHAPE(M, N), 3), *old = tensor_clone(c), *bias = integers(SHAPE(M + N), 4);
+    GemmOut out = {.p = tensor_write(c), .row = N, .add = start == 1,
+                   .row_bias = start == 2 ? tensor_read(bias) : NULL,
+                   .col_bias = start == 3 ? tensor_read(bias) : NULL};
+    gemm(M, N, K, (Matrix){tensor_read(a), a->stride[0], a->stride[1]},
+         (Matrix){tensor_read(b), b->stride[0], b->stride[1]}, out);
+    for (ptrdiff_t i = 0; i < M * N; i++) {
+        const real *from[] = {NULL, tensor_read(old) + i, tensor_read(bias) + i / N,
+                              tensor_read(bias) + i % N};
+        double expected = naive_dot(a, tensor_read(a), b, tensor_read(b), i / N, i % N);
+        expected += start ? (double)*from[start] : 0;
+        if ((double)tensor_read(c)[i] != expected)
+            ck_abort_msg("(%td,%td) times (%td,%td), layouts %d and %d, start %d: element %td is "
+                         "%g, expected %g", M, K, K, N, left, right, start, i,
+                         (double)tensor_read(c)[i], expected);
+    }
+    tensor_free(a), tensor_free(b), tensor_free(c), tensor_free(old), tensor_free(bias);
+}
+
+START_TEST(gemm_starts_from_what_it_is_told)
+{
+    const ptrdiff_t Ms[] = {1, 8, 9, 40}, Ns[] = {1, 4, 7, 64, 101}, Ks[] = {0, 5, 300};
+    for (int i = 0; i < 4 * 5 * 3; i++)
+        for (int way = 0; way < 4 * 4; way++)
+            starts_from(Ms[i % 4], Ns[i / 4 % 5], Ks[i / 20], way / 4 % 2, way / 8, way % 4);
 }
 END_TEST
 
@@ -319,6 +351,7 @@ START_TEST(threads_do_not_change_a_bit)
 {
     bits_stay(SHAPE(131, 517), SHAPE(517, 211));
     bits_stay(SHAPE(5, 1000), SHAPE(1000, 700));
+    bits_stay(SHAPE(1100, 300), SHAPE(300, 1500));
     bits_stay(SHAPE(700, 300), SHAPE(300, 5));
     bits_stay(SHAPE(17, 30, 70), SHAPE(17, 70, 50));
 }
@@ -371,10 +404,11 @@ int main(void)
 {
     Suite *suite = suite_create("matmul");
     testing_add(suite, "one matrix", 120,
-                (const TTest *const[]){odd_sizes, every_pair_of_layouts, sizes_beyond_a_panel,
+                (const TTest *const[]){odd_sizes, every_pair_of_layouts, sizes_beyond_a_task,
                                        an_identity_changes_nothing, sizes_of_0,
                                        infinities_stay_in_their_rows_and_columns,
-                                       gemm_keeps_out_of_the_gap_between_rows, rounding_stays_small,
+                                       gemm_keeps_out_of_the_gap_between_rows,
+                                       gemm_starts_from_what_it_is_told, rounding_stays_small,
                                        NULL});
     testing_add(suite, "batches", 20, (const TTest *const[]){
         batches_broadcast, batches_of_no_matrices_or_of_empty_ones, batches_may_be_views, NULL});

@@ -75,6 +75,39 @@ START_TEST(every_index_is_visited_once)
 }
 END_TEST
 
+/* Each worker's number is in use by one block at a time, and none is above the most. */
+typedef struct Numbers {
+    int        most;
+    atomic_int inside[16], wrong;
+} Numbers;
+
+static void numbers_block(ptrdiff_t begin, ptrdiff_t end, void *ctx)
+{
+    Numbers *n = ctx;
+    int worker = parallel_worker();
+    if (worker < 0 || worker >= n->most) {
+        atomic_fetch_add(&n->wrong, 1);
+        return;
+    }
+    if (atomic_fetch_add(&n->inside[worker], 1) != 0)
+        atomic_fetch_add(&n->wrong, 1);
+    for (volatile int spin = 0; spin < 200 * (int)(end - begin); spin++)
+        ;
+    atomic_fetch_sub(&n->inside[worker], 1);
+}
+
+START_TEST(no_two_blocks_at_a_time_have_one_worker)
+{
+    static Numbers n;
+    parallel_set_threads(5);
+    for (n.most = 1; n.most <= 7; n.most++)
+        for (int again = 0; again < 50; again++)
+            parallel_for_workers(n.most, 300, 1, numbers_block, &n);
+    ck_assert_int_eq(atomic_load(&n.wrong), 0);
+    parallel_set_threads(0);
+}
+END_TEST
+
 START_TEST(a_negative_count_is_no_work)
 {
     static Visits v;
@@ -344,7 +377,8 @@ int main(void)
 {
     Suite *suite = suite_create("parallel");
     testing_add(suite, "one caller", 60, (const TTest *const[]){
-        every_index_is_visited_once, a_negative_count_is_no_work, many_short_jobs_in_a_row,
+        every_index_is_visited_once, no_two_blocks_at_a_time_have_one_worker,
+        a_negative_count_is_no_work, many_short_jobs_in_a_row,
         helpers_help_even_after_a_sleep, NULL});
     testing_add(suite, "callers", 30, (const TTest *const[]){
         a_nested_call_runs_inside, a_block_may_ask_how_many_threads_work,

@@ -1,61 +1,70 @@
 #!/bin/sh
-# run.sh BENCH FOLDER -- runs BENCH, and the same work in PyTorch if it is installed, in turns;
-# writes FOLDER/bench.csv (name,threads,ms,gflops,peer,peer_ms,ratio) and prints it as a table.
-# Each figure is the median over the rounds; the peer's is that of its better number of threads;
-# ratio = peer_ms / ms, so 2 means twice as fast as the peer.
+# run.sh BENCH FOLDER [NAME...] -- measures, compares and judges; `make bench` calls it.
+#
+#   - Runs BENCH (tests/bench/main.c) and, where it is installed, the same work in PyTorch (peer.py)
+#     in turns, ROUNDS rounds (default 3), so that a disturbance hits both alike.
+#   - Prints a table and sentences that judge it (table.awk, judge.awk).
+#   - Writes into FOLDER: bench.csv (join.awk says what is in it), cnn_bytes.txt (what a step of
+#     ConvNetPReLU must do, kernel by kernel), roofline.{dat,gp,svg,png}, and the rounds as they
+#     came: ours.txt (name,threads,ms,flops,bytes) and peer.txt (name,threads,ms).
+#   - With NAMEs only what begins with one of them is measured, and the machine's limits.
+#
 # SPDX-License-Identifier: MIT
 set -eu
 bench=$1 folder=$2 rounds=${ROUNDS:-3}
 here=$(dirname "$0")
+shift 2
+"$bench" --list "$@" >/dev/null # a mistyped name ends here
+
+say() { echo "bench: $*" >&2; }
 
 python=
-for candidate in python3 /usr/bin/python3; do
-    if [ -z "$python" ] && "$candidate" -c 'import torch' >/dev/null 2>&1; then
-        python=$candidate
-    fi
-done
-[ -n "$python" ] || echo "bench: PyTorch is not installed, so there is no peer to compare with" >&2
+case $bench in
+    */double/*) say "no comparison in double precision: PyTorch's default is float" ;;
+    *)
+        for candidate in python3 /usr/bin/python3; do
+            if [ -z "$python" ] && "$candidate" -c 'import torch' >/dev/null 2>&1; then
+                python=$candidate
+            fi
+        done
+        [ -n "$python" ] || say "PyTorch is not installed, so there is no peer to compare with"
+        ;;
+esac
 
+# The limits are measured in every run: the rest is judged by them.
+limits=
+[ $# -eq 0 ] || limits="fma_peak triad update"
+
+mkdir -p "$folder"
 : >"$folder/ours.txt"
 : >"$folder/peer.txt"
 round=1
 while [ "$round" -le "$rounds" ]; do
-    echo "bench: round $round of $rounds" >&2
-    "$bench" >>"$folder/ours.txt"
-    if [ -n "$python" ]; then
-        threads=$(tail -n 1 "$folder/ours.txt" | cut -d, -f2)
-        "$python" "$here/peer.py" "$threads" >>"$folder/peer.txt"
-    fi
+    say "round $round of $rounds"
+    # shellcheck disable=SC2086  # the limits are words
+    "$bench" $limits "$@" >>"$folder/ours.txt"
+    threads=$(grep -m 1 '^fma_peak,' "$folder/ours.txt" | cut -d, -f2)
+    [ -z "$python" ] || "$python" "$here/peer.py" "$threads" "$@" >>"$folder/peer.txt"
     round=$((round + 1))
 done
 
-awk -F, '
-    function median(list,   parts, n, i, j, t) {
-        n = split(list, parts, " ")
-        for (i = 2; i <= n; i++)
-            for (j = i; j > 1 && parts[j] + 0 < parts[j - 1] + 0; j--) {
-                t = parts[j]; parts[j] = parts[j - 1]; parts[j - 1] = t
-            }
-        return parts[int((n + 1) / 2)]
-    }
-    FILENAME == ARGV[1] {
-        if (!($1 in ms)) order[++count] = $1
-        ms[$1] = ms[$1] " " $3; gflops[$1] = gflops[$1] " " $4; threads[$1] = $2
-    }
-    FILENAME == ARGV[2] { peer[$1] = peer[$1] " " $2; at[$1, $2] = at[$1, $2] " " $3 }
-    END {
-        print "name,threads,ms,gflops,peer,peer_ms,ratio"
-        for (i = 1; i <= count; i++) {
-            name = order[i]; mine = median(ms[name]); best = ""
-            n = split(peer[name], used, " ")
-            for (k = 1; k <= n; k++) {
-                theirs = median(at[name, used[k]])
-                if (best == "" || theirs < best) best = theirs
-            }
-            rate = gflops[name] ~ /[0-9]/ ? median(gflops[name]) : ""
-            if (best == "") printf "%s,%s,%s,%s,,,\n", name, threads[name], mine, rate
-            else printf "%s,%s,%s,%s,pytorch,%s,%.2f\n", name, threads[name], mine, rate, best, best / mine
-        }
-    }' "$folder/ours.txt" "$folder/peer.txt" >"$folder/bench.csv"
+judge() { awk -f "$here/read.awk" -f "$here/$1" "$folder/ours.txt" "$folder/bench.csv" "$2"; }
 
-awk -F, '{ printf "%-14s %8s %10s %10s %10s %10s %8s\n", $1, $2, $3, $4, $5, $6, $7 }' "$folder/bench.csv"
+awk -f "$here/join.awk" "$folder/ours.txt" "$folder/peer.txt" >"$folder/bench.csv"
+"$bench" --layers cnn 64 >"$folder/layers.csv"
+judge table.awk /dev/null
+echo
+judge judge.awk /dev/null
+judge layers.awk "$folder/layers.csv" >"$folder/cnn_bytes.txt"
+rm "$folder/layers.csv"
+[ -z "${VERBOSE:-}" ] || cat "$folder/cnn_bytes.txt"
+
+judge roofline.awk /dev/null >"$folder/roofline.dat"
+cp "$here/roofline.gp" "$folder"
+if ! command -v gnuplot >/dev/null; then
+    say "gnuplot is not installed, so $folder/roofline.gp is not drawn"
+elif (cd "$folder" && gnuplot roofline.gp); then
+    say "see $folder/bench.csv, cnn_bytes.txt and roofline.svg"
+else
+    say "gnuplot could not draw $folder/roofline.gp"
+fi

@@ -1,0 +1,60 @@
+/* tensor/gemm.h -- the one dense kernel: C = A B, blocked for the caches, vectorised, in parallel.
+ *
+ *  - gemm multiplies matrices in memory, of any strides.
+ *  - gemm_group and gemm_pack are what it is made of, for callers whose operands are no matrices in memory: the
+ *    convolutions pack patches of an image as B, or read them as A.
+ *  - The bits do not depend on the number of threads: each element of C is summed by one thread,
+ *    in the order of k.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SLOPE_TENSOR_GEMM_H
+#define SLOPE_TENSOR_GEMM_H
+
+#include "tensor/gemm_tile.h"
+
+/* A matrix somewhere in memory: element (i, j) at p[i * row + j * col]. A transpose is a swap
+ * of the two strides. */
+typedef struct Matrix {
+    const real *p;
+    ptrdiff_t   row, col;
+} Matrix;
+
+/* What C starts from, and where it lies: its rows are `row` apart, its columns 1. It must not overlap
+ * A or B. With `add` it starts from what it holds; else from a bias, one number a row or a column,
+ * if that is not NULL; else from 0. */
+typedef struct GemmOut {
+    real       *p;
+    ptrdiff_t   row;
+    bool        add;
+    const real *row_bias, *col_bias;
+} GemmOut;
+
+/* C (M,N) = start + A (M,K) B (K,N). Sizes may be 0. */
+void gemm(ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, Matrix A, Matrix B, GemmOut C);
+
+/* The same on this thread alone, in GEMM_ROOM numbers of room: for use in parallel_for, whose workers
+ * may not fail, as taking memory can. */
+void gemm_in(real *room, ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, Matrix A, Matrix B, GemmOut C);
+
+/* Steps of the sum that are packed at a time, and the room for a group of 8 slivers. */
+enum { GEMM_STEPS = 256, GEMM_ROOM = 8 * TILE_N * GEMM_STEPS };
+
+/* --- its parts ---------------------------------------------------------------------------------- */
+
+/* Rows of A, read where they lie: row i begins at p[at[i]] (or p[i * row] if at is NULL) and goes
+ * on as GemmTile's a_step, run and skip say. */
+typedef struct GemmRows {
+    const real      *p;
+    const ptrdiff_t *at;
+    ptrdiff_t        row, step, run, skip;
+} GemmRows;
+
+/* M rows and N columns of C; the columns of B are packed as slivers: (N / TILE_N, K, TILE_N). */
+void gemm_group(ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, const GemmRows *A, const real *slivers,
+                GemmOut C);
+
+/* Packs N columns of B's first K rows; what is missing to whole slivers becomes 0. */
+void gemm_pack(real *slivers, ptrdiff_t K, ptrdiff_t N, Matrix B);
+
+#endif

@@ -1,0 +1,159 @@
+/* tests/bench/limits.c -- what this machine can do: arithmetic and memory.
+ *
+ *  - fma_peak: multiply-adds on registers alone. No product of matrices can be faster.
+ *  - triad: a[i] = b[i] + 3 c[i] on arrays of 64 MB. Source: McCalpin's STREAM, 1995.
+ *  - update: a[i] = a[i] / 2 + b[i] on the same, in place, as Adam's arrays are.
+ *
+ * Both memory loops count three numbers an element. But a processor fetches a line of memory before
+ * it writes to it, so triad moves a fourth number that nobody asked for. Update wants the old
+ * number anyway, and so shows the higher figure of the two. A cache that holds the arrays of a
+ * kernel lets it pass both.
+ *
+ * Each is the fastest of many runs: a limit that is reached now and then is the limit still.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "tensor/parallel.h"
+#include "tensor/vec.h"
+#include "tests/bench/bench.h"
+
+/* --- multiply-adds ---------------------------------------------------------------------------- */
+
+/* A multiply-add takes 4 cycles or so, and a core starts two a cycle: at least 8 must be under way
+ * that do not wait for one another. 12 leave a margin and, with s and t, fit into 16 registers. */
+enum { CHAINS = 12, FMA_STEPS = 100000, FMA_BLOCKS = 64 };
+
+typedef struct FmaBench {
+    real sum[FMA_BLOCKS]; /* is used, or the compiler would drop the loop that makes it */
+} FmaBench;
+
+/* x <- s x + t for every chain; runs towards t / (1 - s) = 1 and stays there. */
+static real fma_chains(void)
+{
+    const vec s = vec_all((real)0.75), t = vec_all((real)0.25);
+    vec x[CHAINS];
+    for (int i = 0; i < CHAINS; i++)
+        x[i] = vec_all((real)i);
+    for (int k = 0; k < FMA_STEPS; k++)
+#pragma GCC unroll 12
+        for (int i = 0; i < CHAINS; i++)
+            x[i] = x[i] * s + t;
+    real sum = 0;
+    for (int i = 0; i < CHAINS; i++)
+        sum += vec_sum(x[i]);
+    return sum;
+}
+
+static void fma_blocks(ptrdiff_t begin, ptrdiff_t end, void *ctx)
+{
+    FmaBench *f = ctx;
+    for (ptrdiff_t b = begin; b < end; b++)
+        f->sum[b] = fma_chains();
+}
+
+static void *fma_make(const Bench *b)
+{
+    (void)b;
+    return memory_new(sizeof(FmaBench));
+}
+
+static void fma_run(void *state)
+{
+    parallel_for(FMA_BLOCKS, 1, fma_blocks, state);
+}
+
+static void fma_check(void *state)
+{
+    FmaBench *f = state;
+    for (int b = 0; b < FMA_BLOCKS; b++)
+        bench_expect("fma_peak: a block's sum", (double)f->sum[b], CHAINS * VEC, CHAINS * VEC);
+}
+
+static const double fma_flops = 2.0 * VEC * CHAINS * FMA_STEPS * FMA_BLOCKS;
+
+double limits_fma_peak(double seconds)
+{
+    FmaBench f;
+    double ms = bench_time(fma_run, &f, seconds, true);
+    fma_check(&f);
+    return fma_flops / ms / 1e6;
+}
+
+/* --- memory ----------------------------------------------------------------------------------- */
+
+enum { TRIAD_BYTES = 64 << 20, TRIAD_COUNT = TRIAD_BYTES / (int)sizeof(real), TRIAD_GRAIN = 16384 };
+
+typedef struct TriadBench {
+    real *a, *b, *c;
+} TriadBench;
+
+/* Starts where both loops stay: a = b + 3 c = a / 2 + b with c = b / 3. */
+static void *triad_make(const Bench *bench)
+{
+    (void)bench;
+    TriadBench *t = memory_new(sizeof *t);
+    t->a = memory_new(TRIAD_BYTES), t->b = memory_new(TRIAD_BYTES), t->c = memory_new(TRIAD_BYTES);
+    for (int i = 0; i < TRIAD_COUNT; i++)
+        t->b[i] = (real)(3 * (i % 5)), t->c[i] = (real)(i % 5), t->a[i] = 2 * t->b[i];
+    return t;
+}
+
+static void triad_block(ptrdiff_t begin, ptrdiff_t end, void *ctx)
+{
+    const TriadBench *t = ctx;
+    real *restrict a = t->a;
+    const real *b = t->b, *c = t->c;
+    for (ptrdiff_t i = begin; i < end; i++)
+        a[i] = b[i] + 3 * c[i];
+}
+
+static void triad_run(void *state)
+{
+    parallel_for(TRIAD_COUNT, TRIAD_GRAIN, triad_block, state);
+}
+
+static void update_block(ptrdiff_t begin, ptrdiff_t end, void *ctx)
+{
+    const TriadBench *t = ctx;
+    real *restrict a = t->a;
+    const real *b = t->b;
+    for (ptrdiff_t i = begin; i < end; i++)
+        a[i] = a[i] * (real)0.5 + b[i];
+}
+
+static void update_run(void *state)
+{
+    parallel_for(TRIAD_COUNT, TRIAD_GRAIN, update_block, state);
+}
+
+static void triad_check(void *state)
+{
+    const TriadBench *t = state;
+    for (int i = 0; i < TRIAD_COUNT; i += 99991)
+        bench_expect("triad or update: an element", (double)t->a[i], 6 * (i % 5), 1);
+}
+
+static void triad_drop(void *state)
+{
+    TriadBench *t = state;
+    memory_free(t->a), memory_free(t->b), memory_free(t->c);
+    memory_free(t);
+}
+
+/* --- the list --------------------------------------------------------------------------------- */
+
+/* No flops are given for the last two: their figure is bytes a second. */
+void limits_add(void)
+{
+    bench_add((Bench){.name = "fma_peak", .work = {.flops = fma_flops}, .make = fma_make,
+                      .run = fma_run, .check = fma_check, .drop = memory_free, .scaling = true,
+                      .fastest = true});
+    Bench memory = {.work = {.bytes = 3.0 * TRIAD_BYTES}, .make = triad_make, .check = triad_check,
+                    .drop = triad_drop, .scaling = true, .fastest = true};
+    snprintf(memory.name, sizeof memory.name, "triad");
+    memory.run = triad_run;
+    bench_add(memory);
+    snprintf(memory.name, sizeof memory.name, "update");
+    memory.run = update_run;
+    bench_add(memory);
+}
