@@ -16,12 +16,15 @@
  */
 #include "tensor/conv.h"
 
+#include <string.h>
+
 #include "tensor/conv_stage.h"
 #include "tensor/memory.h"
 #include "tensor/parallel.h"
 
 enum {
     CONV_SLIVERS = 8,      /* packed at a time, about */
+    CONV_BLOCKS = 64,      /* of tasks for the threads to share out */
     CONV_STAGED = 1 << 16, /* numbers staged at a time, unless a single channel has more */
 };
 
@@ -107,6 +110,7 @@ static void conv_tasks(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 {
     const Conv *v = ctx;
     real *room = v->room + parallel_worker() * v->each;
+    memset(room + v->slivers, 0, (size_t)(v->each - v->slivers) * sizeof(real));
     ptrdiff_t rows = v->stage.rows, all = v->stage.s.result[0];
     for (ptrdiff_t t = begin; t < end; t++) {
         ptrdiff_t first = t % v->chunks * rows;
@@ -156,7 +160,8 @@ static Conv conv_begin(const Conv2d *c, ConvShape s, ptrdiff_t in, ptrdiff_t out
 
 static void conv_run(const Conv *v)
 {
-    parallel_for_workers(v->workers, v->images * v->chunks, 1, conv_tasks, (void *)v);
+    ptrdiff_t tasks = v->images * v->chunks;
+    parallel_for_workers(v->workers, tasks, conv_parts(tasks, CONV_BLOCKS), conv_tasks, (void *)v);
     pool_give(v->room, v->bytes);
 }
 

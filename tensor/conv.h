@@ -38,9 +38,9 @@ typedef struct Conv2d {
  * they do not fit. */
 Conv2d conv2d_plan(Shape x, Shape w, Conv2dOptions options, const char *function);
 
-/* All tensors are contiguous. b (O) may be NULL. */
+/* All tensors are contiguous. b (O), and its gradient gb, may be NULL. */
 void conv2d_forward(Tensor *y, const Tensor *x, const Tensor *w, const Tensor *b, const Conv2d *c);
 void conv2d_grad_input(Tensor *gx, const Tensor *gy, const Tensor *w, const Conv2d *c);
-void conv2d_grad_weight(Tensor *gw, const Tensor *x, const Tensor *gy, const Conv2d *c);
+void conv2d_grad_weight(Tensor *gw, Tensor *gb, const Tensor *x, const Tensor *gy, const Conv2d *c);
 
 #endif

@@ -100,14 +100,15 @@ void conv_stage_fill(const ConvStage *g, real *staged, const real *image, ptrdif
     ptrdiff_t width = stage_reach(s, 1, s->result[1]), height = stage_reach(s, 0, rows);
     ptrdiff_t begin = stage_first(-s->padding[1], s->spread[1]);
     ptrdiff_t end = stage_min(s->image[1], stage_first(width - s->padding[1], s->spread[1]));
-    memset(staged, 0, (size_t)conv_stage_room(g, channels) * sizeof(real));
     for (ptrdiff_t t = 0; t < height; t++) {
         ptrdiff_t at = first * s->step[0] + t - s->padding[0], h = at / s->spread[0];
-        if (at < 0 || at % s->spread[0] != 0 || h >= s->image[0] || begin >= end)
-            continue;
+        bool inside = at >= 0 && at % s->spread[0] == 0 && h < s->image[0] && begin < end;
         for (ptrdiff_t c = 0; c < channels; c++)
-            stage_row(g, staged + c * g->plane + t * g->row,
-                      image + (c * s->image[0] + h) * s->image[1], begin, end);
+            if (inside)
+                stage_row(g, staged + c * g->plane + t * g->row,
+                          image + (c * s->image[0] + h) * s->image[1], begin, end);
+            else
+                memset(staged + c * g->plane + t * g->row, 0, (size_t)g->row * sizeof(real));
     }
 }
 

@@ -46,7 +46,9 @@ ptrdiff_t conv_stage_room(const ConvStage *g, ptrdiff_t channels);
 /* Writes where the taps of `channels` channels lie: (channels, kernel) numbers. */
 void conv_stage_taps(const ConvStage *g, ptrdiff_t channels, ptrdiff_t *tap);
 
-/* Stages what rows [first, first + rows) of the result read of `channels` planes of an image. */
+/* Stages what rows [first, first + rows) of the result read of `channels` planes of an image. The
+ * columns around and between the pixels are left as they are: before its first use the room must be
+ * all zeros. */
 void conv_stage_fill(const ConvStage *g, real *staged, const real *image, ptrdiff_t channels,
                      ptrdiff_t first, ptrdiff_t rows);
 

@@ -5,6 +5,8 @@
  * Turned this way, a row of the left side runs along a row of the staged image, where a tile reads it
  * as it lies, and only gy is packed.
  *
+ * The gradient of the bias, the sum of gy, is taken in passing from what is packed.
+ *
  * The images are cut into at most WEIGHT_BLOCKS blocks with a sum each, which are then added in order;
  * where that would take much room, or there are few images, the channels are cut too. Neither depends
  * on the number of threads, so neither do the bits.
@@ -28,6 +30,7 @@ typedef struct ConvWeight {
     const Conv2d *c;
     const real   *x, *gy;
     real         *gw, *sums; /* (blocks, groups, CRS, O), each of a group */
+    real         *gb, *bias; /* and (blocks, O) for the bias; NULL where nobody asks */
     ptrdiff_t    *tap;
     real         *room;      /* `each` numbers for every worker: slivers, then staged planes */
     ptrdiff_t     each, slivers;
@@ -48,11 +51,38 @@ static ptrdiff_t weight_parts(ptrdiff_t n, ptrdiff_t d)
     return (n + d - 1) / d;
 }
 
+/* --- the bias ----------------------------------------------------------------------------------- */
+
+/* sum (n) += the rows of packed slivers (K, n) */
+static void weight_add_rows(real *sum, const real *slivers, ptrdiff_t K, ptrdiff_t n)
+{
+    for (ptrdiff_t j = 0; j < n; j += VEC) {
+        ptrdiff_t sliver = j / TILE_N * TILE_N;
+        const real *at = slivers + sliver * K + j - sliver;
+        vec total = {0};
+        for (ptrdiff_t k = 0; k < K; k++)
+            total += vec_load(at + k * TILE_N);
+        for (ptrdiff_t i = 0; i < VEC && j + i < n; i++)
+            sum[j + i] += total[i];
+    }
+}
+
+static void weight_add_bias(const ConvWeight *v)
+{
+    for (ptrdiff_t o = 0; o < v->c->O; o++) {
+        v->gb[o] = 0;
+        for (ptrdiff_t b = 0; b < v->blocks; b++)
+            v->gb[o] += v->bias[b * v->c->O + o];
+    }
+}
+
 /* --- tasks -------------------------------------------------------------------------------------- */
 
-/* Adds (or sets) what rows [first, first + rows) of gy of image n give for a few channels. */
+/* Adds (or sets) what rows of gy from the first on, of image n, give for a few channels and, if
+ * bias is not NULL, for it. */
 static void weight_rows(const ConvWeight *v, real *room, ptrdiff_t n, ptrdiff_t channel,
-                        ptrdiff_t out, ptrdiff_t few, ptrdiff_t first, real *sum, bool add)
+                        ptrdiff_t out, ptrdiff_t few, ptrdiff_t first, real *sum, bool add,
+                        real *bias)
 {
     const Conv2d *c = v->c;
     ptrdiff_t rows = weight_min(v->stage.rows, c->P - first), count = rows * c->Q;
@@ -65,6 +95,8 @@ static void weight_rows(const ConvWeight *v, real *room, ptrdiff_t n, ptrdiff_t 
     }
     const real *gy = v->gy + ((n * c->O + out) * c->P + first) * c->Q;
     gemm_pack(room, count, v->Og, (Matrix){gy, 1, c->P * c->Q});
+    if (bias)
+        weight_add_rows(bias, room, count, v->Og);
     gemm_group(few * c->R * c->S, v->Og, count, &patches, room,
                (GemmOut){.p = sum, .row = v->Og, .add = add});
 }
@@ -79,11 +111,16 @@ static void weight_tasks(ptrdiff_t begin, ptrdiff_t end, void *ctx)
         ptrdiff_t part = t % v->parts * v->few, g = t / v->parts % c->o.groups;
         ptrdiff_t b = t / v->parts / c->o.groups;
         real *sum = v->sums + ((b * c->o.groups + g) * v->Cg + part) * c->R * c->S * v->Og;
+        real *bias = v->gb && part == 0 ? v->bias + b * c->O + g * v->Og : NULL;
         bool add = false;
+        if (bias)
+            memset(bias, 0, (size_t)v->Og * sizeof(real));
+        if (!v->stage.direct)
+            memset(room + v->slivers, 0, (size_t)(v->each - v->slivers) * sizeof(real));
         for (ptrdiff_t n = b * v->grain; n < weight_min((b + 1) * v->grain, c->N); n++)
             for (ptrdiff_t p = 0; p < c->P; p += v->stage.rows, add = true)
                 weight_rows(v, room, n, g * v->Cg + part, g * v->Og,
-                            weight_min(v->few, v->Cg - part), p, sum, add);
+                            weight_min(v->few, v->Cg - part), p, sum, add, bias);
     }
 }
 
@@ -100,6 +137,14 @@ static void weight_add_blocks(ptrdiff_t begin, ptrdiff_t end, void *ctx)
         for (ptrdiff_t o = 0; o < O; o++)
             v->gw[(i / K * O + o) * K + i % K] = sum[o];
     }
+}
+
+/* gb where there are no weights: the sum of gy (N,O,P,Q) seen as (N,O,PQ). */
+static void weight_sum_channels(Tensor *gb, const Tensor *gy)
+{
+    Shape s = gy->shape;
+    Tensor out = tensor_as(gb, SHAPE(s.dim[1], 1)), in = tensor_as(gy, SHAPE(s.dim[0], s.dim[1], s.dim[2] * s.dim[3]));
+    tensor_sum_to(&out, &in);
 }
 
 /* --- the kernel --------------------------------------------------------------------------------- */
@@ -121,10 +166,12 @@ static ConvWeight weight_plan(const Conv2d *c)
     return v;
 }
 
-void conv2d_grad_weight(Tensor *gw, const Tensor *x, const Tensor *gy, const Conv2d *c)
+void conv2d_grad_weight(Tensor *gw, Tensor *gb, const Tensor *x, const Tensor *gy, const Conv2d *c)
 {
     if (c->N == 0 || tensor_count(gw) == 0) {
         tensor_fill(gw, 0);
+        if (gb)
+            weight_sum_channels(gb, gy);
         return;
     }
     ConvWeight v = weight_plan(c);
@@ -132,15 +179,20 @@ void conv2d_grad_weight(Tensor *gw, const Tensor *x, const Tensor *gy, const Con
     v.slivers = weight_parts(v.Og, TILE_N) * TILE_N * v.stage.rows * c->Q;
     v.each = weight_parts(v.slivers + conv_stage_room(&v.stage, v.few), VEC) * VEC;
     int workers = parallel_threads();
-    ptrdiff_t numbers = weight_parts(workers * v.each + v.blocks * weights, VEC) * VEC;
+    ptrdiff_t sums = v.blocks * (weights + c->O);
+    ptrdiff_t numbers = weight_parts(workers * v.each + sums, VEC) * VEC;
     size_t bytes = (size_t)numbers * sizeof(real) + (size_t)taps * sizeof *v.tap;
     v.room = pool_take(bytes);
     v.sums = v.room + workers * v.each;
+    v.bias = v.sums + v.blocks * weights;
     v.tap = (ptrdiff_t *)(void *)(v.room + numbers);
     conv_stage_taps(&v.stage, v.few, v.tap);
     v.x = tensor_read(x), v.gy = tensor_read(gy), v.gw = tensor_write(gw);
+    v.gb = gb ? tensor_write(gb) : NULL;
     parallel_for_workers(workers, v.blocks * c->o.groups * v.parts, 1, weight_tasks, &v);
     parallel_for(v.Cg * c->o.groups * c->R * c->S, 1 + 16384 / (v.blocks * v.Og),
                  weight_add_blocks, &v);
+    if (gb)
+        weight_add_bias(&v);
     pool_give(v.room, bytes);
 }

@@ -29,7 +29,7 @@ static Tensor *integers(Shape s, uint64_t salt)
 
 typedef struct Case {
     Conv2d  c;
-    Tensor *x, *w, *b, *gy, *y, *gx, *gw;
+    Tensor *x, *w, *b, *gy, *y, *gx, *gw, *gb;
 } Case;
 
 static Case case_new(Shape x, Shape w, Conv2dOptions o)
@@ -38,19 +38,20 @@ static Case case_new(Shape x, Shape w, Conv2dOptions o)
     Shape y = SHAPE(c.N, c.O, c.P, c.Q);
     return (Case){.c = c, .x = integers(x, 1), .w = integers(w, 2), .b = integers(SHAPE(c.O), 3),
                   .gy = integers(y, 4), .y = tensor_full(y, not_a_number),
-                  .gx = tensor_full(x, not_a_number), .gw = tensor_full(w, not_a_number)};
+                  .gx = tensor_full(x, not_a_number), .gw = tensor_full(w, not_a_number),
+                  .gb = tensor_full(SHAPE(c.O), not_a_number)};
 }
 
 static void case_run(Case *k, const Tensor *bias)
 {
     conv2d_forward(k->y, k->x, k->w, bias, &k->c);
     conv2d_grad_input(k->gx, k->gy, k->w, &k->c);
-    conv2d_grad_weight(k->gw, k->x, k->gy, &k->c);
+    conv2d_grad_weight(k->gw, k->gb, k->x, k->gy, &k->c);
 }
 
 static void case_free(Case *k)
 {
-    Tensor *all[] = {k->x, k->w, k->b, k->gy, k->y, k->gx, k->gw};
+    Tensor *all[] = {k->x, k->w, k->b, k->gy, k->y, k->gx, k->gw, k->gb};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         tensor_free(all[i]);
 }
@@ -58,7 +59,7 @@ static void case_free(Case *k)
 /* --- the loop --------------------------------------------------------------------------------- */
 
 typedef struct Naive {
-    double *y, *gx, *gw;
+    double *y, *gx, *gw, *gb;
 } Naive;
 
 /* Output (n,o,p,q): the sum over c,r,s, and what it sends back to x and w. */
@@ -88,9 +89,10 @@ static double *zeros(const Tensor *like)
 
 static Naive naive_new(const Case *k, const Tensor *bias)
 {
-    Naive naive = {zeros(k->y), zeros(k->gx), zeros(k->gw)};
+    Naive naive = {zeros(k->y), zeros(k->gx), zeros(k->gw), zeros(k->gb)};
     for (ptrdiff_t at = 0; at < tensor_count(k->y); at++) {
         ptrdiff_t plane = at / (k->c.P * k->c.Q), o = plane % k->c.O;
+        naive.gb[o] += (double)tensor_read(k->gy)[at];
         naive.y[at] = bias ? (double)tensor_read(bias)[o] : 0;
         naive_output(k, &naive, plane / k->c.O, o, at);
     }
@@ -99,7 +101,7 @@ static Naive naive_new(const Case *k, const Tensor *bias)
 
 static void naive_free(Naive *naive)
 {
-    free(naive->y), free(naive->gx), free(naive->gw);
+    free(naive->y), free(naive->gx), free(naive->gw), free(naive->gb);
 }
 
 static void holds(const char *what, const Case *k, const Tensor *found, const double *expected)
@@ -123,6 +125,7 @@ static void convolves(Shape x, Shape w, Conv2dOptions o, bool with_bias)
     holds("y", &k, k.y, naive.y);
     holds("gx", &k, k.gx, naive.gx);
     holds("gw", &k, k.gw, naive.gw);
+    holds("gb", &k, k.gb, naive.gb);
     naive_free(&naive);
     case_free(&k);
 }

@@ -131,11 +131,11 @@ static void layouts_multiply(int left, int right, ptrdiff_t M, ptrdiff_t N, ptrd
 
 /* --- one matrix ------------------------------------------------------------------------------- */
 
-/* Around a tile (6 or 12 rows; 8 to 32 columns) and a block of K (256). The layouts take turns. */
+/* Around a tile (6 or 8 rows; 4 to 48 columns) and a block of K (256). The layouts take turns. */
 START_TEST(odd_sizes)
 {
     const ptrdiff_t Ms[] = {1, 2, 5, 6, 7, 11, 12, 13, 23, 25, 49};
-    const ptrdiff_t Ns[] = {1, 3, 8, 15, 16, 17, 31, 32, 33, 65, 129, 257};
+    const ptrdiff_t Ns[] = {1, 3, 8, 15, 16, 17, 31, 32, 33, 47, 49, 65, 129, 257};
     const ptrdiff_t Ks[] = {1, 2, 3, 17, 64, 255, 256, 257, 513};
     int turn = 0;
     for (size_t i = 0; i < COUNT(Ms); i++)
@@ -151,7 +151,7 @@ START_TEST(every_pair_of_layouts)
         for (int right = 0; right < LAYOUTS; right++) {
             layouts_multiply(left, right, 3, 4, 5);
             layouts_multiply(left, right, 37, 70, 41);
-            layouts_multiply(left, right, 12, 32, 260);
+            layouts_multiply(left, right, 12, 64, 260);
         }
 }
 END_TEST

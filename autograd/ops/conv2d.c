@@ -3,12 +3,13 @@
  *   shape     x (N,C,H,W), w (O,C/groups,R,S), b (O) or NULL -> y (N,O,P,Q); see tensor/conv.h
  *   backward  gx = conv2d_grad_input(gy, w), gw = conv2d_grad_weight(x, gy),
  *             gb = gy summed over N, P and Q
- *   care      linear in x and in w: conv2d, conv2d_grad_input and conv2d_grad_weight are one
+ *   care      gw and gb come from one pass unless the rule is being recorded; linear in x and in w: conv2d, conv2d_grad_input and conv2d_grad_weight are one
  *             another's rules, so the family can be differentiated any number of times
  *
  * SPDX-License-Identifier: MIT
  */
 #include "autograd/op.h"
+#include "autograd/record.h"
 
 static void conv2d_op_forward(Var *y)
 {
@@ -16,11 +17,25 @@ static void conv2d_op_forward(Var *y)
     conv2d_forward(y->value, y->in[0]->value, y->in[1]->value, b, y->attr);
 }
 
+/* gw and gb in one pass over gy. */
+static void conv2d_fused(Var *y, Var *gy)
+{
+    Var *x = y->in[0], *w = y->in[1], *b = y->in[2];
+    Var *g = var_contiguous(gy), *gw = var_empty(var_shape(w)), *gb = var_empty(var_shape(b));
+    conv2d_grad_weight(gw->value, gb->value, x->value, g->value, y->attr);
+    var_send(w, gw);
+    var_send(b, gb);
+}
+
 static void conv2d_backward(Var *y, Var *gy)
 {
     const Conv2d *c = y->attr;
     Var *x = y->in[0], *w = y->in[1];
     SEND(x, var_conv2d_grad_input(gy, w, var_shape(x), c->o));
+    if (y->n_in > 2 && !grad_enabled() && !anomaly_mode_on()) {
+        conv2d_fused(y, gy);
+        return;
+    }
     SEND(w, var_conv2d_grad_weight(x, gy, var_shape(w), c->o));
     if (y->n_in > 2)
         SEND(y->in[2], var_sum(gy, AXES(0, 2, 3), false));

@@ -9,7 +9,7 @@
 
 static void conv2d_grad_weight_forward(Var *y)
 {
-    conv2d_grad_weight(y->value, y->in[0]->value, y->in[1]->value, y->attr);
+    conv2d_grad_weight(y->value, NULL, y->in[0]->value, y->in[1]->value, y->attr);
 }
 
 static void conv2d_grad_weight_backward(Var *y, Var *v)
