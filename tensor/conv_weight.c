@@ -97,8 +97,9 @@ static void weight_rows(const ConvWeight *v, real *room, ptrdiff_t n, ptrdiff_t 
     gemm_pack(room, count, v->Og, (Matrix){gy, 1, c->P * c->Q});
     if (bias)
         weight_add_rows(bias, room, count, v->Og);
-    gemm_group(few * c->R * c->S, v->Og, count, &patches, room,
-               (GemmOut){.p = sum, .row = v->Og, .add = add});
+    for (ptrdiff_t j = 0; j < v->Og; j += TILE_N) /* a sliver at a time stays in the first cache */
+        gemm_group(few * c->R * c->S, weight_min(TILE_N, v->Og - j), count, &patches,
+                   room + j * count, (GemmOut){.p = sum + j, .row = v->Og, .add = add});
 }
 
 /* Task: a block of images, a group, a few of its channels. */
