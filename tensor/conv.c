@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "tensor/conv_stage.h"
+#include "tensor/cut.h"
 #include "tensor/memory.h"
 #include "tensor/parallel.h"
 
@@ -43,17 +44,6 @@ typedef struct Conv {
     size_t      bytes;
 } Conv;
 
-static ptrdiff_t conv_min(ptrdiff_t a, ptrdiff_t b)
-{
-    return a < b ? a : b;
-}
-
-/* n / d, rounded up */
-static ptrdiff_t conv_parts(ptrdiff_t n, ptrdiff_t d)
-{
-    return (n + d - 1) / d;
-}
-
 static ptrdiff_t conv_places(const Conv *v)
 {
     return v->stage.s.kernel[0] * v->stage.s.kernel[1];
@@ -75,7 +65,7 @@ static void conv_product(const Conv *v, real *room, const real *staged, const Ge
 {
     ptrdiff_t taps = w->run, columns = conv_columns(taps);
     for (ptrdiff_t j = 0; j < count; j += columns, y.p += columns) {
-        ptrdiff_t cols = conv_min(columns, count - j);
+        ptrdiff_t cols = cut_min(columns, count - j);
         conv_stage_pack(&v->stage, room, staged, v->tap, taps, j, cols);
         gemm_group(v->out, cols, taps, w, room, y);
     }
@@ -94,7 +84,7 @@ static void conv_rows(const Conv *v, real *room, ptrdiff_t n, ptrdiff_t g, ptrdi
     GemmOut y = {.p = v->y + (n * v->groups + g) * v->out * to + first * s->result[1], .row = to,
                  .row_bias = v->b ? v->b + g * v->out : NULL};
     do {
-        ptrdiff_t few = conv_min(v->few, v->in - c);
+        ptrdiff_t few = cut_min(v->few, v->in - c);
         const real *staged = x + first * s->image[1];
         if (!v->stage.direct) {
             conv_stage_fill(&v->stage, room + v->slivers, x, few, first, rows);
@@ -115,7 +105,7 @@ static void conv_tasks(ptrdiff_t begin, ptrdiff_t end, void *ctx)
     for (ptrdiff_t t = begin; t < end; t++) {
         ptrdiff_t first = t % v->chunks * rows;
         for (ptrdiff_t g = 0; g < v->groups; g++)
-            conv_rows(v, room, t / v->chunks, g, first, conv_min(rows, all - first));
+            conv_rows(v, room, t / v->chunks, g, first, cut_min(rows, all - first));
     }
 }
 
@@ -125,8 +115,8 @@ static void conv_tasks(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 static ptrdiff_t conv_few(const Conv *v)
 {
     ptrdiff_t steps = GEMM_STEPS / conv_places(v), fit = CONV_STAGED / v->stage.plane;
-    ptrdiff_t most = conv_min(steps, fit) < 1 ? 1 : conv_min(steps, fit);
-    return v->in ? conv_parts(v->in, conv_parts(v->in, most)) : 1;
+    ptrdiff_t most = cut_min(steps, fit) < 1 ? 1 : cut_min(steps, fit);
+    return v->in ? cut_parts(v->in, cut_parts(v->in, most)) : 1;
 }
 
 /* Takes room for the workers, for `weights` numbers, which it returns, and for the taps, all in one
@@ -136,9 +126,9 @@ static real *conv_take_room(Conv *v, ptrdiff_t weights)
     ptrdiff_t taps = v->few * conv_places(v);
     v->slivers = conv_columns(taps) * taps + VEC;
     v->each = v->slivers + conv_stage_room(&v->stage, v->few);
-    v->each = conv_parts(v->each, VEC) * VEC; /* so that every worker's begins at a cache line */
+    v->each = cut_parts(v->each, VEC) * VEC; /* so that every worker's begins at a cache line */
     v->workers = parallel_threads();
-    ptrdiff_t numbers = conv_parts(v->workers * v->each + weights, VEC) * VEC;
+    ptrdiff_t numbers = cut_parts(v->workers * v->each + weights, VEC) * VEC;
     v->bytes = (size_t)numbers * sizeof(real) + (size_t)taps * sizeof *v->tap;
     v->room = pool_take(v->bytes);
     v->tap = (ptrdiff_t *)(void *)(v->room + numbers);
@@ -153,7 +143,7 @@ static Conv conv_begin(const Conv2d *c, ConvShape s, ptrdiff_t in, ptrdiff_t out
     ptrdiff_t rows = CONV_SLIVERS * TILE_N / s.result[1];
     Conv v = {.images = c->N, .groups = c->o.groups, .in = in / c->o.groups,
               .out = out / c->o.groups, .stage = conv_stage_plan(s, rows ? rows : 1)};
-    v.chunks = conv_parts(s.result[0], v.stage.rows);
+    v.chunks = cut_parts(s.result[0], v.stage.rows);
     v.few = conv_few(&v);
     return v;
 }
@@ -161,7 +151,7 @@ static Conv conv_begin(const Conv2d *c, ConvShape s, ptrdiff_t in, ptrdiff_t out
 static void conv_run(const Conv *v)
 {
     ptrdiff_t tasks = v->images * v->chunks;
-    parallel_for_workers(v->workers, tasks, conv_parts(tasks, CONV_BLOCKS), conv_tasks, (void *)v);
+    parallel_for_workers(v->workers, tasks, cut_parts(tasks, CONV_BLOCKS), conv_tasks, (void *)v);
     pool_give(v->room, v->bytes);
 }
 

@@ -6,11 +6,7 @@
 
 #include <string.h>
 
-static ptrdiff_t stage_min(ptrdiff_t a, ptrdiff_t b)
-{
-    return a < b ? a : b;
-}
-
+#include "tensor/cut.h"
 ConvShape conv_shape(const Conv2d *c)
 {
     const Conv2dOptions *o = &c->o;
@@ -36,7 +32,7 @@ static bool stage_is_direct(const ConvShape *s)
 
 ConvStage conv_stage_plan(ConvShape s, ptrdiff_t rows)
 {
-    ConvStage g = {.s = s, .rows = stage_min(rows, s.result[0]), .direct = stage_is_direct(&s)};
+    ConvStage g = {.s = s, .rows = cut_min(rows, s.result[0]), .direct = stage_is_direct(&s)};
     g.height = stage_reach(&s, 0, g.rows);
     g.cols = (stage_reach(&s, 1, s.result[1]) + s.step[1] - 1) / s.step[1];
     g.row = g.cols * s.step[1];
@@ -99,7 +95,7 @@ void conv_stage_fill(const ConvStage *g, real *staged, const real *image, ptrdif
     const ConvShape *s = &g->s;
     ptrdiff_t width = stage_reach(s, 1, s->result[1]), height = stage_reach(s, 0, rows);
     ptrdiff_t begin = stage_first(-s->padding[1], s->spread[1]);
-    ptrdiff_t end = stage_min(s->image[1], stage_first(width - s->padding[1], s->spread[1]));
+    ptrdiff_t end = cut_min(s->image[1], stage_first(width - s->padding[1], s->spread[1]));
     for (ptrdiff_t t = 0; t < height; t++) {
         ptrdiff_t at = first * s->step[0] + t - s->padding[0], h = at / s->spread[0];
         bool inside = at >= 0 && at % s->spread[0] == 0 && h < s->image[0] && begin < end;
@@ -130,7 +126,7 @@ static int stage_pieces(const ConvStage *g, ptrdiff_t first, ptrdiff_t count,
     for (ptrdiff_t lane = 0; lane < count; n++) {
         ptrdiff_t p = (first + lane) / Q, q = (first + lane) % Q;
         piece[n] = (StagePiece){.lane = lane, .from = p * row + q};
-        lane += stage_min(VEC, stage_min(Q - q, count - lane));
+        lane += cut_min(VEC, cut_min(Q - q, count - lane));
     }
     return n;
 }
@@ -166,5 +162,5 @@ void conv_stage_pack(const ConvStage *g, real *slivers, const real *staged, cons
         return;
     }
     for (ptrdiff_t end = first + count; first < end; first += TILE_N, slivers += taps * TILE_N)
-        stage_pack_sliver(g, slivers, staged, tap, taps, first, stage_min(TILE_N, end - first));
+        stage_pack_sliver(g, slivers, staged, tap, taps, first, cut_min(TILE_N, end - first));
 }

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "tensor/conv_stage.h"
+#include "tensor/cut.h"
 #include "tensor/memory.h"
 #include "tensor/parallel.h"
 
@@ -40,16 +41,6 @@ typedef struct ConvWeight {
     ptrdiff_t     few;       /* channels a task */
     ptrdiff_t     parts;     /* of few channels in a group */
 } ConvWeight;
-
-static ptrdiff_t weight_min(ptrdiff_t a, ptrdiff_t b)
-{
-    return a < b ? a : b;
-}
-
-static ptrdiff_t weight_parts(ptrdiff_t n, ptrdiff_t d)
-{
-    return (n + d - 1) / d;
-}
 
 /* --- the bias ----------------------------------------------------------------------------------- */
 
@@ -78,50 +69,62 @@ static void weight_add_bias(const ConvWeight *v)
 
 /* --- tasks -------------------------------------------------------------------------------------- */
 
-/* Adds (or sets) what rows of gy from the first on, of image n, give for a few channels and, if
- * bias is not NULL, for it. */
-static void weight_rows(const ConvWeight *v, real *room, ptrdiff_t n, ptrdiff_t channel,
-                        ptrdiff_t out, ptrdiff_t few, ptrdiff_t first, real *sum, bool add,
-                        real *bias)
+/* What a task adds to: a few channels of a group in a block of images. */
+typedef struct WeightPart {
+    ptrdiff_t channel, few; /* of x */
+    ptrdiff_t out;          /* the group's first channel of gy */
+    real     *sum;          /* (few R S, Og) */
+    real     *bias;         /* (Og), or NULL: another part sees to it */
+} WeightPart;
+
+static WeightPart weight_part(const ConvWeight *v, ptrdiff_t block, ptrdiff_t g, ptrdiff_t part)
 {
     const Conv2d *c = v->c;
-    ptrdiff_t rows = weight_min(v->stage.rows, c->P - first), count = rows * c->Q;
-    const real *x = v->x + (n * c->C + channel) * c->H * c->W;
+    ptrdiff_t first = part * v->few, groups = c->o.groups;
+    return (WeightPart){
+        .channel = g * v->Cg + first, .few = cut_min(v->few, v->Cg - first), .out = g * v->Og,
+        .sum = v->sums + ((block * groups + g) * v->Cg + first) * c->R * c->S * v->Og,
+        .bias = v->gb && part == 0 ? v->bias + block * c->O + g * v->Og : NULL};
+}
+
+/* Adds what rows of gy from `first` on, of image n, give; the very first rows set it. */
+static void weight_rows(const ConvWeight *v, real *room, const WeightPart *part, ptrdiff_t n,
+                        ptrdiff_t first, bool add)
+{
+    const Conv2d *c = v->c;
+    ptrdiff_t rows = cut_min(v->stage.rows, c->P - first), count = rows * c->Q;
+    const real *x = v->x + (n * c->C + part->channel) * c->H * c->W;
     GemmRows patches = {.p = x + first * c->W, .at = v->tap, .step = 1, .run = c->Q,
                         .skip = c->o.stride[0] * v->stage.row - c->Q};
     if (!v->stage.direct) {
         patches.p = room + v->slivers;
-        conv_stage_fill(&v->stage, room + v->slivers, x, few, first, rows);
+        conv_stage_fill(&v->stage, room + v->slivers, x, part->few, first, rows);
     }
-    const real *gy = v->gy + ((n * c->O + out) * c->P + first) * c->Q;
+    const real *gy = v->gy + ((n * c->O + part->out) * c->P + first) * c->Q;
     gemm_pack(room, count, v->Og, (Matrix){gy, 1, c->P * c->Q});
-    if (bias)
-        weight_add_rows(bias, room, count, v->Og);
+    if (part->bias)
+        weight_add_rows(part->bias, room, count, v->Og);
     for (ptrdiff_t j = 0; j < v->Og; j += TILE_N) /* a sliver at a time stays in the first cache */
-        gemm_group(few * c->R * c->S, weight_min(TILE_N, v->Og - j), count, &patches,
-                   room + j * count, (GemmOut){.p = sum + j, .row = v->Og, .add = add});
+        gemm_group(part->few * c->R * c->S, cut_min(TILE_N, v->Og - j), count, &patches,
+                   room + j * count, (GemmOut){.p = part->sum + j, .row = v->Og, .add = add});
 }
 
 /* Task: a block of images, a group, a few of its channels. */
 static void weight_tasks(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 {
     const ConvWeight *v = ctx;
-    const Conv2d *c = v->c;
+    ptrdiff_t groups = v->c->o.groups;
     real *room = v->room + parallel_worker() * v->each;
+    memset(room + v->slivers, 0, (size_t)(v->each - v->slivers) * sizeof(real));
     for (ptrdiff_t t = begin; t < end; t++) {
-        ptrdiff_t part = t % v->parts * v->few, g = t / v->parts % c->o.groups;
-        ptrdiff_t b = t / v->parts / c->o.groups;
-        real *sum = v->sums + ((b * c->o.groups + g) * v->Cg + part) * c->R * c->S * v->Og;
-        real *bias = v->gb && part == 0 ? v->bias + b * c->O + g * v->Og : NULL;
-        bool add = false;
-        if (bias)
-            memset(bias, 0, (size_t)v->Og * sizeof(real));
-        if (!v->stage.direct)
-            memset(room + v->slivers, 0, (size_t)(v->each - v->slivers) * sizeof(real));
-        for (ptrdiff_t n = b * v->grain; n < weight_min((b + 1) * v->grain, c->N); n++)
-            for (ptrdiff_t p = 0; p < c->P; p += v->stage.rows, add = true)
-                weight_rows(v, room, n, g * v->Cg + part, g * v->Og,
-                            weight_min(v->few, v->Cg - part), p, sum, add, bias);
+        ptrdiff_t block = t / v->parts / groups;
+        ptrdiff_t n = block * v->grain, last = cut_min(n + v->grain, v->c->N);
+        WeightPart part = weight_part(v, block, t / v->parts % groups, t % v->parts);
+        if (part.bias)
+            memset(part.bias, 0, (size_t)v->Og * sizeof(real));
+        for (bool add = false; n < last; n++)
+            for (ptrdiff_t p = 0; p < v->c->P; p += v->stage.rows, add = true)
+                weight_rows(v, room, &part, n, p, add);
     }
 }
 
@@ -144,7 +147,8 @@ static void weight_add_blocks(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 static void weight_sum_channels(Tensor *gb, const Tensor *gy)
 {
     Shape s = gy->shape;
-    Tensor out = tensor_as(gb, SHAPE(s.dim[1], 1)), in = tensor_as(gy, SHAPE(s.dim[0], s.dim[1], s.dim[2] * s.dim[3]));
+    Tensor out = tensor_as(gb, SHAPE(s.dim[1], 1));
+    Tensor in = tensor_as(gy, SHAPE(s.dim[0], s.dim[1], s.dim[2] * s.dim[3]));
     tensor_sum_to(&out, &in);
 }
 
@@ -156,15 +160,34 @@ static ConvWeight weight_plan(const Conv2d *c)
     ConvWeight v = {.c = c, .stage = conv_stage_plan(conv_shape(c), rows ? rows : 1),
                     .Cg = c->C / c->o.groups, .Og = c->O / c->o.groups};
     ptrdiff_t weights = c->O * v.Cg * c->R * c->S, most = WEIGHT_SUMS / weights;
-    v.blocks = weight_min(weight_min(WEIGHT_BLOCKS, c->N), most ? most : 1);
-    v.grain = weight_parts(c->N, v.blocks);
-    v.blocks = weight_parts(c->N, v.grain);
+    v.blocks = cut_min(cut_min(WEIGHT_BLOCKS, c->N), most ? most : 1);
+    v.grain = cut_parts(c->N, v.blocks);
+    v.blocks = cut_parts(c->N, v.grain);
     ptrdiff_t tasks = v.blocks * c->o.groups;
-    v.parts = weight_min(v.Cg, weight_parts(WEIGHT_BLOCKS, tasks));
+    v.parts = cut_min(v.Cg, cut_parts(WEIGHT_BLOCKS, tasks));
     ptrdiff_t fit = WEIGHT_STAGED / (v.stage.height * v.stage.row) + 1;
-    v.few = weight_min(fit, weight_parts(v.Cg, v.parts));
-    v.parts = weight_parts(v.Cg, v.few);
+    v.few = cut_min(fit, cut_parts(v.Cg, v.parts));
+    v.parts = cut_parts(v.Cg, v.few);
     return v;
+}
+
+/* Takes all room in one block, whose size it returns: the workers', the sums, the taps. Were there
+ * several blocks, a failure to get the second would lose the first. */
+static size_t weight_take_room(ConvWeight *v, int workers)
+{
+    const Conv2d *c = v->c;
+    ptrdiff_t weights = c->O * v->Cg * c->R * c->S, taps = v->few * c->R * c->S;
+    v->slivers = cut_parts(v->Og, TILE_N) * TILE_N * v->stage.rows * c->Q;
+    v->each = cut_parts(v->slivers + conv_stage_room(&v->stage, v->few), VEC) * VEC;
+    ptrdiff_t sums = v->blocks * (weights + c->O);
+    ptrdiff_t numbers = cut_parts(workers * v->each + sums, VEC) * VEC;
+    size_t bytes = (size_t)numbers * sizeof(real) + (size_t)taps * sizeof *v->tap;
+    v->room = pool_take(bytes);
+    v->sums = v->room + workers * v->each;
+    v->bias = v->sums + v->blocks * weights;
+    v->tap = (ptrdiff_t *)(void *)(v->room + numbers);
+    conv_stage_taps(&v->stage, v->few, v->tap);
+    return bytes;
 }
 
 void conv2d_grad_weight(Tensor *gw, Tensor *gb, const Tensor *x, const Tensor *gy, const Conv2d *c)
@@ -176,23 +199,12 @@ void conv2d_grad_weight(Tensor *gw, Tensor *gb, const Tensor *x, const Tensor *g
         return;
     }
     ConvWeight v = weight_plan(c);
-    ptrdiff_t weights = tensor_count(gw), taps = v.few * c->R * c->S;
-    v.slivers = weight_parts(v.Og, TILE_N) * TILE_N * v.stage.rows * c->Q;
-    v.each = weight_parts(v.slivers + conv_stage_room(&v.stage, v.few), VEC) * VEC;
     int workers = parallel_threads();
-    ptrdiff_t sums = v.blocks * (weights + c->O);
-    ptrdiff_t numbers = weight_parts(workers * v.each + sums, VEC) * VEC;
-    size_t bytes = (size_t)numbers * sizeof(real) + (size_t)taps * sizeof *v.tap;
-    v.room = pool_take(bytes);
-    v.sums = v.room + workers * v.each;
-    v.bias = v.sums + v.blocks * weights;
-    v.tap = (ptrdiff_t *)(void *)(v.room + numbers);
-    conv_stage_taps(&v.stage, v.few, v.tap);
+    size_t bytes = weight_take_room(&v, workers);
     v.x = tensor_read(x), v.gy = tensor_read(gy), v.gw = tensor_write(gw);
     v.gb = gb ? tensor_write(gb) : NULL;
     parallel_for_workers(workers, v.blocks * c->o.groups * v.parts, 1, weight_tasks, &v);
-    parallel_for(v.Cg * c->o.groups * c->R * c->S, 1 + 16384 / (v.blocks * v.Og),
-                 weight_add_blocks, &v);
+    parallel_for(c->C * c->R * c->S, 1 + 16384 / (v.blocks * v.Og), weight_add_blocks, &v);
     if (gb)
         weight_add_bias(&v);
     pool_give(v.room, bytes);

@@ -22,6 +22,7 @@
 
 #include <string.h>
 
+#include "tensor/cut.h"
 #include "tensor/memory.h"
 #include "tensor/parallel.h"
 
@@ -43,22 +44,6 @@ typedef struct Gemm {
     ptrdiff_t cols;   /* … each so many columns … */
     ptrdiff_t rows;   /* … and so many rows */
 } Gemm;
-
-static ptrdiff_t gemm_min(ptrdiff_t a, ptrdiff_t b)
-{
-    return a < b ? a : b;
-}
-
-static ptrdiff_t gemm_max(ptrdiff_t a, ptrdiff_t b)
-{
-    return a > b ? a : b;
-}
-
-/* n / d, rounded up */
-static ptrdiff_t gemm_parts(ptrdiff_t n, ptrdiff_t d)
-{
-    return (n + d - 1) / d;
-}
 
 static Matrix matrix_at(Matrix m, ptrdiff_t i, ptrdiff_t j)
 {
@@ -122,7 +107,7 @@ void gemm_pack(real *slivers, ptrdiff_t K, ptrdiff_t N, Matrix B)
         if (N - j >= VEC && B.row == 1)
             pack_turned(out, K, matrix_at(B, 0, j));
         else
-            pack_singly(out, K, gemm_min(VEC, N - j), matrix_at(B, 0, j));
+            pack_singly(out, K, cut_min(VEC, N - j), matrix_at(B, 0, j));
     }
 }
 
@@ -135,7 +120,7 @@ static void gemm_strip(GemmTile *t, int rows, ptrdiff_t N, const real *b, ptrdif
         t->b = b;
         t->c = C.p + j;
         t->col_bias = C.col_bias ? C.col_bias + j : NULL;
-        gemm_tile(t, rows, (int)gemm_min(TILE_N, N - j));
+        gemm_tile(t, rows, (int)cut_min(TILE_N, N - j));
     }
 }
 
@@ -146,7 +131,7 @@ void gemm_group(ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, const GemmRows *A, const 
 {
     GemmTile t = {.steps = K, .a_step = A->step, .run = A->run, .skip = A->skip,
                   .b_step = TILE_N, .c_row = C.row, .add = C.add};
-    ptrdiff_t strips = gemm_parts(M, TILE_M);
+    ptrdiff_t strips = cut_parts(M, TILE_M);
     for (ptrdiff_t s = 0; s < strips; s++) {
         ptrdiff_t first = s * M / strips, rows = (s + 1) * M / strips - first;
         for (ptrdiff_t i = 0; i < rows; i++)
@@ -189,7 +174,7 @@ static void dot_tasks(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 {
     const Gemm *g = ctx;
     for (ptrdiff_t t = begin; t < end; t++) {
-        ptrdiff_t j = gemm_min(t * DOT, g->N - DOT), fresh = t * DOT - j;
+        ptrdiff_t j = cut_min(t * DOT, g->N - DOT), fresh = t * DOT - j;
         for (ptrdiff_t i = 0; i < g->M; i++) {
             real sum[DOT], *c = g->C.p + i * g->C.row + j;
             dot_few(g->K, g->A.p + i * g->A.row, g->B.p + j * g->B.col, g->B.col, sum);
@@ -208,7 +193,7 @@ static void dot_tasks(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 static void gemm_block(const Gemm *g, real *room, ptrdiff_t i, ptrdiff_t m, ptrdiff_t j,
                        ptrdiff_t n, ptrdiff_t k)
 {
-    ptrdiff_t K = gemm_min(GEMM_STEPS, g->K - k);
+    ptrdiff_t K = cut_min(GEMM_STEPS, g->K - k);
     Matrix A = matrix_at(g->A, i, k), B = matrix_at(g->B, k, j);
     GemmRows rows = {.p = A.p, .row = A.row, .step = A.col, .run = K};
     GemmOut C = gemm_out_at(g->C, i, j);
@@ -226,7 +211,7 @@ static void gemm_part(const Gemm *g, real *room, ptrdiff_t begin, ptrdiff_t end)
     for (ptrdiff_t t = begin; t < end; t++) {
         ptrdiff_t i = t / g->across * g->rows, j = t % g->across * g->cols, k = 0;
         do
-            gemm_block(g, room, i, gemm_min(g->rows, g->M - i), j, gemm_min(g->cols, g->N - j), k);
+            gemm_block(g, room, i, cut_min(g->rows, g->M - i), j, cut_min(g->cols, g->N - j), k);
         while ((k += GEMM_STEPS) < g->K);
     }
 }
@@ -241,12 +226,12 @@ static void gemm_tasks(ptrdiff_t begin, ptrdiff_t end, void *ctx)
  * how many. Wide groups read C and B along more of a row; narrow ones share out more evenly. */
 static ptrdiff_t gemm_cut(Gemm *g)
 {
-    ptrdiff_t slivers = gemm_parts(g->N, TILE_N);
-    g->cols = (slivers < 4 * GROUP ? gemm_parts(slivers, TASKS) : GROUP) * TILE_N;
-    g->across = gemm_parts(g->N, g->cols);
-    ptrdiff_t down = gemm_min(gemm_parts(g->M, TASK_ROWS), gemm_parts(TASKS, g->across));
-    g->rows = gemm_parts(g->M, gemm_max(down, gemm_parts(g->M, GROUP_ROWS)));
-    return gemm_parts(g->M, g->rows) * g->across;
+    ptrdiff_t slivers = cut_parts(g->N, TILE_N);
+    g->cols = (slivers < 4 * GROUP ? cut_parts(slivers, TASKS) : GROUP) * TILE_N;
+    g->across = cut_parts(g->N, g->cols);
+    ptrdiff_t down = cut_min(cut_parts(g->M, TASK_ROWS), cut_parts(TASKS, g->across));
+    g->rows = cut_parts(g->M, cut_max(down, cut_parts(g->M, GROUP_ROWS)));
+    return cut_parts(g->M, g->rows) * g->across;
 }
 
 void gemm_in(real *room, ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, Matrix A, Matrix B, GemmOut C)
@@ -262,7 +247,7 @@ void gemm(ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, Matrix A, Matrix B, GemmOut C)
         return;
     Gemm g = {.M = M, .N = N, .K = K, .A = A, .B = B, .C = C};
     if (M <= DOT_ROWS && N >= DOT && A.col == 1 && B.row == 1) {
-        parallel_for(gemm_parts(N, DOT), 1 + TASK_WORK / (M * DOT * (K + 1)), dot_tasks, &g);
+        parallel_for(cut_parts(N, DOT), 1 + TASK_WORK / (M * DOT * (K + 1)), dot_tasks, &g);
         return;
     }
     ptrdiff_t tasks = gemm_cut(&g), grain = 1 + TASK_WORK / (g.rows * g.cols * (K + 1));

@@ -22,6 +22,7 @@
 #include <tgmath.h>
 
 #include "tensor/activation.h"
+#include "tensor/cut.h"
 #include "tensor/memory.h"
 #include "tensor/parallel.h"
 #include "tensor/vec.h"
@@ -264,25 +265,20 @@ static void norm_run(Norm *n)
 
 /* --- the two kernels -------------------------------------------------------------------------- */
 
-static ptrdiff_t norm_divide_up(ptrdiff_t a, ptrdiff_t b)
-{
-    return (a + b - 1) / b;
-}
-
 /* Decides how the work is cut; `arrays` of x's size are read. */
 static void norm_cut(Norm *n, ptrdiff_t arrays)
 {
     AxisView v = n->view;
     n->width = v.inner == 1 ? NORM_STRIP : 1;
-    n->strips = norm_divide_up(v.n, n->width);
+    n->strips = cut_parts(v.n, n->width);
     n->alone = n->strips >= NORM_STRIPS && arrays * v.outer * v.inner * n->width <= NORM_CACHE;
     if (!n->alone && v.inner == 1)
         n->width = v.n, n->strips = 1;
     ptrdiff_t each = n->width * v.inner;
-    n->rows = norm_divide_up(NORM_BLOCK, each);
-    if (n->rows < norm_divide_up(v.outer, NORM_BLOCKS))
-        n->rows = norm_divide_up(v.outer, NORM_BLOCKS);
-    n->blocks = norm_divide_up(v.outer, n->rows);
+    n->rows = cut_parts(NORM_BLOCK, each);
+    if (n->rows < cut_parts(v.outer, NORM_BLOCKS))
+        n->rows = cut_parts(v.outer, NORM_BLOCKS);
+    n->blocks = cut_parts(v.outer, n->rows);
 }
 
 /* One block for all scratch: were there two, a failure to get the second would lose the first. */

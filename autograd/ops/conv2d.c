@@ -3,8 +3,9 @@
  *   shape     x (N,C,H,W), w (O,C/groups,R,S), b (O) or NULL -> y (N,O,P,Q); see tensor/conv.h
  *   backward  gx = conv2d_grad_input(gy, w), gw = conv2d_grad_weight(x, gy),
  *             gb = gy summed over N, P and Q
- *   care      gw and gb come from one pass unless the rule is being recorded; linear in x and in w: conv2d, conv2d_grad_input and conv2d_grad_weight are one
- *             another's rules, so the family can be differentiated any number of times
+ *   care      linear in x and in w: conv2d, conv2d_grad_input and conv2d_grad_weight are one
+ *             another's rules, so the family can be differentiated any number of times. Where the
+ *             rule is not being recorded, gw and gb come from one pass over gy.
  *
  * SPDX-License-Identifier: MIT
  */
