@@ -27,11 +27,11 @@
 #include "tensor/parallel.h"
 
 enum {
-    GROUP = 8,         /* slivers in a group, at most */
     TASKS = 8,         /* at least, side by side, or else one below another … */
-    TASK_ROWS = 48,    /* … if that leaves so many rows to each; */
-    GROUP_ROWS = 512,  /* but so many rows at most */
-    DOT = 4, DOT_ROWS = 8, /* dot products at a time, for so many rows at most */
+    TASK_ROWS = 48,    /* … if that leaves so many rows to each; … */
+    GROUP_ROWS = 512,  /* … but so many rows at most */
+    DOT = 4,           /* dot products at a time, … */
+    DOT_ROWS = 8,      /* … for so many rows at most */
     TASK_WORK = 65536, /* multiply-adds for which a thread is worth waking */
 };
 
@@ -227,7 +227,7 @@ static void gemm_tasks(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 static ptrdiff_t gemm_cut(Gemm *g)
 {
     ptrdiff_t slivers = cut_parts(g->N, TILE_N);
-    g->cols = (slivers < 4 * GROUP ? cut_parts(slivers, TASKS) : GROUP) * TILE_N;
+    g->cols = (slivers < 4 * GEMM_GROUP ? cut_parts(slivers, TASKS) : GEMM_GROUP) * TILE_N;
     g->across = cut_parts(g->N, g->cols);
     ptrdiff_t down = cut_min(cut_parts(g->M, TASK_ROWS), cut_parts(TASKS, g->across));
     g->rows = cut_parts(g->M, cut_max(down, cut_parts(g->M, GROUP_ROWS)));

@@ -37,8 +37,8 @@ void gemm(ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, Matrix A, Matrix B, GemmOut C);
  * may not fail, as taking memory can. */
 void gemm_in(real *room, ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, Matrix A, Matrix B, GemmOut C);
 
-/* Steps of the sum that are packed at a time, and the room for a group of 8 slivers. */
-enum { GEMM_STEPS = 256, GEMM_ROOM = 8 * TILE_N * GEMM_STEPS };
+/* Slivers and steps of the sum that are packed at a time, at most, and the room they need. */
+enum { GEMM_GROUP = 8, GEMM_STEPS = 256, GEMM_ROOM = GEMM_GROUP * TILE_N * GEMM_STEPS };
 
 /* --- its parts ---------------------------------------------------------------------------------- */
 
