@@ -16,6 +16,7 @@
 
 #include "tensor/memory.h"
 #include "tensor/parallel.h"
+#include "tensor/vec.h"
 
 enum { POOL_GRAIN = 32768, POOL_LANES = 64 };
 
@@ -177,23 +178,80 @@ static inline bool pool_is_place(real winner, real places)
     return winner >= 0 && winner < places;
 }
 
+/* One plane; false if a winner is no place of it. */
+static bool pool_scatter_plane(const Pool2d *p, real *gx, const real *g, const real *winner)
+{
+    ptrdiff_t in = p->H * p->W;
+    bool all = true;
+    memset(gx, 0, (size_t)in * sizeof(real)); /* it is in the cache when g comes */
+    for (ptrdiff_t i = 0; i < p->P * p->Q; i++)
+        if (pool_is_place(winner[i], (real)in))
+            gx[(ptrdiff_t)winner[i]] += g[i];
+        else
+            all = false;
+    return all;
+}
+
+/* A row of 2x2 windows, side by side, the first at `place`: their two rows of gx are g where the
+ * winner is and 0 elsewhere. False if a winner lies outside its window. */
+static bool pool_scatter_row_2x2(const Pool2d *p, real *gx, const real *g, const real *winner,
+                                 real place)
+{
+    real *below = gx + p->W, down = (real)p->W;
+    vec at, zero = {0}, found = {0};
+    for (int k = 0; k < VEC; k++)
+        at[k] = place + (real)(2 * k);
+    ptrdiff_t j = 0;
+    for (; j + VEC <= p->Q; j += VEC, at += (real)(2 * VEC)) {
+        vec w = vec_load(winner + j), v = vec_load(g + j), one = vec_all(1);
+        vec_mask m[4] = {w == at, w == at + 1, w == at + down, w == at + down + 1};
+        vec a = vec_select(m[0], v, zero), b = vec_select(m[1], v, zero);
+        vec c = vec_select(m[2], v, zero), d = vec_select(m[3], v, zero);
+        vec_store(gx + 2 * j, VEC_ZIP(a, b, VEC_LOWER));
+        vec_store(gx + 2 * j + VEC, VEC_ZIP(a, b, VEC_UPPER));
+        vec_store(below + 2 * j, VEC_ZIP(c, d, VEC_LOWER));
+        vec_store(below + 2 * j + VEC, VEC_ZIP(c, d, VEC_UPPER));
+        found += vec_select(m[0] | m[1] | m[2] | m[3], one, zero);
+    }
+    ptrdiff_t count = (ptrdiff_t)vec_sum(found);
+    for (; j < p->Q; j++)
+        for (int k = 0; k < 4; k++) {
+            bool here = winner[j] == place + (real)(2 * j + k % 2) + (k / 2 ? down : 0);
+            (k / 2 ? below : gx)[2 * j + k % 2] = here ? g[j] : 0;
+            count += here;
+        }
+    return count == p->Q;
+}
+
+/* A plane of such rows; what no window covers is 0. */
+static bool pool_scatter_plane_2x2(const Pool2d *p, real *gx, const real *g, const real *winner)
+{
+    for (ptrdiff_t i = 0; i < p->P; i++) {
+        ptrdiff_t place = 2 * i * p->W;
+        if (!pool_scatter_row_2x2(p, gx + place, g + i * p->Q, winner + i * p->Q, (real)place))
+            return false;
+        if (p->W % 2)
+            gx[place + p->W - 1] = gx[place + 2 * p->W - 1] = 0;
+    }
+    if (p->H % 2)
+        memset(gx + (p->H - 1) * p->W, 0, (size_t)p->W * sizeof(real));
+    return true;
+}
+
 static void pool_scatter_planes(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 {
     const PoolRun *run = ctx;
-    ptrdiff_t in = run->p->H * run->p->W, out = run->p->P * run->p->Q;
-    bool lost = false;
+    const Pool2d *p = run->p;
+    bool usual = pool_is_2x2(&p->o);
     for (ptrdiff_t plane = begin; plane < end; plane++) {
-        real *gx = run->y + plane * in;
-        const real *g = run->x + plane * out, *winner = run->winner_in + plane * out;
-        memset(gx, 0, (size_t)in * sizeof(real)); /* it is in the cache when g comes */
-        for (ptrdiff_t i = 0; i < out; i++)
-            if (pool_is_place(winner[i], (real)in))
-                gx[(ptrdiff_t)winner[i]] += g[i];
-            else
-                lost = true;
+        ptrdiff_t out = plane * p->P * p->Q;
+        real *gx = run->y + plane * p->H * p->W;
+        const real *g = run->x + out, *winner = run->winner_in + out;
+        if (usual && pool_scatter_plane_2x2(p, gx, g, winner))
+            continue;
+        if (!pool_scatter_plane(p, gx, g, winner))
+            atomic_store(run->lost, true);
     }
-    if (lost)
-        atomic_store(run->lost, true);
 }
 
 static void pool_gather_planes(ptrdiff_t begin, ptrdiff_t end, void *ctx)

@@ -190,6 +190,24 @@ START_TEST(the_usual_pooling_is_like_the_others)
 }
 END_TEST
 
+/* The scatter takes any place of the plane for a winner, as the gather's rule needs it. */
+START_TEST(winners_may_lie_outside_their_windows)
+{
+    for (int odd = 0; odd < 2; odd++) {
+        Case k = case_new(integers(SHAPE(2, 3, 8 + odd, 70 + odd), 3),
+                          (Pool2dOptions){.kernel = {2, 2}});
+        scatter_is_right(&k);
+        real *winner = tensor_write(k.winner);
+        for (int i = 0; i < 3; i++) {
+            winner[40 * i + 7] = (real)(k.p.H * k.p.W - 1 - i);
+            max_pool2d_scatter(k.gx, k.g, k.winner, &k.p);
+            scatter_is_right(&k);
+        }
+        case_free(&k);
+    }
+}
+END_TEST
+
 START_TEST(overlapping_windows_add_at_their_common_winner)
 {
     Tensor *x = tensor_from(SHAPE(1, 1, 1, 4), (const real[]){0, 9, 1, 0});
@@ -322,7 +340,7 @@ int main(void)
         large_planes, many_planes_and_none, NULL});
     testing_add(suite, "numbers", 60, (const TTest *const[]){
         the_first_of_equals_wins, the_usual_pooling_is_like_the_others,
-        overlapping_windows_add_at_their_common_winner,
+        winners_may_lie_outside_their_windows, overlapping_windows_add_at_their_common_winner,
         a_nan_wins_in_every_window_that_holds_it, a_plane_of_minus_infinity_has_winners,
         threads_do_not_change_a_bit, NULL});
     testing_add(suite, "refusals", 10, (const TTest *const[]){
