@@ -17,12 +17,13 @@ static void sgd_momentum(const ParamGroup *o, const ParamRun *p)
 {
     real *theta = p->theta, *b = p->slot[0], lr = o->lr, decay = o->weight_decay;
     real old = p->fresh ? 0 : o->momentum, share = p->fresh ? 1 : 1 - o->dampening;
-    real of_d = o->nesterov ? 1 : 0, of_b = o->nesterov ? o->momentum : 1;
+    real ahead = o->momentum;
+    bool nesterov = o->nesterov;
     const real *g = p->g;
     for (ptrdiff_t i = 0; i < p->n; i++) {
         real d = g[i] + decay * theta[i];
         b[i] = old * b[i] + share * d;
-        theta[i] -= lr * (of_d * d + of_b * b[i]);
+        theta[i] -= lr * (nesterov ? d + ahead * b[i] : b[i]);
     }
 }
 

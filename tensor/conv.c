@@ -1,5 +1,5 @@
-/* tensor/conv.c -- convolution and its input gradient, as matrix products that pack their right side
- * straight from the image (an implicit GEMM).
+/* tensor/conv.c -- convolution and its input gradient, as matrix products whose right side is packed
+ * from a few rows of an image at a time (an implicit GEMM).
  *
  * For one image and one group, with c,r,s and p,q each read as a single index:
  *
@@ -34,6 +34,7 @@ typedef struct Conv {
     ptrdiff_t   images, groups;
     ptrdiff_t   in, out;  /* channels of a group: of the image, of the result */
     ptrdiff_t   few;      /* channels of the image that are packed at a time */
+    ptrdiff_t   columns;  /* of patches that are packed at a time, at most */
     ptrdiff_t   chunks;   /* an image's result is cut into so many runs of rows */
     const real *x, *w, *b;
     real       *y;
@@ -63,11 +64,10 @@ static ptrdiff_t conv_columns(ptrdiff_t taps)
 static void conv_product(const Conv *v, real *room, const real *staged, const GemmRows *w,
                          ptrdiff_t count, GemmOut y)
 {
-    ptrdiff_t taps = w->run, columns = conv_columns(taps);
-    for (ptrdiff_t j = 0; j < count; j += columns, y.p += columns) {
-        ptrdiff_t cols = cut_min(columns, count - j);
-        conv_stage_pack(&v->stage, room, staged, v->tap, taps, j, cols);
-        gemm_group(v->out, cols, taps, w, room, y);
+    for (ptrdiff_t j = 0; j < count; j += v->columns, y.p += v->columns) {
+        ptrdiff_t cols = cut_min(v->columns, count - j);
+        conv_stage_pack(&v->stage, room, staged, v->tap, w->run, j, cols);
+        gemm_group(v->out, cols, w->run, w, room, y);
     }
 }
 
@@ -115,7 +115,7 @@ static void conv_tasks(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 static ptrdiff_t conv_few(const Conv *v)
 {
     ptrdiff_t steps = GEMM_STEPS / conv_places(v), fit = CONV_STAGED / v->stage.plane;
-    ptrdiff_t most = cut_min(steps, fit) < 1 ? 1 : cut_min(steps, fit);
+    ptrdiff_t most = cut_max(1, cut_min(steps, fit));
     return v->in ? cut_parts(v->in, cut_parts(v->in, most)) : 1;
 }
 
@@ -124,9 +124,10 @@ static ptrdiff_t conv_few(const Conv *v)
 static real *conv_take_room(Conv *v, ptrdiff_t weights)
 {
     ptrdiff_t taps = v->few * conv_places(v);
-    v->slivers = conv_columns(taps) * taps + VEC;
+    v->columns = conv_columns(taps);
+    v->slivers = v->columns * taps + VEC;
     v->each = v->slivers + conv_stage_room(&v->stage, v->few);
-    v->each = cut_parts(v->each, VEC) * VEC; /* so that every worker's begins at a cache line */
+    v->each = cut_parts(v->each, VEC) * VEC; /* so that every worker's begins at a vector */
     v->workers = parallel_threads();
     ptrdiff_t numbers = cut_parts(v->workers * v->each + weights, VEC) * VEC;
     v->bytes = (size_t)numbers * sizeof(real) + (size_t)taps * sizeof *v->tap;
@@ -142,7 +143,7 @@ static Conv conv_begin(const Conv2d *c, ConvShape s, ptrdiff_t in, ptrdiff_t out
 {
     ptrdiff_t rows = CONV_SLIVERS * TILE_N / s.result[1];
     Conv v = {.images = c->N, .groups = c->o.groups, .in = in / c->o.groups,
-              .out = out / c->o.groups, .stage = conv_stage_plan(s, rows ? rows : 1)};
+              .out = out / c->o.groups, .stage = conv_stage_plan(s, cut_max(1, rows))};
     v.chunks = cut_parts(s.result[0], v.stage.rows);
     v.few = conv_few(&v);
     return v;

@@ -9,8 +9,8 @@
  *    (H + 2 ph - dh (R-1) - 1) / sh + 1, rounded down.
  *  - It is linear in x and in w, so three kernels close under differentiation: the forward, the
  *    gradient of x from gy and w, the gradient of w from x and gy.
- *  - Each is a matrix product whose right side is packed straight from the image (an implicit
- *    GEMM): only the piece at work is ever in a buffer.
+ *  - Each is a matrix product in which patches of the image are one side (an implicit GEMM): only
+ *    the piece at work is ever in a buffer.
  *
  * SPDX-License-Identifier: MIT
  */

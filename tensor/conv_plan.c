@@ -39,9 +39,9 @@ static ptrdiff_t conv_output_size(Shape x, Shape w, Conv2dOptions o, int i, cons
     ptrdiff_t size = x.dim[2 + i], kernel = w.dim[2 + i];
     if (kernel < 1)
         slope_fail(function, "weight %s has an empty kernel", SHAPE_TEXT(w));
-    if (o.dilation[i] > CONV_MOST || o.padding[i] > CONV_MOST || o.stride[i] > CONV_MOST)
-        slope_fail(function, "stride %td, padding %td or dilation %td is too large: at most %td",
-                   o.stride[i], o.padding[i], o.dilation[i], CONV_MOST);
+    if (kernel > CONV_MOST || o.dilation[i] > CONV_MOST || o.padding[i] > CONV_MOST || o.stride[i] > CONV_MOST)
+        slope_fail(function, "kernel %td, stride %td, padding %td or dilation %td is too large: at "
+                   "most %td", kernel, o.stride[i], o.padding[i], o.dilation[i], CONV_MOST);
     ptrdiff_t room = size + 2 * o.padding[i] - o.dilation[i] * (kernel - 1) - 1;
     if (room < 0)
         slope_fail(function, "input %s and weight %s: along the %s the kernel reaches over "

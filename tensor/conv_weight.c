@@ -157,10 +157,10 @@ static void weight_sum_channels(Tensor *gb, const Tensor *gy)
 static ConvWeight weight_plan(const Conv2d *c)
 {
     ptrdiff_t rows = GEMM_STEPS / c->Q;
-    ConvWeight v = {.c = c, .stage = conv_stage_plan(conv_shape(c), rows ? rows : 1),
+    ConvWeight v = {.c = c, .stage = conv_stage_plan(conv_shape(c), cut_max(1, rows)),
                     .Cg = c->C / c->o.groups, .Og = c->O / c->o.groups};
-    ptrdiff_t weights = c->O * v.Cg * c->R * c->S, most = WEIGHT_SUMS / weights;
-    v.blocks = cut_min(cut_min(WEIGHT_BLOCKS, c->N), most ? most : 1);
+    ptrdiff_t weights = c->O * v.Cg * c->R * c->S, most = cut_max(1, WEIGHT_SUMS / weights);
+    v.blocks = cut_min(cut_min(WEIGHT_BLOCKS, c->N), most);
     v.grain = cut_parts(c->N, v.blocks);
     v.blocks = cut_parts(c->N, v.grain);
     ptrdiff_t tasks = v.blocks * c->o.groups;

@@ -8,6 +8,7 @@
 #include "tensor/cross_entropy.h"
 
 #include <math.h>
+#include <string.h>
 #include <tgmath.h>
 
 #include "tensor/parallel.h"
@@ -52,9 +53,11 @@ static void cross_entropy_forward_rows(ptrdiff_t begin, ptrdiff_t end, void *ctx
     for (ptrdiff_t i = begin; i < end; i++) {
         const real *x = c->x + i * c->K;
         real *p = c->p + i * c->K;
-        bool counts = c->label[i] >= 0;
-        c->loss[i] =
-            counts ? cross_entropy_row(p, x, c->K, (ptrdiff_t)c->label[i], c->smoothing) : 0;
+        c->loss[i] = 0;
+        if (c->label[i] >= 0)
+            c->loss[i] = cross_entropy_row(p, x, c->K, (ptrdiff_t)c->label[i], c->smoothing);
+        else
+            memset(p, 0, (size_t)c->K * sizeof(real));
     }
 }
 

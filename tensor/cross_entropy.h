@@ -13,7 +13,7 @@
 #include "tensor/tensor.h"
 
 /* p (N,K) = softmax(x) along the rows, and loss[i] = - sum over k of q_k log p_k, for i below N. A
- * row that does not count leaves its p as it was. */
+ * row that does not count gets zeros for p and 0 for its loss. */
 void cross_entropy_forward(double *loss, Tensor *p, const Tensor *x, const Tensor *label,
                            real smoothing);
 

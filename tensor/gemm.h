@@ -1,10 +1,10 @@
 /* tensor/gemm.h -- the one dense kernel: C = A B, blocked for the caches, vectorised, in parallel.
  *
  *  - gemm multiplies matrices in memory, of any strides.
- *  - gemm_group and gemm_pack are what it is made of, for callers whose operands are no matrices in memory: the
- *    convolutions pack patches of an image as B, or read them as A.
+ *  - gemm_group and gemm_pack are what it is made of, for callers whose operands are no matrices in
+ *    memory: the convolutions pack patches of an image as B, or read them as A.
  *  - The bits do not depend on the number of threads: each element of C is summed by one thread,
- *    in the order of k.
+ *    in an order that sizes and strides decide.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -311,6 +311,8 @@ static real norm_guess(const Norm *n, ptrdiff_t c)
 void batch_norm_forward(Tensor *y, Tensor *mean, Tensor *var, const Tensor *x, const Tensor *w,
                         const Tensor *b, real eps)
 {
+    if (x->shape.dim[1] == 0)
+        return;
     Norm n = norm_begin(x, NULL, w, eps);
     n.b = b ? tensor_read(b) : NULL;
     n.y = tensor_write(y), n.mean = tensor_write(mean), n.var = tensor_write(var);
@@ -324,6 +326,8 @@ void batch_norm_forward(Tensor *y, Tensor *mean, Tensor *var, const Tensor *x, c
 void batch_norm_backward(Tensor *gx, Tensor *gw, Tensor *gb, const Tensor *gy, const Tensor *x,
                          const Tensor *w, const Tensor *mean, const Tensor *var, real eps)
 {
+    if (x->shape.dim[1] == 0)
+        return;
     Norm n = norm_begin(x, gy, w, eps);
     n.mean_in = tensor_read(mean), n.var_in = tensor_read(var);
     n.y = gx ? tensor_write(gx) : NULL;

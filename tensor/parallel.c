@@ -43,7 +43,7 @@ static struct {
     atomic_uint     inside; /* helpers at work on the job, plus JOB_OPEN while it may be joined */
     atomic_int      asleep;
     atomic_bool     stop;
-    int             threads; /* 0: not decided yet */
+    atomic_int      threads; /* 0: not decided yet */
     int             helpers; /* running now */
     Helper          helper[PARALLEL_MAX];
     Job             job;
@@ -173,11 +173,11 @@ static void pool_watch_forks(void)
 /* Starts helpers until there are threads - 1; goes on with fewer if the system has no more. */
 static void pool_start(void)
 {
-    while (pool.helpers < pool.threads - 1) {
+    while (pool.helpers < atomic_load(&pool.threads) - 1) {
         Helper *helper = &pool.helper[pool.helpers];
         helper->ticket = atomic_load(&pool.ticket);
         if (pthread_create(&helper->thread, NULL, helper_main, helper) != 0) {
-            pool.threads = pool.helpers + 1;
+            atomic_store(&pool.threads, pool.helpers + 1);
             return;
         }
         pool.helpers++;
@@ -200,17 +200,14 @@ static int threads_from_environment(void)
     return n < 1 ? 1 : n > PARALLEL_MAX ? PARALLEL_MAX : (int)n;
 }
 
+/* Takes no lock: it may be asked while another thread's job holds it. */
 int parallel_threads(void)
 {
-    if (parallel_inside) /* the job holds the lock, and the number until it ends */
-        return pool.threads;
-    pool_watch_forks();
-    pthread_mutex_lock(&pool.busy);
-    if (pool.threads == 0)
-        pool.threads = threads_from_environment();
-    int n = pool.threads;
-    pthread_mutex_unlock(&pool.busy);
-    return n;
+    int n = atomic_load(&pool.threads), found = 0;
+    if (n > 0)
+        return n;
+    n = threads_from_environment();
+    return atomic_compare_exchange_strong(&pool.threads, &found, n) ? n : found;
 }
 
 void parallel_set_threads(int n)
@@ -220,16 +217,21 @@ void parallel_set_threads(int n)
     pool_watch_forks();
     pthread_mutex_lock(&pool.busy);
     pool_stop();
-    pool.threads = n < 1 ? threads_from_environment() : n > PARALLEL_MAX ? PARALLEL_MAX : n;
+    n = n < 1 ? threads_from_environment() : n > PARALLEL_MAX ? PARALLEL_MAX : n;
+    atomic_store(&pool.threads, n);
     pthread_mutex_unlock(&pool.busy);
 }
 
 /* --- the loop --------------------------------------------------------------------------------- */
 
+/* This thread is the only worker, number 0, even if it is another one of an outer job. */
 static void parallel_inline(ptrdiff_t n, ptrdiff_t grain, ParallelFn fn, void *ctx)
 {
+    int number = parallel_number;
+    parallel_number = 0;
     for (ptrdiff_t begin = 0; begin < n; begin += grain)
         fn(begin, n - begin > grain ? begin + grain : n, ctx);
+    parallel_number = number;
 }
 
 static void pool_run(int workers, ptrdiff_t n, ptrdiff_t grain, ParallelFn fn, void *ctx)
@@ -257,9 +259,7 @@ void parallel_for_workers(int workers, ptrdiff_t n, ptrdiff_t grain, ParallelFn 
         parallel_inline(n, grain, fn, ctx);
         return;
     }
-    if (pool.threads == 0)
-        pool.threads = threads_from_environment();
-    if (pool.helpers < pool.threads - 1)
+    if (pool.helpers < parallel_threads() - 1)
         pool_start();
     bool alone = pool.helpers == 0;
     if (!alone)

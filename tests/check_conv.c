@@ -206,6 +206,18 @@ START_TEST(sizes_beyond_every_block)
 }
 END_TEST
 
+/* Channels that are packed in pieces of which the last is so small that it could be packed in wider
+ * groups than the others; both ways, since the input's gradient packs the other channels. */
+START_TEST(a_last_few_channels_that_are_fewer)
+{
+    convolves(SHAPE(2, 3, 40, 40), SHAPE(5, 3, 11, 11), options(4, 2, 1, 1), true);
+    convolves(SHAPE(1, 29, 16, 16), SHAPE(29, 29, 3, 3), options(1, 1, 1, 1), true);
+    convolves(SHAPE(1, 11, 20, 18), SHAPE(11, 11, 5, 5), options(1, 2, 1, 1), false);
+    convolves(SHAPE(1, 257, 16, 16), SHAPE(3, 257, 1, 1), CONV2D_DEFAULTS, true);
+    convolves(SHAPE(1, 3, 16, 16), SHAPE(257, 3, 1, 1), CONV2D_DEFAULTS, false);
+}
+END_TEST
+
 START_TEST(no_images_and_no_channels)
 {
     convolves(SHAPE(0, 3, 5, 5), SHAPE(4, 3, 3, 3), CONV2D_DEFAULTS, true);
@@ -281,6 +293,7 @@ START_TEST(threads_do_not_change_a_bit)
         ck_assert(tensor_same_bits(one.y, more.y));
         ck_assert(tensor_same_bits(one.gx, more.gx));
         ck_assert(tensor_same_bits(one.gw, more.gw));
+        ck_assert(tensor_same_bits(one.gb, more.gb));
         case_free(&more);
     }
     parallel_set_threads(0);
@@ -365,7 +378,7 @@ int main(void)
     testing_add(suite, "against a loop", 120, (const TTest *const[]){
         every_mix_of_stride_padding_dilation_and_groups, sizes_drawn_by_lot,
         a_kernel_as_wide_as_the_padded_input, one_by_one_kernels_and_planes,
-        sizes_beyond_every_block, no_images_and_no_channels, far_away_is_zero, NULL});
+        sizes_beyond_every_block, a_last_few_channels_that_are_fewer, no_images_and_no_channels, far_away_is_zero, NULL});
     testing_add(suite, "numbers", 60, (const TTest *const[]){
         nan_and_inf_reach_the_windows_that_hold_them,
         nan_in_a_gradient_reaches_what_its_output_read, threads_do_not_change_a_bit,

@@ -7,6 +7,7 @@
 #include <math.h>
 
 #include "autograd/backward.h"
+#include "autograd/tape.h"
 #include "tensor/memory.h"
 #include "tensor/parallel.h"
 #include "tests/testing.h"
@@ -102,6 +103,35 @@ START_TEST(the_kernel_and_the_ops_agree)
 }
 END_TEST
 
+/* Its mean is NaN, but no row has a gradient: so says the kernel, and so do the ops. */
+START_TEST(a_loss_of_ignored_rows_alone_has_no_gradient)
+{
+    Labels labels = {.data = (int32_t[]){-100, -100}, .count = 2};
+    Tensor *logits = tensor_full(SHAPE(2, 3), 1);
+    for (int mode = 0; mode < 2; mode++) {
+        Var *x = var_leaf(logits), *g;
+        Var *loss = var_cross_entropy(x, &labels);
+        ck_assert(isnan(var_item(loss)));
+        var_grad(loss, VARS(x), mode ? CREATE_GRAPH : GRAD_ONLY, &g);
+        ck_assert_tensor(g->value, SHAPE(2, 3), 0, 0, 0, 0, 0, 0, 0);
+    }
+    tensor_free(logits);
+}
+END_TEST
+
+/* The softmax that is kept is a result too: a row that is left out must not hold what the memory did. */
+START_TEST(an_ignored_row_is_no_anomaly)
+{
+    Labels labels = {.data = (int32_t[]){0, -100}, .count = 2};
+    tensor_free(tensor_full(SHAPE(2, 3), (real)NAN)); /* the next one of this size may get its place */
+    Var *x = var_full(SHAPE(2, 3), 1);
+    anomaly_mode(true);
+    Var *loss = var_cross_entropy(x, &labels);
+    anomaly_mode(false);
+    ck_assert_tensor(var_output(loss, 1)->value, SHAPE(2, 3), NEAR, 1 / 3.0, 1 / 3.0, 1 / 3.0, 0, 0, 0);
+}
+END_TEST
+
 START_TEST(a_class_ruled_out_gets_no_gradient)
 {
     real inf = (real)INFINITY, values[] = {-inf, 0, 0, -inf};
@@ -175,6 +205,7 @@ int main(void)
     Suite *suite = suite_create("cross-entropy");
     testing_add(suite, "kernels", 30, (const TTest *const[]){
         rows_are_as_a_loop_in_double_finds, the_kernel_and_the_ops_agree,
+        a_loss_of_ignored_rows_alone_has_no_gradient, an_ignored_row_is_no_anomaly,
         a_class_ruled_out_gets_no_gradient, a_nan_spreads_to_its_row_alone,
         threads_do_not_change_a_bit, the_second_time_nothing_is_allocated, NULL});
     return testing_main(suite);

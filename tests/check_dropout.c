@@ -141,7 +141,6 @@ START_TEST(the_number_of_threads_changes_no_bit)
 }
 END_TEST
 
-/* The mask of n elements begins the mask of more. */
 /* Two elements a word, the lower half first; also for an odd position and an odd count. */
 START_TEST(a_mask_is_the_halves_of_the_words)
 {
@@ -159,6 +158,7 @@ START_TEST(a_mask_is_the_halves_of_the_words)
 }
 END_TEST
 
+/* The mask of n elements begins the mask of more. */
 START_TEST(an_element_s_fate_depends_on_its_place_alone)
 {
     Var *many = var_dropout(dropout_ones(20), (real)0.5, rng_new(2, 0));

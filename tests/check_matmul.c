@@ -131,7 +131,7 @@ static void layouts_multiply(int left, int right, ptrdiff_t M, ptrdiff_t N, ptrd
 
 /* --- one matrix ------------------------------------------------------------------------------- */
 
-/* Around a tile (6 or 8 rows; 4 to 48 columns) and a block of K (256). The layouts take turns. */
+/* Around a tile (6 or 12 rows; 4 to 32 columns) and a block of K (256). The layouts take turns. */
 START_TEST(odd_sizes)
 {
     const ptrdiff_t Ms[] = {1, 2, 5, 6, 7, 11, 12, 13, 23, 25, 49};

@@ -202,9 +202,12 @@ END_TEST
 
 START_TEST(no_channels_no_work)
 {
-    Case k = case_new(SHAPE(3, 0, 4), 0, 1);
-    case_run(&k, k.w, k.b);
-    case_free(&k);
+    const Shape shapes[] = {SHAPE(3, 0, 4), SHAPE(3, 0)};
+    for (int i = 0; i < 2; i++) {
+        Case k = case_new(shapes[i], 0, 1);
+        case_run(&k, k.w, k.b);
+        case_free(&k);
+    }
 }
 END_TEST
 

@@ -37,6 +37,32 @@ static void rules_backward(Var *y)
     var_backward_with(y, gy);
 }
 
+/* --- gradients that are not wanted -------------------------------------------------------------- */
+
+/* x (1,1,2,2), w (1,1,1,1) and b (1), of which those in the mask want a gradient. */
+static void rules_convolve(unsigned wanted)
+{
+    Var *in[3] = {LEAF(SHAPE(1, 1, 2, 2), 1, 2, 3, 4), LEAF(SHAPE(1, 1, 1, 1), 5), LEAF(SHAPE(1), 6)};
+    for (int i = 0; i < 3; i++)
+        in[i]->requires_grad = wanted >> i & 1;
+    rules_backward(var_conv2d(in[0], in[1], in[2], CONV2D_DEFAULTS));
+    for (int i = 0; i < 3; i++)
+        ck_assert_msg(!in[i]->grad == !(wanted >> i & 1), "wanted %u: input %d", wanted, i);
+    if (in[0]->grad)
+        ck_assert_tensor(in[0]->grad, SHAPE(1, 1, 2, 2), 0, 5, 50, 500, 5000);
+    if (in[1]->grad)
+        ck_assert_tensor(in[1]->grad, SHAPE(1, 1, 1, 1), 0, 4321);
+    if (in[2]->grad)
+        ck_assert_tensor(in[2]->grad, SHAPE(1), 0, 1111);
+}
+
+START_TEST(a_convolution_gives_what_is_asked_for)
+{
+    for (unsigned wanted = 1; wanted < 8; wanted++)
+        rules_convolve(wanted);
+}
+END_TEST
+
 /* --- ties ------------------------------------------------------------------------------------- */
 
 START_TEST(two_equals_share_half_and_half)
@@ -340,8 +366,8 @@ END_TEST
 int main(void)
 {
     const TTest *const ties[] = {
-        two_equals_share_half_and_half, the_largest_of_several_share_evenly,
-        at_0_the_slope_s_side_is_taken, prelu_of_nan_and_infinity, where_selects,
+        a_convolution_gives_what_is_asked_for, two_equals_share_half_and_half,
+        the_largest_of_several_share_evenly, at_0_the_slope_s_side_is_taken, prelu_of_nan_and_infinity, where_selects,
         a_constant_power_of_0_has_gradient_0, NULL};
     const TTest *const losses[] = {
         cross_entropy_is_the_mean_log_probability, smoothing_spreads_the_target,

@@ -125,6 +125,20 @@ END_TEST
 /* --- Adam ------------------------------------------------------------------------------------- */
 
 /* Whatever the gradient's size. */
+/* Inf times 0 would be NaN: what a rule does not use it must not multiply by 0. */
+START_TEST(sgd_takes_an_infinite_gradient_at_its_word)
+{
+    for (int nesterov = 0; nesterov < 2; nesterov++) {
+        Module *m = optim_holder(1, -2);
+        Optimizer *opt = sgd_new(m, (real)0.125, (real)0.5);
+        opt->group[0].nesterov = nesterov;
+        optim_step(opt, HUGE_VAL, -4);
+        ck_assert_double_eq((double)tensor_read(optim_value(opt, 0))[0], -HUGE_VAL);
+        optim_free(opt, m);
+    }
+}
+END_TEST
+
 START_TEST(adam_s_first_step_is_lr_times_the_sign)
 {
     for (double size = 1e-3; size < 1e4; size *= 10) {
@@ -578,7 +592,8 @@ int main(void)
     Suite *suite = suite_create("optim");
     testing_add(suite, "sgd", 20, (const TTest *const[]){
         sgd_goes_against_the_gradient, sgd_decay_joins_the_gradient, sgd_momentum_adds_up,
-        sgd_dampening_spares_the_first_step, sgd_nesterov_looks_ahead, NULL});
+        sgd_dampening_spares_the_first_step, sgd_nesterov_looks_ahead,
+        sgd_takes_an_infinite_gradient_at_its_word, NULL});
     testing_add(suite, "adam", 20, (const TTest *const[]){
         adam_s_first_step_is_lr_times_the_sign, adam_stands_still_without_a_slope,
         adam_s_eps_stands_outside_the_root, adam_s_second_step_by_hand,

@@ -78,7 +78,7 @@ END_TEST
 /* Each worker's number is in use by one block at a time, and none is above the most. */
 typedef struct Numbers {
     int        most;
-    atomic_int inside[16], wrong;
+    atomic_int inside[16], used[16], wrong;
 } Numbers;
 
 static void numbers_block(ptrdiff_t begin, ptrdiff_t end, void *ctx)
@@ -91,6 +91,7 @@ static void numbers_block(ptrdiff_t begin, ptrdiff_t end, void *ctx)
     }
     if (atomic_fetch_add(&n->inside[worker], 1) != 0)
         atomic_fetch_add(&n->wrong, 1);
+    atomic_store(&n->used[worker], 1);
     for (volatile int spin = 0; spin < 200 * (int)(end - begin); spin++)
         ;
     atomic_fetch_sub(&n->inside[worker], 1);
@@ -104,6 +105,60 @@ START_TEST(no_two_blocks_at_a_time_have_one_worker)
         for (int again = 0; again < 50; again++)
             parallel_for_workers(n.most, 300, 1, numbers_block, &n);
     ck_assert_int_eq(atomic_load(&n.wrong), 0);
+    ck_assert_msg(atomic_load(&n.used[1]), "nobody but the caller ever worked");
+    ck_assert_int_eq(atomic_load(&n.used[6]), 0); /* there were only five */
+    parallel_set_threads(0);
+}
+END_TEST
+
+/* A block that runs a loop of its own is the only worker there, whichever it is of the outer one. */
+static void numbers_outer(ptrdiff_t begin, ptrdiff_t end, void *ctx)
+{
+    int before = parallel_worker();
+    (void)begin, (void)end;
+    parallel_for_workers(1, 3, 1, numbers_block, &(Numbers){.most = 1});
+    Numbers inner = {.most = 1};
+    parallel_for_workers(2, 3, 1, numbers_block, &inner);
+    if (atomic_load(&inner.wrong) || parallel_worker() != before)
+        atomic_fetch_add((atomic_int *)ctx, 1);
+}
+
+START_TEST(a_nested_loop_has_one_worker)
+{
+    atomic_int wrong = 0;
+    parallel_set_threads(4);
+    for (int again = 0; again < 50; again++)
+        parallel_for(200, 1, numbers_outer, &wrong);
+    ck_assert_int_eq(atomic_load(&wrong), 0);
+    parallel_set_threads(0);
+}
+END_TEST
+
+/* Another thread's job holds the pool: whoever asks for the number, or for a loop, does not wait. */
+static void *asks_and_loops(void *ctx)
+{
+    static Visits v;
+    (void)parallel_threads();
+    v.n = 100, v.grain = 1;
+    parallel_for(v.n, v.grain, visit_block, &v);
+    atomic_store((atomic_int *)ctx, 1);
+    return NULL;
+}
+
+static void waits_for_a_thread(ptrdiff_t begin, ptrdiff_t end, void *ctx)
+{
+    pthread_t thread;
+    (void)end;
+    if (begin == 0 && pthread_create(&thread, NULL, asks_and_loops, ctx) == 0)
+        pthread_join(thread, NULL);
+}
+
+START_TEST(a_job_may_wait_for_another_thread_s_loop)
+{
+    atomic_int done = 0;
+    parallel_set_threads(3);
+    parallel_for(4, 1, waits_for_a_thread, &done);
+    ck_assert_int_eq(atomic_load(&done), 1);
     parallel_set_threads(0);
 }
 END_TEST
@@ -381,7 +436,8 @@ int main(void)
         a_negative_count_is_no_work, many_short_jobs_in_a_row,
         helpers_help_even_after_a_sleep, NULL});
     testing_add(suite, "callers", 30, (const TTest *const[]){
-        a_nested_call_runs_inside, a_block_may_ask_how_many_threads_work,
+        a_nested_call_runs_inside, a_nested_loop_has_one_worker,
+        a_job_may_wait_for_another_thread_s_loop, a_block_may_ask_how_many_threads_work,
         a_block_cannot_change_how_many_threads_work,
         concurrent_callers_do_not_meet, after_a_fork_the_child_starts_its_own,
 #if !defined(PARALLEL_TSAN) && !defined(MEMORY_ASAN)

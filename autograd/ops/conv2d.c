@@ -22,10 +22,12 @@ static void conv2d_op_forward(Var *y)
 static void conv2d_fused(Var *y, Var *gy)
 {
     Var *x = y->in[0], *w = y->in[1], *b = y->in[2];
-    Var *g = var_contiguous(gy), *gw = var_empty(var_shape(w)), *gb = var_empty(var_shape(b));
-    conv2d_grad_weight(gw->value, gb->value, x->value, g->value, y->attr);
+    Var *g = var_contiguous(gy), *gw = var_empty(var_shape(w));
+    Var *gb = var_needs_grad(b) ? var_empty(var_shape(b)) : NULL;
+    conv2d_grad_weight(gw->value, gb ? gb->value : NULL, x->value, g->value, y->attr);
     var_send(w, gw);
-    var_send(b, gb);
+    if (gb)
+        var_send(b, gb);
 }
 
 static void conv2d_backward(Var *y, Var *gy)
@@ -33,7 +35,7 @@ static void conv2d_backward(Var *y, Var *gy)
     const Conv2d *c = y->attr;
     Var *x = y->in[0], *w = y->in[1];
     SEND(x, var_conv2d_grad_input(gy, w, var_shape(x), c->o));
-    if (y->n_in > 2 && !grad_enabled() && !anomaly_mode_on()) {
+    if (y->n_in > 2 && var_needs_grad(w) && !grad_enabled() && !anomaly_mode_on()) {
         conv2d_fused(y, gy);
         return;
     }

@@ -83,7 +83,7 @@ static Var *cross_entropy_weights(const Var *y)
         p[i] = (real)cross_entropy_counts(y, i);
         count += cross_entropy_counts(y, i);
     }
-    if (o->reduction == LOSS_MEAN)
+    if (o->reduction == LOSS_MEAN && count > 0)
         tensor_scale(w->value, w->value, 1 / (real)count);
     return w;
 }

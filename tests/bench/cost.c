@@ -87,7 +87,7 @@ static void cost_dropout(Cost *c, const char *layer, bool backward, double n)
 /* n scores: log softmax, then softmax minus one-hot. */
 static void cost_loss(Cost *c, bool backward, double n)
 {
-    cost_line(c, "loss", backward ? "backward: x -> gx" : "forward: x -> log softmax", 0, 2 * n);
+    cost_line(c, "loss", backward ? "backward: softmax -> gx" : "forward: x -> softmax", 0, 2 * n);
 }
 
 static void cost_adam(Cost *c, double parameters)
