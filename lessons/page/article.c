@@ -89,7 +89,7 @@ static void article_source(Text *t, const Page *page, const LessonPage *lesson)
     for (const char *at = lesson->source; (at = strchr(at, '\n')); at++)
         lines++;
     html(t, "<details>\n<summary>The whole program: $/$, $ lines</summary>\n"
-            "<pre tabindex=\"0\" role=\"region\" aria-label=\"Source of lesson $\"><code>",
+            "<pre tabindex=\"0\" role=\"group\" aria-label=\"Source of lesson $\"><code>",
          page->sources, lesson->file, brief("%d", lines), lesson->number);
     html(t, "$</code></pre>\n</details>\n", lesson->source);
 }
@@ -104,14 +104,16 @@ static void article_image(Text *t, const char *number, const Picture *p)
     if (moves)
         html(t, "<details class=\"moving\" open=\"open\">\n<summary>Animation: $</summary>\n",
              p->title);
-    html(t, p->width > 800 ? "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"$\">"
-                             "<img class=\"large\" "
-                           : "<div aria-label=\"$\" role=\"group\"><img ", p->title);
-    html(t, "src=\"$/$\" width=\"$\" height=\"$\" loading=\"lazy\" alt=\"$$$.\" /></div>\n", number,
-         p->file, width, height, p->title, p->alt[0] ? ". " : "", p->alt);
+    if (p->width > 800)
+        html(t, "<div class=\"wide\" tabindex=\"0\" role=\"group\" aria-label=\"$\">"
+                "<img class=\"large\" ", p->title);
+    else
+        html(t, "<div><img ");
+    html(t, "src=\"$/$\" width=\"$\" height=\"$\" loading=\"lazy\" alt=\"$$$.\" /></div>\n",
+         number, p->file, width, height, p->title, p->alt[0] ? ". " : "", p->alt);
     if (moves)
-        html(t, "<p class=\"still\">Your system asks for less motion, so it is not shown here.</p>\n"
-                "</details>\n");
+        html(t, "<p class=\"still\">Your system asks for less motion, so it is not shown "
+                "here.</p>\n</details>\n");
 }
 
 static void article_picture(Text *t, const char *number, const Picture *p)

@@ -27,25 +27,46 @@ typedef struct Prose {
 
 /* --- closing ---------------------------------------------------------------------------------- */
 
-/* An equation's number stands far to the right in the source; on a phone it would be out of sight. */
-static void prose_pull_number(char *line)
+/* Where the "(3)" of an equation begins that stands far to the right of it; 0 for other lines. */
+static size_t prose_number(const char *line, size_t n)
 {
-    size_t n = strlen(line);
-    char *number = n && line[n - 1] == ')' ? strrchr(line, '(') : NULL;
-    char *end = number;
-    while (end && end > line && end[-1] == ' ')
-        end--;
-    if (number && end > line && number - end > 4 && isdigit((unsigned char)number[1]))
-        memmove(end + 4, number, strlen(number) + 1);
+    size_t at = n;
+    while (at > 0 && line[n - 1] == ')' && line[at - 1] != ' ')
+        at--;
+    bool far = at > 5 && memcmp(line + at - 5, "     ", 5) == 0;
+    return far && line[at] == '(' && isdigit((unsigned char)line[at + 1]) ? at : 0;
+}
+
+/* The longest of the lines, numbers aside. */
+static size_t prose_width(const char *lines)
+{
+    size_t widest = 0;
+    for (const char *line = lines; *line;) {
+        size_t n = strcspn(line, "\n"), number = prose_number(line, n), end = number ? number : n;
+        while (end > 0 && line[end - 1] == ' ')
+            end--;
+        widest = end > widest ? end : widest;
+        line += n + (line[n] == '\n');
+    }
+    return widest;
+}
+
+/* Brings the number nearer: on a phone it would be out of sight. */
+static void prose_pull_number(char *line, size_t width)
+{
+    size_t number = prose_number(line, strlen(line));
+    if (number > width + 4)
+        memmove(line + width + 4, line + number, strlen(line + number) + 1);
 }
 
 static void prose_end_as_it_is(Prose *p)
 {
     html(p->out, "<pre tabindex=\"0\">");
+    size_t width = prose_width(p->lines.bytes);
     char *rest = p->lines.bytes;
     bool first = true;
     for (char *line; (line = next_line(&rest)); first = false) {
-        prose_pull_number(line);
+        prose_pull_number(line, width);
         html(p->out, first ? "$" : "\n$", strlen(line) > (size_t)p->least ? line + p->least : "");
     }
     html(p->out, "</pre>\n");
