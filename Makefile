@@ -48,6 +48,7 @@ trylib  = $(shell echo 'int main(void){return 0;}' | \
 SRC     := $(wildcard tensor/*.c autograd/*.c autograd/ops/*.c nn/*.c optim/*.c datasets/*.c)
 LESSONS := $(sort $(wildcard lessons/[0-9][0-9]_*.c))
 HARNESS := $(filter-out $(LESSONS),$(wildcard lessons/*.c))
+PAGE_SRC := $(wildcard lessons/page/*.c)
 TESTS   := $(sort $(wildcard tests/check_*.c))
 BENCH_SRC := $(wildcard tests/bench/*.c) lessons/networks.c
 STEPS_SRC := $(wildcard tests/bench/gemm_steps/*.c) $(addprefix tests/bench/,time.c list.c limits.c)
@@ -89,6 +90,8 @@ $(B)/libslope-$(1).a: $(SRC:%.c=$(B)/$(1)/%.o) $(B)/$(1)/sources
 	$$(call show,ar $$@)$$(AR) rcs $$@ $$(filter %.o,$$^)
 $(B)/$(1)/lessons/%: $(B)/$(1)/lessons/%.o $(HARNESS:%.c=$(B)/$(1)/%.o) $(B)/libslope-$(1).a
 	$$(call show,ld $$@)$(CC) $$(FLAGS) $$^ $$(LIBS) -o $$@
+$(B)/$(1)/lessons/page/page: $(PAGE_SRC:%.c=$(B)/$(1)/%.o) $(B)/libslope-$(1).a
+	$$(call show,ld $$@)$(CC) $$(FLAGS) $$^ $$(LIBS) -o $$@
 $(B)/$(1)/tests/check_%: $(B)/$(1)/tests/check_%.o $(B)/$(1)/tests/testing.o $(B)/libslope-$(1).a
 	$$(call show,ld $$@)$(CC) $$(FLAGS) $$^ $$(CHECK) $$(LIBS) -o $$@
 $(B)/$(1)/tests/bench/bench: $(BENCH_SRC:%.c=$(B)/$(1)/%.o) $(B)/libslope-$(1).a
@@ -115,18 +118,25 @@ asan: ## the tests under the address and undefined-behaviour sanitizers
 tsan: ## the tests under the thread sanitizer, without forking
 	@CK_FORK=no $(MAKE) --no-print-directory MODE=tsan B=$(B)/tsan check
 
-lessons: $(LESSON_BIN) ## run every lesson (ARGS="--quick" for short runs)
-	@for l in $(LESSON_BIN); do \
-		$$l --out $(B)/lessons/$$(basename $$l | cut -c1-2) $(ARGS) || exit 1; \
-	done
+# Writes $(B)/lessons/index.html, one page of every lesson that has run, also when one failed.
+PAGE = $(B)/float/lessons/page/page
+page = $(PAGE) lessons $(B)/lessons $(if $(silent)$(filter --quiet --help,$(ARGS)),--quiet)
+
+lessons: $(LESSON_BIN) $(PAGE) ## run every lesson (ARGS="--quick" for short runs)
+	@failed=; for l in $(LESSON_BIN); do \
+		$$l --out $(B)/lessons/$$(basename $$l | cut -c1-2) $(ARGS) || { failed=1; break; }; \
+	done; $(page) && [ -z "$$failed" ]
 
 # lesson-08 and its like: one rule a lesson, $(1) its program, $(2) its number.
 define lesson_rule
 .PHONY: lesson-$(2)
-lesson-$(2): $(1)
-	@$(1) --out $(B)/lessons/$(2) $$(ARGS)
+lesson-$(2): $(1) $(PAGE)
+	@$(1) --out $(B)/lessons/$(2) $$(ARGS); status=$$$$?; $$(page) && exit $$$$status
 endef
 $(foreach l,$(LESSON_BIN),$(eval $(call lesson_rule,$(l),$(call number,$(l)))))
+
+page: $(PAGE) ## write build/lessons/index.html: every lesson that has run, on one page
+	@$(page)
 
 lesson-%: ## run one lesson: make lesson-08 ARGS="--epochs 10"
 	@echo "make: there is no lesson $*; there are: \
@@ -143,6 +153,6 @@ clean: ## remove the build folder
 help: ## list the targets
 	@grep -hE '^[a-z%-]+:.*## ' Makefile | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-.PHONY: all double deps check asan tsan lessons bench gemm-steps clean help FORCE
+.PHONY: all double deps check asan tsan lessons page bench gemm-steps clean help FORCE
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

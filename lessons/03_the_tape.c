@@ -88,8 +88,7 @@ static void by_tape(const Lesson *lesson, const Hand *h, Var **v)
     for (int i = P; i <= LOSS; i++)
         var_retain_grad(v[i]); /* or an interior gradient is dropped once it was passed on */
     var_backward(loss);
-    if (!lesson->quiet)
-        graph_print(stdout, loss);
+    graph_print(story(), loss);
     for (int i = 0; i < LINES; i++)
         if (i != T)
             claim((double)var_item(v[i]) == h->v[i] && (double)tensor_item(v[i]->grad) == h->g[i],

@@ -1,9 +1,7 @@
-/* lessons/lesson.c -- options, story, claims and data of the lessons.
+/* lessons/lesson.c -- options, folder, beginning, end and data of the lessons.
  *
  * SPDX-License-Identifier: MIT
  */
-#include "lessons/lesson.h"
-
 #include <ctype.h>
 #include <errno.h>
 #include <setjmp.h>
@@ -13,9 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A program holds one lesson, so its story functions need not be told which. */
-static int lesson_claims, lesson_failed;
-static bool lesson_quiet;
+#include "lessons/record.h"
 
 /* --- options ---------------------------------------------------------------------------------- */
 
@@ -28,20 +24,22 @@ static void lesson_help(const Lesson *l)
            "  --data DIR   where to look for Fashion-MNIST\n"
            "  --out DIR    where to write pictures and data (default %s)\n"
            "  --quiet      no story, only claims that fail\n"
+           "  --preview    show the first picture in characters, too; without this option only\n"
+           "               on a terminal that has no display\n"
            "  --help       this text\n",
            l->number, l->title, l->epochs ? "" : " (this lesson trains nothing)", l->out);
     exit(0);
 }
 
-static _Noreturn void lesson_refuse(const char *format, ...) SLOPE_PRINTF(1, 2);
-static _Noreturn void lesson_refuse(const char *format, ...)
+_Noreturn void lesson_refuse(const char *format, ...)
 {
+    char sentence[2048];
     va_list args;
     va_start(args, format);
-    fputs("lesson: ", stderr);
-    vfprintf(stderr, format, args);
-    fputs("\n", stderr);
+    vsnprintf(sentence, sizeof sentence, format, args);
     va_end(args);
+    fprintf(stderr, "lesson: %s\n", sentence);
+    record("stopped", "%s", sentence);
     exit(2);
 }
 
@@ -65,6 +63,8 @@ static int lesson_option(Lesson *l, const char *option, const char *value)
         return l->quick = true, 1;
     if (strcmp(option, "--quiet") == 0)
         return l->quiet = true, 1;
+    if (strcmp(option, "--preview") == 0)
+        return l->preview = true, 1;
     bool known = strcmp(option, "--seed") == 0 || strcmp(option, "--epochs") == 0 ||
                  strcmp(option, "--data") == 0 || strcmp(option, "--out") == 0;
     if (!known)
@@ -112,8 +112,18 @@ FILE *lesson_open(const Lesson *lesson, const char *name)
     lesson_path(lesson, name, path);
     FILE *f = fopen(path, "w");
     if (!f)
-        lesson_refuse("cannot write '%s': %s", path, strerror(errno));
+        lesson_refuse("cannot write '%s': %s; choose another folder with --out", path,
+                      strerror(errno));
+    record("file", "%s", name);
     return f;
+}
+
+void lesson_close(const Lesson *lesson, const char *name, FILE *f)
+{
+    bool written = !ferror(f);
+    if (fclose(f) != 0 || !written)
+        lesson_refuse("could not write all of '%s/%s': %s; is the disk full? --out chooses another "
+                      "folder", lesson->out, name, strerror(errno));
 }
 
 void lesson_write_history(const Lesson *lesson, const History *history)
@@ -121,10 +131,9 @@ void lesson_write_history(const Lesson *lesson, const History *history)
     char path[1024];
     Error err;
     lesson_path(lesson, "history.csv", path);
-    if (history_write_csv(history, path, &err))
-        return;
-    error_print(stderr, &err);
-    exit(2);
+    if (!history_write_csv(history, path, &err))
+        lesson_refuse("'%s' %s; choose another folder with --out", path, err.problem);
+    record("file", "history.csv");
 }
 
 /* --- begin and end ---------------------------------------------------------------------------- */
@@ -144,6 +153,25 @@ static bool lesson_has_program(const char *name)
     return false;
 }
 
+/* The options that change what the run computes, as one would type them. */
+static void lesson_options_text(int argc, char **argv, char text[512])
+{
+    size_t n = 0;
+    text[0] = '\0';
+    for (int i = 1; i < argc && n < 512; i++) {
+        if (strcmp(argv[i], "--out") == 0)
+            i++;
+        else if (strcmp(argv[i], "--quiet") != 0 && strcmp(argv[i], "--preview") != 0)
+            n += (size_t)snprintf(text + n, 512 - n, "%s%s", n ? " " : "", argv[i]);
+    }
+}
+
+/* A terminal, and no window to look at the pictures in. */
+static bool lesson_only_terminal(void)
+{
+    return isatty(STDOUT_FILENO) && !getenv("DISPLAY") && !getenv("WAYLAND_DISPLAY");
+}
+
 Lesson lesson_begin(int argc, char **argv, const char *number, const char *title, int epochs)
 {
     Lesson l = {.number = number, .title = title, .epochs = epochs};
@@ -152,7 +180,10 @@ Lesson lesson_begin(int argc, char **argv, const char *number, const char *title
         i += lesson_option(&l, argv[i], i + 1 < argc ? argv[i + 1] : NULL);
     lesson_make_folder(l.out);
     l.has_gnuplot = lesson_has_program("gnuplot");
-    lesson_quiet = l.quiet;
+    l.preview = l.has_gnuplot && (l.preview || (lesson_only_terminal() && !l.quiet));
+    char options[512];
+    lesson_options_text(argc, argv, options);
+    record_begin(&l, options);
     random_seed(l.seed);
     say("\n=== Lesson %s: %s ===\n", number, title);
     return l;
@@ -165,80 +196,10 @@ int lesson_end(Lesson *lesson)
             "each\n"
             "script and its data wait in %s.)\n",
             lesson->out);
-    say("\nLesson %s: %d of %d claims hold.\n", lesson->number, lesson_claims - lesson_failed,
-        lesson_claims);
-    return lesson_failed ? 1 : 0;
-}
-
-/* --- the story -------------------------------------------------------------------------------- */
-
-void say(const char *format, ...)
-{
-    if (lesson_quiet)
-        return;
-    va_list args;
-    va_start(args, format);
-    vprintf(format, args);
-    va_end(args);
-    fflush(stdout);
-}
-
-/* With --quiet, a stream that swallows everything. */
-FILE *story(void)
-{
-    static FILE *nowhere;
-    if (!lesson_quiet)
-        return stdout;
-    if (!nowhere)
-        nowhere = fopen("/dev/null", "w");
-    return nowhere ? nowhere : stderr;
-}
-
-void section(const char *title)
-{
-    say("\n--- %s ---\n\n", title);
-}
-
-void say_tensor(const char *name, const Tensor *x)
-{
-    say("%s = ", name);
-    tensor_fprint(story(), x);
-}
-
-static bool claim_print(bool holds, const char *format, va_list args)
-{
-    lesson_claims++;
-    lesson_failed += !holds;
-    if (lesson_quiet && holds)
-        return true;
-    printf(holds ? "  [ok] " : "  [FAILED] ");
-    vprintf(format, args);
-    printf("\n");
-    fflush(stdout);
-    return holds;
-}
-
-bool claim(bool holds, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    claim_print(holds, format, args);
-    va_end(args);
-    return holds;
-}
-
-bool claim_close(double found, double expected, double tolerance, const char *format, ...)
-{
-    double difference = found - expected;
-    bool holds = found == expected || (difference <= tolerance && difference >= -tolerance);
-    va_list args;
-    va_start(args, format);
-    claim_print(holds, format, args);
-    va_end(args);
-    if (!holds)
-        printf("           found %.9g, expected %.9g, tolerance %.3g\n", found, expected,
-               tolerance);
-    return holds;
+    int claims, failed = record_failed(&claims);
+    say("\nLesson %s: %d of %d claims hold.\n", lesson->number, claims - failed, claims);
+    record_end();
+    return failed ? 1 : 0;
 }
 
 /* --- what must not work ----------------------------------------------------------------------- */
@@ -300,10 +261,10 @@ static bool lesson_load_fashion(const Lesson *l, LessonData *d)
         return true;
     if (l->data) {
         error_print(stderr, &err);
+        record("stopped", "%s: %s", err.file, err.problem);
         exit(2);
     }
-    if (!l->quiet)
-        error_print(stdout, &err);
+    error_print(story(), &err);
     dataset_free(d->train);
     return false;
 }

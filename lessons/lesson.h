@@ -3,6 +3,7 @@
  *  - lesson_begin reads the options, makes the output folder and prints the title.
  *  - say() tells the story on stdout; section() begins a part of it.
  *  - claim() checks what was said. A claim that fails is named, and lesson_end returns 1.
+ *  - Everything said is kept in output.txt in the lesson's folder, for the page of all lessons.
  *  - lesson_load gives Fashion-MNIST where it is found and glyphs otherwise, and says which.
  *
  *      int main(int argc, char **argv)
@@ -30,15 +31,19 @@ typedef struct Lesson {
     const char *data;   /* --data, or NULL */
     char        out[512];
     bool        has_gnuplot;
+    bool        preview; /* the first picture that lends itself to it, in characters on stdout */
 } Lesson;
 
-/* Options: --seed N, --epochs N, --quick, --data DIR, --out DIR, --quiet, --help. A wrong one ends
- * the program with a sentence and exit status 2. `epochs` is the default, 0 for a lesson that
+/* Options: --seed N, --epochs N, --quick, --data DIR, --out DIR, --quiet, --preview, --help. A wrong
+ * one ends the program with a sentence and exit status 2. `epochs` is the default, 0 for a lesson that
  * trains nothing. */
 Lesson lesson_begin(int argc, char **argv, const char *number, const char *title, int epochs);
 
 /* Says how many claims held; the exit status for main. */
 int lesson_end(Lesson *lesson);
+
+/* Ends the program with a sentence on stderr, which should name the way out, and exit status 2. */
+_Noreturn void lesson_refuse(const char *format, ...) SLOPE_PRINTF(1, 2);
 
 /* --- the story -------------------------------------------------------------------------------- */
 
@@ -65,8 +70,10 @@ Var *lesson_grid(int n, double low, double high);
 
 /* --- files ------------------------------------------------------------------------------------ */
 
-/* Opens a file in the lesson's folder for writing, or ends the program with a sentence. */
+/* Opens a file in the lesson's folder for writing, or ends the program with a sentence; closes it,
+ * with the same end if not all of it could be written. */
 FILE *lesson_open(const Lesson *lesson, const char *name);
+void lesson_close(const Lesson *lesson, const char *name, FILE *f);
 void lesson_path(const Lesson *lesson, const char *name, char path[1024]);
 
 /* Writes history.csv, or ends the program with a sentence. */

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "lessons/plot_script.h"
+#include "lessons/record.h"
 
 /* --- the script's beginning ------------------------------------------------------------------- */
 
@@ -121,6 +122,7 @@ void plot_panel(Plot *p, const char *title, const char *x_label, const char *y_l
 {
     if (p->panels++ == 0)
         plot_write_head(p);
+    plot_tell_panel(p, title, x_label, y_label);
     plot_end_panel(p);
     p->styles = p->bands = 0;
     bool single = p->rows * p->columns == 1 || p->gif_delay;
@@ -176,49 +178,70 @@ void plot_label(Plot *p, const char *text, double x, double y)
 
 /* --- drawing ---------------------------------------------------------------------------------- */
 
-/* In the child: becomes gnuplot, in the lesson's folder, its messages in NAME.log. */
-static _Noreturn void plot_become_gnuplot(const Plot *p)
+/* In the child: becomes gnuplot. */
+static _Noreturn void plot_become_gnuplot(const Lesson *lesson, const char *script, FILE *input,
+                                          FILE *output, FILE *log)
 {
-    char script[80], log[80];
-    snprintf(script, sizeof script, "%s.gp", p->name);
-    snprintf(log, sizeof log, "%s.log", p->name);
-    if (chdir(p->lesson->out) == 0 && freopen(log, "w", stderr)) {
-        dup2(STDERR_FILENO, STDOUT_FILENO);
+    if (chdir(lesson->out) == 0 && (!input || dup2(fileno(input), STDIN_FILENO) >= 0) &&
+        dup2(fileno(output), STDOUT_FILENO) >= 0 && dup2(fileno(log), STDERR_FILENO) >= 0)
         execlp("gnuplot", "gnuplot", script, (char *)NULL);
-    }
     _exit(127);
 }
 
-/* Draws; gnuplot's messages stay only if it fails. */
-static bool plot_run(const Plot *p)
+bool plot_gnuplot(const Lesson *lesson, const char *script, FILE *input, FILE *output, FILE *log)
 {
     fflush(NULL); /* or the child would write what we have not written yet */
     pid_t child = fork();
     if (child == 0)
-        plot_become_gnuplot(p);
+        plot_become_gnuplot(lesson, script, input, output, log);
     int status = 0;
     while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
         ;
-    bool drawn = child > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
-    char log[80], path[1024];
-    snprintf(log, sizeof log, "%s.log", p->name);
-    lesson_path(p->lesson, log, path);
+    return child > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+/* Draws; gnuplot's messages stay in NAME.log only if it fails. */
+static bool plot_run(const Plot *p)
+{
+    char script[80], name[80], path[1024];
+    snprintf(script, sizeof script, "%s.gp", p->name);
+    snprintf(name, sizeof name, "%s.log", p->name);
+    lesson_path(p->lesson, name, path);
+    FILE *log = fopen(path, "w");
+    bool drawn = log && plot_gnuplot(p->lesson, script, NULL, log, log);
+    if (log)
+        fclose(log);
     if (drawn)
         remove(path);
     return drawn;
 }
 
+static void plot_close_files(const Plot *p)
+{
+    char name[80];
+    snprintf(name, sizeof name, "%s.gp", p->name);
+    lesson_close(p->lesson, name, p->script);
+    snprintf(name, sizeof name, "%s.dat", p->name);
+    lesson_close(p->lesson, name, p->data);
+}
+
 void plot_draw(Plot *p)
 {
+    char file[80], path[1024];
     plot_end_panel(p);
     if (p->rows * p->columns > 1 && !p->gif_delay)
         fprintf(p->script, "unset multiplot\n");
-    fclose(p->script);
-    fclose(p->data);
-    if (p->lesson->has_gnuplot) {
-        bool drawn = plot_run(p);
-        say("  picture: %s/%s.%s%s\n", p->lesson->out, p->name, plot_extension(p),
+    plot_close_files(p);
+    snprintf(file, sizeof file, "%s.%s", p->name, plot_extension(p));
+    lesson_path(p->lesson, file, path);
+    remove(path); /* an earlier run's would not show these data */
+    bool drawn = p->lesson->has_gnuplot && plot_run(p);
+    if (p->lesson->has_gnuplot)
+        say("  picture: %s%s\n", path,
             drawn ? "" : " could not be drawn: see the .log beside it");
-    }
+    record(drawn ? "picture" : "undrawn", "%s %d %d %s", file, p->width, p->height, p->title);
+    record("alt", "%s", p->alt);
+    if (drawn)
+        plot_preview(p);
     memory_free(p);
 }

@@ -24,6 +24,11 @@ struct Plot {
     int   blocks;     /* data blocks written */
     int   panels, styles, bands; /* line styles and bands used in this panel */
     char  series[PLOT_TEXT]; /* the plot command of this panel, as far as it is known */
+    bool  has_shapes; /* the first panel is a matrix, an image, a diagram or has a filled band:
+                         nothing for a preview in characters */
+    char        alt[1600]; /* the picture in words, as far as it is drawn */
+    size_t      alt_first; /* an animation: the length of the first frame's words */
+    const char *alt_kind;  /* of the last series told */
 };
 
 /* Appends to the panel's plot command. */
@@ -39,5 +44,17 @@ int plot_block(Plot *p, const char *legend, int n, const double *const *column, 
 /* Adds a series of two columns, drawn in a gnuplot style, to the panel. */
 void plot_xy(Plot *p, const char *style, const char *legend, int n, const double *x,
              const double *y);
+
+/* Runs gnuplot in the lesson's folder on a script of that name, or on `input` if it is "-". */
+bool plot_gnuplot(const Lesson *lesson, const char *script, FILE *input, FILE *output, FILE *log);
+
+/* The picture in characters, where --preview asks for it and nothing was shown before. */
+void plot_preview(const Plot *p);
+
+/* Add words to the picture's alt text. */
+void plot_tell(Plot *p, const char *format, ...) SLOPE_PRINTF(2, 3);
+void plot_tell_panel(Plot *p, const char *title, const char *x_label, const char *y_label);
+void plot_tell_series(Plot *p, const char *style, const char *legend);
+void plot_tell_ends(Plot *p, int n, const double *y);
 
 #endif

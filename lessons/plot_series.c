@@ -27,6 +27,7 @@ static void plot_series(Plot *p, int block, const char *using, const char *style
         plot_append(p, " title '%s'", plot_text(legend));
     else
         plot_append(p, " notitle");
+    plot_tell_series(p, style, legend);
 }
 
 /* A style name with the panel's next line type. */
@@ -46,6 +47,7 @@ void plot_xy(Plot *p, const char *style, const char *legend, int n, const double
 void plot_line(Plot *p, const char *legend, int n, const double *x, const double *y)
 {
     plot_xy(p, plot_next_style(p, "lines", (char[96]){0}), legend, n, x, y);
+    plot_tell_ends(p, n, y);
 }
 
 void plot_points(Plot *p, const char *legend, int n, const double *x, const double *y)
@@ -56,6 +58,7 @@ void plot_points(Plot *p, const char *legend, int n, const double *x, const doub
 void plot_line_points(Plot *p, const char *legend, int n, const double *x, const double *y)
 {
     plot_xy(p, plot_next_style(p, "linespoints", (char[96]){0}), legend, n, x, y);
+    plot_tell_ends(p, n, y);
 }
 
 static double *plot_doubles(const Tensor *x)
@@ -97,6 +100,7 @@ void plot_band(Plot *p, const char *legend, int n, const double *x, const double
     snprintf(style, sizeof style,
              "filledcurves fillstyle transparent solid %.2f linecolor rgb '#0072b2'",
              p->bands++ ? 0.30 : 0.18);
+    p->has_shapes |= p->panels == 1;
     plot_series(p, block, "1:2:3", style, legend);
 }
 
@@ -139,6 +143,8 @@ void plot_horizontal(Plot *p, const char *legend, double y)
 {
     plot_append(p, "%s%.9g with lines linewidth 1.6 dashtype 2 linecolor rgb '#444444' title '%s'",
                 p->series[0] ? ", \\\n     " : "", y, plot_text(legend));
+    plot_tell(p, "; a dashed line at %.4g: %s", y, legend);
+    p->alt_kind = "";
 }
 
 /* A line from the bottom to the top of the panel, and an empty series for the legend. */
@@ -149,4 +155,6 @@ void plot_vertical(Plot *p, const char *legend, double x)
             x, style);
     plot_append(p, "%sNaN with lines %s title '%s'", p->series[0] ? ", \\\n     " : "", style,
                 plot_text(legend));
+    plot_tell(p, "; an upright line at %.4g: %s", x, legend);
+    p->alt_kind = "";
 }

@@ -13,12 +13,14 @@
 void plot_no_axes(Plot *p)
 {
     fprintf(p->script, "unset border\nunset xtics\nunset ytics\nunset grid\n");
+    p->has_shapes |= p->panels == 1;
 }
 
 static void plot_place(Plot *p, double x, double y, const char *format, va_list args)
 {
     char text[256];
     vsnprintf(text, sizeof text, format, args);
+    plot_tell(p, "; %s", text);
     fprintf(p->script, "set label '%s' at first %.9g, first %.9g center front\n", plot_text(text),
             x, y);
 }
@@ -85,6 +87,7 @@ static void plot_names(Plot *p, const char *axis, int n, const char *const *name
 
 static void plot_cells(Plot *p, int rows, int columns)
 {
+    p->has_shapes |= p->panels == 1;
     plot_key(p, "off");
     plot_x_range(p, -0.5, columns - 0.5);
     plot_y_range(p, rows - 0.5, -0.5);
@@ -105,6 +108,7 @@ void plot_matrix(Plot *p, int rows, int columns, const double *values, const cha
 {
     int block = plot_matrix_block(p, rows, columns, values);
     plot_cells(p, rows, columns);
+    plot_tell(p, "; a table of %d x %d numbers, the darker the larger", rows, columns);
     plot_names(p, "y", rows, row_names);
     plot_names(p, "x", columns, column_names);
     fprintf(p->script, "set xtics rotate by 40 right\nunset colorbox\n"
@@ -115,7 +119,7 @@ void plot_matrix(Plot *p, int rows, int columns, const double *values, const cha
     plot_append(p, "with labels font ',12' textcolor rgb variable notitle");
 }
 
-void plot_image(Plot *p, int height, int width, const double *values)
+static void plot_grey(Plot *p, int height, int width, const double *values)
 {
     int block = plot_matrix_block(p, height, width, values);
     plot_cells(p, height, width);
@@ -123,8 +127,15 @@ void plot_image(Plot *p, int height, int width, const double *values)
     plot_append(p, "'%s.dat' index %d matrix with image pixels notitle", p->name, block);
 }
 
+void plot_image(Plot *p, int height, int width, const double *values)
+{
+    plot_tell(p, "; a grey image of %d x %d pixels", height, width);
+    plot_grey(p, height, width, values);
+}
+
 void plot_tiles(Plot *p, int rows, int columns, int height, int width, const double *values)
 {
+    plot_tell(p, "; %d x %d grey tiles", rows, columns);
     int H = rows * (height + 1) - 1, W = columns * (width + 1) - 1;
     double *all = memory_new_array((size_t)H * (size_t)W, sizeof *all);
     for (int y = 0; y < H; y++)
@@ -135,7 +146,7 @@ void plot_tiles(Plot *p, int rows, int columns, int height, int width, const dou
             all[y * W + x] = gap ? (double)NAN
                                  : values[((r * columns + c) * height + i) * width + j];
         }
-    plot_image(p, H, W, all);
+    plot_grey(p, H, W, all);
     memory_free(all);
 }
 

@@ -1,0 +1,72 @@
+/* lessons/page/page.h -- one page of all lessons, from their sources and what their runs left.
+ *
+ *  - source.c reads NN_name.c: its title, its story (the comment at the top), its exercises.
+ *  - run.c reads what lessons/record.h says a run leaves: run.txt and output.txt.
+ *  - syllabus.c reads the table of lessons/README.md; prose.c turns a comment into HTML.
+ *  - article.c writes a lesson, frame.c what is around them, main.c the file.
+ *
+ *      page lessons build/lessons          writes build/lessons/index.html
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SLOPE_LESSONS_PAGE_PAGE_H
+#define SLOPE_LESSONS_PAGE_PAGE_H
+
+#include "lessons/page/text.h"
+
+enum { PAGE_LESSONS = 100, RUN_PICTURES = 48, RUN_FILES = 64 };
+
+typedef struct Picture {
+    const char *file, *title, *alt;
+    int  width, height;
+    bool drawn;
+    bool is_there; /* the file is where it should be */
+} Picture;
+
+typedef enum RunState { RUN_NONE, RUN_UNFINISHED, RUN_FAILED, RUN_PASSED } RunState;
+
+/* The texts point into `record`. */
+typedef struct Run {
+    RunState    state;
+    const char *options, *stopped, *seconds; /* "" where not said */
+    int         claims, failed;
+    bool        is_older; /* than the source */
+    Picture     picture[RUN_PICTURES];
+    int         pictures;
+    const char *file[RUN_FILES]; /* written, but neither script nor data of a picture */
+    int         files;
+    char       *record, *output; /* NULL where there is none */
+} Run;
+
+typedef struct LessonPage {
+    char  number[4], file[256]; /* "01", "01_prelu_forward.c" */
+    char *title;                /* the source's first sentences, without "Lesson 01: " */
+    char *name;                 /* the first of them, short */
+    char *source, *story, *exercises; /* the last two without comment marks; NULL if missing */
+    Run   run;
+} LessonPage;
+
+typedef struct Page {
+    const char *sources, *out; /* folders */
+    LessonPage  lesson[PAGE_LESSONS];
+    int         lessons;
+} Page;
+
+bool source_read(LessonPage *lesson, const char *folder, const char *file);
+void source_free(LessonPage *lesson);
+
+/* Reads out/NN; a folder that is missing or holds no run is a lesson that has not run. */
+void run_read(LessonPage *lesson, const char *sources, const char *out);
+void run_free(Run *run);
+
+/* What the run came to, in words: "30 of 30 claims hold". */
+const char *run_words(const Run *run);
+
+/* Comment text: paragraphs, indented blocks as they stand, numbered lists, "You need   C". */
+void prose_html(Text *t, const char *prose);
+
+void syllabus_html(Text *t, const Page *page);
+void article_html(Text *t, const Page *page, const LessonPage *lesson);
+void page_html(Text *t, const Page *page);
+
+#endif
