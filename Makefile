@@ -53,7 +53,7 @@ BENCH_SRC := $(wildcard tests/bench/*.c) lessons/networks.c
 STEPS_SRC := $(wildcard tests/bench/gemm_steps/*.c) $(addprefix tests/bench/,time.c list.c limits.c)
 
 # What needs double precision whatever REAL is: finite differences in float see too little.
-DOUBLE_LESSONS := 04 15
+DOUBLE_LESSONS := 04 15 16
 DOUBLE_TESTS   := check_ops check_gradcheck
 
 number      = $(firstword $(subst _, ,$(notdir $(1))))
