@@ -3,7 +3,7 @@
  * You will see    an op that the library does not have, Swish, made from its formula: forward,
  *                 backward, demo; the checker's word on it; a module around it; a network with it
  *                 trained beside one with PReLU; its weights saved and loaded.
- * You need first  lessons 02 (a derivative summed over positions), 04 (the checker) and 08 (training).
+ * You need first  lessons 02 (a derivative is a sum over positions), 04 (the checker), 08 (training).
  *
  * Swish [Ramachandran, Zoph, Le, arXiv:1710.05941] bends as PReLU does, but without a corner. Its
  * learned number is a sharpness b, one for each channel. With s(t) = 1 / (1 + e^-t),
@@ -114,7 +114,8 @@ static Module *swish_new(ptrdiff_t num_parameters, real init)
 {
     static const ModuleType type = {"Swish", swish_module_forward, swish_describe};
     Swish *m = module_new(sizeof *m, &type);
-    m->sharpness = module_add_param(&m->base, "sharpness", tensor_full(SHAPE(num_parameters), init));
+    Tensor *start = tensor_full(SHAPE(num_parameters), init);
+    m->sharpness = module_add_param(&m->base, "sharpness", start);
     return &m->base;
 }
 
@@ -323,13 +324,13 @@ int main(int argc, char **argv)
 
 /* Exercises
  *
- * 1. Leave `+ b x s (1 - s)` out of swish_backward. Which claims fail, and what does the checker say?
- *    Does the network still learn? A gradient that is a little wrong often hides that way.
+ * 1. Leave `+ b x s (1 - s)` out of swish_backward. Which claims fail, and what does the checker
+ *    say? Does the network still learn? A gradient that is a little wrong often hides that way.
  * 2. At which x is swish smallest, and how small? Show that both scale with 1/b, and claim it.
  * 3. Write swish_backward with y: since y = x s, (2) is s + b y (1 - s). Which is cheaper? Does the
  *    second order still agree?
- * 4. A smooth PReLU: y = a x + (1 - a) x s(b x). Write it as an op of three inputs. Which activations
- *    are its corners: a = 0, a = 1, b = 0, b -> infinity?
- * 5. Move the op into autograd/ops/swish.c and write its line in ops.def. `make check` now tests it in
- *    every memory layout. What did you have to change?
+ * 4. A smooth PReLU: y = a x + (1 - a) x s(b x). Write it as an op of three inputs. Which
+ *    activations are its corners: a = 0, a = 1, b = 0, b -> infinity?
+ * 5. Move the op into autograd/ops/swish.c and write its line in ops.def. `make check` now tests it
+ *    in every memory layout. What did you have to change?
  */
