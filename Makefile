@@ -51,10 +51,11 @@ HARNESS := $(filter-out $(LESSONS),$(wildcard lessons/*.c))
 PAGE_SRC := $(wildcard lessons/page/*.c)
 TESTS   := $(sort $(wildcard tests/check_*.c))
 BENCH_SRC := $(wildcard tests/bench/*.c) lessons/networks.c
+GRADER_SRC := $(filter-out %/runner.c,$(wildcard lessons/assignments/*.c))
 STEPS_SRC := $(wildcard tests/bench/gemm_steps/*.c) $(addprefix tests/bench/,time.c list.c limits.c)
 
 # What needs double precision whatever REAL is: finite differences in float see too little.
-DOUBLE_LESSONS := 04 15
+DOUBLE_LESSONS := 04 15 16
 DOUBLE_TESTS   := check_ops check_gradcheck
 
 number      = $(firstword $(subst _, ,$(notdir $(1))))
@@ -91,6 +92,8 @@ $(B)/libslope-$(1).a: $(SRC:%.c=$(B)/$(1)/%.o) $(B)/$(1)/sources
 $(B)/$(1)/lessons/%: $(B)/$(1)/lessons/%.o $(HARNESS:%.c=$(B)/$(1)/%.o) $(B)/libslope-$(1).a
 	$$(call show,ld $$@)$(CC) $$(FLAGS) $$^ $$(LIBS) -o $$@
 $(B)/$(1)/lessons/page/page: $(PAGE_SRC:%.c=$(B)/$(1)/%.o) $(B)/libslope-$(1).a
+	$$(call show,ld $$@)$(CC) $$(FLAGS) $$^ $$(LIBS) -o $$@
+$(B)/$(1)/lessons/assignments/grader: $(GRADER_SRC:%.c=$(B)/$(1)/%.o) $(B)/libslope-$(1).a
 	$$(call show,ld $$@)$(CC) $$(FLAGS) $$^ $$(LIBS) -o $$@
 $(B)/$(1)/tests/check_%: $(B)/$(1)/tests/check_%.o $(B)/$(1)/tests/testing.o $(B)/libslope-$(1).a
 	$$(call show,ld $$@)$(CC) $$(FLAGS) $$^ $$(CHECK) $$(LIBS) -o $$@
@@ -142,6 +145,13 @@ lesson-%: ## run one lesson: make lesson-08 ARGS="--epochs 10"
 	@echo "make: there is no lesson $*; there are: \
 	$(foreach l,$(LESSON_BIN),$(call number,$(l)))"; exit 2
 
+# Graded in double, whatever REAL is. The submission is compiled by grade.sh, for its messages.
+grade: $(B)/double/lessons/assignments/grader ## grade a solution (A=a1_elu SUBMISSION=path/to/elu.c)
+	@A=$(call quote,$(A)) SUBMISSION=$(call quote,$(SUBMISSION)) SEED=$(call quote,$(SEED)) \
+	LIMIT=$(call quote,$(LIMIT)) B=$(call quote,$(B)) GRADER=$(call quote,$<) \
+	CC=$(call quote,$(CC)) FLAGS=$(call quote,$(FLAGS) $(double_REAL)) \
+	LIBS=$(call quote,$(LIBS)) CHECK=$(call quote,$(CHECK)) sh lessons/assignments/grade.sh
+
 bench: $(B)/$(REAL)/tests/bench/bench ## measure speed, against PyTorch if there (BENCH="gemm adam" ROUNDS=1)
 	@sh tests/bench/run.sh $< $(B)/bench$(if $(filter double,$(REAL)),-double) $(BENCH)
 gemm-steps: $(B)/$(REAL)/tests/bench/gemm-steps ## a fast matrix product, step by step (ARGS="--step 3 --n 512")
@@ -153,6 +163,6 @@ clean: ## remove the build folder
 help: ## list the targets
 	@grep -hE '^[a-z%-]+:.*## ' Makefile | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-.PHONY: all double deps check asan tsan lessons page bench gemm-steps clean help FORCE
+.PHONY: all double deps check asan tsan lessons page grade bench gemm-steps clean help FORCE
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

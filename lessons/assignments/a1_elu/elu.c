@@ -1,0 +1,47 @@
+/* ELU and SELU: your work. README.md in this folder says what to do; lesson 16 does it once.
+ *
+ * Grade it with `make grade A=a1_elu`, or where you keep it with
+ * `make grade A=a1_elu SUBMISSION=path/to/elu.c`.
+ */
+#include "elu.h"
+
+/* elu ----------------------------------- y = x if x > 0, else alpha (e^x - 1)
+ *   shape     y (...) = x (...)
+ *   backward  gx = ?
+ *   care      ?
+ */
+static void elu_forward(Var *y)
+{
+    tensor_fill(y->value, 0); /* TODO: from y->in[0]->value and y->attr. See tensor/map.h, MAP1C. */
+}
+
+static void elu_backward(Var *y, Var *gy)
+{
+    (void)y, (void)gy; /* TODO: SEND(x, an expression made of var_... calls) */
+}
+
+const Op op_elu = {
+    .name = "elu",
+    .forward = elu_forward,
+    .backward = elu_backward,
+    /* TODO: .choices and .demo. See autograd/ops/leaky_relu.c, which has a constant too. */
+};
+
+Var *var_elu(Var *x, real alpha)
+{
+    return var_apply_with(&op_elu, var_shape(x), VARS(x), &alpha, sizeof alpha);
+}
+
+/* selu ---------------------------------------- y = lambda elu(x; alpha)
+ *   TODO
+ */
+const Op op_selu = {
+    .name = "selu",
+    .forward = elu_forward,
+    .backward = elu_backward,
+};
+
+Var *var_selu(Var *x)
+{
+    return var_apply_like(&op_selu, x);
+}

@@ -1,0 +1,18 @@
+/* lessons/assignments/a1_elu/elu.h -- what the assignment asks for. Leave this file as it is.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SLOPE_LESSONS_ASSIGNMENTS_ELU_H
+#define SLOPE_LESSONS_ASSIGNMENTS_ELU_H
+
+#include "slope.h"
+
+extern const Op op_elu, op_selu;
+
+/* y = x if x > 0, else alpha (e^x - 1); alpha any number, a constant. [Clevert et al. 2016] */
+Var *var_elu(Var *x, real alpha);
+
+/* y = lambda elu(x; alpha) with the two constants of [Klambauer et al. 2017]. */
+Var *var_selu(Var *x);
+
+#endif

@@ -1,0 +1,100 @@
+/* lessons/assignments/results.c -- the grade as text and as Gradescope's results.json.
+ *
+ * Source: https://gradescope-autograders.readthedocs.io/en/latest/specs/
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "lessons/assignments/grader.h"
+#include "nn/json.h"
+
+/* --- text ------------------------------------------------------------------------------------- */
+
+static void text_line(char *text, size_t size, const char *format, ...) SLOPE_PRINTF(3, 4);
+static void text_line(char *text, size_t size, const char *format, ...)
+{
+    size_t used = strlen(text);
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text + used, size - used, format, args);
+    va_end(args);
+}
+
+void outcome_text(const Outcome *o, const char *indent, char *text, size_t size)
+{
+    const struct { const char *name, *value; } line[] = {
+        {"index     ", o->index}, {"expected  ", o->expected},
+        {"got       ", o->got}, {"hint      ", o->hint}};
+    text[0] = '\0';
+    if (o->message[0])
+        text_line(text, size, "%s%s\n", indent, o->message);
+    for (int i = 0; i < 4; i++)
+        if (line[i].value[0])
+            text_line(text, size, "%s%s%s\n", indent, line[i].name, line[i].value);
+}
+
+/* --- JSON ------------------------------------------------------------------------------------- */
+
+/* A JSON string. What a program or a compiler said may hold anything: control characters are
+ * escaped, and a byte that is not UTF-8 becomes U+FFFD. */
+static void json_write_string(FILE *f, const char *text)
+{
+    const uint8_t *p = (const uint8_t *)text;
+    fputc('"', f);
+    for (size_t left = strlen(text), n; left > 0; p += n, left -= n) {
+        n = utf8_length(p, left);
+        if (n == 0)
+            fputs("\\ufffd", f), n = 1;
+        else if (*p == '"' || *p == '\\')
+            fprintf(f, "\\%c", *p);
+        else if (*p == '\n')
+            fputs("\\n", f);
+        else if (*p < 0x20 || *p == 0x7f)
+            fprintf(f, "\\u%04x", (unsigned)*p);
+        else
+            fwrite(p, 1, n, f);
+    }
+    fputc('"', f);
+}
+
+static void json_write_member(FILE *f, const char *key, const char *value)
+{
+    fprintf(f, ",\n   \"%s\": ", key);
+    json_write_string(f, value);
+}
+
+static void results_test(FILE *f, const GradeTest *t)
+{
+    char text[GRADE_TEXT];
+    outcome_text(&t->outcome, "", text, sizeof text);
+    fprintf(f, "  {\"score\": %g, \"max_score\": %g", t->outcome.passed ? t->points : 0, t->points);
+    json_write_member(f, "status", t->outcome.passed ? "passed" : "failed");
+    json_write_member(f, "number", t->number);
+    json_write_member(f, "name", t->name);
+    json_write_member(f, "output", text);
+    json_write_member(f, "output_format", "text");
+    json_write_member(f, "visibility", t->visibility);
+    fputs("}", f);
+}
+
+bool results_write(const Grade *grade, const char *path, Error *err)
+{
+    FILE *f = fopen(path, "w");
+    if (!f)
+        return error_set(err, path, -1, "cannot be written: %s", strerror(errno));
+    fprintf(f, "{\"score\": %g,\n \"execution_time\": %.3f,\n \"output\": ", grade_score(grade),
+            grade->seconds);
+    json_write_string(f, grade->output);
+    fputs(",\n \"output_format\": \"text\",\n \"stdout_visibility\": \"hidden\",\n"
+          " \"tests\": [\n", f);
+    for (int i = 0; i < grade->n; i++) {
+        results_test(f, &grade->test[i]);
+        fputs(i + 1 < grade->n ? ",\n" : "\n", f);
+    }
+    fputs(" ],\n \"leaderboard\": []}\n", f);
+    bool good = !ferror(f);
+    return fclose(f) == 0 && good ? true : error_set(err, path, -1, "the disk may be full");
+}
