@@ -124,7 +124,8 @@ static void plot_grey(Plot *p, int height, int width, const double *values)
     int block = plot_matrix_block(p, height, width, values);
     plot_cells(p, height, width);
     fprintf(p->script, "unset xtics\nunset ytics\nunset colorbox\nset palette gray\n");
-    plot_append(p, "'%s.dat' index %d matrix with image pixels notitle", p->name, block);
+    const char *style = p->png ? "image" : "image pixels"; /* rectangles: in a PNG seams show */
+    plot_append(p, "'%s.dat' index %d matrix with %s notitle", p->name, block, style);
 }
 
 void plot_image(Plot *p, int height, int width, const double *values)
