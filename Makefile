@@ -146,7 +146,7 @@ lesson-%: ## run one lesson: make lesson-08 ARGS="--epochs 10"
 	$(foreach l,$(LESSON_BIN),$(call number,$(l)))"; exit 2
 
 # Graded in double, whatever REAL is. The submission is compiled by grade.sh, for its messages.
-grade: $(B)/double/lessons/assignments/grader ## grade a solution (A=a1_elu SUBMISSION=path/to/elu.c)
+grade: $(B)/double/lessons/assignments/grader ## grade a solution: A=a1_elu SUBMISSION=elu.c
 	@A=$(call quote,$(A)) SUBMISSION=$(call quote,$(SUBMISSION)) SEED=$(call quote,$(SEED)) \
 	LIMIT=$(call quote,$(LIMIT)) B=$(call quote,$(B)) GRADER=$(call quote,$<) \
 	CC=$(call quote,$(CC)) FLAGS=$(call quote,$(FLAGS) $(double_REAL)) \

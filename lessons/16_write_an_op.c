@@ -3,7 +3,7 @@
  * You will see    an op that the library does not have, Swish, made from its formula: forward,
  *                 backward, demo; the checker's word on it; a module around it; a network with it
  *                 trained beside one with PReLU; its weights saved and loaded.
- * You need first  lessons 02 (a derivative is a sum over positions), 04 (the checker), 08 (training).
+ * You need first  lessons 02 (sums over positions), 04 (the checker), 08 (training).
  *
  * Swish [Ramachandran, Zoph, Le, arXiv:1710.05941] bends as PReLU does, but without a corner. Its
  * learned number is a sharpness b, one for each channel. With s(t) = 1 / (1 + e^-t),

@@ -55,8 +55,8 @@ typedef struct Ran {
     char report[GRADE_TEXT];
 } Ran;
 
-/* In the child: what it prints goes into a file that cannot fill the disk, and it dies of its own
- * accord should the grader be killed. */
+/* In the child: what it prints goes into a file, under the test's name, that cannot fill the disk
+ * (beyond 16 MB nothing is written), and it dies of its own accord should the grader be killed. */
 static _Noreturn void grader_become(const GraderOptions *o, const GradeTest *t, uint64_t seed,
                                     const char *word, int to, double limit)
 {
@@ -70,6 +70,9 @@ static _Noreturn void grader_become(const GraderOptions *o, const GradeTest *t, 
     int out = open(o->printed ? o->printed : "/dev/null", O_WRONLY | O_CREAT | O_APPEND, 0666);
     if (out < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0)
         _exit(126);
+    signal(SIGXFSZ, SIG_IGN);
+    printf("--- %s %s\n", t->number, t->id);
+    fflush(stdout);
     execl(o->tests, o->tests, t->id, number, channel, word, (char *)NULL);
     _exit(127);
 }
