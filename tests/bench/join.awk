@@ -38,7 +38,7 @@ END {
     for (i = 1; i <= rows; i++) {
         split(order[i], part, ",")
         name = part[1]; threads = part[2]
-        middle_is_lowest = name ~ /^(fma_peak|triad|update)$/
+        middle_is_lowest = name ~ /^(fma_peak|fma_moving|triad|update)$/
         mine = median(ms[order[i]])
         best = ""
         for (t = 1; t <= threads && t <= most; t++)

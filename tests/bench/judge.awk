@@ -7,8 +7,9 @@ function plural(t) { return t == 1 ? "1 thread" : t " threads" }
 function say_arithmetic(n,   key) {
     key = n SUBSEP all
     if (key in ms)
-        printf "%s: %.0f GF/s, %.0f %% of fma_peak with %s.\n", n, gflops(key),
-            100 * gflops(key) / fma_peak(all), plural(all)
+        printf "%s: %.0f GF/s, %.0f %% of fma_peak with %s, %.0f %% of fma_moving.\n", n,
+            gflops(key), 100 * gflops(key) / fma_peak(all), plural(all),
+            100 * gflops(key) / fma_moving(all)
 }
 
 # `speed` of a loop of the same kind: triad writes to other memory than it reads, update to the
@@ -62,10 +63,10 @@ function say_disturbance() {
 }
 
 END {
-    printf "Limits of %s: fma_peak %.0f GF/s, triad %.1f GB/s, update %.1f GB/s", plural(all),
-        fma_peak(all), triad(all), update(all)
+    printf "Limits of %s: fma_peak %.0f GF/s, fma_moving %.0f GF/s, triad %.1f GB/s, update %.1f " \
+        "GB/s", plural(all), fma_peak(all), fma_moving(all), triad(all), update(all)
     if (all > 1)
-        printf "; of one: %.0f, %.1f, %.1f", fma_peak(1), triad(1), update(1)
+        printf "; of one: %.0f, %.0f, %.1f, %.1f", fma_peak(1), fma_moving(1), triad(1), update(1)
     print "."
     say_arithmetic("gemm_1024")
     say_arithmetic("conv_fwd_a"); say_arithmetic("conv_bwd_a")

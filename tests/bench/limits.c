@@ -1,6 +1,8 @@
 /* tests/bench/limits.c -- what this machine can do: arithmetic and memory.
  *
  *  - fma_peak: multiply-adds on registers alone. No product of matrices can be faster.
+ *  - fma_moving: the same with numbers that change in every step, as those of real work do. A
+ *    processor that has more bits to switch lowers its clock, so this is what a product can reach.
  *  - triad: a[i] = b[i] + 3 c[i] on arrays of 64 MB. Source: McCalpin's STREAM, 1995.
  *  - update: a[i] = a[i] / 2 + b[i] on the same, in place, as Adam's arrays are.
  *
@@ -27,28 +29,51 @@ typedef struct FmaBench {
     real sum[FMA_BLOCKS]; /* is used, or the compiler would drop the loop that makes it */
 } FmaBench;
 
-/* x <- s x + t for every chain; runs towards t / (1 - s) = 1 and stays there. */
-static real fma_chains(void)
+/* x <- s x + t and x <- r x + u in turn, for every chain; returns the sum of all. */
+static real fma_chains(vec x[CHAINS], vec s, vec t, vec r, vec u)
 {
-    const vec s = vec_all((real)0.75), t = vec_all((real)0.25);
-    vec x[CHAINS];
-    for (int i = 0; i < CHAINS; i++)
-        x[i] = vec_all((real)i);
-    for (int k = 0; k < FMA_STEPS; k++)
-#pragma GCC unroll 12
-        for (int i = 0; i < CHAINS; i++)
-            x[i] = x[i] * s + t;
+    vec chain[CHAINS];
     real sum = 0;
     for (int i = 0; i < CHAINS; i++)
-        sum += vec_sum(x[i]);
+        chain[i] = x[i];
+    for (int k = 0; k < FMA_STEPS; k += 2) {
+#pragma GCC unroll 12
+        for (int i = 0; i < CHAINS; i++)
+            chain[i] = chain[i] * s + t;
+#pragma GCC unroll 12
+        for (int i = 0; i < CHAINS; i++)
+            chain[i] = chain[i] * r + u;
+    }
+    for (int i = 0; i < CHAINS; i++)
+        sum += vec_sum(chain[i]);
     return sum;
 }
 
+/* Runs towards 1 and stays there. */
 static void fma_blocks(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 {
     FmaBench *f = ctx;
+    vec x[CHAINS], s = vec_all((real)0.75), t = vec_all((real)0.25);
+    for (int i = 0; i < CHAINS; i++)
+        x[i] = vec_all((real)i);
     for (ptrdiff_t b = begin; b < end; b++)
-        f->sum[b] = fma_chains();
+        f->sum[b] = fma_chains(x, s, t, s, t);
+}
+
+/* The second step takes the first one back, up to rounding: all digits change, and stay in range. The
+ * chains start at numbers of all signs whose sum is about 0; 1 is added to each block's. */
+static void fma_moving_blocks(ptrdiff_t begin, ptrdiff_t end, void *ctx)
+{
+    FmaBench *f = ctx;
+    vec x[CHAINS], s, t;
+    for (int v = 0; v < VEC; v++) {
+        s[v] = (real)(1.3 + 0.7 * v / VEC), t[v] = (real)(0.9 - 1.7 * v / VEC);
+        for (int i = 0; i < CHAINS; i++)
+            x[i][v] = (real)(0.37 * (i + 1 - (CHAINS + 1) / 2.0));
+    }
+    vec r = 1 / s, u = -t / s;
+    for (ptrdiff_t b = begin; b < end; b++)
+        f->sum[b] = 1 + fma_chains(x, s, t, r, u);
 }
 
 static void *fma_make(const Bench *b)
@@ -60,6 +85,18 @@ static void *fma_make(const Bench *b)
 static void fma_run(void *state)
 {
     parallel_for(FMA_BLOCKS, 1, fma_blocks, state);
+}
+
+static void fma_moving_run(void *state)
+{
+    parallel_for(FMA_BLOCKS, 1, fma_moving_blocks, state);
+}
+
+static void fma_moving_check(void *state)
+{
+    FmaBench *f = state;
+    for (int b = 0; b < FMA_BLOCKS; b++)
+        bench_expect("fma_moving: a block's sum", (double)f->sum[b], 1, CHAINS * VEC);
 }
 
 static void fma_check(void *state)
@@ -148,6 +185,9 @@ void limits_add(void)
     bench_add((Bench){.name = "fma_peak", .work = {.flops = fma_flops}, .make = fma_make,
                       .run = fma_run, .check = fma_check, .drop = memory_free, .scaling = true,
                       .fastest = true});
+    bench_add((Bench){.name = "fma_moving", .work = {.flops = fma_flops}, .make = fma_make,
+                      .run = fma_moving_run, .check = fma_moving_check, .drop = memory_free,
+                      .scaling = true, .fastest = true});
     Bench memory = {.work = {.bytes = 3.0 * TRIAD_BYTES}, .make = triad_make, .check = triad_check,
                     .drop = triad_drop, .scaling = true, .fastest = true};
     snprintf(memory.name, sizeof memory.name, "triad");

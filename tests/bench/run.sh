@@ -33,7 +33,7 @@ esac
 
 # The limits are measured in every run: the rest is judged by them.
 limits=
-[ $# -eq 0 ] || limits="fma_peak triad update"
+[ $# -eq 0 ] || limits="fma_peak fma_moving triad update"
 
 mkdir -p "$folder"
 : >"$folder/ours.txt"
