@@ -109,7 +109,8 @@ void plot_errors(Plot *p, const char *legend, int n, const double *x, const doub
 {
     char style[96];
     int block = plot_block(p, legend, n, (const double *[]){x, y, e}, 3);
-    plot_series(p, block, "1:2:3", plot_next_style(p, "yerrorbars", style), legend);
+    plot_next_style(p, "yerrorbars dashtype 1", style); /* a short bar shows no dashes */
+    plot_series(p, block, "1:2:3", style, legend);
 }
 
 void plot_histogram(Plot *p, const char *legend, int n, const double *values, int bins, double low,
