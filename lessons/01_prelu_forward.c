@@ -2,7 +2,9 @@
  *
  * You will see  the definition; its edges, 0, NaN and infinity; one slope for all channels or one
  *               for each; what the formula max(x, ax) gets wrong; which outputs a slope reaches.
- * You need      C, and a function made of two straight pieces.
+ * You need      C, and a function made of two straight pieces. A `real` is a float, or a double in
+ *               the double library; a Tensor holds numbers; a Var is a tensor that remembers how it
+ *               was made; say() prints, and claim() prints [ok] if what it says holds.
  *
  * PReLU leaves positive numbers alone and multiplies the rest by a slope a, which will be learned:
  *
@@ -13,7 +15,8 @@
  *
  *      y = (1 + a) x / 2 + (1 - a) |x| / 2                                             (2)
  *
- * The document sums PReLU up as max(x, ax). But x - ax = (1 - a) x has the sign of x only while
+ * The document, a short text for PyTorch users whose claims these lessons test (lessons/README.md),
+ * sums PReLU up as max(x, ax). But x - ax = (1 - a) x has the sign of x only while
  * a < 1. Beyond 1 it has the other sign, and the larger of the two is the wrong one:
  *
  *      y = max(x, ax) for a <= 1,    y = min(x, ax) for a >= 1                         (3)
@@ -104,19 +107,21 @@ static void edges(void)
     }
 }
 
-/* The document's code for both modes, PyTorch at the right. */
+/* The document's code for both modes, PyTorch above. */
 static void usage(void)
 {
     section("Basic usage");
-    Module *shared = prelu_new(1, (real)0.25);       // prelu_shared = nn.PReLU(num_parameters=1)
-    Module *per_channel = prelu_new(64,
-                                    (real)0.25); // prelu_per_channel = nn.PReLU(num_parameters=64)
-    Module *custom = prelu_new(64,
-                               (real)0.1); // prelu_custom = nn.PReLU(num_parameters=64, init=0.1)
-    Tensor *a = shared->param[0].var->value, *b = per_channel->param[0].var->value; // .weight
-    say("Initial a: %.4f\n", (double)tensor_item(a)); // print(f"Initial a: {...weight.item():.4f}")
-    say("Parameters shape: %s\n",
-        SHAPE_TEXT(b->shape)); // print(f"Parameters shape: {...weight.shape}")
+    // prelu_shared = nn.PReLU(num_parameters=1)
+    Module *shared = prelu_new(1, (real)0.25);
+    // prelu_per_channel = nn.PReLU(num_parameters=64)
+    Module *per_channel = prelu_new(64, (real)0.25);
+    // prelu_custom = nn.PReLU(num_parameters=64, init=0.1)
+    Module *custom = prelu_new(64, (real)0.1);
+    Tensor *a = shared->param[0].var->value, *b = per_channel->param[0].var->value;
+    // print(f"Initial a: {prelu_shared.weight.item():.4f}")
+    say("Initial a: %.4f\n", (double)tensor_item(a));
+    // print(f"Parameters shape: {prelu_per_channel.weight.shape}")
+    say("Parameters shape: %s\n", SHAPE_TEXT(b->shape));
     claim(tensor_item(a) == (real)0.25, "shared: one slope for all channels, 0.25 at first");
     claim(shape_equal(b->shape, SHAPE(64)), "per channel: 64 slopes for 64 channels");
     Stats s = tensor_stats(custom->param[0].var->value);
@@ -158,7 +163,7 @@ static void formulas(Var *x)
     }
     claim(prelu_of(-1, 1.5) == -1.5,
           "a counterexample: a = 1.5, x = -1. PReLU: -1.5. max(-1, -1.5) = -1");
-    claim(split == SLOPES, "equation (2) holds for every slope at every finite x");
+    claim(split == SLOPES, "equation (2) holds for every slope at every x of the grid");
     claim(isnan(1.25 * Inf - 0.25 * Inf) && prelu_of(Inf, 1.5) == Inf,
           "... but at x = Inf, a = 1.5 it is Inf - Inf = NaN, where PReLU is Inf");
     claim(fmax(NaN, 0) + 0.25 * fmin(NaN, 0) == 0 && isnan(prelu_of(NaN, 0.25)),

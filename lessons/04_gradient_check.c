@@ -5,12 +5,13 @@
  *                 that refuses a wrong op; PReLU checked in all its modes.
  * You need first  lesson 03 and Taylor's formula.
  *
- * With eps the relative error of one rounding (2.2e-16 in double, 1.2e-7 in float),
+ * With eps the spacing of numbers near 1 (2.2e-16 in double, 1.2e-7 in float),
  *
  *     forward   (f(x+h) - f(x)) / h        is off by about   h |f''| / 2    + eps |f| / h   (1)
  *     central   (f(x+h) - f(x-h)) / (2h)   is off by about   h^2 |f'''| / 6 + eps |f| / h   (2)
  *
- * The first term, truncation, wants a small h; the second, rounding, a large one. They balance at
+ * The first term, truncation, wants a small h; the second, rounding, a large one. Up to factors
+ * made of f and its derivatives they balance at
  *
  *     forward   h = eps^(1/2), error eps^(1/2)      central   h = eps^(1/3), error eps^(2/3)  (3)
  *
@@ -345,7 +346,8 @@ int main(int argc, char **argv)
  * 2. Repair wrong_backward by one letter. Then break it otherwise: send to a without the `where`.
  * 3. Give the wrong op a .choices, and call verdict_of(wrong_of, 1, 0.25). Which verdict, and what was
  *    it without?
- * 4. In tensor/prelu.c flip the sign in prelu_ga. Which claims fail, and which do not? Put it back.
+ * 4. In tensor/prelu.c flip the sign in prelu_ga and in prelu_ga_vec, which does the same for vectors.
+ *    Which claims fail, and which do not? Put it back. What if only one of the two is wrong?
  * 5. A network has a million parameters. Instead of every coordinate check one random direction u:
  *    (f(x+hu) - f(x-hu)) / (2h) against <gradient, u>. Which mistakes might it miss?
  */

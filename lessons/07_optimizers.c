@@ -134,7 +134,7 @@ static void draw_paths(const Lesson *lesson, double path[RULES][STEPS + 1], doub
             off[k] = fmax(fabs(path[i][k] - BEST), 1e-9);
         plot_line(p, rule[i].name, STEPS + 1, step, off);
     }
-    plot_thin_line(p, "theory: (1 - lr h)^k and 1.1 mu^(k/2)", STEPS + 1, step, theory);
+    plot_thin_line(p, "theory: (1 - lr h)^k, and mu^(k/2) above momentum", STEPS + 1, step, theory);
     plot_thin_line(p, "", STEPS + 1, step, swing);
     plot_draw(p);
 }

@@ -41,7 +41,8 @@
 /* swish -------------------------------------------- y = x s(b x)
  *   shape     y = x (N,C,...) with b (C), or x (...) with one shared b (1)
  *   backward  gx = gy (s + b x s (1 - s)),   gb = gy x^2 s (1 - s), summed
- *   care      e^-|t| cannot overflow, so s is right for every t
+ *   care      e^-|t| cannot overflow, so s is right for every t; but y at an infinite x may be
+ *             Inf times 0, NaN, where the limit is 0
  */
 Var *var_swish(Var *x, Var *b); /* the line that ops.def would write */
 
