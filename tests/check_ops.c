@@ -342,10 +342,11 @@ START_TEST(every_op_works_on_stretched_inputs)
 }
 END_TEST
 
-/* The gradient of a sum arrives stretched, with stride 0; here after a square, so that it is not 1. */
+/* The gradient of a sum arrives stretched, with stride 0; here after a square, so that it is not 1. An
+ * eighth of the sum, since differences of large squares would be rounded too much. */
 static Var *ops_call_summed(Var **in, void *ctx)
 {
-    return var_square(var_sum(ops_call(in, ctx), ALL_AXES, false));
+    return var_square(var_scale(var_sum(ops_call(in, ctx), ALL_AXES, false), (real)0.125));
 }
 
 START_TEST(every_rule_takes_a_stretched_gradient)
