@@ -76,7 +76,7 @@ static char *source_name(const char *title)
     size_t n = strlen(title);
     for (size_t i = 0; title[i]; i++)
         if ((strchr(".:?!", title[i]) && title[i + 1] == ' ') ||
-            (title[i] == ',' && (i > 24 || (n > 60 && i > 8)))) {
+            (title[i] == ',' && i > 18)) {
             n = i + (title[i] == '?');
             break;
         }
