@@ -401,7 +401,7 @@ static void draw_rates(const Lesson *lesson, double mean[THREE][LRS], double err
     plot_log_x(p), plot_x_range(p, 7e-4, 1.5), plot_y_range(p, 0.45, 1.05);
     plot_key(p, "outside right center"), plot_set(p, "set format x '%g'");
     for (int i = 0; i < THREE; i++)
-        plot_line(p, spiral_rule[i].name, LRS, rate, mean[i]);
+        plot_line_points(p, spiral_rule[i].name, LRS, rate, mean[i]);
     /* 4 ... 6 look like 1 ... 3, so that a rule's bars have its line's colour. */
     plot_set(p, "set linetype 4 linewidth 2.2 linecolor rgb '#0072b2' pointtype 7");
     plot_set(p, "set linetype 5 linewidth 2.2 linecolor rgb '#d55e00' pointtype 5");

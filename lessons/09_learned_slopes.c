@@ -94,9 +94,9 @@ static void show_stats(const Run *channels, const Run *shared)
     prelu_stats(story(), shared->net);
 }
 
-static Stats layer_stats(const SlopeLog *log, int layer, int *negative)
+static Stats layer_stats(const SlopeLog *log, int layer, int moment, int *negative)
 {
-    const double *v = slope_log_values(log, layer, -1);
+    const double *v = slope_log_values(log, layer, moment);
     int n = log->layer[layer].channels;
     Stats s = {.count = n, .min = quantile(v, n, 0), .max = quantile(v, n, 1)};
     *negative = 0;
@@ -138,7 +138,7 @@ static void check_channels(const SlopeLog *log, bool reference)
     static const double document[2] = {0.12, 0.18}, low[2] = {0.08, 0.12}, high[2] = {0.13, 0.18};
     for (int layer = 0; layer < 2; layer++) {
         int negative;
-        Stats s = layer_stats(log, layer, &negative);
+        Stats s = layer_stats(log, layer, -1, &negative);
         const char *name = log->layer[layer].name;
         double start = slope_log_values(log, layer, 0)[0];
         claim(s.std > 0.005 && s.min < s.max,
@@ -166,7 +166,7 @@ static void check_shared(const SlopeLog *channels, const SlopeLog *shared, bool 
         double start = slope_log_values(shared, layer, 0)[0],
                a = slope_log_values(shared, layer, -1)[0];
         int negative;
-        double mean = layer_stats(channels, layer, &negative).mean;
+        double mean = layer_stats(channels, layer, -1, &negative).mean;
         if (reference)
             claim(fabs(a) < 0.05, "%s: the shared slope went from %g to %.4f",
                   shared->layer[layer].name, start, a);
@@ -208,9 +208,8 @@ static void draw_histogram_panel(Plot *p, const SlopeLog *log, int layer, int mo
     plot_set(p, "set key width -4 opaque");
     plot_histogram(p, "channels", n, slopes, bins, -0.25, 0.6);
     plot_vertical(p, "start, 0.25", slope_log_values(log, layer, 0)[0]);
-    if (moment < 0)
-        plot_dots(p, "mean", true, 1, &(double){layer_stats(log, layer, &negative).mean},
-                  &(double){0});
+    plot_dots(p, "mean", true, 1, &(double){layer_stats(log, layer, moment, &negative).mean},
+              &(double){0});
     plot_dots(p, "mean in the document", false, 1, &document[layer], &(double){0});
 }
 
@@ -241,12 +240,12 @@ static void write_files(const Lesson *lesson, const Run *channels, const Run *sh
     fprintf(f, "step,layer,channel,slope\n");
     slope_log_write(f, channels->log);
     slope_log_write(f, shared->log);
-    fclose(f);
+    lesson_close(lesson, "slopes.csv", f);
     f = lesson_open(lesson, "slope_stats.csv");
     fprintf(f, "layer,count,mean,std,min,max\n");
     slope_write_stats(f, channels->net, "");
     slope_write_stats(f, shared->net, "shared.");
-    fclose(f);
+    lesson_close(lesson, "slope_stats.csv", f);
 }
 
 int main(int argc, char **argv)

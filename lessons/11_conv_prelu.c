@@ -308,7 +308,7 @@ int main(int argc, char **argv)
     FILE *f = lesson_open(&lesson, "slope_stats.csv");
     fprintf(f, "layer,count,mean,std,min,max\n");
     slope_write_stats(f, net, "");
-    fclose(f);
+    lesson_close(&lesson, "slope_stats.csv", f);
 
     slope_log_free(watch.slopes), loss_log_free(watch.losses);
     history_free(&history);

@@ -36,7 +36,7 @@
 #include <string.h>
 #include <tgmath.h>
 
-#include "lessons/plot.h"
+#include "lessons/plane.h"
 
 /* swish -------------------------------------------- y = x s(b x)
  *   shape     y = x (N,C,...) with b (C), or x (...) with one shared b (1)
@@ -162,7 +162,7 @@ static void checks(const Lesson *lesson)
 
 /* --- does it learn? --------------------------------------------------------------------------- */
 
-enum { WIDTH = 16, PIXELS = 160 };
+enum { WIDTH = 16 };
 
 typedef struct Run {
     const char *name;
@@ -207,6 +207,7 @@ static void report(const Run *prelu, const Run *swish)
         claim(run->accuracy > 0.95, "%s: loss %.4f, accuracy %.1f%%", run->name,
               run->history.record[run->history.count - 1].train_loss, 100 * run->accuracy);
     }
+    say("  Which is better, one run each on the points they learned does not say: see lesson 13.\n");
     Parameters list = module_parameters(swish->net);
     for (int i = 0; i < list.count; i++)
         if (strstr(list.item[i].name, "sharpness")) {
@@ -236,34 +237,12 @@ static void save_and_load(const Lesson *lesson, Module *net, Var *x)
 
 /* --- the picture ------------------------------------------------------------------------------ */
 
-/* The network's probability of class 1 over the square [-1.1, 1.1]^2, row 0 at the top. */
-static void plot_surface(Plot *p, Module *net)
+static void plot_border(Plot *p, const char *title, Module *net, const Dataset *data)
 {
-    static double shade[PIXELS * PIXELS];
-    Var *x = var_empty(SHAPE(PIXELS * PIXELS, 2));
-    for (int i = 0; i < PIXELS * PIXELS; i++) {
-        tensor_write(x->value)[2 * i] = (real)(2.2 * (i % PIXELS + 0.5) / PIXELS - 1.1);
-        tensor_write(x->value)[2 * i + 1] = (real)(1.1 - 2.2 * (i / PIXELS + 0.5) / PIXELS);
-    }
-    const real *y = tensor_read(var_softmax(module_forward(net, x), 1)->value);
-    for (int i = 0; i < PIXELS * PIXELS; i++)
-        shade[i] = 0.35 + 0.65 * (double)y[2 * i + 1]; /* not black: the points must show */
-    plot_grey_range(p, 0, 1);
-    plot_image(p, PIXELS, PIXELS, shade);
-}
-
-static void plot_examples(Plot *p, const Dataset *data)
-{
-    plot_set(p, "set pointsize 0.6");
-    for (int k = 0; k < 2; k++) {
-        double at[2][1000];
-        int n = 0;
-        for (ptrdiff_t i = k; i < data->count; i += 2, n++) {
-            at[0][n] = (1.1 + (double)data->features[2 * i]) / 2.2 * PIXELS - 0.5;
-            at[1][n] = (1.1 - (double)data->features[2 * i + 1]) / 2.2 * PIXELS - 0.5;
-        }
-        plot_points(p, "", n, at[0], at[1]);
-    }
+    static double plane[PLANE * PLANE];
+    plot_panel(p, title, "x1", "x2");
+    plane_read(net, plane);
+    plot_plane(p, plane, data);
 }
 
 static void plot_losses(Plot *p, const Run *run)
@@ -278,7 +257,6 @@ static void plot_losses(Plot *p, const Run *run)
 static void picture(const Lesson *lesson, const Dataset *data, const Run *prelu, const Run *swish)
 {
     static const double sharpness[] = {0, 0.5, 1, 3};
-    const char *where = "circles: class 0, squares: class 1; white: the network says 1";
     Var *grid = lesson_grid(257, -4, 4);
     Plot *p = plot_new(lesson, "swish", "A new op beside PReLU: y = x s(b x)", 2, 2);
     plot_size(p, 1000, 1000);
@@ -294,10 +272,8 @@ static void picture(const Lesson *lesson, const Dataset *data, const Run *prelu,
     plot_panel(p, "The loss while they learn", "epoch", "mean training loss");
     plot_log_y(p), plot_key(p, "top right");
     plot_losses(p, prelu), plot_losses(p, swish);
-    plot_panel(p, "PReLU: a border of straight pieces", where, "");
-    plot_surface(p, prelu->net), plot_examples(p, data);
-    plot_panel(p, "Swish: a border of bends", where, "");
-    plot_surface(p, swish->net), plot_examples(p, data);
+    plot_border(p, "PReLU: a border of straight pieces", prelu->net, data);
+    plot_border(p, "Swish: a border of bends", swish->net, data);
     plot_draw(p);
 }
 

@@ -54,6 +54,14 @@ static uint64_t lesson_number(const char *option, const char *text, uint64_t lea
     return n;
 }
 
+/* Checked before the run begins, or a slip of the finger would wipe out what the last one left. */
+static const char *lesson_data_folder(const char *path)
+{
+    if (access(path, R_OK | X_OK) != 0)
+        lesson_refuse("cannot read the folder '%s' given with --data: %s", path, strerror(errno));
+    return path;
+}
+
 /* Reads one option with its value; returns how many words it took. */
 static int lesson_option(Lesson *l, const char *option, const char *value)
 {
@@ -76,7 +84,7 @@ static int lesson_option(Lesson *l, const char *option, const char *value)
     else if (strcmp(option, "--epochs") == 0)
         l->epochs = (int)lesson_number(option, value, 1, 10000);
     else if (strcmp(option, "--data") == 0)
-        l->data = value;
+        l->data = lesson_data_folder(value);
     else if (snprintf(l->out, sizeof l->out, "%s", value) >= (int)sizeof l->out)
         lesson_refuse("the folder name given with --out is too long");
     return 2;
@@ -186,6 +194,8 @@ Lesson lesson_begin(int argc, char **argv, const char *number, const char *title
     record_begin(&l, options);
     random_seed(l.seed);
     say("\n=== Lesson %s: %s ===\n", number, title);
+    if (epochs == 0 && l.epochs > 0)
+        say("(--epochs changes nothing here: this lesson trains nothing.)\n");
     return l;
 }
 

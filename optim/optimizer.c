@@ -10,6 +10,7 @@
 
 #include <math.h>
 
+#include "tensor/cut.h"
 #include "tensor/memory.h"
 #include "tensor/parallel.h"
 
@@ -137,8 +138,8 @@ static Step step_new(const Optimizer *opt)
 static ParamRun step_run(const StepPart *part, ptrdiff_t begin, ptrdiff_t end)
 {
     ParamRun run = part->run;
-    ptrdiff_t from = begin > part->first ? begin - part->first : 0;
-    ptrdiff_t to = end - part->first < run.n ? end - part->first : run.n;
+    ptrdiff_t from = cut_max(0, begin - part->first);
+    ptrdiff_t to = cut_min(run.n, end - part->first);
     if (to <= from)
         return (ParamRun){0};
     run.n = to - from;
@@ -161,14 +162,13 @@ static void step_block(ptrdiff_t begin, ptrdiff_t end, void *ctx)
     }
 }
 
-/* What the rule needs of a parameter, made where it is missing: workers cannot. */
-static void step_begin(const Optimizer *opt, StepPart *part)
+/* What the rule needs of a parameter. */
+static void step_begin(StepPart *part)
 {
     ParamState *p = part->state;
     ParamRun *run = &part->run;
-    bool made = param_make_slots(opt->type, &opt->group[p->group], p);
     run->step = ++p->step;
-    run->fresh = made || run->step == 1;
+    run->fresh |= run->step == 1;
     run->theta = tensor_write(p->param.var->value);
     for (int k = 0; k < OPTIMIZER_SLOTS; k++)
         run->slot[k] = p->slot[k] ? tensor_write(p->slot[k]) : NULL;
@@ -177,8 +177,12 @@ static void step_begin(const Optimizer *opt, StepPart *part)
 void optimizer_step(Optimizer *opt)
 {
     Step s = step_new(opt);
+    for (int i = 0; i < s.n_parts; i++) { /* all of them first: if one fails, no step is begun */
+        StepPart *part = &opt->part[i];
+        part->run.fresh = param_make_slots(opt->type, &opt->group[part->state->group], part->state);
+    }
     for (int i = 0; i < s.n_parts; i++)
-        step_begin(opt, &opt->part[i]);
+        step_begin(&opt->part[i]);
     parallel_for(s.count, OPTIMIZER_BLOCK, step_block, &s);
 }
 
@@ -215,7 +219,7 @@ static void clip_block(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 static double optimizer_grad_norm(const Optimizer *opt)
 {
     Step s = step_new(opt);
-    ptrdiff_t blocks = (s.count + OPTIMIZER_BLOCK - 1) / OPTIMIZER_BLOCK;
+    ptrdiff_t blocks = cut_parts(s.count, OPTIMIZER_BLOCK);
     double total = 0;
     s.squares = pool_take((size_t)blocks * sizeof *s.squares);
     parallel_for(s.count, OPTIMIZER_BLOCK, clip_block, &s);

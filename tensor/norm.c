@@ -100,9 +100,8 @@ typedef struct NormPlace {
 static NormPlace norm_place(const Norm *n, ptrdiff_t block, ptrdiff_t strip)
 {
     NormPlace p = {.begin = block * n->rows, .c = strip * n->width};
-    ptrdiff_t rows = n->view.outer - p.begin, channels = n->view.n - p.c;
-    p.end = p.begin + (rows < n->rows ? rows : n->rows);
-    p.n = channels < n->width ? channels : n->width;
+    p.end = cut_min(p.begin + n->rows, n->view.outer);
+    p.n = cut_min(n->width, n->view.n - p.c);
     return p;
 }
 
@@ -275,9 +274,7 @@ static void norm_cut(Norm *n, ptrdiff_t arrays)
     if (!n->alone && v.inner == 1)
         n->width = v.n, n->strips = 1;
     ptrdiff_t each = n->width * v.inner;
-    n->rows = cut_parts(NORM_BLOCK, each);
-    if (n->rows < cut_parts(v.outer, NORM_BLOCKS))
-        n->rows = cut_parts(v.outer, NORM_BLOCKS);
+    n->rows = cut_max(cut_parts(NORM_BLOCK, each), cut_parts(v.outer, NORM_BLOCKS));
     n->blocks = cut_parts(v.outer, n->rows);
 }
 

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "tensor/activation.h"
+#include "tensor/cut.h"
 #include "tensor/memory.h"
 #include "tensor/parallel.h"
 #include "tensor/vec.h"
@@ -101,7 +102,7 @@ static PreluBlock prelu_block(const Prelu *p, ptrdiff_t t)
     ptrdiff_t first = piece * PRELU_BLOCK, left = p->view.inner - first;
     return (PreluBlock){.channel = plane % C,
                         .start = plane * p->view.inner + first,
-                        .n = left < PRELU_BLOCK ? left : PRELU_BLOCK,
+                        .n = cut_min(PRELU_BLOCK, left),
                         .partial = (plane / C * p->blocks + piece) * C + plane % C};
 }
 
@@ -157,16 +158,15 @@ static void prelu_backward_rows(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 static ptrdiff_t prelu_rows_of(ptrdiff_t C)
 {
     ptrdiff_t rows = PRELU_BLOCK / 2 / (C + 1);
-    rows = rows < PRELU_LEAST_ROWS ? PRELU_LEAST_ROWS : rows;
-    return rows < PRELU_MOST_ROWS ? rows : PRELU_MOST_ROWS;
+    return cut_min(PRELU_MOST_ROWS, cut_max(PRELU_LEAST_ROWS, rows));
 }
 
 static Prelu prelu_plan(const Tensor *x, const Tensor *a, const char *function)
 {
     Prelu p = {.view = prelu_view(x, a, function), .x = tensor_read(x), .a = tensor_read(a)};
     p.rows = prelu_rows_of(p.view.n);
-    p.blocks = p.view.inner == 1 ? (p.view.outer + p.rows - 1) / p.rows
-                                 : (p.view.inner + PRELU_BLOCK - 1) / PRELU_BLOCK;
+    p.blocks = p.view.inner == 1 ? cut_parts(p.view.outer, p.rows)
+                                 : cut_parts(p.view.inner, PRELU_BLOCK);
     return p;
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <tgmath.h>
 
+#include "tensor/cut.h"
 #include "tensor/parallel.h"
 
 /* --- the generator ---------------------------------------------------------------------------- */
@@ -18,23 +19,27 @@
 #define PHILOX_KEY0 0x9E3779B9u
 #define PHILOX_KEY1 0xBB67AE85u
 
-enum { PHILOX_LANES = 64 }; /* counters that are worked on together */
+enum { PHILOX_LANES = RNG_WORDS / 2 }; /* counters that are worked on together */
 
-/* Ten rounds of multiply, swap and xor turn a 128-bit counter and a 64-bit key into 128 random
- * bits. */
-static void philox(uint32_t counter[4], uint32_t key0, uint32_t key1)
+enum { PHILOX_ROUNDS = 10 };
+
+/* Ten rounds of multiply, swap and xor turn a 128-bit counter, here in four parts, and a 64-bit key,
+ * which grows from round to round, into 128 random bits. */
+static inline void philox_round(uint32_t *c0, uint32_t *c1, uint32_t *c2, uint32_t *c3,
+                                uint32_t key0, uint32_t key1)
 {
-    for (int round = 0; round < 10; round++) {
-        uint64_t p = (uint64_t)PHILOX_P * counter[0];
-        uint64_t q = (uint64_t)PHILOX_Q * counter[2];
-        uint32_t c1 = counter[1], c3 = counter[3];
-        counter[0] = (uint32_t)(q >> 32) ^ c1 ^ key0;
-        counter[1] = (uint32_t)q;
-        counter[2] = (uint32_t)(p >> 32) ^ c3 ^ key1;
-        counter[3] = (uint32_t)p;
-        key0 += PHILOX_KEY0;
-        key1 += PHILOX_KEY1;
-    }
+    uint64_t p = (uint64_t)PHILOX_P * *c0, q = (uint64_t)PHILOX_Q * *c2;
+    *c0 = (uint32_t)(q >> 32) ^ *c1 ^ key0;
+    *c1 = (uint32_t)q;
+    *c2 = (uint32_t)(p >> 32) ^ *c3 ^ key1;
+    *c3 = (uint32_t)p;
+}
+
+/* The 128 bits as two words. */
+static inline void philox_words(uint64_t words[2], uint32_t c0, uint32_t c1, uint32_t c2, uint32_t c3)
+{
+    words[0] = (uint64_t)c1 << 32 | c0;
+    words[1] = (uint64_t)c3 << 32 | c2;
 }
 
 Rng rng_new(uint64_t seed, uint64_t stream)
@@ -45,17 +50,20 @@ Rng rng_new(uint64_t seed, uint64_t stream)
 /* The seed is the key; the counter is the stream and half the position: a block is two words. */
 uint64_t rng_word(uint64_t seed, uint64_t stream, uint64_t position)
 {
-    uint64_t block = position / 2;
-    uint32_t c[4] = {(uint32_t)block, (uint32_t)(block >> 32), (uint32_t)stream,
-                     (uint32_t)(stream >> 32)};
-    philox(c, (uint32_t)seed, (uint32_t)(seed >> 32));
-    return position % 2 ? (uint64_t)c[3] << 32 | c[2] : (uint64_t)c[1] << 32 | c[0];
+    uint64_t block = position / 2, words[2];
+    uint32_t c0 = (uint32_t)block, c1 = (uint32_t)(block >> 32);
+    uint32_t c2 = (uint32_t)stream, c3 = (uint32_t)(stream >> 32);
+    uint32_t key0 = (uint32_t)seed, key1 = (uint32_t)(seed >> 32);
+    for (int round = 0; round < PHILOX_ROUNDS; round++, key0 += PHILOX_KEY0, key1 += PHILOX_KEY1)
+        philox_round(&c0, &c1, &c2, &c3, key0, key1);
+    philox_words(words, c0, c1, c2, c3);
+    return words[position % 2];
 }
 
 /* PHILOX_LANES neighbouring blocks at once: the same rounds, each step on all lanes, which the
  * compiler turns into vectors. */
 static void philox_lanes(uint64_t seed, uint64_t stream, uint64_t block,
-                         uint64_t words[2 * PHILOX_LANES])
+                         uint64_t words[RNG_WORDS])
 {
     uint32_t c0[PHILOX_LANES], c1[PHILOX_LANES], c2[PHILOX_LANES], c3[PHILOX_LANES];
     uint32_t key0 = (uint32_t)seed, key1 = (uint32_t)(seed >> 32);
@@ -63,26 +71,18 @@ static void philox_lanes(uint64_t seed, uint64_t stream, uint64_t block,
         c0[k] = (uint32_t)(block + (uint64_t)k), c1[k] = (uint32_t)((block + (uint64_t)k) >> 32);
         c2[k] = (uint32_t)stream, c3[k] = (uint32_t)(stream >> 32);
     }
-    for (int round = 0; round < 10; round++, key0 += PHILOX_KEY0, key1 += PHILOX_KEY1)
-        for (int k = 0; k < PHILOX_LANES; k++) {
-            uint64_t p = (uint64_t)PHILOX_P * c0[k], q = (uint64_t)PHILOX_Q * c2[k];
-            c0[k] = (uint32_t)(q >> 32) ^ c1[k] ^ key0;
-            c1[k] = (uint32_t)q;
-            c2[k] = (uint32_t)(p >> 32) ^ c3[k] ^ key1;
-            c3[k] = (uint32_t)p;
-        }
-    for (int k = 0; k < PHILOX_LANES; k++) {
-        words[2 * k] = (uint64_t)c1[k] << 32 | c0[k];
-        words[2 * k + 1] = (uint64_t)c3[k] << 32 | c2[k];
-    }
+    for (int round = 0; round < PHILOX_ROUNDS; round++, key0 += PHILOX_KEY0, key1 += PHILOX_KEY1)
+        for (int k = 0; k < PHILOX_LANES; k++)
+            philox_round(&c0[k], &c1[k], &c2[k], &c3[k], key0, key1);
+    for (int k = 0; k < PHILOX_LANES; k++)
+        philox_words(words + 2 * k, c0[k], c1[k], c2[k], c3[k]);
 }
 
 void rng_words(uint64_t seed, uint64_t stream, uint64_t position, ptrdiff_t n, uint64_t *words)
 {
-    uint64_t some[2 * PHILOX_LANES];
+    uint64_t some[RNG_WORDS];
     while (n > 0) {
-        ptrdiff_t skip = (ptrdiff_t)(position % 2), count = 2 * PHILOX_LANES - skip;
-        count = count < n ? count : n;
+        ptrdiff_t skip = (ptrdiff_t)(position % 2), count = cut_min(RNG_WORDS - skip, n);
         philox_lanes(seed, stream, position / 2, some);
         memcpy(words, some + skip, (size_t)count * sizeof *words);
         words += count, position += (uint64_t)count, n -= count;
@@ -156,14 +156,12 @@ typedef struct RandomFill {
     real  shift, scale;
 } RandomFill;
 
-enum { RANDOM_WORDS = 128 }; /* drawn at a time */
-
 static void random_fill_uniform_block(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 {
     const RandomFill *f = ctx;
-    uint64_t words[RANDOM_WORDS];
-    for (ptrdiff_t i = begin; i < end; i += RANDOM_WORDS) {
-        ptrdiff_t n = end - i < RANDOM_WORDS ? end - i : RANDOM_WORDS;
+    uint64_t words[RNG_WORDS];
+    for (ptrdiff_t i = begin; i < end; i += RNG_WORDS) {
+        ptrdiff_t n = cut_min(RNG_WORDS, end - i);
         rng_words(f->rng.seed, f->rng.stream, f->rng.position + (uint64_t)i, n, words);
         for (ptrdiff_t k = 0; k < n; k++)
             f->out[i + k] = f->shift + f->scale * random_unit(words[k]);
@@ -173,9 +171,9 @@ static void random_fill_uniform_block(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 static void random_fill_normal_block(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 {
     const RandomFill *f = ctx;
-    uint64_t words[RANDOM_WORDS];
-    for (ptrdiff_t i = begin; i < end; i += RANDOM_WORDS / 2) {
-        ptrdiff_t n = end - i < RANDOM_WORDS / 2 ? end - i : RANDOM_WORDS / 2;
+    uint64_t words[RNG_WORDS];
+    for (ptrdiff_t i = begin; i < end; i += RNG_WORDS / 2) {
+        ptrdiff_t n = cut_min(RNG_WORDS / 2, end - i);
         rng_words(f->rng.seed, f->rng.stream, f->rng.position + 2 * (uint64_t)i, 2 * n, words);
         for (ptrdiff_t k = 0; k < n; k++)
             f->out[i + k] = f->shift + f->scale * random_gauss(words[2 * k], words[2 * k + 1]);

@@ -30,7 +30,9 @@ Rng rng_new(uint64_t seed, uint64_t stream);
 /* The 64-bit word at a position; the pure function underneath. */
 uint64_t rng_word(uint64_t seed, uint64_t stream, uint64_t position);
 
-/* The words at n positions from `position` on: the same, and a good deal faster for many. */
+/* The words at n positions from `position` on: the same, and a good deal faster for many. Words are
+ * made RNG_WORDS at a time, a good number to ask for. */
+enum { RNG_WORDS = 128 };
 void rng_words(uint64_t seed, uint64_t stream, uint64_t position, ptrdiff_t n, uint64_t *words);
 
 /* Each call draws one word (rng_normal two). */

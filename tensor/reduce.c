@@ -16,6 +16,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "tensor/cut.h"
 #include "tensor/memory.h"
 #include "tensor/parallel.h"
 #include "tensor/reduce.h"
@@ -205,7 +206,7 @@ static void reduce_chunks(ptrdiff_t begin, ptrdiff_t end, void *ctx)
         ptrdiff_t result = t / p->chunks, chunk = t % p->chunks;
         const real *x = p->x + reduce_locate(&p->kept, p->kept.x_stride, result);
         ptrdiff_t first = chunk * REDUCE_CHUNK;
-        ptrdiff_t last = chunk + 1 == p->chunks ? p->reduced.count : first + REDUCE_CHUNK;
+        ptrdiff_t last = cut_min(first + REDUCE_CHUNK, p->reduced.count);
         real value = reduce_range(p, x, first, last);
         if (p->chunks > 1)
             p->partial[t] = value;
@@ -217,11 +218,11 @@ static void reduce_chunks(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 static void reduce_rows(Reduce *p)
 {
     ptrdiff_t results = p->kept.count, n = p->reduced.count;
-    p->chunks = n > REDUCE_CHUNK ? (n + REDUCE_CHUNK - 1) / REDUCE_CHUNK : 1;
+    p->chunks = cut_max(1, cut_parts(n, REDUCE_CHUNK));
     size_t bytes = (size_t)(results * p->chunks) * sizeof(real);
     if (p->chunks > 1)
         p->partial = pool_take(bytes);
-    ptrdiff_t each = n < REDUCE_CHUNK ? n + 1 : REDUCE_CHUNK;
+    ptrdiff_t each = cut_min(REDUCE_CHUNK, n + 1);
     parallel_for(results * p->chunks, REDUCE_CHUNK / each, reduce_chunks, p);
     for (ptrdiff_t i = 0; p->chunks > 1 && i < results; i++)
         p->out[reduce_locate(&p->kept, p->kept.out_stride, i)] =
@@ -274,7 +275,7 @@ static void reduce_strip(const Reduce *p, ptrdiff_t first, ptrdiff_t n, ptrdiff_
 static ptrdiff_t reduce_strips_of(const Reduce *p)
 {
     ptrdiff_t inner = reduce_inner(&p->kept);
-    return (inner + REDUCE_STRIP - 1) / REDUCE_STRIP * (p->kept.count / inner);
+    return cut_parts(inner, REDUCE_STRIP) * (p->kept.count / inner);
 }
 
 /* Tasks [begin, end): a strip of a chunk each. */
@@ -282,10 +283,10 @@ static void reduce_strips_block(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 {
     const Reduce *p = ctx;
     ptrdiff_t inner = reduce_inner(&p->kept), strips = reduce_strips_of(p);
-    ptrdiff_t a_line = (inner + REDUCE_STRIP - 1) / REDUCE_STRIP;
+    ptrdiff_t a_line = cut_parts(inner, REDUCE_STRIP);
     for (ptrdiff_t t = begin; t < end; t++) {
         ptrdiff_t strip = t % strips, column = strip % a_line * REDUCE_STRIP;
-        ptrdiff_t n = inner - column < REDUCE_STRIP ? inner - column : REDUCE_STRIP;
+        ptrdiff_t n = cut_min(REDUCE_STRIP, inner - column);
         reduce_strip(p, strip / a_line * inner + column, n, t / strips);
     }
 }
@@ -306,9 +307,8 @@ static void reduce_strips_join(const Reduce *p)
 static void reduce_strips(Reduce *p)
 {
     ptrdiff_t inner = reduce_inner(&p->kept), rows = p->reduced.count;
-    ptrdiff_t wide = inner < REDUCE_STRIP ? inner : REDUCE_STRIP;
-    ptrdiff_t a_chunk = REDUCE_CHUNK / wide, chunks = (rows + a_chunk - 1) / a_chunk;
-    p->chunks = chunks > 1 ? chunks : 1;
+    ptrdiff_t wide = cut_min(REDUCE_STRIP, inner);
+    p->chunks = cut_max(1, cut_parts(rows, REDUCE_CHUNK / wide));
     size_t bytes = (size_t)(p->kept.count * p->chunks) * sizeof(real);
     if (p->chunks > 1)
         p->partial = pool_take(bytes);

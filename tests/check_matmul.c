@@ -221,7 +221,8 @@ START_TEST(gemm_keeps_out_of_the_gap_between_rows)
                 ck_abort_msg("(%td, %td) is %g, expected %g", i, j, (double)c[i * ROW + j],
                              expected);
         }
-    gemm(M, N, 0, (Matrix){NULL, 0, 1}, (Matrix){NULL, N, 1}, (GemmOut){.p = c, .row = ROW});
+    gemm(M, N, 0, (Matrix){tensor_read(a), 0, 1}, (Matrix){tensor_read(b), N, 1},
+         (GemmOut){.p = c, .row = ROW});
     ck_assert_close(c[N - 1], 0, 0);
     ck_assert_close(c[N], 99, 0);
     tensor_free(a), tensor_free(b);

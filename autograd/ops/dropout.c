@@ -10,9 +10,8 @@
  * SPDX-License-Identifier: MIT
  */
 #include "autograd/op.h"
+#include "tensor/cut.h"
 #include "tensor/parallel.h"
-
-enum { DROPOUT_WORDS = 128 }; /* drawn at a time */
 
 typedef struct DropoutAttr {
     real p;
@@ -38,11 +37,11 @@ static void dropout_block(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 {
     const DropoutRun run = *(const DropoutRun *)ctx;
     const Rng *rng = &run.d->rng;
-    uint64_t words[DROPOUT_WORDS];
-    for (ptrdiff_t i = begin; i < end; i += 2 * DROPOUT_WORDS) {
+    uint64_t words[RNG_WORDS];
+    for (ptrdiff_t i = begin; i < end; i += 2 * RNG_WORDS) {
         const real *x = run.x + i;
         real *y = run.y + i;
-        ptrdiff_t n = end - i < 2 * DROPOUT_WORDS ? end - i : 2 * DROPOUT_WORDS;
+        ptrdiff_t n = cut_min(2 * RNG_WORDS, end - i);
         rng_words(rng->seed, rng->stream, rng->position + (uint64_t)i / 2, (n + 1) / 2, words);
         for (ptrdiff_t k = 0; k < n / 2; k++) {
             y[2 * k] = dropout_value(&run, x[2 * k], (uint32_t)words[k]);

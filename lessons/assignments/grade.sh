@@ -43,22 +43,36 @@ cp "$submission" "$work/submission.c.new" || stop "cannot copy '$submission'"
 cp "$pristine"/*.[ch] "$pristine/points.txt" "$work" || stop "cannot copy '$pristine'"
 mv "$work/submission.c.new" "$work/$file"
 
+# What the compiler said, of the file that was handed in and not of its copy.
+say_compiler() {
+    FROM=$work/$file TO=$submission awk '{
+        said = ""
+        while (at = index($0, ENVIRON["FROM"])) {
+            said = said substr($0, 1, at - 1) ENVIRON["TO"]
+            $0 = substr($0, at + length(ENVIRON["FROM"]))
+        }
+        print said $0
+    }' "$work/compiler.txt" >"$work/compiler.said"
+    mv "$work/compiler.said" "$work/compiler.txt"
+    cat "$work/compiler.txt"
+}
+
 echo "$A: $submission"
 echo
 object=$work/submission.o
 if ! $CC $FLAGS -Wno-error -c "$work/$file" -o "$object" >"$work/compiler.txt" 2>&1; then
-    cat "$work/compiler.txt"
+    say_compiler
     exec "$GRADER" --points "$work/points.txt" --results "$work/results.json" \
         --refused "$work/compiler.txt"
 fi
-cat "$work/compiler.txt" # its warnings
+say_compiler # its warnings
 for source in "$work/tests.c" "$home/runner.c"; do
     $CC $FLAGS -c "$source" -o "$work/$(basename "$source" .c).o" ||
         stop "the assignment's own '$source' does not compile"
 done
 if ! $CC $FLAGS "$work/runner.o" "$work/tests.o" "$object" "$B/libslope-double.a" $CHECK $LIBS \
     -o "$work/tests" >"$work/compiler.txt" 2>&1; then
-    cat "$work/compiler.txt"
+    say_compiler
     exec "$GRADER" --points "$work/points.txt" --results "$work/results.json" \
         --refused "$work/compiler.txt"
 fi

@@ -20,10 +20,12 @@ static void frame_head(Text *t, const Page *page)
     memory_free(style);
 }
 
-static void frame_nav(Text *t, const Page *page)
+static void frame_nav(Text *t, const Page *page, bool document)
 {
     html(t, "<nav aria-label=\"Lessons\">\n<ul>\n<li class=\"first\"><a href=\"#syllabus\">"
             "Syllabus</a></li>\n");
+    if (document)
+        html(t, "<li class=\"first\"><a href=\"#document\">The document</a></li>\n");
     for (int i = 0; i < page->lessons; i++) {
         const LessonPage *l = &page->lesson[i];
         bool bad = l->run.state == RUN_FAILED || l->run.state == RUN_UNFINISHED;
@@ -46,17 +48,32 @@ static void frame_header(Text *t)
             "and from its last run on this machine.</p>\n</header>\n");
 }
 
+static void frame_document(Text *t, const Text *table)
+{
+    html(t, "<section aria-labelledby=\"document\">\n<h2 id=\"document\">The document</h2>\n"
+            "<p>The lessons work through a short text for PyTorch users, which they call the "
+            "document, and test what it says.</p>\n");
+    text_add(t, table->bytes, table->length);
+    html(t, "</section>\n");
+}
+
 void page_html(Text *t, const Page *page)
 {
+    Text document = {0}; /* a README need not have it */
+    table_html(&document, page, "of the document", "The document",
+               "What the document says, the lessons that test it, and what they found");
     frame_head(t, page);
     frame_header(t);
     html(t, "<div class=\"columns\">\n");
-    frame_nav(t, page);
+    frame_nav(t, page, document.length > 0);
     html(t, "<main id=\"main\" tabindex=\"-1\">\n<section aria-labelledby=\"syllabus\">\n"
             "<h2 id=\"syllabus\">Syllabus</h2>\n<p><code>make lesson-01</code> runs a lesson, "
             "<code>make lessons</code> all of them; each run brings this page up to date.</p>\n");
     syllabus_html(t, page);
     html(t, "</section>\n");
+    if (document.length)
+        frame_document(t, &document);
+    text_free(&document);
     for (int i = 0; i < page->lessons; i++)
         article_html(t, page, &page->lesson[i]);
     html(t, "</main>\n</div>\n<footer><p>Slope, MIT licence. This page needs no network and no "

@@ -2,7 +2,7 @@
  *
  *  - source.c reads NN_name.c: its title, its story (the comment at the top), its exercises.
  *  - run.c reads what lessons/record.h says a run leaves: run.txt and output.txt.
- *  - syllabus.c reads the table of lessons/README.md; prose.c turns a comment into HTML.
+ *  - syllabus.c reads the tables of lessons/README.md; prose.c turns a comment into HTML.
  *  - article.c writes a lesson, frame.c what is around them, main.c the file.
  *
  *      page lessons build/lessons          writes build/lessons/index.html
@@ -66,6 +66,9 @@ const char *run_words(const Run *run);
 void prose_html(Text *t, const char *prose);
 
 void syllabus_html(Text *t, const Page *page);
+
+/* The table of lessons/README.md whose first heading is `head`; nothing if there is none. */
+void table_html(Text *t, const Page *page, const char *head, const char *name, const char *caption);
 void article_html(Text *t, const Page *page, const LessonPage *lesson);
 void page_html(Text *t, const Page *page);
 

@@ -1,7 +1,9 @@
-/* lessons/page/syllabus.c -- the table of lessons/README.md, with what each run came to.
+/* lessons/page/syllabus.c -- the tables of lessons/README.md.
  *
- *  - A row "| [01_prelu_forward](01_prelu_forward.c) | what it teaches | needs | runs |".
- *  - A lesson without a row gets one with its title, so that none is missing.
+ *  - The lessons, a row "| [01_prelu_forward](01_prelu_forward.c) | what it teaches | needs | runs |"
+ *    each, with what each run came to. A lesson without a row gets one with its title, so that none
+ *    is missing.
+ *  - Any other, as it stands; a lesson's number in it, such as "05, 06", is a link.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -55,12 +57,30 @@ static void syllabus_row(Text *t, const LessonPage *lesson, int n, char cell[CEL
          run_words(run));
 }
 
-static void syllabus_head(Text *t, int n, char cell[CELLS][CELL])
+static void table_begin(Text *t, const char *name, const char *caption)
+{
+    html(t, "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"$\">\n<table>\n"
+            "<caption>$<span class=\"hint\"> (scroll sideways for all of it)</span></caption>\n",
+         name, caption);
+}
+
+static void table_head(Text *t, int n, char cell[CELLS][CELL])
 {
     html(t, "<thead><tr>");
     for (int i = 0; i < n; i++)
         html(t, "<th scope=\"col\">$</th>", cell[i]);
-    html(t, "<th scope=\"col\">this run</th></tr></thead>\n<tbody>\n");
+    html(t, "</tr></thead>\n<tbody>\n");
+}
+
+static void table_end(Text *t)
+{
+    html(t, "</tbody>\n</table>\n</div>\n");
+}
+
+static void syllabus_head(Text *t, int n, char cell[CELLS][CELL])
+{
+    strcpy(cell[n], "this run");
+    table_head(t, n + 1, cell);
 }
 
 /* Whether a later row speaks of the lesson too is not asked: one row a lesson. */
@@ -77,11 +97,10 @@ void syllabus_html(Text *t, const Page *page)
     char cell[CELLS][CELL], *readme = file_read(page->sources, "README.md"), *rest = readme;
     bool listed[PAGE_LESSONS] = {false};
     int  columns = 0;
-    html(t, "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"Syllabus\">\n<table>\n"
-            "<caption>The lessons, and what their last runs came to</caption>\n");
+    table_begin(t, "Syllabus", "The lessons, and what their last runs came to");
     for (char *line; (line = next_line(&rest));) {
         int n = syllabus_cells(line, cell);
-        if (n && !columns && strcmp(cell[0], "lesson") == 0)
+        if (n && n < CELLS && !columns && strcmp(cell[0], "lesson") == 0)
             syllabus_head(t, columns = n, cell);
         const LessonPage *lesson = n && n == columns ? syllabus_lesson(page, cell[0]) : NULL;
         if (!lesson || listed[lesson - page->lesson])
@@ -94,6 +113,71 @@ void syllabus_html(Text *t, const Page *page)
         syllabus_head(t, columns = 1, cell);
     }
     syllabus_rest(t, page, listed, columns);
-    html(t, "</tbody>\n</table>\n</div>\n");
+    table_end(t);
+    memory_free(readme);
+}
+
+/* --- any other table -------------------------------------------------------------------------- */
+
+/* The lesson whose number the text begins with. */
+static const LessonPage *numbered_lesson(const Page *page, const char *text)
+{
+    for (int i = 0; i < page->lessons; i++)
+        if (begins(text, page->lesson[i].number))
+            return &page->lesson[i];
+    return NULL;
+}
+
+/* Is it nothing but numbers of lessons? "05", "01, 06" */
+static bool cell_is_numbers(const char *cell)
+{
+    return cell[0] && strspn(cell, "0123456789, ") == strlen(cell);
+}
+
+static void table_cell(Text *t, const Page *page, const char *cell)
+{
+    if (!cell_is_numbers(cell)) {
+        html(t, "<td>$</td>", cell);
+        return;
+    }
+    html(t, "<td>");
+    while (*cell) {
+        const LessonPage *lesson = numbered_lesson(page, cell);
+        size_t length = lesson ? strlen(lesson->number) : 1;
+        if (lesson)
+            html(t, "<a href=\"#lesson-$\">$</a>", lesson->number, lesson->number);
+        else
+            text_escape(t, cell, length);
+        cell += length;
+    }
+    html(t, "</td>");
+}
+
+/* The row of dashes below a table's head. */
+static bool cell_is_rule(const char *cell)
+{
+    return cell[0] && strspn(cell, "-:") == strlen(cell);
+}
+
+void table_html(Text *t, const Page *page, const char *head, const char *name, const char *caption)
+{
+    char cell[CELLS][CELL], *readme = file_read(page->sources, "README.md"), *rest = readme;
+    int  columns = 0, n;
+    for (char *line; (line = next_line(&rest));) {
+        n = syllabus_cells(line, cell);
+        if (columns && n != columns)
+            break;
+        if (columns && !cell_is_rule(cell[0])) {
+            html(t, "<tr><th scope=\"row\">$</th>", cell[0]);
+            for (int i = 1; i < n; i++)
+                table_cell(t, page, cell[i]);
+            html(t, "</tr>\n");
+        } else if (n && !columns && strcmp(cell[0], head) == 0) {
+            table_begin(t, name, caption);
+            table_head(t, columns = n, cell);
+        }
+    }
+    if (columns)
+        table_end(t);
     memory_free(readme);
 }
