@@ -11,7 +11,8 @@
  *   task    a group against some strips, for all steps of the sum: what one thread does at a time.
  *
  * Packing B costs little as long as many rows of A use it, and makes every layout of B alike. A is
- * read where it lies, in any layout, one number at a time.
+ * read one number at a time, in any layout: where it lies or, if many slivers pass by, from a copy of
+ * the strip.
  *
  * Source of the scheme: Goto and van de Geijn, "Anatomy of high-performance matrix
  * multiplication", 2008.
@@ -78,18 +79,23 @@ static void pack_straight(real *slivers, ptrdiff_t K, ptrdiff_t N, Matrix B)
                 vec_store(slivers + j * K + k * TILE_N + v, vec_load(B.p + k * B.row + j + v));
 }
 
-/* VEC columns that each lie along memory: squares of VEC by VEC numbers are turned in registers. */
+/* A square of VEC by VEC numbers turned in registers; only the first `rows` rows of it are written. */
+static inline void turn_square(real *out, ptrdiff_t out_row, int rows, const real *in, ptrdiff_t in_row)
+{
+    vec square[VEC];
+    for (int i = 0; i < VEC; i++)
+        square[i] = vec_load(in + i * in_row);
+    vec_transpose(square);
+    for (int i = 0; i < rows; i++)
+        vec_store(out + i * out_row, square[i]);
+}
+
+/* VEC columns that each lie along memory. */
 static void pack_turned(real *out, ptrdiff_t K, Matrix B)
 {
     ptrdiff_t k = 0;
-    for (; k + VEC <= K; k += VEC, out += VEC * TILE_N) {
-        vec square[VEC];
-        for (int j = 0; j < VEC; j++)
-            square[j] = vec_load(B.p + j * B.col + k);
-        vec_transpose(square);
-        for (int i = 0; i < VEC; i++)
-            vec_store(out + i * TILE_N, square[i]);
-    }
+    for (; k + VEC <= K; k += VEC, out += VEC * TILE_N)
+        turn_square(out, TILE_N, VEC, B.p + k, B.col);
     pack_singly(out, K - k, VEC, matrix_at(B, k, 0));
 }
 
@@ -111,6 +117,48 @@ void gemm_pack(real *slivers, ptrdiff_t K, ptrdiff_t N, Matrix B)
     }
 }
 
+/* --- strips of A -------------------------------------------------------------------------------- */
+
+/* A strip that many slivers pass by is copied first, each row by itself: rows that lie a power of two
+ * apart drive one another out of the first cache, and steps that lie apart fill it with what is not
+ * asked for. The copy's rows are a little longer than needed for that same reason. */
+enum { STRIP_ROW = GEMM_STEPS + VEC };
+
+static bool strip_pays(const GemmRows *A, ptrdiff_t N, ptrdiff_t K)
+{
+    if (A->at || K > GEMM_STEPS)
+        return false;
+    return A->step == 1 ? N > 4 * TILE_N : A->row == 1 && N > 2 * TILE_N;
+}
+
+/* Columns along memory are turned by squares while A, which has `left` rows from here on, has as
+ * many as a square. */
+static void strip_turn(real *copy, int rows, ptrdiff_t left, const real *a, ptrdiff_t step,
+                       ptrdiff_t K)
+{
+    for (int i = 0; i < rows; i += VEC) {
+        int high = (int)cut_min(VEC, rows - i);
+        ptrdiff_t k = 0;
+        for (; i + VEC <= left && k + VEC <= K; k += VEC)
+            turn_square(copy + i * STRIP_ROW + k, STRIP_ROW, high, a + k * step + i, step);
+        for (; k < K; k++)
+            for (int r = i; r < i + high; r++)
+                copy[r * STRIP_ROW + k] = a[k * step + r];
+    }
+}
+
+static void strip_copy(GemmTile *t, int rows, ptrdiff_t left, real *copy)
+{
+    if (t->a_step == 1)
+        for (int i = 0; i < rows; i++)
+            memcpy(copy + i * STRIP_ROW, t->a[i], (size_t)t->steps * sizeof(real));
+    else
+        strip_turn(copy, rows, left, t->a[0], t->a_step, t->steps);
+    for (int i = 0; i < rows; i++)
+        t->a[i] = copy + i * STRIP_ROW;
+    t->a_step = 1;
+}
+
 /* --- a group ------------------------------------------------------------------------------------ */
 
 static void gemm_strip(GemmTile *t, int rows, ptrdiff_t N, const real *b, ptrdiff_t next, GemmOut C)
@@ -129,13 +177,18 @@ static void gemm_strip(GemmTile *t, int rows, ptrdiff_t N, const real *b, ptrdif
 void gemm_group(ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, const GemmRows *A, const real *slivers,
                 GemmOut C)
 {
-    GemmTile t = {.steps = K, .a_step = A->step, .run = A->run, .skip = A->skip,
-                  .b_step = TILE_N, .c_row = C.row, .add = C.add};
+    _Alignas(VEC_BYTES) real copy[TILE_M * STRIP_ROW];
+    GemmTile t = {.steps = K, .run = A->run, .skip = A->skip, .b_step = TILE_N, .c_row = C.row,
+                  .add = C.add};
     ptrdiff_t strips = cut_parts(M, TILE_M);
+    bool pays = strip_pays(A, N, K);
     for (ptrdiff_t s = 0; s < strips; s++) {
         ptrdiff_t first = s * M / strips, rows = (s + 1) * M / strips - first;
+        t.a_step = A->step;
         for (ptrdiff_t i = 0; i < rows; i++)
             t.a[i] = A->p + (A->at ? A->at[first + i] : (first + i) * A->row);
+        if (pays)
+            strip_copy(&t, (int)rows, M - first, copy);
         gemm_strip(&t, (int)rows, N, slivers, K * TILE_N, gemm_out_at(C, first, 0));
     }
 }

@@ -192,35 +192,42 @@ static bool pool_scatter_plane(const Pool2d *p, real *gx, const real *g, const r
     return all;
 }
 
-/* A row of 2x2 windows, side by side, the first at `place`: their two rows of gx are g where the
- * winner is and 0 elsewhere. False if a winner lies outside its window. */
+/* VEC 2x2 windows side by side, the first at `place` of a plane `down` wide: their two rows of gx, 2 VEC
+ * numbers each, are g where the winner is and 0 elsewhere. Returns a 1 for each winner found. */
+static inline vec pool_scatter_2x2(real *gx, real *below, const real *g, const real *winner,
+                                   real place, real down)
+{
+    vec w = vec_load(winner) - place, v = vec_load(g), zero = {0};
+    for (int k = 0; k < VEC; k++)
+        w[k] -= (real)(2 * k);
+    vec_mask m[4] = {w == zero, w == zero + 1, w == zero + down, w == zero + down + 1};
+    vec a = vec_select(m[0], v, zero), b = vec_select(m[1], v, zero);
+    vec c = vec_select(m[2], v, zero), d = vec_select(m[3], v, zero);
+    vec_store(gx, VEC_ZIP(a, b, VEC_LOWER));
+    vec_store(gx + VEC, VEC_ZIP(a, b, VEC_UPPER));
+    vec_store(below, VEC_ZIP(c, d, VEC_LOWER));
+    vec_store(below + VEC, VEC_ZIP(c, d, VEC_UPPER));
+    return vec_select(m[0] | m[1] | m[2] | m[3], vec_all(1), zero);
+}
+
+/* A row of them; fewer than VEC go through a copy. False if a winner lies outside its window. */
 static bool pool_scatter_row_2x2(const Pool2d *p, real *gx, const real *g, const real *winner,
                                  real place)
 {
     real *below = gx + p->W, down = (real)p->W;
-    vec at, zero = {0}, found = {0};
-    for (int k = 0; k < VEC; k++)
-        at[k] = place + (real)(2 * k);
-    ptrdiff_t j = 0;
-    for (; j + VEC <= p->Q; j += VEC, at += (real)(2 * VEC)) {
-        vec w = vec_load(winner + j), v = vec_load(g + j), one = vec_all(1);
-        vec_mask m[4] = {w == at, w == at + 1, w == at + down, w == at + down + 1};
-        vec a = vec_select(m[0], v, zero), b = vec_select(m[1], v, zero);
-        vec c = vec_select(m[2], v, zero), d = vec_select(m[3], v, zero);
-        vec_store(gx + 2 * j, VEC_ZIP(a, b, VEC_LOWER));
-        vec_store(gx + 2 * j + VEC, VEC_ZIP(a, b, VEC_UPPER));
-        vec_store(below + 2 * j, VEC_ZIP(c, d, VEC_LOWER));
-        vec_store(below + 2 * j + VEC, VEC_ZIP(c, d, VEC_UPPER));
-        found += vec_select(m[0] | m[1] | m[2] | m[3], one, zero);
+    vec found = {0};
+    ptrdiff_t j = 0, n = p->Q % VEC;
+    for (; j + VEC <= p->Q; j += VEC, place += 2 * VEC)
+        found += pool_scatter_2x2(gx + 2 * j, below + 2 * j, g + j, winner + j, place, down);
+    if (n) {
+        real some_g[VEC], some_winner[VEC], rows[2][2 * VEC];
+        for (ptrdiff_t k = 0; k < VEC; k++)
+            some_g[k] = k < n ? g[j + k] : 0, some_winner[k] = k < n ? winner[j + k] : -1;
+        found += pool_scatter_2x2(rows[0], rows[1], some_g, some_winner, place, down);
+        memcpy(gx + 2 * j, rows[0], (size_t)(2 * n) * sizeof(real));
+        memcpy(below + 2 * j, rows[1], (size_t)(2 * n) * sizeof(real));
     }
-    ptrdiff_t count = (ptrdiff_t)vec_sum(found);
-    for (; j < p->Q; j++)
-        for (int k = 0; k < 4; k++) {
-            bool here = winner[j] == place + (real)(2 * j + k % 2) + (k / 2 ? down : 0);
-            (k / 2 ? below : gx)[2 * j + k % 2] = here ? g[j] : 0;
-            count += here;
-        }
-    return count == p->Q;
+    return (ptrdiff_t)vec_sum(found) == p->Q;
 }
 
 /* A plane of such rows; what no window covers is 0. */

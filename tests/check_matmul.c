@@ -167,6 +167,15 @@ START_TEST(sizes_beyond_a_task)
 }
 END_TEST
 
+START_TEST(strips_that_are_copied)
+{
+    for (int left = 0; left < LAYOUTS; left++) {
+        layouts_multiply(left, 0, 26, 1300, 37);
+        layouts_multiply(left, 0, 26, 1300, 270);
+    }
+}
+END_TEST
+
 START_TEST(an_identity_changes_nothing)
 {
     Tensor *x = integers(SHAPE(45, 45), 3), *unit = tensor_zeros(SHAPE(45, 45));
@@ -406,7 +415,7 @@ int main(void)
     Suite *suite = suite_create("matmul");
     testing_add(suite, "one matrix", 120,
                 (const TTest *const[]){odd_sizes, every_pair_of_layouts, sizes_beyond_a_task,
-                                       an_identity_changes_nothing, sizes_of_0,
+                                       strips_that_are_copied, an_identity_changes_nothing, sizes_of_0,
                                        infinities_stay_in_their_rows_and_columns,
                                        gemm_keeps_out_of_the_gap_between_rows,
                                        gemm_starts_from_what_it_is_told, rounding_stays_small,
