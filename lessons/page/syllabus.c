@@ -59,9 +59,9 @@ static void syllabus_row(Text *t, const LessonPage *lesson, int n, char cell[CEL
 
 static void table_begin(Text *t, const char *name, const char *caption)
 {
-    html(t, "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"$\">\n<table>\n"
-            "<caption>$<span class=\"hint\"> (scroll sideways for all of it)</span></caption>\n",
-         name, caption);
+    html(t, "<p class=\"hint\">This table is wider than a phone: scroll it sideways.</p>\n"
+            "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"$\">\n<table>\n"
+            "<caption>$</caption>\n", name, caption);
 }
 
 static void table_head(Text *t, int n, char cell[CELLS][CELL])
