@@ -127,14 +127,15 @@ static void draw_paths(const Lesson *lesson, double path[RULES][STEPS + 1], doub
     for (int i = 0; i < RULES; i++)
         plot_line(p, rule[i].name, STEPS + 1, step, path[i]);
     plot_horizontal(p, "the optimum", BEST);
-    plot_panel(p, "How far it is from the optimum", "training step", "|a - a*|");
+    plot_panel(p, "How far it is; theory: (1 - lr h)^k and, above momentum, mu^(k/2)", "training step",
+               "|a - a*|");
     plot_log_y(p), plot_y_range(p, 1e-5, 100), plot_key(p, "top right");
     for (int i = 0; i < RULES; i++) {
         for (int k = 0; k <= STEPS; k++)
             off[k] = fmax(fabs(path[i][k] - BEST), 1e-9);
         plot_line(p, rule[i].name, STEPS + 1, step, off);
     }
-    plot_thin_line(p, "theory: (1 - lr h)^k, and mu^(k/2) above momentum", STEPS + 1, step, theory);
+    plot_thin_line(p, "theory", STEPS + 1, step, theory);
     plot_thin_line(p, "", STEPS + 1, step, swing);
     plot_draw(p);
 }
