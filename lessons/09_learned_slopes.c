@@ -19,20 +19,20 @@
  * after one step with lr = .001 a slope is .249 or .251, unless its gradient was exactly 0. From
  * then on the channels differ, because (1) sums other inputs for each. On this task, after a rise in
  * the first hundred steps or so, both kinds of slope head for 0, and the shared one is there before
- * the channels' mean. A likely reason, which exercise 5 lets you
- * test: in the larger sum what differs from channel to channel cancels, so its sign is steadier,
- * and Adam makes longer steps where the sign is steady.
+ * the channels' mean. A likely reason, which exercise 5 lets you test: in the larger sum what differs
+ * from channel to channel cancels, so its sign is steadier, and Adam makes longer steps where the
+ * sign is steady.
  *
  * Run   make lesson-09
- * It prints, among other things, on Fashion-MNIST (the last digits depend on the processor, for
- * which the library was built):
+ * It prints, among other things, on Fashion-MNIST (the last digits depend on the processor
+ * for which the library was built):
  *
- *      prelu1: mean=0.1066, std=0.0501, min=-0.0440, max=0.2208
- *      prelu2: mean=0.1476, std=0.0482, min=0.0093, max=0.2821
- *        [ok] prelu1: the mean slope fell from 0.25 to 0.1066
- *        [ok] prelu1: negative slopes are rare: 8 of 256
- *        [ok] shared.prelu1: the shared slope went from 0.25 to -0.0041
- *        [ok] shared.prelu2: the shared slope went from 0.25 to 0.0005
+ *      prelu1: mean=0.1081, std=0.0515, min=-0.0578, max=0.2387
+ *      prelu2: mean=0.1475, std=0.0470, min=0.0159, max=0.2611
+ *        [ok] prelu1: the mean slope fell from 0.25 to 0.1081
+ *        [ok] prelu1: negative slopes are rare: 5 of 256
+ *        [ok] shared.prelu1: the shared slope went from 0.25 to -0.0056
+ *        [ok] shared.prelu2: the shared slope went from 0.25 to 0.0006
  *
  * SPDX-License-Identifier: MIT
  */
