@@ -161,15 +161,16 @@ static void draw_units(const Lesson *lesson, const Unit unit[UNITS])
     plot_size(p, 1240, 560);
     plot_panel(p, "The loss: ReLU never moves again", "training step", "mean squared error");
     plot_log_y(p), plot_y_range(p, 1e-8, 10), plot_key(p, "bottom right");
+    plot_x_range(p, -60, STEPS + 100); /* so that the first step shows, the accident */
     for (int i = 0; i < UNITS; i++)
         plot_line(p, unit[i].name, STEPS + 1, step, unit[i].loss);
-    plot_panel(p, "Where the units end: LeakyReLU returns to u >= 0, PReLU turns its slope over",
+    plot_panel(p, "Where they end: LeakyReLU with u >= 0, PReLU with u <= 0 and w < 0",
                "input x", "u = w x + b, before the activation");
     plot_y_range(p, -3.2, 2.4), plot_key(p, "top left");
     for (int i = 0; i < UNITS; i++)
         plot_line(p, unit[i].name, 2, (double[]){-1, 1},
                   (double[]){unit[i].end[1] - unit[i].end[0], unit[i].end[1] + unit[i].end[0]});
-    plot_horizontal(p, "u = 0: the slope is below", 0);
+    plot_horizontal(p, "u = 0; below it y = a u", 0);
     plot_draw(p);
 }
 
@@ -350,7 +351,7 @@ static void xor_with_one_unit(const Lesson *lesson)
         least = fmin(least, train_xor(relu_new(), x, t, steps, &none));
         least = fmin(least, train_xor(leaky_relu_new((real)0.25), x, t, steps, &none));
     }
-    claim(least >= 0.125, "ReLU and LeakyReLU, trained from %d starts: never below 1/8 (best %.4f)",
+    claim(least >= 0.125, "ReLU and LeakyReLU, trained from %d starts: never below 1/8; the best, %.4f, is far above it",
           starts, least);
     claim(solved > 0 && turned == solved,
           "PReLU from a = 0.25: solved from %d of %d starts, with a < 0 each time", solved, starts);
@@ -379,7 +380,7 @@ static void in_place(void)
 {
     section("Why not in place? The gradient from the output, where x = -2 and g = y - 3");
     const double slope[] = {0.25, 0, -0.5};
-    say("      a       y    true: dx      da    from y: dx      da    after a step 0.1 along dx\n");
+    say("      a       y    true: dx      da    from y: dx      da    after a step of 0.1 against dx\n");
     for (int i = 0; i < 3; i++) {
         double a = slope[i], dx, da;
         Var *x = var_leaf_from(SHAPE(1), (real[]){-2}),
@@ -389,7 +390,7 @@ static void in_place(void)
         double tx = number(x->grad), ta = number(s->grad), y0 = number(y->value), g = y0 - 3;
         from_output(y0, a, g, &dx, &da);
         double before = g * g / 2, wrong = -2 - 0.1 * dx, now = (wrong > 0 ? wrong : a * wrong) - 3;
-        say("  %5g %7g %11g %7g %13g %7g      loss %g -> %g\n", a, y0, tx + 0, ta, dx,
+        say("  %5g %7g %11g %7g %13g %7g      loss %g -> %g\n", a, y0 + 0, tx + 0, ta, dx + 0,
             isnan(da) ? (double)NAN : da, before, now * now / 2);
         if (a > 0)
             claim(dx == tx && da == ta, "a = %g: the output's sign is the input's, both are right",

@@ -114,20 +114,20 @@ static const Rule rule[RULES] = {{"SGD, lr 0.15", SGD, 0.15, 0},
 
 static void draw_paths(const Lesson *lesson, double path[RULES][STEPS + 1], double h)
 {
-    double step[STEPS + 1], off[STEPS + 1], theory[STEPS + 1], swing[STEPS + 1];
+    enum { EVERY = 12, DOTS = STEPS / EVERY + 1 };
+    double step[STEPS + 1], off[STEPS + 1], swing[STEPS + 1], when[DOTS], theory[DOTS];
     Plot *p = plot_new(lesson, "paths", "One slope on its way from 0.25 to 1.25", 1, 2);
     plot_size(p, 1280, 560);
     plot_panel(p, "The slope", "training step", "slope a");
     plot_x_range(p, 0, 80), plot_y_range(p, 0, 2.6), plot_key(p, "top right");
     for (int k = 0; k <= STEPS; k++) {
         step[k] = k;
-        theory[k] = (BEST - START) * pow(1 - rule[0].lr * h, k);
         swing[k] = 1.1 * (BEST - START) * pow(rule[2].mu, k / 2.0);
     }
     for (int i = 0; i < RULES; i++)
         plot_line(p, rule[i].name, STEPS + 1, step, path[i]);
     plot_horizontal(p, "the optimum", BEST);
-    plot_panel(p, "How far it is; theory: (1 - lr h)^k and, above momentum, mu^(k/2)", "training step",
+    plot_panel(p, "How far it is; dots: (1 - lr h)^k, grey: 1.1 mu^(k/2)", "training step",
                "|a - a*|");
     plot_log_y(p), plot_y_range(p, 1e-5, 100), plot_key(p, "top right");
     for (int i = 0; i < RULES; i++) {
@@ -135,8 +135,12 @@ static void draw_paths(const Lesson *lesson, double path[RULES][STEPS + 1], doub
             off[k] = fmax(fabs(path[i][k] - BEST), 1e-9);
         plot_line(p, rule[i].name, STEPS + 1, step, off);
     }
-    plot_thin_line(p, "theory", STEPS + 1, step, theory);
-    plot_thin_line(p, "", STEPS + 1, step, swing);
+    for (int i = 0; i < DOTS; i++) {
+        when[i] = EVERY * i;
+        theory[i] = (BEST - START) * pow(1 - rule[0].lr * h, when[i]);
+    }
+    plot_thin_line(p, "as theory bounds momentum", STEPS + 1, step, swing);
+    plot_dots(p, "SGD, by theory", false, DOTS, when, theory);
     plot_draw(p);
 }
 
@@ -294,7 +298,7 @@ static void weight_decay(const Lesson *lesson)
 
 /* --- how large is dL/da? ---------------------------------------------------------------------- */
 
-/* dL/da of L = the sum of all y (N,1,H,W), x normal: about -N H W times E[x, x < 0] = 0.399. */
+/* dL/da of L = the sum of all y (N,1,H,W), x normal: about N H W times E[x, x < 0] = -0.399. */
 static void size_of_the_gradient(void)
 {
     section("dL/da grows with N H W");
@@ -378,14 +382,14 @@ static void draw_boundaries(const Lesson *lesson, int epochs, const int best[THR
     char title[80];
     Plot *p = plot_new(
         lesson, "boundaries",
-        "One network, as many steps: above with one learning rate, below each rule at its best", 2,
+        "One run each: above with one learning rate, below with the one that is best over five runs", 2,
         THREE);
     plot_as_png(p), plot_size(p, 1200, 960);
     for (int i = 0; i < 2 * THREE; i++) {
         double lr = rate[i < THREE ? 2 : best[i - THREE]];
         Rule r = spiral_rule[i % THREE];
         double accuracy = train(r, lr, epochs, seed, i == 2 ? &film : NULL, plane);
-        snprintf(title, sizeof title, "%s, lr %g: accuracy %.2f", r.name, lr, accuracy);
+        snprintf(title, sizeof title, "%s, lr %g: test accuracy %.2f", r.name, lr, accuracy);
         plot_panel(p, title, "x1", "x2");
         plot_plane(p, plane, data);
     }

@@ -361,7 +361,7 @@ static void consequence(const Lesson *lesson)
         claim(loss[2] < 1.2, "He with the slope: it learns");
         claim(loss[2] < loss[1], "... and faster than from Xavier's weights");
     }
-    plot_horizontal(p, "guessing, ln 10", log(10));
+    plot_label(p, "guessing: ln 10", 120, 2.42);
     plot_draw(p);
     dataset_free(data);
 }

@@ -5,7 +5,7 @@
  *                 on a slope, where it is perfect and where it goes astray; the checker checked.
  * You need first  lessons 02 (PReLU's derivatives), 03 (the tape) and 04 (the checker).
  *
- * PReLU has dy/dx = 1 if x > 0, else a, and dy/da = 0 if x > 0, else x. Once more, off the kink:
+ * PReLU has dy/dx = 1 if x > 0, else a, and dy/da = 0 if x > 0, else x. Once more:
  *
  *     d2y/dx da = 1 if x <= 0, else 0        d2y/dx2 = 0        d2y/da2 = 0                   (1)
  *
@@ -268,11 +268,10 @@ static void plot_loss(Plot *p, const Fit *fit, const double *newton)
         loss_at(fit, a[i], L);
         double d = a[i] - newton[0];
         y[i] = L[0], fitted[i] = tangent[0] + tangent[1] * d + tangent[2] * d * d / 2;
-        fitted[i] = fitted[i] < 0.42 ? fitted[i] : (double)NAN; /* clear of the legend */
     }
     for (int k = 0; k < 6; k++)
         loss_at(fit, newton[k], L), path[k] = L[0];
-    plot_key(p, "top left"), plot_y_range(p, -0.05, 0.6);
+    plot_y_range(p, -0.05, 0.6);
     plot_line(p, "the loss", POINTS, a, y);
     plot_line(p, "the parabola fitted at the start", POINTS, a, fitted);
     plot_line_points(p, "Newton, step by step", 6, newton, path);
@@ -295,7 +294,7 @@ static void one_prelu(const Fit *fit, double n[STEPS], double slow[STEPS], doubl
 static void two_prelus(const Fit *fit, double n[STEPS])
 {
     double up[STEPS] = {0.2}, before[3], after[3];
-    say("  Two layers with one slope: y = a^2 x on the left, so L is no parabola.\n");
+    say("  Two layers with one slope: on the left y = a^2 x, or a x where a < 0: L is no parabola.\n");
     n[0] = 1.1;
     descend(fit, 0, n);
     for (int k = 0; k < 7; k++)
@@ -319,16 +318,19 @@ static void newton(const Lesson *lesson)
     one_prelu(&one, n1, slow, wild);
     two_prelus(&two, n2);
     Plot *p = plot_new(lesson, "newton", "Newton and gradient descent on one slope", 1, 3);
-    plot_size(p, 1500, 520);
+    plot_size(p, 1500, 620);
     plot_panel(p, "One PReLU: its loss is the parabola", "slope a", "loss");
+    plot_key(p, "outside bottom center");
+    plot_set(p, "set xlabel offset 0, 0.6; set key height 1.5");
     plot_loss(p, &one, n1);
     plot_panel(p, "Two with the same slope: nearly", "slope a", "loss");
+    plot_key(p, "outside bottom center");
     plot_loss(p, &two, n2);
     plot_panel(p, "How far from the minimum", "step", "|a - 0.5|, at least 1e-17");
-    plot_log_y(p), plot_key(p, "bottom right");
-    plot_error(p, "gradient, lr = 0.2/L\"", slow);
-    plot_error(p, "gradient, lr = 1.9/L\"", wild);
-    plot_error(p, "Newton, one PReLU", n1), plot_error(p, "Newton, two", n2);
+    plot_log_y(p), plot_key(p, "outside bottom center");
+    plot_error(p, "gradient, lr = 0.2/L\", one PReLU", slow);
+    plot_error(p, "gradient, lr = 1.9/L\", one PReLU", wild);
+    plot_error(p, "Newton, one PReLU", n1), plot_error(p, "Newton, two PReLUs", n2);
     plot_draw(p);
     tape_rewind(mark);
 }

@@ -27,17 +27,24 @@ void plot_tell(Plot *p, const char *format, ...)
     strcpy(p->alt + n, " ...");
 }
 
+/* What separates a new sentence from what was told. */
+static const char *plot_full_stop(const Plot *p)
+{
+    size_t n = strlen(p->alt);
+    return n == 0 ? "" : strchr(".?!", p->alt[n - 1]) ? " " : ". ";
+}
+
 void plot_tell_panel(Plot *p, const char *title, const char *x_label, const char *y_label)
 {
     if (p->gif_delay && p->panels == 2)
         p->alt_first = strlen(p->alt);
     if (p->gif_delay && p->panels >= 2) {
         p->alt[p->alt_first] = '\0';
-        plot_tell(p, ". The last of %d frames", p->panels);
+        plot_tell(p, "%sThe last of %d frames", plot_full_stop(p), p->panels);
     }
     p->alt_kind = "";
     if (title[0])
-        plot_tell(p, "%s%s", p->alt[0] ? ". " : "", title);
+        plot_tell(p, "%s%s", plot_full_stop(p), title);
     if (y_label[0] || x_label[0])
         plot_tell(p, "%s%s%s%s", p->alt[0] ? ": " : "", y_label,
                   y_label[0] && x_label[0] ? " against " : "", x_label);

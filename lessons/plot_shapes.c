@@ -130,7 +130,7 @@ static void plot_grey(Plot *p, int height, int width, const double *values)
 
 void plot_image(Plot *p, int height, int width, const double *values)
 {
-    plot_tell(p, "; a grey image of %d x %d pixels", height, width);
+    plot_tell(p, "; an image of %d x %d pixels", height, width);
     plot_grey(p, height, width, values);
 }
 

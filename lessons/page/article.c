@@ -116,6 +116,12 @@ static void article_image(Text *t, const char *number, const Picture *p)
                 "here.</p>\n</details>\n");
 }
 
+static bool ends_sentence(const char *title)
+{
+    size_t n = strlen(title);
+    return n > 0 && strchr(".?!", title[n - 1]);
+}
+
 static void article_picture(Text *t, const char *number, const Picture *p)
 {
     char base[80] = "";
@@ -123,7 +129,7 @@ static void article_picture(Text *t, const char *number, const Picture *p)
     html(t, "<figure>\n");
     if (p->drawn && p->is_there)
         article_image(t, number, p);
-    html(t, "<figcaption><p>$.", p->title);
+    html(t, ends_sentence(p->title) ? "<figcaption><p>$" : "<figcaption><p>$.", p->title);
     if (p->drawn && p->is_there)
         html(t, " "), article_link(t, number, p->file), html(t, "</p>\n");
     else

@@ -52,9 +52,9 @@ static void syllabus_row(Text *t, const LessonPage *lesson, int n, char cell[CEL
     for (int i = 1; i < n; i++)
         html(t, "<td>$</td>", cell[i]);
     html(t, run->state == RUN_FAILED || run->state == RUN_UNFINISHED
-                ? "<td><strong class=\"bad\">$</strong></td></tr>\n"
-                : "<td>$</td></tr>\n",
-         run_words(run));
+                ? "<td><strong class=\"bad\">$</strong>"
+                : "<td>$", run_words(run));
+    html(t, run->options[0] ? " with <code>$</code></td></tr>\n" : "$</td></tr>\n", run->options);
 }
 
 static void table_begin(Text *t, const char *name, const char *caption)
