@@ -54,11 +54,14 @@ static uint64_t lesson_number(const char *option, const char *text, uint64_t lea
     return n;
 }
 
-/* Checked before the run begins, or a slip of the finger would wipe out what the last one left. */
+/* A slip of the finger is noticed here, before the run wipes out what the last one left. */
 static const char *lesson_data_folder(const char *path)
 {
-    if (access(path, R_OK | X_OK) != 0)
+    struct stat info;
+    if (stat(path, &info) != 0 || access(path, R_OK | X_OK) != 0)
         lesson_refuse("cannot read the folder '%s' given with --data: %s", path, strerror(errno));
+    if (!S_ISDIR(info.st_mode))
+        lesson_refuse("'%s', given with --data, is not a folder", path);
     return path;
 }
 

@@ -85,11 +85,8 @@ static void conv_rows(const Conv *v, real *room, ptrdiff_t n, ptrdiff_t g, ptrdi
                  .row_bias = v->b ? v->b + g * v->out : NULL};
     do {
         ptrdiff_t few = cut_min(v->few, v->in - c);
-        const real *staged = x + first * s->image[1];
-        if (!v->stage.direct) {
+        const real *staged =
             conv_stage_fill(&v->stage, room + v->slivers, x, few, first, rows);
-            staged = room + v->slivers;
-        }
         w.run = few * places;
         conv_product(v, room, staged, &w, rows * s->result[1], y);
         x += few * from, w.p += few * places, c += few, y.add = true;
@@ -149,10 +146,10 @@ static Conv conv_begin(const Conv2d *c, ConvShape s, ptrdiff_t in, ptrdiff_t out
     return v;
 }
 
-static void conv_run(const Conv *v)
+static void conv_run(Conv *v)
 {
     ptrdiff_t tasks = v->images * v->chunks;
-    parallel_for_workers(v->workers, tasks, cut_parts(tasks, CONV_BLOCKS), conv_tasks, (void *)v);
+    parallel_for_workers(v->workers, tasks, cut_parts(tasks, CONV_BLOCKS), conv_tasks, v);
     pool_give(v->room, v->bytes);
 }
 

@@ -86,13 +86,15 @@ static void stage_row(const ConvStage *g, real *staged, const real *image, ptrdi
 /* The smallest i with i * spread >= n */
 static ptrdiff_t stage_first(ptrdiff_t n, ptrdiff_t spread)
 {
-    return n <= 0 ? 0 : (n + spread - 1) / spread;
+    return n <= 0 ? 0 : cut_parts(n, spread);
 }
 
-void conv_stage_fill(const ConvStage *g, real *staged, const real *image, ptrdiff_t channels,
-                     ptrdiff_t first, ptrdiff_t rows)
+const real *conv_stage_fill(const ConvStage *g, real *staged, const real *image, ptrdiff_t channels,
+                            ptrdiff_t first, ptrdiff_t rows)
 {
     const ConvShape *s = &g->s;
+    if (g->direct)
+        return image + first * s->image[1];
     ptrdiff_t width = stage_reach(s, 1, s->result[1]), height = stage_reach(s, 0, rows);
     ptrdiff_t begin = stage_first(-s->padding[1], s->spread[1]);
     ptrdiff_t end = cut_min(s->image[1], stage_first(width - s->padding[1], s->spread[1]));
@@ -106,13 +108,14 @@ void conv_stage_fill(const ConvStage *g, real *staged, const real *image, ptrdif
             else
                 memset(staged + c * g->plane + t * g->row, 0, (size_t)g->row * sizeof(real));
     }
+    return staged;
 }
 
 /* --- packing ------------------------------------------------------------------------------------ */
 
 /* A vector of neighbours: columns `lane` … of a sliver, read from `from` on. Results at the end of a
- * row are fewer than a vector; what is copied beyond them is written over by the next piece, or by the
- * next step. */
+ * row are fewer than a vector; what is copied beyond them is written over by the next piece or the next
+ * step, or lies in columns that do not exist and are dropped. */
 typedef struct StagePiece {
     ptrdiff_t lane, from;
 } StagePiece;

@@ -48,13 +48,13 @@ void conv_stage_taps(const ConvStage *g, ptrdiff_t channels, ptrdiff_t *tap);
 
 /* Stages what rows [first, first + rows) of the result read of `channels` planes of an image. The
  * columns around and between the pixels are left as they are: before its first use the room must be
- * all zeros. */
-void conv_stage_fill(const ConvStage *g, real *staged, const real *image, ptrdiff_t channels,
-                     ptrdiff_t first, ptrdiff_t rows);
+ * all zeros. Returns where it lies: `staged` or, if the stage is direct, the image from that row on. */
+const real *conv_stage_fill(const ConvStage *g, real *staged, const real *image, ptrdiff_t channels,
+                            ptrdiff_t first, ptrdiff_t rows);
 
 /* Packs patches, one a column: what results [first, first + count) of those staged, counted row by
- * row, read through `taps` taps. Needs VEC numbers of room behind the last sliver. If the stage is
- * direct, `staged` is the image itself, from the first such row on. */
+ * row, read through `taps` taps. Needs VEC numbers of room behind the last sliver.
+ * `staged` is what conv_stage_fill returned. */
 void conv_stage_pack(const ConvStage *g, real *slivers, const real *staged, const ptrdiff_t *tap,
                      ptrdiff_t taps, ptrdiff_t first, ptrdiff_t count);
 

@@ -94,12 +94,9 @@ static void weight_rows(const ConvWeight *v, real *room, const WeightPart *part,
     const Conv2d *c = v->c;
     ptrdiff_t rows = cut_min(v->stage.rows, c->P - first), count = rows * c->Q;
     const real *x = v->x + (n * c->C + part->channel) * c->H * c->W;
-    GemmRows patches = {.p = x + first * c->W, .at = v->tap, .step = 1, .run = c->Q,
-                        .skip = c->o.stride[0] * v->stage.row - c->Q};
-    if (!v->stage.direct) {
-        patches.p = room + v->slivers;
-        conv_stage_fill(&v->stage, room + v->slivers, x, part->few, first, rows);
-    }
+    GemmRows patches = {
+        .p = conv_stage_fill(&v->stage, room + v->slivers, x, part->few, first, rows),
+        .at = v->tap, .step = 1, .run = c->Q, .skip = c->o.stride[0] * v->stage.row - c->Q};
     const real *gy = v->gy + ((n * c->O + part->out) * c->P + first) * c->Q;
     gemm_pack(room, count, v->Og, (Matrix){gy, 1, c->P * c->Q});
     if (part->bias)

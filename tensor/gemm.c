@@ -52,6 +52,14 @@ static Matrix matrix_at(Matrix m, ptrdiff_t i, ptrdiff_t j)
     return m;
 }
 
+/* What element (i, j) of C starts from. */
+static real gemm_start(const GemmOut *C, ptrdiff_t i, ptrdiff_t j)
+{
+    if (C->add)
+        return C->p[i * C->row + j];
+    return C->row_bias ? C->row_bias[i] : C->col_bias ? C->col_bias[j] : 0;
+}
+
 static GemmOut gemm_out_at(GemmOut C, ptrdiff_t i, ptrdiff_t j)
 {
     C.p += i * C.row + j;
@@ -79,14 +87,14 @@ static void pack_straight(real *slivers, ptrdiff_t K, ptrdiff_t N, Matrix B)
                 vec_store(slivers + j * K + k * TILE_N + v, vec_load(B.p + k * B.row + j + v));
 }
 
-/* A square of VEC by VEC numbers turned in registers; only the first `rows` rows of it are written. */
-static inline void turn_square(real *out, ptrdiff_t out_row, int rows, const real *in, ptrdiff_t in_row)
+/* A square of VEC by VEC numbers, turned in registers. */
+static inline void turn_square(real *out, ptrdiff_t out_row, const real *in, ptrdiff_t in_row)
 {
     vec square[VEC];
     for (int i = 0; i < VEC; i++)
         square[i] = vec_load(in + i * in_row);
     vec_transpose(square);
-    for (int i = 0; i < rows; i++)
+    for (int i = 0; i < VEC; i++)
         vec_store(out + i * out_row, square[i]);
 }
 
@@ -95,7 +103,7 @@ static void pack_turned(real *out, ptrdiff_t K, Matrix B)
 {
     ptrdiff_t k = 0;
     for (; k + VEC <= K; k += VEC, out += VEC * TILE_N)
-        turn_square(out, TILE_N, VEC, B.p + k, B.col);
+        turn_square(out, TILE_N, B.p + k, B.col);
     pack_singly(out, K - k, VEC, matrix_at(B, k, 0));
 }
 
@@ -121,14 +129,21 @@ void gemm_pack(real *slivers, ptrdiff_t K, ptrdiff_t N, Matrix B)
 
 /* A strip that many slivers pass by is copied first, each row by itself: rows that lie a power of two
  * apart drive one another out of the first cache, and steps that lie apart fill it with what is not
- * asked for. The copy's rows are a little longer than needed for that same reason. */
-enum { STRIP_ROW = GEMM_STEPS + VEC };
+ * asked for. The copy's rows are a little longer than needed for that same reason, and there are as
+ * many as squares have. */
+enum {
+    STRIP_ROW = GEMM_STEPS + VEC,
+    STRIP_HIGH = (TILE_M + VEC - 1) / VEC * VEC,
+    STRIP_STRAIGHT = 4 * TILE_N, /* columns beyond which a copy pays, measured, … */
+    STRIP_TURNED = 2 * TILE_N,   /* … and if A's columns lie along memory */
+};
 
+/* Only plain matrices are copied, not rows with places or gaps of their own. */
 static bool strip_pays(const GemmRows *A, ptrdiff_t N, ptrdiff_t K)
 {
-    if (A->at || K > GEMM_STEPS)
+    if (A->at || A->run < K || K > GEMM_STEPS)
         return false;
-    return A->step == 1 ? N > 4 * TILE_N : A->row == 1 && N > 2 * TILE_N;
+    return A->step == 1 ? N > STRIP_STRAIGHT : A->row == 1 && N > STRIP_TURNED;
 }
 
 /* Columns along memory are turned by squares while A, which has `left` rows from here on, has as
@@ -137,12 +152,11 @@ static void strip_turn(real *copy, int rows, ptrdiff_t left, const real *a, ptrd
                        ptrdiff_t K)
 {
     for (int i = 0; i < rows; i += VEC) {
-        int high = (int)cut_min(VEC, rows - i);
         ptrdiff_t k = 0;
         for (; i + VEC <= left && k + VEC <= K; k += VEC)
-            turn_square(copy + i * STRIP_ROW + k, STRIP_ROW, high, a + k * step + i, step);
+            turn_square(copy + i * STRIP_ROW + k, STRIP_ROW, a + k * step + i, step);
         for (; k < K; k++)
-            for (int r = i; r < i + high; r++)
+            for (int r = i; r < i + VEC && r < rows; r++)
                 copy[r * STRIP_ROW + k] = a[k * step + r];
     }
 }
@@ -177,7 +191,7 @@ static void gemm_strip(GemmTile *t, int rows, ptrdiff_t N, const real *b, ptrdif
 void gemm_group(ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, const GemmRows *A, const real *slivers,
                 GemmOut C)
 {
-    _Alignas(VEC_BYTES) real copy[TILE_M * STRIP_ROW];
+    _Alignas(VEC_BYTES) real copy[STRIP_HIGH * STRIP_ROW];
     GemmTile t = {.steps = K, .run = A->run, .skip = A->skip, .b_step = TILE_N, .c_row = C.row,
                   .add = C.add};
     ptrdiff_t strips = cut_parts(M, TILE_M);
@@ -232,10 +246,7 @@ static void dot_tasks(ptrdiff_t begin, ptrdiff_t end, void *ctx)
             real sum[DOT], *c = g->C.p + i * g->C.row + j;
             dot_few(g->K, g->A.p + i * g->A.row, g->B.p + j * g->B.col, g->B.col, sum);
             for (ptrdiff_t q = fresh; q < DOT; q++)
-                c[q] = sum[q] + (g->C.add        ? c[q]
-                                 : g->C.row_bias ? g->C.row_bias[i]
-                                 : g->C.col_bias ? g->C.col_bias[j + q]
-                                                 : 0);
+                c[q] = sum[q] + gemm_start(&g->C, i, j + q);
         }
     }
 }
@@ -276,7 +287,9 @@ static void gemm_tasks(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 }
 
 /* Cuts the product into tasks, in a way that does not depend on the number of threads, and returns
- * how many. Wide groups read C and B along more of a row; narrow ones share out more evenly. */
+ * how many. Wide groups read C and B along more of a row; narrow ones share out more evenly. With
+ * AVX-512, 1024 x 1024 floats are 8 tasks: 4 across of 8 slivers, 256 columns, and 2 down of 512
+ * rows. */
 static ptrdiff_t gemm_cut(Gemm *g)
 {
     ptrdiff_t slivers = cut_parts(g->N, TILE_N);

@@ -30,7 +30,7 @@ typedef struct GemmOut {
     const real *row_bias, *col_bias;
 } GemmOut;
 
-/* C (M,N) = start + A (M,K) B (K,N). Sizes may be 0. */
+/* C (M,N) = start + A (M,K) B (K,N). Sizes may be 0, but no pointer NULL. */
 void gemm(ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, Matrix A, Matrix B, GemmOut C);
 
 /* The same on this thread alone, in GEMM_ROOM numbers of room: for use in parallel_for, whose workers
@@ -42,8 +42,8 @@ enum { GEMM_GROUP = 8, GEMM_STEPS = 256, GEMM_ROOM = GEMM_GROUP * TILE_N * GEMM_
 
 /* --- its parts ---------------------------------------------------------------------------------- */
 
-/* Rows of A, read where they lie: row i begins at p[at[i]] (or p[i * row] if at is NULL) and goes
- * on as GemmTile's a_step, run and skip say. */
+/* Rows of A, where they lie: row i begins at p[at[i]] (or p[i * row] if at is NULL) and goes on as
+ * GemmTile's a_step, run and skip say. They are read there or, if it pays, from a copy. */
 typedef struct GemmRows {
     const real      *p;
     const ptrdiff_t *at;

@@ -3,7 +3,7 @@
  *  - A tile is up to TILE_M rows of A against up to TILE_N columns of B. Each step of the sum loads
  *    TILE_V vectors of B and TILE_M single numbers of A and does TILE_M * TILE_V multiply-adds, so
  *    that arithmetic and not loading sets the pace.
- *  - The rows of A are read where they lie: each has a pointer of its own. B is read a row of
+ *  - The rows of A may lie anywhere: each has a pointer of its own. B is read a row of
  *    TILE_N columns a step, whole vectors.
  *  - One source serves every processor: the sizes come from its registers.
  *

@@ -192,15 +192,15 @@ static bool pool_scatter_plane(const Pool2d *p, real *gx, const real *g, const r
     return all;
 }
 
-/* VEC 2x2 windows side by side, the first at `place` of a plane `down` wide: their two rows of gx, 2 VEC
- * numbers each, are g where the winner is and 0 elsewhere. Returns a 1 for each winner found. */
+/* VEC 2x2 windows side by side, the first at `place` of a plane of that width: their two rows of gx,
+ * 2 VEC numbers each, are g where the winner is and 0 elsewhere. Returns a 1 for each winner found. */
 static inline vec pool_scatter_2x2(real *gx, real *below, const real *g, const real *winner,
-                                   real place, real down)
+                                   real place, real width)
 {
     vec w = vec_load(winner) - place, v = vec_load(g), zero = {0};
     for (int k = 0; k < VEC; k++)
         w[k] -= (real)(2 * k);
-    vec_mask m[4] = {w == zero, w == zero + 1, w == zero + down, w == zero + down + 1};
+    vec_mask m[4] = {w == zero, w == zero + 1, w == zero + width, w == zero + width + 1};
     vec a = vec_select(m[0], v, zero), b = vec_select(m[1], v, zero);
     vec c = vec_select(m[2], v, zero), d = vec_select(m[3], v, zero);
     vec_store(gx, VEC_ZIP(a, b, VEC_LOWER));
@@ -210,20 +210,22 @@ static inline vec pool_scatter_2x2(real *gx, real *below, const real *g, const r
     return vec_select(m[0] | m[1] | m[2] | m[3], vec_all(1), zero);
 }
 
-/* A row of them; fewer than VEC go through a copy. False if a winner lies outside its window. */
+/* A row of them; fewer than VEC go through a copy. False if a winner lies outside its window; then
+ * gx must be made anew. */
 static bool pool_scatter_row_2x2(const Pool2d *p, real *gx, const real *g, const real *winner,
                                  real place)
 {
-    real *below = gx + p->W, down = (real)p->W;
+    real *below = gx + p->W, width = (real)p->W;
     vec found = {0};
     ptrdiff_t j = 0, n = p->Q % VEC;
     for (; j + VEC <= p->Q; j += VEC, place += 2 * VEC)
-        found += pool_scatter_2x2(gx + 2 * j, below + 2 * j, g + j, winner + j, place, down);
+        found += pool_scatter_2x2(gx + 2 * j, below + 2 * j, g + j, winner + j, place, width);
     if (n) {
-        real some_g[VEC], some_winner[VEC], rows[2][2 * VEC];
+        real some_g[VEC] = {0}, some_winner[VEC], rows[2][2 * VEC];
         for (ptrdiff_t k = 0; k < VEC; k++)
-            some_g[k] = k < n ? g[j + k] : 0, some_winner[k] = k < n ? winner[j + k] : -1;
-        found += pool_scatter_2x2(rows[0], rows[1], some_g, some_winner, place, down);
+            some_winner[k] = k < n ? winner[j + k] : -1;
+        memcpy(some_g, g + j, (size_t)n * sizeof(real));
+        found += pool_scatter_2x2(rows[0], rows[1], some_g, some_winner, place, width);
         memcpy(gx + 2 * j, rows[0], (size_t)(2 * n) * sizeof(real));
         memcpy(below + 2 * j, rows[1], (size_t)(2 * n) * sizeof(real));
     }

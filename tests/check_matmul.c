@@ -238,6 +238,61 @@ START_TEST(gemm_keeps_out_of_the_gap_between_rows)
 }
 END_TEST
 
+/* A (M,K) and B (K,N) in blocks of exactly their size, so that an address sanitizer sees a read of one
+ * number beyond. Row i of A is memory row M-1-i if `upside_down`; A or B lie by columns if turned. */
+static void exact_operands(ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, bool turned_a, bool turned_b,
+                           bool upside_down)
+{
+    real *a = malloc((size_t)(M * K) * sizeof *a), *b = malloc((size_t)(K * N) * sizeof *b),
+         *c = malloc((size_t)(M * N) * sizeof *c);
+    for (ptrdiff_t i = 0; i < M * K; i++)
+        a[i] = (real)(i * 7 % 11 - 5);
+    for (ptrdiff_t i = 0; i < K * N; i++)
+        b[i] = (real)(i * 5 % 13 - 6);
+    Matrix A = {a, turned_a ? 1 : K, turned_a ? M : 1}, B = {b, turned_b ? 1 : N, turned_b ? K : 1};
+    if (upside_down)
+        A.p += (M - 1) * A.row, A.row = -A.row;
+    gemm(M, N, K, A, B, (GemmOut){.p = c, .row = N});
+    for (ptrdiff_t i = 0; i < M * N; i++) {
+        double sum = 0;
+        for (ptrdiff_t k = 0; k < K; k++)
+            sum += (double)A.p[i / N * A.row + k * A.col] * (double)B.p[k * B.row + i % N * B.col];
+        ck_assert_close(c[i], sum, 0);
+    }
+    free(a), free(b), free(c);
+}
+
+START_TEST(operands_of_exactly_their_size)
+{
+    const ptrdiff_t Ms[] = {1, 7, 12, 13, 29}, Ns[] = {1, 5, 33, 1057}, Ks[] = {1, 16, 37, 261};
+    for (int i = 0; i < 5 * 4 * 4; i++)
+        for (int way = 0; way < 8; way++)
+            exact_operands(Ms[i % 5], Ns[i / 5 % 4], Ks[i / 20], way & 1, way & 2, way & 4);
+}
+END_TEST
+
+/* Rows of A that jump by `skip` after every `run` numbers, as patches of an image do, past so many
+ * slivers that plain rows would be copied first. */
+START_TEST(a_group_follows_rows_with_gaps)
+{
+    enum { M = 14, N = 9 * TILE_N, K = 8, RUN = 2, SKIP = 3, ROW = 30 };
+    static real a[M * ROW], slivers[N * K], c[M * N];
+    for (int i = 0; i < M * ROW; i++)
+        a[i] = (real)(i * 7 % 11 - 5);
+    for (int i = 0; i < N * K; i++)
+        slivers[i] = (real)(i * 5 % 13 - 6);
+    GemmRows rows = {.p = a, .row = ROW, .step = 1, .run = RUN, .skip = SKIP};
+    gemm_group(M, N, K, &rows, slivers, (GemmOut){.p = c, .row = N});
+    for (int i = 0; i < M * N; i++) {
+        double sum = 0;
+        for (int k = 0; k < K; k++)
+            sum += (double)a[i / N * ROW + k + k / RUN * SKIP] *
+                   (double)slivers[i % N / TILE_N * TILE_N * K + k * TILE_N + i % N % TILE_N];
+        ck_assert_close(c[i], sum, 0);
+    }
+}
+END_TEST
+
 /* What gemm starts from, on each of its ways: dot products, few rows, groups of slivers. */
 static void starts_from(ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, int left, int right, int start)
 {
@@ -417,6 +472,8 @@ int main(void)
                 (const TTest *const[]){odd_sizes, every_pair_of_layouts, sizes_beyond_a_task,
                                        strips_that_are_copied, an_identity_changes_nothing, sizes_of_0,
                                        infinities_stay_in_their_rows_and_columns,
+                                       operands_of_exactly_their_size,
+                                       a_group_follows_rows_with_gaps,
                                        gemm_keeps_out_of_the_gap_between_rows,
                                        gemm_starts_from_what_it_is_told, rounding_stays_small,
                                        NULL});

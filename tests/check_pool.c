@@ -203,6 +203,9 @@ START_TEST(winners_may_lie_outside_their_windows)
             max_pool2d_scatter(k.gx, k.g, k.winner, &k.p);
             scatter_is_right(&k);
         }
+        winner[34] = 3; /* among a row's last windows, fewer than a vector */
+        max_pool2d_scatter(k.gx, k.g, k.winner, &k.p);
+        scatter_is_right(&k);
         case_free(&k);
     }
 }

@@ -119,11 +119,12 @@ void syllabus_html(Text *t, const Page *page)
 
 /* --- any other table -------------------------------------------------------------------------- */
 
-/* The lesson whose number the text begins with. */
+/* The lesson whose number the text begins with, and not a longer one. */
 static const LessonPage *numbered_lesson(const Page *page, const char *text)
 {
     for (int i = 0; i < page->lessons; i++)
-        if (begins(text, page->lesson[i].number))
+        if (begins(text, page->lesson[i].number) &&
+            strspn(text, "0123456789") == strlen(page->lesson[i].number))
             return &page->lesson[i];
     return NULL;
 }
@@ -143,7 +144,7 @@ static void table_cell(Text *t, const Page *page, const char *cell)
     html(t, "<td>");
     while (*cell) {
         const LessonPage *lesson = numbered_lesson(page, cell);
-        size_t length = lesson ? strlen(lesson->number) : 1;
+        size_t digits = strspn(cell, "0123456789"), length = digits ? digits : 1;
         if (lesson)
             html(t, "<a href=\"#lesson-$\">$</a>", lesson->number, lesson->number);
         else
