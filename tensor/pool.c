@@ -222,7 +222,7 @@ static bool pool_scatter_row_2x2(const Pool2d *p, real *gx, const real *g, const
         found += pool_scatter_2x2(gx + 2 * j, below + 2 * j, g + j, winner + j, place, width);
     if (n) {
         real some_g[VEC] = {0}, some_winner[VEC], rows[2][2 * VEC];
-        for (ptrdiff_t k = 0; k < VEC; k++)
+        for (ptrdiff_t k = 0; k < VEC; k++) /* -1: in no window */
             some_winner[k] = k < n ? winner[j + k] : -1;
         memcpy(some_g, g + j, (size_t)n * sizeof(real));
         found += pool_scatter_2x2(rows[0], rows[1], some_g, some_winner, place, width);

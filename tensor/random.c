@@ -19,12 +19,10 @@
 #define PHILOX_KEY0 0x9E3779B9u
 #define PHILOX_KEY1 0xBB67AE85u
 
-enum { PHILOX_LANES = RNG_WORDS / 2 }; /* counters that are worked on together */
+enum { PHILOX_ROUNDS = 10, PHILOX_LANES = RNG_WORDS / 2 }; /* lanes: counters worked on together */
 
-enum { PHILOX_ROUNDS = 10 };
-
-/* Ten rounds of multiply, swap and xor turn a 128-bit counter, here in four parts, and a 64-bit key,
- * which grows from round to round, into 128 random bits. */
+/* One of ten rounds of multiply, swap and xor, which turn a 128-bit counter, here in four parts, and a
+ * 64-bit key, which grows from round to round, into 128 random bits. */
 static inline void philox_round(uint32_t *c0, uint32_t *c1, uint32_t *c2, uint32_t *c3,
                                 uint32_t key0, uint32_t key1)
 {

@@ -54,7 +54,9 @@ static void syllabus_row(Text *t, const LessonPage *lesson, int n, char cell[CEL
     html(t, run->state == RUN_FAILED || run->state == RUN_UNFINISHED
                 ? "<td><strong class=\"bad\">$</strong>"
                 : "<td>$", run_words(run));
-    html(t, run->options[0] ? " with <code>$</code></td></tr>\n" : "$</td></tr>\n", run->options);
+    if (run->options[0])
+        html(t, " with <code>$</code>", run->options);
+    html(t, "</td></tr>\n");
 }
 
 static void table_begin(Text *t, const char *name, const char *caption)
