@@ -7,6 +7,8 @@
 
 #include <stddef.h>
 
+enum { CACHE_LINE = 64 }; /* bytes that memory hands over at a time */
+
 static inline ptrdiff_t cut_min(ptrdiff_t a, ptrdiff_t b)
 {
     return a < b ? a : b;

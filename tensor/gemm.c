@@ -7,12 +7,10 @@
  *           slivers of a group pass by;
  *   group   some slivers, each TILE_N columns of B and GEMM_STEPS rows of it, packed: copied so that a
  *           tile reads them strictly forwards. They stay in the second cache while all strips pass
- *           by, and C is visited along its rows;
+ *           by, and C is visited along its rows (tensor/gemm_group.c);
  *   task    a group against some strips, for all steps of the sum: what one thread does at a time.
  *
- * Packing B costs little as long as many rows of A use it, and makes every layout of B alike. A is
- * read one number at a time, in any layout: where it lies or, if many slivers pass by, from a copy of
- * the strip.
+ * Products of few rows go other ways, since packing would cost more than it saves.
  *
  * Source of the scheme: Goto and van de Geijn, "Anatomy of high-performance matrix
  * multiplication", 2008.
@@ -21,11 +19,10 @@
  */
 #include "tensor/gemm.h"
 
-#include <string.h>
-
 #include "tensor/cut.h"
 #include "tensor/memory.h"
 #include "tensor/parallel.h"
+#include "tensor/turn.h"
 
 enum {
     TASKS = 8,         /* at least, side by side, or else one below another … */
@@ -34,6 +31,7 @@ enum {
     DOT = 4,           /* dot products at a time, … */
     DOT_ROWS = 8,      /* … for so many rows at most */
     TASK_WORK = 65536, /* multiply-adds for which a thread is worth waking */
+    SLIM = 8,          /* columns of C, and steps, for each row of it */
 };
 
 typedef struct Gemm {
@@ -46,176 +44,12 @@ typedef struct Gemm {
     ptrdiff_t rows;   /* … and so many rows */
 } Gemm;
 
-static Matrix matrix_at(Matrix m, ptrdiff_t i, ptrdiff_t j)
-{
-    m.p += i * m.row + j * m.col;
-    return m;
-}
-
 /* What element (i, j) of C starts from. */
 static real gemm_start(const GemmOut *C, ptrdiff_t i, ptrdiff_t j)
 {
     if (C->add)
         return C->p[i * C->row + j];
     return C->row_bias ? C->row_bias[i] : C->col_bias ? C->col_bias[j] : 0;
-}
-
-static GemmOut gemm_out_at(GemmOut C, ptrdiff_t i, ptrdiff_t j)
-{
-    C.p += i * C.row + j;
-    C.row_bias = C.row_bias ? C.row_bias + i : NULL;
-    C.col_bias = C.col_bias ? C.col_bias + j : NULL;
-    return C;
-}
-
-/* --- packing ------------------------------------------------------------------------------------ */
-
-static void pack_singly(real *out, ptrdiff_t K, ptrdiff_t cols, Matrix B)
-{
-    for (ptrdiff_t k = 0; k < K; k++)
-        for (ptrdiff_t j = 0; j < cols; j++)
-            out[k * TILE_N + j] = B.p[k * B.row + j * B.col];
-}
-
-/* Whole slivers whose columns lie side by side. Rows are read to their end, for memory comes in
- * pages and in order. */
-static void pack_straight(real *slivers, ptrdiff_t K, ptrdiff_t N, Matrix B)
-{
-    for (ptrdiff_t k = 0; k < K; k++)
-        for (ptrdiff_t j = 0; j < N; j += TILE_N)
-            for (int v = 0; v < TILE_N; v += VEC)
-                vec_store(slivers + j * K + k * TILE_N + v, vec_load(B.p + k * B.row + j + v));
-}
-
-/* A square of VEC by VEC numbers, turned in registers. */
-static inline void turn_square(real *out, ptrdiff_t out_row, const real *in, ptrdiff_t in_row)
-{
-    vec square[VEC];
-    for (int i = 0; i < VEC; i++)
-        square[i] = vec_load(in + i * in_row);
-    vec_transpose(square);
-    for (int i = 0; i < VEC; i++)
-        vec_store(out + i * out_row, square[i]);
-}
-
-/* VEC columns that each lie along memory. */
-static void pack_turned(real *out, ptrdiff_t K, Matrix B)
-{
-    ptrdiff_t k = 0;
-    for (; k + VEC <= K; k += VEC, out += VEC * TILE_N)
-        turn_square(out, TILE_N, B.p + k, B.col);
-    pack_singly(out, K - k, VEC, matrix_at(B, k, 0));
-}
-
-void gemm_pack(real *slivers, ptrdiff_t K, ptrdiff_t N, Matrix B)
-{
-    ptrdiff_t whole = N / TILE_N * TILE_N, j = 0;
-    if (whole < N)
-        memset(slivers + whole * K, 0, (size_t)(K * TILE_N) * sizeof(real));
-    if (B.col == 1) {
-        pack_straight(slivers, K, whole, B);
-        j = whole;
-    }
-    for (; j < N; j += VEC) {
-        real *out = slivers + j / TILE_N * TILE_N * K + j % TILE_N;
-        if (N - j >= VEC && B.row == 1)
-            pack_turned(out, K, matrix_at(B, 0, j));
-        else
-            pack_singly(out, K, cut_min(VEC, N - j), matrix_at(B, 0, j));
-    }
-}
-
-/* --- strips of A -------------------------------------------------------------------------------- */
-
-/* A strip that many slivers pass by is copied first, each row by itself: rows that lie a power of two
- * apart drive one another out of the first cache, and steps that lie apart fill it with what is not
- * asked for. The copy's rows are a little longer than needed for that same reason, and there are as
- * many as squares have. */
-enum {
-    STRIP_ROW = GEMM_STEPS + VEC,
-    STRIP_HIGH = (TILE_M + VEC - 1) / VEC * VEC,
-    STRIP_STRAIGHT = 4 * TILE_N, /* columns beyond which a copy pays, measured, … */
-    STRIP_TURNED = 2 * TILE_N,   /* … and if A's columns lie along memory */
-};
-
-/* Only plain matrices are copied, not rows with places or gaps of their own. */
-static bool strip_pays(const GemmRows *A, ptrdiff_t N, ptrdiff_t K)
-{
-    if (A->at || A->run < K || K > GEMM_STEPS)
-        return false;
-    return A->step == 1 ? N > STRIP_STRAIGHT : A->row == 1 && N > STRIP_TURNED;
-}
-
-/* Columns along memory are turned by squares while A, which has `left` rows from here on, has as
- * many as a square. */
-static void strip_turn(real *copy, int rows, ptrdiff_t left, const real *a, ptrdiff_t step,
-                       ptrdiff_t K)
-{
-    for (int i = 0; i < rows; i += VEC) {
-        ptrdiff_t k = 0;
-        for (; i + VEC <= left && k + VEC <= K; k += VEC)
-            turn_square(copy + i * STRIP_ROW + k, STRIP_ROW, a + k * step + i, step);
-        for (; k < K; k++)
-            for (int r = i; r < i + VEC && r < rows; r++)
-                copy[r * STRIP_ROW + k] = a[k * step + r];
-    }
-}
-
-static void strip_copy(GemmTile *t, int rows, ptrdiff_t left, real *copy)
-{
-    if (t->a_step == 1)
-        for (int i = 0; i < rows; i++)
-            memcpy(copy + i * STRIP_ROW, t->a[i], (size_t)t->steps * sizeof(real));
-    else
-        strip_turn(copy, rows, left, t->a[0], t->a_step, t->steps);
-    for (int i = 0; i < rows; i++)
-        t->a[i] = copy + i * STRIP_ROW;
-    t->a_step = 1;
-}
-
-/* --- a group ------------------------------------------------------------------------------------ */
-
-static void gemm_strip(GemmTile *t, int rows, ptrdiff_t N, const real *b, ptrdiff_t next, GemmOut C)
-{
-    t->row_bias = C.row_bias;
-    for (ptrdiff_t j = 0; j < N; j += TILE_N, b += next) {
-        t->b = b;
-        t->c = C.p + j;
-        t->col_bias = C.col_bias ? C.col_bias + j : NULL;
-        gemm_tile(t, rows, (int)cut_min(TILE_N, N - j));
-    }
-}
-
-/* The rows are dealt out evenly: 64 are 4 strips of 11 and 2 of 10, not 5 of 12 and one of 4, since a
- * low tile leaves multipliers idle. */
-void gemm_group(ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, const GemmRows *A, const real *slivers,
-                GemmOut C)
-{
-    _Alignas(VEC_BYTES) real copy[STRIP_HIGH * STRIP_ROW];
-    GemmTile t = {.steps = K, .run = A->run, .skip = A->skip, .b_step = TILE_N, .c_row = C.row,
-                  .add = C.add};
-    ptrdiff_t strips = cut_parts(M, TILE_M);
-    bool pays = strip_pays(A, N, K);
-    for (ptrdiff_t s = 0; s < strips; s++) {
-        ptrdiff_t first = s * M / strips, rows = (s + 1) * M / strips - first;
-        t.a_step = A->step;
-        for (ptrdiff_t i = 0; i < rows; i++)
-            t.a[i] = A->p + (A->at ? A->at[first + i] : (first + i) * A->row);
-        if (pays)
-            strip_copy(&t, (int)rows, M - first, copy);
-        gemm_strip(&t, (int)rows, N, slivers, K * TILE_N, gemm_out_at(C, first, 0));
-    }
-}
-
-/* The same for so few rows that packing B would cost more than their product: whole vectors of its
- * rows are read where they lie. */
-static void gemm_few_rows(ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, Matrix A, Matrix B, GemmOut C)
-{
-    GemmTile t = {.steps = K, .a_step = A.col, .run = K, .b_step = B.row, .c_row = C.row,
-                  .add = C.add};
-    for (ptrdiff_t i = 0; i < M; i++)
-        t.a[i] = A.p + i * A.row;
-    gemm_strip(&t, (int)M, N, B.p, TILE_N, C);
 }
 
 /* --- dot products ------------------------------------------------------------------------------- */
@@ -307,6 +141,51 @@ void gemm_in(real *room, ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, Matrix A, Matrix
         gemm_part(&g, room, 0, gemm_cut(&g));
 }
 
+/* Room for each worker is there already. */
+static void gemm_run(Gemm *g, int workers)
+{
+    ptrdiff_t tasks = gemm_cut(g), grain = 1 + TASK_WORK / (g->rows * g->cols * (g->K + 1));
+    parallel_for_workers(workers, tasks, grain, gemm_tasks, g);
+}
+
+/* --- a few rows, many columns ------------------------------------------------------------------- */
+
+/* Few rows use a packed B so little that packing it takes a good part of the time. C' = B' A' packs
+ * the few rows instead and reads B' where it lies; C' is turned in the end, which its sum must be
+ * long for. */
+static bool slim_pays(const Gemm *g)
+{
+    bool along = g->A.col == 1 && g->B.row == 1;
+    return along && !g->C.add && g->N >= SLIM * g->M && g->K >= SLIM * g->M;
+}
+
+/* What is turned in the end: `in` is C', rows by cols, without gaps. */
+typedef struct Slim {
+    const real *in;
+    real       *out;
+    ptrdiff_t   rows, cols, out_row;
+} Slim;
+
+/* VEC rows at a time. */
+static void slim_turn(ptrdiff_t begin, ptrdiff_t end, void *ctx)
+{
+    const Slim *s = ctx;
+    for (ptrdiff_t i = begin * VEC; i < cut_min(end * VEC, s->rows); i += VEC)
+        turn_rows(s->out + i, s->out_row, s->in + i * s->cols, s->cols, cut_min(VEC, s->rows - i),
+                  s->cols);
+}
+
+/* C = A B by way of C', for which there is room at c. */
+static void gemm_slim(const Gemm *g, int workers, real *c)
+{
+    GemmOut C = {.p = c, .row = g->M, .row_bias = g->C.col_bias, .col_bias = g->C.row_bias};
+    Gemm turned = {.M = g->N, .N = g->M, .K = g->K, .A = matrix_turn(g->B),
+                   .B = matrix_turn(g->A), .C = C, .room = g->room};
+    Slim slim = {.in = c, .out = g->C.p, .rows = g->N, .cols = g->M, .out_row = g->C.row};
+    gemm_run(&turned, workers);
+    parallel_for(cut_parts(g->N, VEC), 1 + TASK_WORK / (VEC * g->M), slim_turn, &slim);
+}
+
 void gemm(ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, Matrix A, Matrix B, GemmOut C)
 {
     if (M == 0 || N == 0)
@@ -316,10 +195,14 @@ void gemm(ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, Matrix A, Matrix B, GemmOut C)
         parallel_for(cut_parts(N, DOT), 1 + TASK_WORK / (M * DOT * (K + 1)), dot_tasks, &g);
         return;
     }
-    ptrdiff_t tasks = gemm_cut(&g), grain = 1 + TASK_WORK / (g.rows * g.cols * (K + 1));
+    bool slim = slim_pays(&g);
     int workers = parallel_threads();
-    size_t bytes = (size_t)workers * GEMM_ROOM * sizeof(real);
+    size_t room = (size_t)workers * GEMM_ROOM;
+    size_t bytes = (room + (slim ? (size_t)(M * N) : 0)) * sizeof(real);
     g.room = pool_take(bytes);
-    parallel_for_workers(workers, tasks, grain, gemm_tasks, &g);
+    if (slim)
+        gemm_slim(&g, workers, g.room + room);
+    else
+        gemm_run(&g, workers);
     pool_give(g.room, bytes);
 }

@@ -13,12 +13,23 @@
 
 #include "tensor/gemm_tile.h"
 
-/* A matrix somewhere in memory: element (i, j) at p[i * row + j * col]. A transpose is a swap
- * of the two strides. */
+/* A matrix somewhere in memory: element (i, j) at p[i * row + j * col]. Turned, it is
+ * the same with the two strides exchanged. */
 typedef struct Matrix {
     const real *p;
     ptrdiff_t   row, col;
 } Matrix;
+
+static inline Matrix matrix_at(Matrix m, ptrdiff_t i, ptrdiff_t j)
+{
+    m.p += i * m.row + j * m.col;
+    return m;
+}
+
+static inline Matrix matrix_turn(Matrix m)
+{
+    return (Matrix){m.p, m.col, m.row};
+}
 
 /* What C starts from, and where it lies: its rows are `row` apart, its columns 1. It must not overlap
  * A or B. With `add` it starts from what it holds; else from a bias, one number a row or a column,
@@ -29,6 +40,14 @@ typedef struct GemmOut {
     bool        add;
     const real *row_bias, *col_bias;
 } GemmOut;
+
+static inline GemmOut gemm_out_at(GemmOut C, ptrdiff_t i, ptrdiff_t j)
+{
+    C.p += i * C.row + j;
+    C.row_bias = C.row_bias ? C.row_bias + i : NULL;
+    C.col_bias = C.col_bias ? C.col_bias + j : NULL;
+    return C;
+}
 
 /* C (M,N) = start + A (M,K) B (K,N). Sizes may be 0, but no pointer NULL. */
 void gemm(ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, Matrix A, Matrix B, GemmOut C);
@@ -56,5 +75,9 @@ void gemm_group(ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, const GemmRows *A, const 
 
 /* Packs N columns of B's first K rows; what is missing to whole slivers becomes 0. */
 void gemm_pack(real *slivers, ptrdiff_t K, ptrdiff_t N, Matrix B);
+
+/* The same for M <= TILE_M, so few rows that packing B would cost more than their product: N is in whole
+ * vectors and B.col is 1. */
+void gemm_few_rows(ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, Matrix A, Matrix B, GemmOut C);
 
 #endif
