@@ -25,6 +25,8 @@
 
 enum {
     CONV_SLIVERS = 8,      /* packed at a time, about */
+    CONV_TAPS = 640,       /* too, at most: of long sums little time goes into starting and storing */
+    CONV_MANY = 128,       /* beyond these a single sliver is packed at a time */
     CONV_BLOCKS = 64,      /* of tasks for the threads to share out */
     CONV_STAGED = 1 << 16, /* numbers staged at a time, unless a single channel has more */
 };
@@ -52,12 +54,12 @@ static ptrdiff_t conv_places(const Conv *v)
 
 /* --- a pass ------------------------------------------------------------------------------------- */
 
-/* How many columns of so many taps are packed at a time. With many taps, a sliver, which then stays
- * in the first cache. With few, their product is soon done, and it counts for more to walk along the
+/* How many columns of so many taps are packed at a time. With many taps, a sliver, which all weights
+ * then pass by. With few, their product is soon done, and it counts for more to walk along the
  * rows of image and result. */
 static ptrdiff_t conv_columns(ptrdiff_t taps)
 {
-    return taps > GEMM_STEPS / 2 ? TILE_N : CONV_SLIVERS * TILE_N;
+    return taps > CONV_MANY ? TILE_N : CONV_SLIVERS * TILE_N;
 }
 
 /* y (out, count) = start + w (out, taps) patches (taps, count) */
@@ -108,10 +110,10 @@ static void conv_tasks(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 
 /* --- room --------------------------------------------------------------------------------------- */
 
-/* How many channels fit GEMM_STEPS and, staged, the second cache; evenly dealt out. */
+/* How many channels fit CONV_TAPS and, staged, the second cache; evenly dealt out. */
 static ptrdiff_t conv_few(const Conv *v)
 {
-    ptrdiff_t steps = GEMM_STEPS / conv_places(v), fit = CONV_STAGED / v->stage.plane;
+    ptrdiff_t steps = CONV_TAPS / conv_places(v), fit = CONV_STAGED / v->stage.plane;
     ptrdiff_t most = cut_max(1, cut_min(steps, fit));
     return v->in ? cut_parts(v->in, cut_parts(v->in, most)) : 1;
 }

@@ -7,6 +7,9 @@
 #include <string.h>
 
 #include "tensor/cut.h"
+
+enum { STAGE_AHEAD = 2 }; /* rows of an image that are asked for before they are copied */
+
 ConvShape conv_shape(const Conv2d *c)
 {
     const Conv2dOptions *o = &c->o;
@@ -59,22 +62,25 @@ void conv_stage_taps(const ConvStage *g, ptrdiff_t channels, ptrdiff_t *tap)
 
 /* --- staging ------------------------------------------------------------------------------------ */
 
-static void stage_copy(real *out, const real *x, ptrdiff_t count)
+static void stage_copy(real *out, const real *x, ptrdiff_t count, ptrdiff_t ahead)
 {
     ptrdiff_t i = 0;
-    for (; i + VEC <= count; i += VEC)
+    for (; i + VEC <= count; i += VEC) {
+        __builtin_prefetch(x + i + ahead);
         vec_store(out + i, vec_load(x + i));
+    }
     for (; i < count; i++)
         out[i] = x[i];
 }
 
-/* Copies pixels [begin, end) of an image row to where they belong in a staged row. */
+/* Copies pixels [begin, end) of an image row to where they belong in a staged row. What lies `ahead`
+ * of them will be copied soon. */
 static void stage_row(const ConvStage *g, real *staged, const real *image, ptrdiff_t begin,
-                      ptrdiff_t end)
+                      ptrdiff_t end, ptrdiff_t ahead)
 {
     ptrdiff_t spread = g->s.spread[1], step = g->s.step[1], padding = g->s.padding[1];
     if (spread == 1 && step == 1) {
-        stage_copy(staged + padding + begin, image + begin, end - begin);
+        stage_copy(staged + padding + begin, image + begin, end - begin, ahead);
         return;
     }
     for (ptrdiff_t w = begin; w < end; w++) {
@@ -100,11 +106,12 @@ const real *conv_stage_fill(const ConvStage *g, real *staged, const real *image,
     ptrdiff_t end = cut_min(s->image[1], stage_first(width - s->padding[1], s->spread[1]));
     for (ptrdiff_t t = 0; t < height; t++) {
         ptrdiff_t at = first * s->step[0] + t - s->padding[0], h = at / s->spread[0];
+        ptrdiff_t ahead = cut_min(STAGE_AHEAD, s->image[0] - 1 - h) * s->image[1];
         bool inside = at >= 0 && at % s->spread[0] == 0 && h < s->image[0] && begin < end;
         for (ptrdiff_t c = 0; c < channels; c++)
             if (inside)
                 stage_row(g, staged + c * g->plane + t * g->row,
-                          image + (c * s->image[0] + h) * s->image[1], begin, end);
+                          image + (c * s->image[0] + h) * s->image[1], begin, end, ahead);
             else
                 memset(staged + c * g->plane + t * g->row, 0, (size_t)g->row * sizeof(real));
     }
