@@ -121,16 +121,22 @@ static void gemm_tasks(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 }
 
 /* Cuts the product into tasks, in a way that does not depend on the number of threads, and returns
- * how many. Wide groups read C and B along more of a row; narrow ones share out more evenly. With
+ * how many. Narrow groups share out more evenly, but wide ones read C and B along more of a row and
+ * have every strip of A copied less often: they are made as wide as the number of tasks allows. With
  * AVX-512, 1024 x 1024 floats are 8 tasks: 4 across of 8 slivers, 256 columns, and 2 down of 512
  * rows. */
 static ptrdiff_t gemm_cut(Gemm *g)
 {
     ptrdiff_t slivers = cut_parts(g->N, TILE_N);
-    g->cols = (slivers < 4 * GEMM_GROUP ? cut_parts(slivers, TASKS) : GEMM_GROUP) * TILE_N;
-    g->across = cut_parts(g->N, g->cols);
-    ptrdiff_t down = cut_min(cut_parts(g->M, TASK_ROWS), cut_parts(TASKS, g->across));
-    g->rows = cut_parts(g->M, cut_max(down, cut_parts(g->M, GROUP_ROWS)));
+    ptrdiff_t group = slivers < 4 * GEMM_GROUP ? cut_parts(slivers, TASKS) : GEMM_GROUP;
+    ptrdiff_t down = cut_parts(TASKS, cut_parts(slivers, group));
+    down = cut_min(down, cut_parts(g->M, TASK_ROWS));
+    down = cut_max(down, cut_parts(g->M, GROUP_ROWS));
+    ptrdiff_t widest = cut_parts(slivers, cut_parts(TASKS, down));
+    group = cut_max(group, cut_min(widest, GEMM_GROUP));
+    g->rows = cut_parts(g->M, down);
+    g->cols = group * TILE_N;
+    g->across = cut_parts(slivers, group);
     return cut_parts(g->M, g->rows) * g->across;
 }
 
