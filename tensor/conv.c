@@ -69,7 +69,7 @@ static void conv_product(const Conv *v, real *room, const real *staged, const Ge
     for (ptrdiff_t j = 0; j < count; j += v->columns, y.p += v->columns) {
         ptrdiff_t cols = cut_min(v->columns, count - j);
         conv_stage_pack(&v->stage, room, staged, v->tap, w->run, j, cols);
-        gemm_group(v->out, cols, w->run, w, room, y);
+        gemm_group(v->out, cols, w->run, w, slivers_packed(room, w->run), y);
     }
 }
 

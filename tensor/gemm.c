@@ -31,6 +31,8 @@ enum {
     DOT = 4,           /* dot products at a time, … */
     DOT_ROWS = 8,      /* … for so many rows at most */
     TASK_WORK = 65536, /* multiply-adds for which a thread is worth waking */
+    NEAR = (1 << 21) / sizeof(real), /* numbers of B that may be read anew by every strip, … */
+    NEAR_ROWS = 256,   /* … if rows are no more than this */
     SLIM = 8,          /* columns of C, and steps, for each row of it */
 };
 
@@ -87,6 +89,14 @@ static void dot_tasks(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 
 /* --- tasks -------------------------------------------------------------------------------------- */
 
+/* A group that lies in B as whole vectors need not be packed, and is not if a single strip passes it by,
+ * or few do and B is small enough to stay in a near cache. */
+static bool gemm_packs(const Gemm *g, ptrdiff_t m, ptrdiff_t n)
+{
+    bool near = g->M <= NEAR_ROWS && g->K * g->N <= NEAR;
+    return g->B.col != 1 || n % VEC != 0 || (m > TILE_M && !near);
+}
+
 /* Rows [i, i + m) and columns [j, j + n) of C, GEMM_STEPS of the sum from k on. */
 static void gemm_block(const Gemm *g, real *room, ptrdiff_t i, ptrdiff_t m, ptrdiff_t j,
                        ptrdiff_t n, ptrdiff_t k)
@@ -96,12 +106,12 @@ static void gemm_block(const Gemm *g, real *room, ptrdiff_t i, ptrdiff_t m, ptrd
     GemmRows rows = {.p = A.p, .row = A.row, .step = A.col, .run = K};
     GemmOut C = gemm_out_at(g->C, i, j);
     C.add = C.add || k > 0;
-    if (m <= TILE_M && B.col == 1 && n % VEC == 0) {
-        gemm_few_rows(m, n, K, A, B, C);
-        return;
+    Slivers slivers = slivers_of(B);
+    if (gemm_packs(g, m, n)) {
+        gemm_pack(room, K, n, B);
+        slivers = slivers_packed(room, K);
     }
-    gemm_pack(room, K, n, B);
-    gemm_group(m, n, K, &rows, room, C);
+    gemm_group(m, n, K, &rows, slivers, C);
 }
 
 static void gemm_part(const Gemm *g, real *room, ptrdiff_t begin, ptrdiff_t end)

@@ -69,15 +69,29 @@ typedef struct GemmRows {
     ptrdiff_t        row, step, run, skip;
 } GemmRows;
 
-/* M rows and N columns of C; the columns of B are packed as slivers: (N / TILE_N, K, TILE_N). */
-void gemm_group(ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, const GemmRows *A, const real *slivers,
-                GemmOut C);
+/* Columns of B as tiles read them: slivers of TILE_N, `next` numbers apart, whose rows lie `step` apart.
+ * They may be packed, or be a matrix whose rows lie along memory. */
+typedef struct Slivers {
+    const real *p;
+    ptrdiff_t   step, next;
+} Slivers;
 
-/* Packs N columns of B's first K rows; what is missing to whole slivers becomes 0. */
+/* M rows and N columns of C. Whole vectors of B are read, of the last sliver no more than N needs. */
+void gemm_group(ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, const GemmRows *A, Slivers B, GemmOut C);
+
+/* Packs N columns of B's first K rows as slivers (N / TILE_N, K, TILE_N), the number of slivers rounded
+ * up; what is missing to the last becomes 0. */
 void gemm_pack(real *slivers, ptrdiff_t K, ptrdiff_t N, Matrix B);
 
-/* The same for M <= TILE_M, so few rows that packing B would cost more than their product: N is in whole
- * vectors and B.col is 1. */
-void gemm_few_rows(ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, Matrix A, Matrix B, GemmOut C);
+static inline Slivers slivers_packed(const real *slivers, ptrdiff_t K)
+{
+    return (Slivers){.p = slivers, .step = TILE_N, .next = K * TILE_N};
+}
+
+/* Those of a matrix with B.col = 1, where they lie. */
+static inline Slivers slivers_of(Matrix B)
+{
+    return (Slivers){.p = B.p, .step = B.row, .next = TILE_N};
+}
 
 #endif

@@ -2,8 +2,8 @@
  *
  * A group is some slivers of packed B. A strip, the rows of a tile and GEMM_STEPS columns of A, goes
  * past all of them before the next strip comes. Packing B costs little as long as many rows of A use
- * it, and makes every layout of B alike. A is read one number at a time, in any layout: where it lies
- * or, if many slivers pass by, from a copy of the strip.
+ * it, and makes every layout of B alike; a group may also lie in a matrix as it is. A is read one
+ * number at a time, in any layout: where it lies or, if many slivers pass by, from a copy of the strip.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -130,12 +130,11 @@ static void soon_ask(Soon *soon)
 
 /* --- a group ------------------------------------------------------------------------------------ */
 
-static void gemm_strip(GemmTile *t, int rows, ptrdiff_t N, const real *b, ptrdiff_t next, GemmOut C,
-                       Soon *soon)
+static void gemm_strip(GemmTile *t, int rows, ptrdiff_t N, Slivers B, GemmOut C, Soon *soon)
 {
     t->row_bias = C.row_bias;
-    for (ptrdiff_t j = 0; j < N; j += TILE_N, b += next) {
-        t->b = b;
+    for (ptrdiff_t j = 0; j < N; j += TILE_N, B.p += B.next) {
+        t->b = B.p;
         t->c = C.p + j;
         t->col_bias = C.col_bias ? C.col_bias + j : NULL;
         soon_ask(soon);
@@ -145,11 +144,10 @@ static void gemm_strip(GemmTile *t, int rows, ptrdiff_t N, const real *b, ptrdif
 
 /* The rows are dealt out evenly: 64 are 4 strips of 11 and 2 of 10, not 5 of 12 and one of 4, since a
  * low tile leaves multipliers idle. */
-void gemm_group(ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, const GemmRows *A, const real *slivers,
-                GemmOut C)
+void gemm_group(ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, const GemmRows *A, Slivers B, GemmOut C)
 {
     _Alignas(VEC_BYTES) real copy[STRIP_HIGH * STRIP_ROW];
-    GemmTile t = {.steps = K, .run = A->run, .skip = A->skip, .b_step = TILE_N, .c_row = C.row,
+    GemmTile t = {.steps = K, .run = A->run, .skip = A->skip, .b_step = B.step, .c_row = C.row,
                   .add = C.add};
     ptrdiff_t strips = cut_parts(M, TILE_M);
     ptrdiff_t lines = cut_parts(TILE_M * cut_parts(K, LINE), cut_parts(N, TILE_N));
@@ -165,17 +163,6 @@ void gemm_group(ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, const GemmRows *A, const 
         if (pays && A->step == 1)
             soon = (Soon){.p = A->p + (first + rows) * A->row, .row = A->row, .K = K, .lines = lines,
                           .rows = cut_min((s + 2) * M / strips, M) - first - rows};
-        gemm_strip(&t, (int)rows, N, slivers, K * TILE_N, gemm_out_at(C, first, 0), &soon);
+        gemm_strip(&t, (int)rows, N, B, gemm_out_at(C, first, 0), &soon);
     }
-}
-
-/* Whole vectors of B's rows are read where they lie: a sliver of it is just its columns. */
-void gemm_few_rows(ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, Matrix A, Matrix B, GemmOut C)
-{
-    GemmTile t = {.steps = K, .a_step = A.col, .run = K, .b_step = B.row, .c_row = C.row,
-                  .add = C.add};
-    Soon nothing = {0};
-    for (ptrdiff_t i = 0; i < M; i++)
-        t.a[i] = A.p + i * A.row;
-    gemm_strip(&t, (int)M, N, B.p, TILE_N, C, &nothing);
 }

@@ -282,7 +282,7 @@ START_TEST(a_group_follows_rows_with_gaps)
     for (int i = 0; i < N * K; i++)
         slivers[i] = (real)(i * 5 % 13 - 6);
     GemmRows rows = {.p = a, .row = ROW, .step = 1, .run = RUN, .skip = SKIP};
-    gemm_group(M, N, K, &rows, slivers, (GemmOut){.p = c, .row = N});
+    gemm_group(M, N, K, &rows, slivers_packed(slivers, K), (GemmOut){.p = c, .row = N});
     for (int i = 0; i < M * N; i++) {
         double sum = 0;
         for (int k = 0; k < K; k++)
