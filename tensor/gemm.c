@@ -28,6 +28,7 @@ enum {
     TASKS = 8,         /* at least, side by side, or else one below another … */
     TASK_ROWS = 48,    /* … if that leaves so many rows to each; … */
     GROUP_ROWS = 512,  /* … but so many rows at most */
+    FEW_STEPS = 32,    /* of shorter sums no more slivers are taken together than of these */
     DOT = 4,           /* dot products at a time, … */
     DOT_ROWS = 8,      /* … for so many rows at most */
     TASK_WORK = 65536, /* multiply-adds for which a thread is worth waking */
@@ -132,18 +133,19 @@ static void gemm_tasks(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 
 /* Cuts the product into tasks, in a way that does not depend on the number of threads, and returns
  * how many. Narrow groups share out more evenly, but wide ones read C and B along more of a row and
- * have every strip of A copied less often: they are made as wide as the number of tasks allows. With
- * AVX-512, 1024 x 1024 floats are 8 tasks: 4 across of 8 slivers, 256 columns, and 2 down of 512
- * rows. */
+ * have every strip of A copied less often: they are made as wide as the number of tasks and the room
+ * allow. With AVX-512, 1024 x 1024 floats are 8 tasks: 4 across of 8 slivers, 256 columns, and 2 down
+ * of 512 rows. */
 static ptrdiff_t gemm_cut(Gemm *g)
 {
-    ptrdiff_t slivers = cut_parts(g->N, TILE_N);
-    ptrdiff_t group = slivers < 4 * GEMM_GROUP ? cut_parts(slivers, TASKS) : GEMM_GROUP;
+    ptrdiff_t steps = cut_max(FEW_STEPS, cut_min(g->K, GEMM_STEPS));
+    ptrdiff_t slivers = cut_parts(g->N, TILE_N), most = GEMM_ROOM / TILE_N / steps;
+    ptrdiff_t group = slivers < 4 * most ? cut_parts(slivers, TASKS) : most;
     ptrdiff_t down = cut_parts(TASKS, cut_parts(slivers, group));
     down = cut_min(down, cut_parts(g->M, TASK_ROWS));
     down = cut_max(down, cut_parts(g->M, GROUP_ROWS));
     ptrdiff_t widest = cut_parts(slivers, cut_parts(TASKS, down));
-    group = cut_max(group, cut_min(widest, GEMM_GROUP));
+    group = cut_max(group, cut_min(widest, most));
     g->rows = cut_parts(g->M, down);
     g->cols = group * TILE_N;
     g->across = cut_parts(slivers, group);

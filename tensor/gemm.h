@@ -56,8 +56,9 @@ void gemm(ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, Matrix A, Matrix B, GemmOut C);
  * may not fail, as taking memory can. */
 void gemm_in(real *room, ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, Matrix A, Matrix B, GemmOut C);
 
-/* Slivers and steps of the sum that are packed at a time, at most, and the room they need. */
-enum { GEMM_GROUP = 8, GEMM_STEPS = 256, GEMM_ROOM = GEMM_GROUP * TILE_N * GEMM_STEPS };
+/* Steps of the sum that are taken at a time, at most, and room for 8 slivers of so many, or for more
+ * of fewer. */
+enum { GEMM_STEPS = 256, GEMM_ROOM = 8 * TILE_N * GEMM_STEPS };
 
 /* --- its parts ---------------------------------------------------------------------------------- */
 

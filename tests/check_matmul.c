@@ -264,10 +264,10 @@ static void exact_operands(ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, bool turned_a,
 
 START_TEST(operands_of_exactly_their_size)
 {
-    const ptrdiff_t Ms[] = {1, 7, 12, 13, 29}, Ns[] = {1, 5, 33, 1057}, Ks[] = {1, 16, 37, 261};
-    for (int i = 0; i < 5 * 4 * 4; i++)
+    const ptrdiff_t Ms[] = {1, 7, 12, 13, 29}, Ns[] = {1, 5, 33, 64, 1057}, Ks[] = {1, 16, 37, 261};
+    for (int i = 0; i < 5 * 5 * 4; i++)
         for (int way = 0; way < 8; way++)
-            exact_operands(Ms[i % 5], Ns[i / 5 % 4], Ks[i / 20], way & 1, way & 2, way & 4);
+            exact_operands(Ms[i % 5], Ns[i / 5 % 5], Ks[i / 25], way & 1, way & 2, way & 4);
 }
 END_TEST
 
