@@ -89,23 +89,22 @@ void optimizer_zero_grad(Optimizer *opt)
         var_zero_grad(opt->state[i].param.var);
 }
 
-/* Makes the slots that the parameter still lacks; true if there were any. */
-static bool param_make_slots(const OptimizerType *type, const ParamGroup *group, ParamState *p)
+/* Makes the slots that the parameter still lacks. */
+static void param_make_slots(const Optimizer *opt, ParamState *p)
 {
-    int n = type->needs ? type->needs(group) : type->slots;
-    bool made = false;
+    const ParamGroup *group = &opt->group[p->group];
+    int n = opt->type->needs ? opt->type->needs(group) : opt->type->slots;
     for (int k = 0; k < n; k++)
         if (!p->slot[k]) {
             p->slot[k] = tensor_zeros(var_shape(p->param.var));
-            made = true;
+            p->since = p->step;
         }
-    return made;
 }
 
 void optimizer_make_slots(Optimizer *opt)
 {
     for (int i = 0; i < opt->n_params; i++)
-        param_make_slots(opt->type, &opt->group[opt->state[i].group], &opt->state[i]);
+        param_make_slots(opt, &opt->state[i]);
 }
 
 /* --- the row of all parameters ---------------------------------------------------------------- */
@@ -167,8 +166,8 @@ static void step_begin(StepPart *part)
 {
     ParamState *p = part->state;
     ParamRun *run = &part->run;
+    run->fresh = p->step == p->since;
     run->step = ++p->step;
-    run->fresh |= run->step == 1;
     run->theta = tensor_write(p->param.var->value);
     for (int k = 0; k < OPTIMIZER_SLOTS; k++)
         run->slot[k] = p->slot[k] ? tensor_write(p->slot[k]) : NULL;
@@ -177,10 +176,8 @@ static void step_begin(StepPart *part)
 void optimizer_step(Optimizer *opt)
 {
     Step s = step_new(opt);
-    for (int i = 0; i < s.n_parts; i++) { /* all of them first: if one fails, no step is begun */
-        StepPart *part = &opt->part[i];
-        part->run.fresh = param_make_slots(opt->type, &opt->group[part->state->group], part->state);
-    }
+    for (int i = 0; i < s.n_parts; i++) /* all of them first: if one fails, no step is begun */
+        param_make_slots(opt, opt->part[i].state);
     for (int i = 0; i < s.n_parts; i++)
         step_begin(&opt->part[i]);
     parallel_for(s.count, OPTIMIZER_BLOCK, step_block, &s);

@@ -41,6 +41,7 @@ typedef struct ParamState {
     Parameter param;
     int       group;
     int64_t   step; /* updates so far */
+    int64_t   since; /* updates before its newest slot was made */
     Tensor   *slot[OPTIMIZER_SLOTS]; /* of the parameter's shape, or NULL before first use */
 } ParamState;
 

@@ -20,6 +20,7 @@
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -213,10 +214,24 @@ static void pool_start(void)
 
 /* --- how many threads ------------------------------------------------------------------------- */
 
-static int threads_from_environment(void)
+/* 0 if the environment does not say. What it says may be nonsense, but is no reason to stop: locks may
+ * be held here. */
+static long threads_wished(void)
 {
     const char *text = getenv("SLOPE_THREADS");
-    long n = text ? strtol(text, NULL, 10) : 0;
+    char *end = NULL;
+    long n = text ? strtol(text, &end, 10) : 0;
+    if (text && *text && (*end || n < 0)) {
+        fprintf(stderr, "slope: SLOPE_THREADS is '%s'; expected a whole number, 0 for as many as there "
+                "are processors, which are taken now\n", text);
+        return 0;
+    }
+    return n;
+}
+
+static int threads_from_environment(void)
+{
+    long n = threads_wished();
 #ifdef __linux__
     cpu_set_t allowed;
     if (n < 1 && sched_getaffinity(0, sizeof allowed, &allowed) == 0)

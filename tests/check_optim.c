@@ -285,17 +285,26 @@ START_TEST(what_a_rule_always_needs_is_made_at_once_the_rest_when_needed)
 }
 END_TEST
 
-/* As in PyTorch the buffer begins with the gradient of the first step that has momentum. */
-START_TEST(momentum_switched_on_late_starts_from_that_gradient)
+static void optim_check_late_momentum(bool made_before)
 {
     Module *m = optim_holder(1, -2);
     Optimizer *opt = sgd_new(m, (real)0.5, 0);
     optim_step(opt, 1, 1);
     opt->group[0].momentum = (real)0.5, opt->group[0].dampening = (real)0.75;
+    if (made_before)
+        optimizer_make_slots(opt);
     double before = (double)tensor_read(optim_value(opt, 0))[0];
     optim_step(opt, 1, 1);
     ck_assert_close(before - (double)tensor_read(optim_value(opt, 0))[0], 0.5, 1e-6);
     optim_free(opt, m);
+}
+
+/* As in PyTorch the buffer begins with the gradient of the first step that has momentum, also if it
+ * was made before: by hand, or by a step that failed for want of memory for another. */
+START_TEST(momentum_switched_on_late_starts_from_that_gradient)
+{
+    optim_check_late_momentum(false);
+    optim_check_late_momentum(true);
 }
 END_TEST
 

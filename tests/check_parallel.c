@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "tensor/poison.h"
+#include "tests/capture.h"
 #include "tests/testing.h"
 
 #if defined(__SANITIZE_THREAD__)
@@ -405,9 +406,13 @@ START_TEST(the_environment_sets_how_many)
     ck_assert_int_eq(threads_by_environment("1"), 1);
     ck_assert_int_eq(threads_by_environment("7"), 7);
     ck_assert_int_eq(threads_by_environment("0"), standard);
-    ck_assert_int_eq(threads_by_environment("-2"), standard);
-    ck_assert_int_eq(threads_by_environment("many"), standard);
     ck_assert_int_eq(threads_by_environment(""), standard);
+    capture_begin();
+    ck_assert_int_eq(threads_by_environment("-2"), standard);
+    ck_assert_int_eq(threads_by_environment("4x"), standard);
+    const char *said = capture_end();
+    ck_assert_ptr_nonnull(strstr(said, "SLOPE_THREADS is '-2'; expected a whole number"));
+    ck_assert_ptr_nonnull(strstr(said, "SLOPE_THREADS is '4x'"));
     ck_assert_int_le(threads_by_environment("100000"), 1024);
     parallel_set_threads(3);
     ck_assert_int_eq(parallel_threads(), 3);

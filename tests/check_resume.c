@@ -11,6 +11,7 @@
 #include "optim/progress.h"
 #include "optim/trainer.h"
 #include "tensor/memory.h"
+#include "tests/capture.h"
 #include "tests/net.h"
 #include "tests/scratch.h"
 
@@ -445,21 +446,12 @@ END_TEST
 /* A folder that is not there: told once, and the training is that without checkpoints. */
 START_TEST(a_save_that_fails_costs_nothing)
 {
-    char text[2048];
     Run without = run_new(make_adam, 1), r = run_new(make_adam, 1);
     trainer_fit(&without.t);
     r.t.checkpoint = "/nowhere/at/all", r.t.checkpoint_every = 1;
-    fflush(stderr);
-    int out = dup(STDERR_FILENO);
-    FILE *captured = tmpfile();
-    dup2(fileno(captured), STDERR_FILENO);
+    capture_begin();
     trainer_fit(&r.t);
-    fflush(stderr);
-    dup2(out, STDERR_FILENO);
-    close(out);
-    rewind(captured);
-    text[fread(text, 1, sizeof text - 1, captured)] = '\0';
-    fclose(captured);
+    const char *text = capture_end();
     ck_assert_msg(strstr(text, "trainer_fit goes on, but could not save its checkpoint at step 1: "
                          "/nowhere/at/all: ") != NULL, "%s", text);
     ck_assert_ptr_null(strstr(text, "at step 2"));
