@@ -24,9 +24,10 @@
 #include "tensor/parallel.h"
 
 enum {
-    CONV_SLIVERS = 8,      /* packed at a time, about */
-    CONV_TAPS = 640,       /* too, at most: of long sums little time goes into starting and storing */
-    CONV_MANY = 128,       /* beyond these a single sliver is packed at a time */
+    CONV_SLIVERS = 8,      /* of patches packed at a time, about, … */
+    CONV_MANY = 128,       /* … but a single one of more taps than these; measured */
+    CONV_TAPS = 640,       /* packed at a time, at most; measured: the longer the sum, the less often
+                              C is read and written */
     CONV_BLOCKS = 64,      /* of tasks for the threads to share out */
     CONV_STAGED = 1 << 16, /* numbers staged at a time, unless a single channel has more */
 };
@@ -54,9 +55,9 @@ static ptrdiff_t conv_places(const Conv *v)
 
 /* --- a pass ------------------------------------------------------------------------------------- */
 
-/* How many columns of so many taps are packed at a time. With many taps, a sliver, which all weights
- * then pass by. With few, their product is soon done, and it counts for more to walk along the
- * rows of image and result. */
+/* How many columns of so many taps are packed at a time. With many taps one sliver is work enough.
+ * With few, its product is soon done, and it counts for more to walk along the rows of image and
+ * result. */
 static ptrdiff_t conv_columns(ptrdiff_t taps)
 {
     return taps > CONV_MANY ? TILE_N : CONV_SLIVERS * TILE_N;
@@ -110,7 +111,8 @@ static void conv_tasks(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 
 /* --- room --------------------------------------------------------------------------------------- */
 
-/* How many channels fit CONV_TAPS and, staged, the second cache; evenly dealt out. */
+/* How many channels are packed at a time: at most CONV_TAPS taps, and planes that fit the second
+ * cache; evenly dealt out. */
 static ptrdiff_t conv_few(const Conv *v)
 {
     ptrdiff_t steps = CONV_TAPS / conv_places(v), fit = CONV_STAGED / v->stage.plane;

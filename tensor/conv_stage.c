@@ -8,7 +8,7 @@
 
 #include "tensor/cut.h"
 
-enum { STAGE_AHEAD = 2 }; /* rows of an image that are asked for before they are copied */
+enum { STAGE_AHEAD = 2 }; /* while row h of an image is copied, row h + 2 is prefetched; measured */
 
 ConvShape conv_shape(const Conv2d *c)
 {
@@ -37,7 +37,7 @@ ConvStage conv_stage_plan(ConvShape s, ptrdiff_t rows)
 {
     ConvStage g = {.s = s, .rows = cut_min(rows, s.result[0]), .direct = stage_is_direct(&s)};
     g.height = stage_reach(&s, 0, g.rows);
-    g.cols = (stage_reach(&s, 1, s.result[1]) + s.step[1] - 1) / s.step[1];
+    g.cols = cut_parts(stage_reach(&s, 1, s.result[1]), s.step[1]);
     g.row = g.cols * s.step[1];
     g.plane = g.direct ? s.image[0] * s.image[1] : g.height * g.row;
     return g;
@@ -73,8 +73,8 @@ static void stage_copy(real *out, const real *x, ptrdiff_t count, ptrdiff_t ahea
         out[i] = x[i];
 }
 
-/* Copies pixels [begin, end) of an image row to where they belong in a staged row. What lies `ahead`
- * of them will be copied soon. */
+/* Copies pixels [begin, end) of an image row to where they belong in a staged row. A plain copy also
+ * prefetches what lies `ahead` numbers further on. */
 static void stage_row(const ConvStage *g, real *staged, const real *image, ptrdiff_t begin,
                       ptrdiff_t end, ptrdiff_t ahead)
 {
@@ -106,8 +106,8 @@ const real *conv_stage_fill(const ConvStage *g, real *staged, const real *image,
     ptrdiff_t end = cut_min(s->image[1], stage_first(width - s->padding[1], s->spread[1]));
     for (ptrdiff_t t = 0; t < height; t++) {
         ptrdiff_t at = first * s->step[0] + t - s->padding[0], h = at / s->spread[0];
-        ptrdiff_t ahead = cut_min(STAGE_AHEAD, s->image[0] - 1 - h) * s->image[1];
         bool inside = at >= 0 && at % s->spread[0] == 0 && h < s->image[0] && begin < end;
+        ptrdiff_t ahead = inside ? cut_min(STAGE_AHEAD, s->image[0] - 1 - h) * s->image[1] : 0;
         for (ptrdiff_t c = 0; c < channels; c++)
             if (inside)
                 stage_row(g, staged + c * g->plane + t * g->row,

@@ -101,7 +101,7 @@ static void weight_rows(const ConvWeight *v, real *room, const WeightPart *part,
     gemm_pack(room, count, v->Og, (Matrix){gy, 1, c->P * c->Q});
     if (part->bias)
         weight_add_rows(part->bias, room, count, v->Og);
-    for (ptrdiff_t j = 0; j < v->Og; j += TILE_N) { /* a sliver at a time stays in the first cache */
+    for (ptrdiff_t j = 0; j < v->Og; j += TILE_N) { /* a sliver at a time */
         GemmOut sum = {.p = part->sum + j, .row = v->Og, .add = add};
         gemm_group(part->few * c->R * c->S, cut_min(TILE_N, v->Og - j), count, &patches,
                    slivers_packed(room + j * count, count), sum);

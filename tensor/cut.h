@@ -7,8 +7,6 @@
 
 #include <stddef.h>
 
-enum { CACHE_LINE = 64 }; /* bytes that memory hands over at a time */
-
 static inline ptrdiff_t cut_min(ptrdiff_t a, ptrdiff_t b)
 {
     return a < b ? a : b;
@@ -23,6 +21,12 @@ static inline ptrdiff_t cut_max(ptrdiff_t a, ptrdiff_t b)
 static inline ptrdiff_t cut_parts(ptrdiff_t n, ptrdiff_t size)
 {
     return (n + size - 1) / size;
+}
+
+/* Where part i begins, of n things dealt out evenly to so many parts. */
+static inline ptrdiff_t cut_at(ptrdiff_t n, ptrdiff_t parts, ptrdiff_t i)
+{
+    return i * n / parts;
 }
 
 #endif

@@ -5,12 +5,13 @@
  *   tile    up to TILE_M rows by TILE_N columns of C in registers (tensor/gemm_tile.c);
  *   strip   the rows of a tile, GEMM_STEPS columns of A: they stay in the first cache while all
  *           slivers of a group pass by;
- *   group   some slivers, each TILE_N columns of B and GEMM_STEPS rows of it, packed: copied so that a
- *           tile reads them strictly forwards. They stay in the second cache while all strips pass
- *           by, and C is visited along its rows (tensor/gemm_group.c);
+ *   group   some slivers, each TILE_N columns and at most GEMM_STEPS rows of B, mostly packed: copied
+ *           so that a tile reads them strictly forwards. They stay in the second cache while all
+ *           strips pass by, and C is visited along its rows (tensor/gemm_group.c);
  *   task    a group against some strips, for all steps of the sum: what one thread does at a time.
  *
- * Products of few rows go other ways, since packing would cost more than it saves.
+ * Few rows use B too little to pay for packing: then gemm takes dot products, reads B where it lies,
+ * or computes the transpose of C.
  *
  * Source of the scheme: Goto and van de Geijn, "Anatomy of high-performance matrix
  * multiplication", 2008.
@@ -22,19 +23,20 @@
 #include "tensor/cut.h"
 #include "tensor/memory.h"
 #include "tensor/parallel.h"
-#include "tensor/turn.h"
+#include "tensor/transpose.h"
 
+/* Measured, all of them. */
 enum {
-    TASKS = 8,         /* at least, side by side, or else one below another … */
-    TASK_ROWS = 48,    /* … if that leaves so many rows to each; … */
-    GROUP_ROWS = 512,  /* … but so many rows at most */
-    FEW_STEPS = 32,    /* of shorter sums no more slivers are taken together than of these */
+    TASKS = 8,         /* a product is cut into at least so many tasks, … */
+    TASK_ROWS = 48,    /* … if that leaves each about so many rows of C, … */
+    GROUP_ROWS = 512,  /* … and none has more than these */
+    FEW_STEPS = 32,    /* shorter sums get no wider groups than sums of this length */
     DOT = 4,           /* dot products at a time, … */
-    DOT_ROWS = 8,      /* … for so many rows at most */
+    DOT_ROWS = 8,      /* … if C has at most so many rows */
     TASK_WORK = 65536, /* multiply-adds for which a thread is worth waking */
-    NEAR = (1 << 21) / sizeof(real), /* numbers of B that may be read anew by every strip, … */
-    NEAR_ROWS = 256,   /* … if rows are no more than this */
-    SLIM = 8,          /* columns of C, and steps, for each row of it */
+    NEAR = (1 << 21) / sizeof(real), /* numbers of a B, 2 MB, that need not be packed … */
+    NEAR_ROWS = 256,   /* … for at most so many rows of C */
+    SWAP_RATIO = 8,    /* C' is computed if N and K are at least so many times M */
 };
 
 typedef struct Gemm {
@@ -90,12 +92,22 @@ static void dot_tasks(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 
 /* --- tasks -------------------------------------------------------------------------------------- */
 
-/* A group that lies in B as whole vectors need not be packed, and is not if a single strip passes it by,
- * or few do and B is small enough to stay in a near cache. */
+/* B is read in place only if its rows lie along memory and are whole vectors, and a single strip uses
+ * it, or few strips and B is small enough to stay in a near cache. */
 static bool gemm_packs(const Gemm *g, ptrdiff_t m, ptrdiff_t n)
 {
     bool near = g->M <= NEAR_ROWS && g->K * g->N <= NEAR;
     return g->B.col != 1 || n % VEC != 0 || (m > TILE_M && !near);
+}
+
+/* B (K,n) for m rows of A: packed into the room or where it lies. */
+static Slivers gemm_slivers(const Gemm *g, real *room, ptrdiff_t m, ptrdiff_t n, ptrdiff_t K,
+                            Matrix B)
+{
+    if (!gemm_packs(g, m, n))
+        return slivers_in_place(B);
+    gemm_pack(room, K, n, B);
+    return slivers_packed(room, K);
 }
 
 /* Rows [i, i + m) and columns [j, j + n) of C, GEMM_STEPS of the sum from k on. */
@@ -107,12 +119,7 @@ static void gemm_block(const Gemm *g, real *room, ptrdiff_t i, ptrdiff_t m, ptrd
     GemmRows rows = {.p = A.p, .row = A.row, .step = A.col, .run = K};
     GemmOut C = gemm_out_at(g->C, i, j);
     C.add = C.add || k > 0;
-    Slivers slivers = slivers_of(B);
-    if (gemm_packs(g, m, n)) {
-        gemm_pack(room, K, n, B);
-        slivers = slivers_packed(room, K);
-    }
-    gemm_group(m, n, K, &rows, slivers, C);
+    gemm_group(m, n, K, &rows, gemm_slivers(g, room, m, n, K, B), C);
 }
 
 static void gemm_part(const Gemm *g, real *room, ptrdiff_t begin, ptrdiff_t end)
@@ -133,19 +140,21 @@ static void gemm_tasks(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 
 /* Cuts the product into tasks, in a way that does not depend on the number of threads, and returns
  * how many. Narrow groups share out more evenly, but wide ones read C and B along more of a row and
- * have every strip of A copied less often: they are made as wide as the number of tasks and the room
- * allow. With AVX-512, 1024 x 1024 floats are 8 tasks: 4 across of 8 slivers, 256 columns, and 2 down
- * of 512 rows. */
+ * have every strip of A copied less often. With AVX-512, 1024 x 1024 floats are 8 tasks: 4 across of
+ * 8 slivers, 256 columns, and 2 down of 512 rows. */
 static ptrdiff_t gemm_cut(Gemm *g)
 {
+    ptrdiff_t slivers = cut_parts(g->N, TILE_N);
     ptrdiff_t steps = cut_max(FEW_STEPS, cut_min(g->K, GEMM_STEPS));
-    ptrdiff_t slivers = cut_parts(g->N, TILE_N), most = GEMM_ROOM / TILE_N / steps;
-    ptrdiff_t group = slivers < 4 * most ? cut_parts(slivers, TASKS) : most;
-    ptrdiff_t down = cut_parts(TASKS, cut_parts(slivers, group));
-    down = cut_min(down, cut_parts(g->M, TASK_ROWS));
-    down = cut_max(down, cut_parts(g->M, GROUP_ROWS));
-    ptrdiff_t widest = cut_parts(slivers, cut_parts(TASKS, down));
-    group = cut_max(group, cut_min(widest, most));
+    ptrdiff_t most = GEMM_ROOM / TILE_N / steps; /* slivers in a group */
+    /* At first: groups of full width if that makes four or more, else TASKS narrow ones; … */
+    ptrdiff_t narrow = slivers < 4 * most ? cut_parts(slivers, TASKS) : most;
+    /* … then downwards what is missing to TASKS, but neither too few rows each nor too many; … */
+    ptrdiff_t down = cut_parts(TASKS, cut_parts(slivers, narrow));
+    down = cut_max(cut_min(down, cut_parts(g->M, TASK_ROWS)), cut_parts(g->M, GROUP_ROWS));
+    /* … at last as wide as still leaves TASKS. */
+    ptrdiff_t wide = cut_min(most, cut_parts(slivers, cut_parts(TASKS, down)));
+    ptrdiff_t group = cut_max(narrow, wide);
     g->rows = cut_parts(g->M, down);
     g->cols = group * TILE_N;
     g->across = cut_parts(slivers, group);
@@ -159,49 +168,49 @@ void gemm_in(real *room, ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, Matrix A, Matrix
         gemm_part(&g, room, 0, gemm_cut(&g));
 }
 
-/* Room for each worker is there already. */
+/* g->room holds GEMM_ROOM numbers for each worker. */
 static void gemm_run(Gemm *g, int workers)
 {
     ptrdiff_t tasks = gemm_cut(g), grain = 1 + TASK_WORK / (g->rows * g->cols * (g->K + 1));
     parallel_for_workers(workers, tasks, grain, gemm_tasks, g);
 }
 
-/* --- a few rows, many columns ------------------------------------------------------------------- */
+/* --- the transpose instead ---------------------------------------------------------------------- */
 
-/* Few rows use a packed B so little that packing it takes a good part of the time. C' = B' A' packs
- * the few rows instead and reads B' where it lies; C' is turned in the end, which its sum must be
- * long for. */
-static bool slim_pays(const Gemm *g)
+/* If C has few rows for its columns, each number of a packed B is used too seldom to be worth packing.
+ * C' = B' A' packs A' instead, and takes B' strip by strip. C' is kept in a buffer and transposed in
+ * the end: M N numbers more to write and read, little beside a long sum. */
+static bool swap_pays(const Gemm *g)
 {
     bool along = g->A.col == 1 && g->B.row == 1;
-    return along && !g->C.add && g->N >= SLIM * g->M && g->K >= SLIM * g->M;
+    return along && !g->C.add && g->N >= SWAP_RATIO * g->M && g->K >= SWAP_RATIO * g->M;
 }
 
-/* What is turned in the end: `in` is C', rows by cols, without gaps. */
-typedef struct Slim {
+/* out (cols,rows) = in' for in (rows,cols), whose rows lie side by side. */
+typedef struct Transpose {
     const real *in;
     real       *out;
     ptrdiff_t   rows, cols, out_row;
-} Slim;
+} Transpose;
 
-/* VEC rows at a time. */
-static void slim_turn(ptrdiff_t begin, ptrdiff_t end, void *ctx)
+/* Task: VEC rows of `in`. */
+static void transpose_tasks(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 {
-    const Slim *s = ctx;
-    for (ptrdiff_t i = begin * VEC; i < cut_min(end * VEC, s->rows); i += VEC)
-        turn_rows(s->out + i, s->out_row, s->in + i * s->cols, s->cols, cut_min(VEC, s->rows - i),
-                  s->cols);
+    const Transpose *t = ctx;
+    for (ptrdiff_t i = begin * VEC; i < cut_min(end * VEC, t->rows); i += VEC)
+        transpose_rows(t->out + i, t->out_row, t->in + i * t->cols, t->cols,
+                       cut_min(VEC, t->rows - i), t->cols);
 }
 
 /* C = A B by way of C', for which there is room at c. */
-static void gemm_slim(const Gemm *g, int workers, real *c)
+static void gemm_swapped(const Gemm *g, int workers, real *c)
 {
     GemmOut C = {.p = c, .row = g->M, .row_bias = g->C.col_bias, .col_bias = g->C.row_bias};
-    Gemm turned = {.M = g->N, .N = g->M, .K = g->K, .A = matrix_turn(g->B),
-                   .B = matrix_turn(g->A), .C = C, .room = g->room};
-    Slim slim = {.in = c, .out = g->C.p, .rows = g->N, .cols = g->M, .out_row = g->C.row};
-    gemm_run(&turned, workers);
-    parallel_for(cut_parts(g->N, VEC), 1 + TASK_WORK / (VEC * g->M), slim_turn, &slim);
+    Gemm swapped = {.M = g->N, .N = g->M, .K = g->K, .A = matrix_transpose(g->B),
+                    .B = matrix_transpose(g->A), .C = C, .room = g->room};
+    Transpose back = {.in = c, .out = g->C.p, .rows = g->N, .cols = g->M, .out_row = g->C.row};
+    gemm_run(&swapped, workers);
+    parallel_for(cut_parts(g->N, VEC), 1 + TASK_WORK / (VEC * g->M), transpose_tasks, &back);
 }
 
 void gemm(ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, Matrix A, Matrix B, GemmOut C)
@@ -213,13 +222,13 @@ void gemm(ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, Matrix A, Matrix B, GemmOut C)
         parallel_for(cut_parts(N, DOT), 1 + TASK_WORK / (M * DOT * (K + 1)), dot_tasks, &g);
         return;
     }
-    bool slim = slim_pays(&g);
+    bool swap = swap_pays(&g);
     int workers = parallel_threads();
-    size_t room = (size_t)workers * GEMM_ROOM;
-    size_t bytes = (room + (slim ? (size_t)(M * N) : 0)) * sizeof(real);
+    size_t numbers = (size_t)workers * GEMM_ROOM;
+    size_t bytes = (numbers + (swap ? (size_t)(M * N) : 0)) * sizeof(real);
     g.room = pool_take(bytes);
-    if (slim)
-        gemm_slim(&g, workers, g.room + room);
+    if (swap)
+        gemm_swapped(&g, workers, g.room + numbers);
     else
         gemm_run(&g, workers);
     pool_give(g.room, bytes);

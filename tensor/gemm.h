@@ -13,8 +13,8 @@
 
 #include "tensor/gemm_tile.h"
 
-/* A matrix somewhere in memory: element (i, j) at p[i * row + j * col]. Turned, it is
- * the same with the two strides exchanged. */
+/* A matrix somewhere in memory: element (i, j) at p[i * row + j * col]. Its transpose has the two
+ * strides exchanged. */
 typedef struct Matrix {
     const real *p;
     ptrdiff_t   row, col;
@@ -26,7 +26,7 @@ static inline Matrix matrix_at(Matrix m, ptrdiff_t i, ptrdiff_t j)
     return m;
 }
 
-static inline Matrix matrix_turn(Matrix m)
+static inline Matrix matrix_transpose(Matrix m)
 {
     return (Matrix){m.p, m.col, m.row};
 }
@@ -52,13 +52,13 @@ static inline GemmOut gemm_out_at(GemmOut C, ptrdiff_t i, ptrdiff_t j)
 /* C (M,N) = start + A (M,K) B (K,N). Sizes may be 0, but no pointer NULL. */
 void gemm(ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, Matrix A, Matrix B, GemmOut C);
 
+/* GEMM_STEPS steps of the sum are taken at a time, at most. GEMM_ROOM numbers hold a packed group: 8
+ * slivers of so many steps, 256 KB with AVX-512, a part of the second cache; or more of fewer. */
+enum { GEMM_STEPS = 256, GEMM_ROOM = 8 * TILE_N * GEMM_STEPS };
+
 /* The same on this thread alone, in GEMM_ROOM numbers of room: for use in parallel_for, whose workers
  * may not fail, as taking memory can. */
 void gemm_in(real *room, ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, Matrix A, Matrix B, GemmOut C);
-
-/* Steps of the sum that are taken at a time, at most, and room for 8 slivers of so many, or for more
- * of fewer. */
-enum { GEMM_STEPS = 256, GEMM_ROOM = 8 * TILE_N * GEMM_STEPS };
 
 /* --- its parts ---------------------------------------------------------------------------------- */
 
@@ -70,14 +70,14 @@ typedef struct GemmRows {
     ptrdiff_t        row, step, run, skip;
 } GemmRows;
 
-/* Columns of B as tiles read them: slivers of TILE_N, `next` numbers apart, whose rows lie `step` apart.
- * They may be packed, or be a matrix whose rows lie along memory. */
+/* Columns of B as tiles read them, TILE_N at a time: a row of a sliver lies `row` numbers after the one
+ * before, a sliver `sliver` numbers. */
 typedef struct Slivers {
     const real *p;
-    ptrdiff_t   step, next;
+    ptrdiff_t   row, sliver;
 } Slivers;
 
-/* M rows and N columns of C. Whole vectors of B are read, of the last sliver no more than N needs. */
+/* C (M,N) = start + A (M,K) B (K,N) for any K. B is read in whole vectors: N is rounded up to them. */
 void gemm_group(ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, const GemmRows *A, Slivers B, GemmOut C);
 
 /* Packs N columns of B's first K rows as slivers (N / TILE_N, K, TILE_N), the number of slivers rounded
@@ -86,13 +86,14 @@ void gemm_pack(real *slivers, ptrdiff_t K, ptrdiff_t N, Matrix B);
 
 static inline Slivers slivers_packed(const real *slivers, ptrdiff_t K)
 {
-    return (Slivers){.p = slivers, .step = TILE_N, .next = K * TILE_N};
+    return (Slivers){.p = slivers, .row = TILE_N, .sliver = K * TILE_N};
 }
 
-/* Those of a matrix with B.col = 1, where they lie. */
-static inline Slivers slivers_of(Matrix B)
+/* Those of a matrix with B.col = 1, without packing. Its columns must be whole vectors, or numbers
+ * behind its rows are read. */
+static inline Slivers slivers_in_place(Matrix B)
 {
-    return (Slivers){.p = B.p, .step = B.row, .next = TILE_N};
+    return (Slivers){.p = B.p, .row = B.row, .sliver = TILE_N};
 }
 
 #endif

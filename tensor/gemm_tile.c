@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+/* Clang unrolls in full only if told so; GCC wants a number, and 16 is at least TILE_M. */
 #if defined(__clang__)
 #define UNROLL _Pragma("clang loop unroll(full)")
 #else
@@ -35,7 +36,7 @@ ALWAYS_INLINE void tile_add_start(const GemmTile *t, int rows, int vecs, vec sum
                 sum[i][v] += vec_load(col_bias + v * VEC);
 }
 
-/* C is asked for before the sum and needed after it, so that fetching it from afar takes no time. */
+/* C is prefetched before the sum and needed after it: it comes while the sum is computed. */
 ALWAYS_INLINE void tile_run(const GemmTile *t, int rows, int vecs)
 {
     vec sum[TILE_M][TILE_V];

@@ -19,7 +19,7 @@
 #include "tensor/poison.h"
 #include "tensor/real.h"
 
-enum { MEMORY_ALIGN = 64, POOL_CLASSES = 4 * 58 };
+enum { POOL_CLASSES = 4 * 58 };
 #define MEMORY_HUGE ((size_t)1 << 21)
 
 /* --- the allocator ---------------------------------------------------------------------------- */
@@ -30,7 +30,7 @@ static void *memory_default_allocate(size_t bytes, void *ctx)
 {
     (void)ctx;
     void *block;
-    if (posix_memalign(&block, bytes < MEMORY_HUGE ? MEMORY_ALIGN : MEMORY_HUGE, bytes) != 0)
+    if (posix_memalign(&block, bytes < MEMORY_HUGE ? CACHE_LINE : MEMORY_HUGE, bytes) != 0)
         return NULL;
 #ifdef MADV_HUGEPAGE
     if (bytes >= MEMORY_HUGE)
@@ -64,7 +64,7 @@ MemoryCounts memory_counts(void)
 static void *memory_allocate(size_t bytes)
 {
     void *block = NULL;
-    if (bytes <= PTRDIFF_MAX - MEMORY_ALIGN)
+    if (bytes <= PTRDIFF_MAX - CACHE_LINE)
         block = memory_allocator.allocate(bytes ? bytes : 1, memory_allocator.ctx);
     if (block)
         atomic_fetch_add_explicit(&memory_allocations, 1, memory_order_relaxed);
@@ -124,7 +124,7 @@ static size_t pool_class_size(int class)
 {
     size_t power = (size_t)64 << class / 4;
     size_t size = power + power / 4 * (size_t)(class % 4);
-    return (size + MEMORY_ALIGN - 1) / MEMORY_ALIGN * MEMORY_ALIGN;
+    return (size + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
 }
 
 /* The smallest class whose blocks hold so many bytes. */

@@ -21,6 +21,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Bytes that a processor fetches from memory at a time, on most; and what blocks are aligned to. */
+enum { CACHE_LINE = 64 };
+
 /* Where memory comes from. allocate returns 64-byte aligned memory or NULL. */
 typedef struct Allocator {
     void *(*allocate)(size_t bytes, void *ctx);

@@ -3,9 +3,9 @@
  * The caller opens a job, everybody (the caller too) takes block after block, and the caller closes
  * the job when no block is left and waits for the helpers that are still inside. A helper that comes
  * too late finds it closed, so nobody waits for a sleeper.
- * Each worker has a share of its own, blocks side by side counted by an atomic, and takes from the
- * others' when it has none left. Loops over the same numbers are cut at the same places, so a worker
- * often finds in its own core's cache what it wrote there in the loop before.
+ * Each worker begins with a share of its own, neighbouring blocks handed out by an atomic counter, and
+ * then takes from the others' shares. A loop like the one before is shared out alike, so a worker
+ * often finds in its core's cache what it wrote there.
  * A helper without work watches for the next job a little while before it sleeps: kernels of a
  * training step follow one another within microseconds, and waking a thread takes tens of them.
  *
@@ -25,10 +25,12 @@
 #include <unistd.h>
 
 #include "tensor/cut.h"
+#include "tensor/memory.h"
 
 enum { PARALLEL_MAX = 256, PARALLEL_SPINS = 20000, JOB_OPEN = 1 << 16 };
 
-/* The blocks that one worker begins with, in a line of memory of their own. */
+/* Neighbouring blocks that one worker begins with. In a cache line of their own, or workers would slow
+ * each other's counting. */
 typedef struct Share {
     _Alignas(CACHE_LINE) atomic_ptrdiff_t next;
     ptrdiff_t end;
@@ -76,24 +78,28 @@ static inline void parallel_pause(void)
 #endif
 }
 
-/* Share s of S has the blocks from s / S of them on. */
+/* Deals the blocks out evenly and in order. */
 static void job_share_out(Job *job, int workers)
 {
     ptrdiff_t blocks = cut_parts(job->n, job->grain);
     job->shares = (int)cut_min(workers, blocks);
     for (int s = 0; s < job->shares; s++) {
-        atomic_store(&job->share[s].next, s * blocks / job->shares);
-        job->share[s].end = (s + 1) * blocks / job->shares;
+        atomic_store(&job->share[s].next, cut_at(blocks, job->shares, s));
+        job->share[s].end = cut_at(blocks, job->shares, s + 1);
     }
+}
+
+/* The block that begins there. Adding first might overflow. */
+static void block_run(ParallelFn fn, ptrdiff_t begin, ptrdiff_t grain, ptrdiff_t n, void *ctx)
+{
+    fn(begin, n - begin > grain ? begin + grain : n, ctx);
 }
 
 static void job_run_share(const Job *job, Share *share)
 {
     ptrdiff_t block;
-    while ((block = atomic_fetch_add(&share->next, 1)) < share->end) {
-        ptrdiff_t begin = block * job->grain;
-        job->fn(begin, cut_min(begin + job->grain, job->n), job->ctx);
-    }
+    while ((block = atomic_fetch_add(&share->next, 1)) < share->end)
+        block_run(job->fn, block * job->grain, job->grain, job->n, job->ctx);
 }
 
 static void job_run_blocks(Job *job)
@@ -214,16 +220,16 @@ static void pool_start(void)
 
 /* --- how many threads ------------------------------------------------------------------------- */
 
-/* 0 if the environment does not say. What it says may be nonsense, but is no reason to stop: locks may
- * be held here. */
-static long threads_wished(void)
+/* What SLOPE_THREADS asks for; 0 if it is not set, or is nonsense. Nonsense is reported but stops
+ * nothing: a lock may be held here. */
+static long threads_asked(void)
 {
     const char *text = getenv("SLOPE_THREADS");
     char *end = NULL;
     long n = text ? strtol(text, &end, 10) : 0;
     if (text && *text && (*end || n < 0)) {
-        fprintf(stderr, "slope: SLOPE_THREADS is '%s'; expected a whole number, 0 for as many as there "
-                "are processors, which are taken now\n", text);
+        fprintf(stderr, "slope: SLOPE_THREADS is '%s'; expected a whole number; all processors are "
+                        "used\n", text);
         return 0;
     }
     return n;
@@ -231,7 +237,7 @@ static long threads_wished(void)
 
 static int threads_from_environment(void)
 {
-    long n = threads_wished();
+    long n = threads_asked();
 #ifdef __linux__
     cpu_set_t allowed;
     if (n < 1 && sched_getaffinity(0, sizeof allowed, &allowed) == 0)
@@ -272,7 +278,7 @@ static void parallel_inline(ptrdiff_t n, ptrdiff_t grain, ParallelFn fn, void *c
     int number = parallel_number;
     parallel_number = 0;
     for (ptrdiff_t begin = 0; begin < n; begin += grain)
-        fn(begin, n - begin > grain ? begin + grain : n, ctx);
+        block_run(fn, begin, grain, n, ctx);
     parallel_number = number;
 }
 

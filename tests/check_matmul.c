@@ -265,9 +265,11 @@ static void exact_operands(ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, bool turned_a,
 START_TEST(operands_of_exactly_their_size)
 {
     const ptrdiff_t Ms[] = {1, 7, 12, 13, 29}, Ns[] = {1, 5, 33, 64, 1057}, Ks[] = {1, 16, 37, 261};
-    for (int i = 0; i < 5 * 5 * 4; i++)
-        for (int way = 0; way < 8; way++)
-            exact_operands(Ms[i % 5], Ns[i / 5 % 5], Ks[i / 25], way & 1, way & 2, way & 4);
+    for (int i = 0; i < 5; i++)
+        for (int j = 0; j < 5; j++)
+            for (int k = 0; k < 4; k++)
+                for (int way = 0; way < 8; way++)
+                    exact_operands(Ms[i], Ns[j], Ks[k], way & 1, way & 2, way & 4);
 }
 END_TEST
 
@@ -293,7 +295,7 @@ START_TEST(a_group_follows_rows_with_gaps)
 }
 END_TEST
 
-/* What gemm starts from, on each of its ways: dot products, few rows, groups of slivers. */
+/* What gemm starts from, on each of its ways: dot products, B in place, B packed, C transposed. */
 static void starts_from(ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, int left, int right, int start)
 {
     Tensor *a = matrix_make(left, M, K, 1), *b = matrix_make(right, K, N, 2);
