@@ -32,8 +32,8 @@ static inline Matrix matrix_transpose(Matrix m)
 }
 
 /* What C starts from, and where it lies: its rows are `row` apart, its columns 1. It must not overlap
- * A or B. With `add` it starts from what it holds; else from a bias, one number a row or a column,
- * if that is not NULL; else from 0. */
+ * A or B. With `add` it starts from what it holds; else from a bias, if one is not NULL: one number a
+ * row or one a column, not both; else from 0. */
 typedef struct GemmOut {
     real       *p;
     ptrdiff_t   row;
