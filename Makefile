@@ -45,12 +45,12 @@ CHECK   = $(or $(shell pkg-config --libs check 2>/dev/null),\
 trylib  = $(shell echo 'int main(void){return 0;}' | \
             $(CC) -x c -o /dev/null - $(1) 2>/dev/null && echo '$(1)')
 
-SRC     := $(wildcard tensor/*.c autograd/*.c autograd/ops/*.c nn/*.c optim/*.c datasets/*.c)
+SRC     := $(wildcard $(foreach d,tensor autograd nn optim datasets,$(d)/*.c $(d)/*/*.c))
 LESSONS := $(sort $(wildcard lessons/[0-9][0-9]_*.c))
-HARNESS := $(filter-out $(LESSONS),$(wildcard lessons/*.c))
+HARNESS := $(wildcard lessons/kit/*.c)
 PAGE_SRC := $(wildcard lessons/page/*.c)
-TESTS   := $(sort $(wildcard tests/check_*.c))
-BENCH_SRC := $(wildcard tests/bench/*.c) lessons/networks.c
+TESTS   := $(sort $(wildcard tests/*/check_*.c tests/*/*/check_*.c))
+BENCH_SRC := $(wildcard tests/bench/*.c) lessons/kit/networks.c
 GRADER_SRC := $(filter-out %/runner.c,$(wildcard lessons/assignments/*.c))
 STEPS_SRC := $(wildcard tests/bench/gemm_steps/*.c) $(addprefix tests/bench/,time.c list.c limits.c)
 
@@ -95,7 +95,7 @@ $(B)/$(1)/lessons/page/page: $(PAGE_SRC:%.c=$(B)/$(1)/%.o) $(B)/libslope-$(1).a
 	$$(call show,ld $$@)$(CC) $$(FLAGS) $$^ $$(LIBS) -o $$@
 $(B)/$(1)/lessons/assignments/grader: $(GRADER_SRC:%.c=$(B)/$(1)/%.o) $(B)/libslope-$(1).a
 	$$(call show,ld $$@)$(CC) $$(FLAGS) $$^ $$(LIBS) -o $$@
-$(B)/$(1)/tests/check_%: $(B)/$(1)/tests/check_%.o $(B)/$(1)/tests/testing.o $(B)/libslope-$(1).a
+$(B)/$(1)/tests/%: $(B)/$(1)/tests/%.o $(B)/$(1)/tests/testing.o $(B)/libslope-$(1).a
 	$$(call show,ld $$@)$(CC) $$(FLAGS) $$^ $$(CHECK) $$(LIBS) -o $$@
 $(B)/$(1)/tests/bench/bench: $(BENCH_SRC:%.c=$(B)/$(1)/%.o) $(B)/libslope-$(1).a
 	$$(call show,ld $$@)$(CC) $$(FLAGS) $$^ $$(LIBS) -o $$@

@@ -17,8 +17,8 @@
 #ifndef SLOPE_AUTOGRAD_VAR_H
 #define SLOPE_AUTOGRAD_VAR_H
 
-#include "tensor/conv.h"
-#include "tensor/pool.h"
+#include "tensor/kernels/conv.h"
+#include "tensor/kernels/max_pool.h"
 #include "tensor/random.h"
 #include "tensor/tensor.h"
 

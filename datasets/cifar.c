@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "datasets/search.h"
-#include "datasets/stream.h"
+#include "tensor/files/stream.h"
 
 const char *const cifar10_classes[10] = {
     "airplane", "automobile", "bird",  "cat",  "deer",

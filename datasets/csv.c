@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "datasets/csv_text.h"
-#include "datasets/stream.h"
+#include "tensor/files/stream.h"
 #include "tensor/memory.h"
 
 /* What the first pass finds out. */

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#include "datasets/stream.h"
+#include "tensor/files/stream.h"
 #include "tensor/memory.h"
 
 enum { IDX_UNSIGNED_BYTE = 0x08, IDX_MAX_DIMS = 3, IDX_MAX_HEADER = 4 + 4 * IDX_MAX_DIMS };

@@ -37,7 +37,7 @@
  */
 #include <math.h>
 
-#include "lessons/plot.h"
+#include "lessons/kit/plot.h"
 
 enum { N = 1025, SLOPES = 5 };
 static const double slope[SLOPES] = {-0.5, 0, 0.25, 1, 1.5};

@@ -35,7 +35,7 @@
  */
 #include <math.h>
 
-#include "lessons/plot.h"
+#include "lessons/kit/plot.h"
 
 enum { N = 513, ZERO = N / 2, SLOPES = 4 };
 static const double slope[SLOPES] = {-0.5, 0, 0.25, 1.5};
@@ -261,6 +261,6 @@ int main(int argc, char **argv)
  *    than for 8x8 ones, if x = -1 everywhere? Claim the ratio.
  * 4. For a < 0, show that no rule at all that sees only y and a can find dy/dx: claim two inputs with
  *    one output and different derivatives.
- * 5. Flip the sign in prelu_ga (tensor/prelu.c) and run this lesson. Which claims name the mistake,
+ * 5. Flip the sign in prelu_ga (tensor/kernels/prelu.c) and run this lesson. Which claims name the mistake,
  *    and which are blind to it? Put it back.
  */

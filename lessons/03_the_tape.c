@@ -34,7 +34,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "lessons/plot.h"
+#include "lessons/kit/plot.h"
 
 /* The lines, numbered as graph_print numbers them: the parameters, then the tape. */
 enum { W, X, B, A, P, Z, Y, T, E, LOSS, LINES, EDGES = 10, STEPS = 100 };

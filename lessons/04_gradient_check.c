@@ -41,7 +41,7 @@
 #include <complex.h>
 #include <math.h>
 
-#include "lessons/plot.h"
+#include "lessons/kit/plot.h"
 
 enum { POINTS = 25, STEPS = 57, CURVES = 5, DENSE = 201 };
 
@@ -346,7 +346,7 @@ int main(int argc, char **argv)
  * 2. Repair wrong_backward by one letter. Then break it otherwise: send to a without the `where`.
  * 3. Give the wrong op a .choices, and call verdict_of(wrong_of, 1, 0.25). Which verdict, and what was
  *    it without?
- * 4. In tensor/prelu.c flip the sign in prelu_ga and in prelu_ga_vec, which does the same for vectors.
+ * 4. In tensor/kernels/prelu.c flip the sign in prelu_ga and in prelu_ga_vec, which does the same for vectors.
  *    Which claims fail, and which do not? Put it back. What if only one of the two is wrong?
  * 5. A network has a million parameters. Instead of every coordinate check one random direction u:
  *    (f(x+hu) - f(x-hu)) / (2h) against <gradient, u>. Which mistakes might it miss?

@@ -40,7 +40,7 @@
  */
 #include <math.h>
 
-#include "lessons/plot.h"
+#include "lessons/kit/plot.h"
 
 static double number(const Tensor *x) { return (double)tensor_item(x); }
 static Var *param(Module *net, int child) { return net->child[child].module->param[0].var; }

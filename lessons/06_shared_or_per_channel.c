@@ -40,8 +40,8 @@
  */
 #include <math.h>
 
-#include "lessons/networks.h"
-#include "lessons/plot.h"
+#include "lessons/kit/networks.h"
+#include "lessons/kit/plot.h"
 
 enum { C = 4 };
 static const real wanted[C] = {(real)-0.5, 0, (real)0.5, (real)1.5}; /* slopes that differ */

@@ -50,7 +50,7 @@
  */
 #include <math.h>
 
-#include "lessons/plane.h"
+#include "lessons/kit/plane.h"
 
 typedef enum Kind { SGD, ADAM, ADAMW } Kind;
 typedef struct Rule {

@@ -36,10 +36,10 @@
 #include <math.h>
 #include <string.h>
 
-#include "lessons/networks.h"
-#include "lessons/plot.h"
+#include "lessons/kit/networks.h"
+#include "lessons/kit/plot.h"
 
-/* The document's network, in PyTorch and in Slope, stands in lessons/networks.h and networks.c. */
+/* The document's network, in PyTorch and in Slope, stands in lessons/kit/networks.h and networks.c. */
 static void show_network(Module *net)
 {
     section("The network");
@@ -228,7 +228,7 @@ int main(int argc, char **argv)
  *    between two activations, each trained once, worth reporting?
  * 2. Give the slopes a learning rate of their own: optimizer_split(adam, "slopes",
  *    parameter_is_slope)->lr = ... What happens at ten times the others' rate?
- * 3. Replace prelu_new in lessons/networks.c by relu_new, and by leaky_relu_new(.25). Compare.
+ * 3. Replace prelu_new in lessons/kit/networks.c by relu_new, and by leaky_relu_new(.25). Compare.
  * 4. Look at the confusion matrix. Which two classes would you merge? How high would the accuracy be?
  * 5. Show that (4) follows from L = log sum_j e^z_j - z_y.
  */

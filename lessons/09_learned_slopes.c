@@ -38,8 +38,8 @@
  */
 #include <math.h>
 
-#include "lessons/networks.h"
-#include "lessons/slopes.h"
+#include "lessons/kit/networks.h"
+#include "lessons/kit/slopes.h"
 
 typedef struct Run {
     Module   *net;

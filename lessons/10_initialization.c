@@ -48,8 +48,8 @@
  */
 #include <math.h>
 
-#include "lessons/losses.h"
-#include "lessons/plot.h"
+#include "lessons/kit/losses.h"
+#include "lessons/kit/plot.h"
 
 /* --- PReLU of a Gaussian ---------------------------------------------------------------------- */
 

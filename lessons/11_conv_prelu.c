@@ -39,14 +39,14 @@
  */
 #include <math.h>
 
-#include "lessons/filters.h"
-#include "lessons/losses.h"
-#include "lessons/networks.h"
-#include "lessons/slopes.h"
+#include "lessons/kit/filters.h"
+#include "lessons/kit/losses.h"
+#include "lessons/kit/networks.h"
+#include "lessons/kit/slopes.h"
 
 enum { SIDE = 32, DEPTHS = 3 };
 
-/* The document's network, in PyTorch and in Slope, stands in lessons/networks.c. */
+/* The document's network, in PyTorch and in Slope, stands in lessons/kit/networks.c. */
 static Module *feature(Module *net, int i) { return net->child[0].module->child[i].module; }
 
 static void show_network(void)
@@ -320,7 +320,7 @@ int main(int argc, char **argv)
 /* Exercises
  *
  * 1. Train for 3 epochs. Which depth's slopes move on, and does the order of the means change?
- * 2. In lessons/networks.c put BatchNorm2d before PReLU. What becomes of the slopes? Lesson 12
+ * 2. In lessons/kit/networks.c put BatchNorm2d before PReLU. What becomes of the slopes? Lesson 12
  *    compares the accuracies.
  * 3. One number after the second pooling sees how many pixels of the image? Work it out from (2),
  *    layer by layer, then check it: set one pixel, and count which numbers change.

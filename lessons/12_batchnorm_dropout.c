@@ -47,7 +47,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "lessons/losses.h"
+#include "lessons/kit/losses.h"
 
 /* --- batch normalisation ---------------------------------------------------------------------- */
 

@@ -55,8 +55,8 @@
  */
 #include <math.h>
 
-#include "lessons/plot.h"
-#include "lessons/trials.h"
+#include "lessons/kit/plot.h"
+#include "lessons/kit/trials.h"
 
 /* --- the experiment --------------------------------------------------------------------------- */
 
@@ -430,7 +430,7 @@ int main(int argc, char **argv)
  *    does such an activation look like?
  * 4. Half a point of accuracy is 50 of 10,000 test images. How many seeds would you need to tell a
  *    difference of a tenth of a point, if the difference varies by .3 points from seed to seed?
- * 5. Put batch_norm1d_new before each activation in lessons/trials.c. Which findings survive?
+ * 5. Put batch_norm1d_new before each activation in lessons/kit/trials.c. Which findings survive?
  * 6. This is one kind of image and one kind of network. Lesson 11 has a convolutional one: plan
  *    the trials that would tell whether "consistently helps" holds there, and count their cost.
  */

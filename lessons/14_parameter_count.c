@@ -35,8 +35,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "lessons/networks.h"
-#include "lessons/plot.h"
+#include "lessons/kit/networks.h"
+#include "lessons/kit/plot.h"
 
 /* One layer of the document's table and of its networks, with what it says. */
 typedef struct Row {

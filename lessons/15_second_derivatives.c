@@ -39,7 +39,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "lessons/plot.h"
+#include "lessons/kit/plot.h"
 
 /* dy/dx on the tape; zeros where y does not depend on x. */
 static Var *derivative(Var *y, Var *x, GradMode mode)

@@ -36,7 +36,7 @@
 #include <string.h>
 #include <tgmath.h>
 
-#include "lessons/plane.h"
+#include "lessons/kit/plane.h"
 
 /* swish -------------------------------------------- y = x s(b x)
  *   shape     y = x (N,C,...) with b (C), or x (...) with one shared b (1)

@@ -10,7 +10,7 @@
  *      if (!module_save(net, "net.safetensors", &err)) …
  *      if (!module_load(net, "net.safetensors", &err)) …
  *
- *    tests/load_safetensors.py reads such a file into PyTorch.
+ *    tests/tensor/files/load_safetensors.py reads such a file into PyTorch.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -18,7 +18,7 @@
 #define SLOPE_NN_CHECKPOINT_H
 
 #include "nn/module.h"
-#include "nn/safetensors.h"
+#include "tensor/files/safetensors.h"
 
 /* Replaces the file durably; false and *err if that fails, and the old file stays. */
 bool module_save(Module *m, const char *path, Error *err);

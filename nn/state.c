@@ -7,7 +7,7 @@
 #include <stdarg.h>
 #include <string.h>
 
-#include "nn/safetensors_header.h"
+#include "tensor/files/safetensors_header.h"
 #include "tensor/memory.h"
 
 enum { STATE_NAME = 320 };

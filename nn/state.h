@@ -22,7 +22,7 @@
 #define SLOPE_NN_STATE_H
 
 #include "nn/module.h"
-#include "nn/safetensors.h"
+#include "tensor/files/safetensors.h"
 
 typedef enum StatePass { STATE_SAVING, STATE_CHECKING, STATE_LOADING } StatePass;
 

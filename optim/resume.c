@@ -12,9 +12,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "nn/safetensors_header.h"
 #include "nn/state.h"
 #include "optim/trainer.h"
+#include "tensor/files/safetensors_header.h"
 #include "tensor/memory.h"
 
 /* A step's or an example's number in a file can be at most this: counting on must not overflow. */

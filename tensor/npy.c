@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "tensor/durable.h"
+#include "tensor/files/durable.h"
 #include "tensor/npy_header.h"
 
 enum { NPY_CHUNK = 1 << 14 };

@@ -26,7 +26,7 @@
 /* A longer header is refused, as numpy.load refuses it. */
 enum { NPY_MAX_HEADER = 10000 };
 
-/* Writes x, of any strides, row-major, durably (tensor/durable.h): if it fails the old file stays.
+/* Writes x, of any strides, row-major, durably (tensor/files/durable.h): if it fails the old file stays.
  * A NaN keeps its bits. */
 bool npy_save(const char *path, const Tensor *x, Error *err);
 

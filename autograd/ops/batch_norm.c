@@ -11,7 +11,7 @@
  */
 #include "autograd/op.h"
 #include "autograd/record.h"
-#include "tensor/norm.h"
+#include "tensor/kernels/norm.h"
 
 static real batch_norm_eps(const Var *y)
 {

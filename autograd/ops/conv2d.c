@@ -1,6 +1,6 @@
 /* conv2d -------------- y[n,o,p,q] = b[o] + sum of w[o,c,r,s] x[n,c,h,w] over c,r,s
  *   where     h = p sh - ph + r dh, w = q sw - pw + s dw; outside the image x is 0
- *   shape     x (N,C,H,W), w (O,C/groups,R,S), b (O) or NULL -> y (N,O,P,Q); see tensor/conv.h
+ *   shape     x (N,C,H,W), w (O,C/groups,R,S), b (O) or NULL -> y (N,O,P,Q); see tensor/kernels/conv.h
  *   backward  gx = conv2d_grad_input(gy, w), gw = conv2d_grad_weight(x, gy),
  *             gb = gy summed over N, P and Q
  *   care      linear in x and in w: conv2d, conv2d_grad_input and conv2d_grad_weight are one

@@ -12,7 +12,7 @@
  */
 #include "autograd/op.h"
 #include "autograd/record.h"
-#include "tensor/cross_entropy.h"
+#include "tensor/kernels/cross_entropy.h"
 #include "tensor/memory.h"
 
 /* --- forward ---------------------------------------------------------------------------------- */

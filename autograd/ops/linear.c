@@ -8,7 +8,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "autograd/op.h"
-#include "tensor/matmul.h"
+#include "tensor/kernels/matmul.h"
 
 static void linear_op_forward(Var *y)
 {

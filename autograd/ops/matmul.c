@@ -6,7 +6,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "autograd/op.h"
-#include "tensor/matmul.h"
+#include "tensor/kernels/matmul.h"
 
 static void matmul_forward(Var *y)
 {

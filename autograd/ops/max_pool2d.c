@@ -1,7 +1,7 @@
 /* max_pool2d -------------------------------- y = the largest of each window of x
  *   shape     x (N,C,H,W) -> y (N,C,P,Q); a second output holds the winners' places
  *   backward  gx = gy at the winners' places, added where windows overlap, else 0
- *   care      the first of equals wins, a NaN spreads; see tensor/pool.h
+ *   care      the first of equals wins, a NaN spreads; see tensor/kernels/max_pool.h
  *
  * SPDX-License-Identifier: MIT
  */

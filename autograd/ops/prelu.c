@@ -9,7 +9,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "autograd/op.h"
-#include "tensor/activation.h"
+#include "tensor/kernels/activation.h"
 
 static void prelu_op_forward(Var *y)
 {

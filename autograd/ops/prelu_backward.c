@@ -10,7 +10,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "autograd/op.h"
-#include "tensor/activation.h"
+#include "tensor/kernels/activation.h"
 
 static void prelu_backward_forward(Var *y)
 {

@@ -6,7 +6,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "autograd/op.h"
-#include "tensor/activation.h"
+#include "tensor/kernels/activation.h"
 
 static int softmax_axis(const Var *y)
 {

@@ -1,7 +1,7 @@
 /* sum ------------------------------------------ y = sum of x over some axes
  *   shape     the axes of x become 1 (keepdim) or vanish
  *   backward  gx = gy, stretched back along those axes
- *   care      summed in fixed blocks, pairwise: see tensor/reduce.c
+ *   care      summed in fixed blocks, pairwise: see tensor/kernels/reduce.c
  *
  * SPDX-License-Identifier: MIT
  */

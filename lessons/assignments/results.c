@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "lessons/assignments/grader.h"
-#include "nn/json.h"
+#include "tensor/files/json.h"
 
 /* --- text ------------------------------------------------------------------------------------- */
 

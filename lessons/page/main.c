@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "lessons/page/page.h"
-#include "tensor/durable.h"
+#include "tensor/files/durable.h"
 
 static bool page_is_lesson(const char *name)
 {

@@ -1,7 +1,7 @@
 /* lessons/page/page.h -- one page of all lessons, from their sources and what their runs left.
  *
  *  - source.c reads NN_name.c: its title, its story (the comment at the top), its exercises.
- *  - run.c reads what lessons/record.h says a run leaves: run.txt and output.txt.
+ *  - run.c reads what lessons/kit/record.h says a run leaves: run.txt and output.txt.
  *  - syllabus.c reads the tables of lessons/README.md; prose.c turns a comment into HTML.
  *  - article.c writes a lesson, frame.c what is around them, main.c the file.
  *

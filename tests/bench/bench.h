@@ -90,7 +90,7 @@ typedef struct Cost {
     Work     total;
 } Cost;
 
-Cost cost_of_prelu_network(double batch);  /* lessons/networks.c, 784-256-256-10, with Adam */
+Cost cost_of_prelu_network(double batch);  /* lessons/kit/networks.c, 784-256-256-10, with Adam */
 Cost cost_of_conv_net_prelu(double batch); /* the same for 3x32x32 images */
 
 #endif

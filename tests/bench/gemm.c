@@ -6,7 +6,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "tensor/matmul.h"
+#include "tensor/kernels/matmul.h"
 #include "tests/bench/bench.h"
 
 #include <math.h>

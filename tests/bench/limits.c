@@ -15,8 +15,8 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "tensor/kernels/vec.h"
 #include "tensor/parallel.h"
-#include "tensor/vec.h"
 #include "tests/bench/bench.h"
 
 /* --- multiply-adds ---------------------------------------------------------------------------- */

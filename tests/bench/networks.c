@@ -1,4 +1,4 @@
-/* tests/bench/networks.c -- whole training steps of the two networks of lessons/networks.h.
+/* tests/bench/networks.c -- whole training steps of the two networks of lessons/kit/networks.h.
  *
  *  - mlp_step_B: PReLUNetwork, 784-256-256-10; cnn_step_B: ConvNetPReLU on 3x32x32, in training
  *    mode, so with dropout and batch statistics. B is the batch.
@@ -6,7 +6,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "lessons/networks.h"
+#include "lessons/kit/networks.h"
 #include "tests/bench/bench.h"
 
 #include <math.h>

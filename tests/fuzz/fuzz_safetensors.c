@@ -1,12 +1,12 @@
 /* tests/fuzz/fuzz_safetensors.c -- throws bytes at the safetensors reader (libFuzzer's entry).
  *
  *     clang -g -fsanitize=fuzzer,address,undefined -D_DEFAULT_SOURCE -pthread -I. \
- *           tensor/x.c nn/safetensors*.c nn/json.c \
+ *           tensor/x.c nn/safetensors*.c tensor/files/json.c \
  *           tests/fuzz/fuzz_safetensors.c -lm                     (x: every file)
  *
  * SPDX-License-Identifier: MIT
  */
-#include "nn/safetensors.h"
+#include "tensor/files/safetensors.h"
 
 #include <stdlib.h>
 #include <string.h>

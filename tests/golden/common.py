@@ -7,7 +7,7 @@ import os
 import torch
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-FLOAT_TOLERANCE, TRAINING_TOLERANCE = 1e-5, 1e-4  # as in tests/golden.h
+FLOAT_TOLERANCE, TRAINING_TOLERANCE = 1e-5, 1e-4  # as in tests/golden/golden.h
 STEPS = 10  # of optimizers and of training
 random = torch.Generator()
 

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-# tests/golden/make_golden.py -- what PyTorch computes, for tests/check_golden.c to compare with.
+# tests/golden/make_golden.py -- what PyTorch computes, for tests/golden/check_golden.c to compare with.
 #
 #  - Run from anywhere, with a Python that has torch (1.13 made the committed files):
 #        /usr/bin/python3 tests/golden/make_golden.py

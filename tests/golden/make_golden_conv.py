@@ -1,5 +1,5 @@
 # tests/golden/make_golden_conv.py -- convolution, pooling, batch normalisation and a small ConvNet,
-# for tests/check_golden_conv.c to compare with.
+# for tests/golden/check_golden_conv.c to compare with.
 #
 #  - make_golden.py runs this and describes the format.
 #  - conv.txt     cases of ops; attr is the options in the order of our structs.

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tensor/matmul.h"
+#include "tensor/kernels/matmul.h"
 #include "tensor/parallel.h"
 #include "tests/bench/bench.h"
 #include "tests/bench/gemm_steps/steps.h"

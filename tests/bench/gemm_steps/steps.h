@@ -2,14 +2,14 @@
  *
  *  - Each step computes C = A B for n x n numbers in row-major order, and changes one thing of the
  *    step before it. tensor/README.md tells the story, `make gemm-steps` measures it.
- *  - n is a multiple of STEPS_UNIT, so that no step needs code for edges. tensor/gemm.c has it.
+ *  - n is a multiple of STEPS_UNIT, so that no step needs code for edges. tensor/kernels/gemm.c has it.
  *
  * SPDX-License-Identifier: MIT
  */
 #ifndef SLOPE_TESTS_GEMM_STEPS_H
 #define SLOPE_TESTS_GEMM_STEPS_H
 
-#include "tensor/vec.h"
+#include "tensor/kernels/vec.h"
 
 enum { STEPS_UNIT = 256 };
 

@@ -1,0 +1,336 @@
+/* lessons/kit/lesson.c -- options, folder, beginning, end and data of the lessons.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lessons/kit/record.h"
+
+/* --- options ---------------------------------------------------------------------------------- */
+
+static void lesson_help(const Lesson *l)
+{
+    printf("Lesson %s: %s\n\n"
+           "  --seed N     random seed (default 0)\n"
+           "  --epochs N   how long to train%s\n"
+           "  --quick      a smaller run\n"
+           "  --data DIR   where to look for Fashion-MNIST\n"
+           "  --out DIR    where to write pictures and data (default %s)\n"
+           "  --quiet      no story, only claims that fail\n"
+           "  --preview    show the first picture in characters, too; without this option only\n"
+           "               on a terminal that has no display\n"
+           "  --help       this text\n",
+           l->number, l->title, l->epochs ? "" : " (this lesson trains nothing)", l->out);
+    exit(0);
+}
+
+_Noreturn void lesson_refuse(const char *format, ...)
+{
+    char sentence[2048];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(sentence, sizeof sentence, format, args);
+    va_end(args);
+    fprintf(stderr, "lesson: %s\n", sentence);
+    record("stopped", "%s", sentence);
+    exit(2);
+}
+
+static uint64_t lesson_number(const char *option, const char *text, uint64_t least, uint64_t most)
+{
+    char *end;
+    errno = 0;
+    unsigned long long n = strtoull(text, &end, 10);
+    if (!isdigit((unsigned char)text[0]) || *end || errno || n < least || n > most)
+        lesson_refuse("%s takes a whole number from %llu to %llu, not '%s'", option,
+                      (unsigned long long)least, (unsigned long long)most, text);
+    return n;
+}
+
+/* A slip of the finger is noticed here, before the run wipes out what the last one left. */
+static const char *lesson_data_folder(const char *path)
+{
+    struct stat info;
+    if (stat(path, &info) != 0 || access(path, R_OK | X_OK) != 0)
+        lesson_refuse("cannot read the folder '%s' given with --data: %s", path, strerror(errno));
+    if (!S_ISDIR(info.st_mode))
+        lesson_refuse("'%s', given with --data, is not a folder", path);
+    return path;
+}
+
+/* Reads one option with its value; returns how many words it took. */
+static int lesson_option(Lesson *l, const char *option, const char *value)
+{
+    if (strcmp(option, "--help") == 0)
+        lesson_help(l);
+    if (strcmp(option, "--quick") == 0)
+        return l->quick = true, 1;
+    if (strcmp(option, "--quiet") == 0)
+        return l->quiet = true, 1;
+    if (strcmp(option, "--preview") == 0)
+        return l->preview = true, 1;
+    bool known = strcmp(option, "--seed") == 0 || strcmp(option, "--epochs") == 0 ||
+                 strcmp(option, "--data") == 0 || strcmp(option, "--out") == 0;
+    if (!known)
+        lesson_refuse("there is no option '%s'; --help lists them", option);
+    if (!value)
+        lesson_refuse("%s needs a value; --help shows which", option);
+    if (strcmp(option, "--seed") == 0)
+        l->seed = lesson_number(option, value, 0, UINT64_MAX);
+    else if (strcmp(option, "--epochs") == 0)
+        l->epochs = (int)lesson_number(option, value, 1, 10000);
+    else if (strcmp(option, "--data") == 0)
+        l->data = lesson_data_folder(value);
+    else if (snprintf(l->out, sizeof l->out, "%s", value) >= (int)sizeof l->out)
+        lesson_refuse("the folder name given with --out is too long");
+    return 2;
+}
+
+/* --- the folder ------------------------------------------------------------------------------- */
+
+/* mkdir -p */
+static void lesson_make_folder(const char *path)
+{
+    char part[512];
+    for (size_t i = 1; i <= strlen(path); i++) {
+        if (path[i] != '/' && path[i] != '\0')
+            continue;
+        snprintf(part, sizeof part, "%.*s", (int)i, path);
+        if (mkdir(part, 0777) != 0 && errno != EEXIST)
+            lesson_refuse("cannot make the folder '%s': %s; choose another with --out", part,
+                          strerror(errno));
+    }
+    if (access(path, W_OK) != 0)
+        lesson_refuse("cannot write into '%s': %s; choose another folder with --out", path,
+                      strerror(errno));
+}
+
+void lesson_path(const Lesson *lesson, const char *name, char path[1024])
+{
+    snprintf(path, 1024, "%s/%s", lesson->out, name);
+}
+
+FILE *lesson_open(const Lesson *lesson, const char *name)
+{
+    char path[1024];
+    lesson_path(lesson, name, path);
+    FILE *f = fopen(path, "w");
+    if (!f)
+        lesson_refuse("cannot write '%s': %s; choose another folder with --out", path,
+                      strerror(errno));
+    record("file", "%s", name);
+    return f;
+}
+
+void lesson_close(const Lesson *lesson, const char *name, FILE *f)
+{
+    bool written = !ferror(f);
+    if (fclose(f) != 0 || !written)
+        lesson_refuse("could not write all of '%s/%s': %s; is the disk full? --out chooses another "
+                      "folder", lesson->out, name, strerror(errno));
+}
+
+void lesson_write_history(const Lesson *lesson, const History *history)
+{
+    char path[1024];
+    Error err;
+    lesson_path(lesson, "history.csv", path);
+    if (!history_write_csv(history, path, &err))
+        lesson_refuse("'%s' %s; choose another folder with --out", path, err.problem);
+    record("file", "history.csv");
+}
+
+/* --- begin and end ---------------------------------------------------------------------------- */
+
+/* Is there a program of this name on the PATH? */
+static bool lesson_has_program(const char *name)
+{
+    const char *path = getenv("PATH");
+    for (const char *at = path ? path : ""; *at;) {
+        size_t length = strcspn(at, ":");
+        char file[1024];
+        snprintf(file, sizeof file, "%.*s/%s", (int)length, at, name);
+        if (access(file, X_OK) == 0)
+            return true;
+        at += length + (at[length] == ':');
+    }
+    return false;
+}
+
+/* The options that change what the run computes, as one would type them. */
+static void lesson_options_text(int argc, char **argv, char text[512])
+{
+    size_t n = 0;
+    text[0] = '\0';
+    for (int i = 1; i < argc && n < 512; i++) {
+        if (strcmp(argv[i], "--out") == 0)
+            i++;
+        else if (strcmp(argv[i], "--quiet") != 0 && strcmp(argv[i], "--preview") != 0)
+            n += (size_t)snprintf(text + n, 512 - n, "%s%s", n ? " " : "", argv[i]);
+    }
+}
+
+/* A terminal, and no window to look at the pictures in. */
+static bool lesson_only_terminal(void)
+{
+    return isatty(STDOUT_FILENO) && !getenv("DISPLAY") && !getenv("WAYLAND_DISPLAY");
+}
+
+Lesson lesson_begin(int argc, char **argv, const char *number, const char *title, int epochs)
+{
+    Lesson l = {.number = number, .title = title, .epochs = epochs};
+    snprintf(l.out, sizeof l.out, "build/lessons/%s", number);
+    for (int i = 1; i < argc;)
+        i += lesson_option(&l, argv[i], i + 1 < argc ? argv[i + 1] : NULL);
+    lesson_make_folder(l.out);
+    l.has_gnuplot = lesson_has_program("gnuplot");
+    l.preview = l.has_gnuplot && (l.preview || (lesson_only_terminal() && !l.quiet));
+    char options[512];
+    lesson_options_text(argc, argv, options);
+    record_begin(&l, options);
+    random_seed(l.seed);
+    say("\n=== Lesson %s: %s ===\n", number, title);
+    if (epochs == 0 && l.epochs > 0)
+        say("(--epochs changes nothing here: this lesson trains nothing.)\n");
+    return l;
+}
+
+int lesson_end(Lesson *lesson)
+{
+    if (!lesson->has_gnuplot)
+        say("\n(The pictures were not drawn: gnuplot is not installed. `make deps` installs it; "
+            "each\n"
+            "script and its data wait in %s.)\n",
+            lesson->out);
+    int claims, failed = record_failed(&claims);
+    say("\nLesson %s: %d of %d claims hold.\n", lesson->number, claims - failed, claims);
+    record_end();
+    return failed ? 1 : 0;
+}
+
+/* --- what must not work ----------------------------------------------------------------------- */
+
+typedef struct Stop {
+    jmp_buf jump;
+    char   *sentence;
+} Stop;
+
+static _Noreturn void lesson_stopped(const char *sentence, void *ctx)
+{
+    Stop *stop = ctx;
+    snprintf(stop->sentence, 512, "%s", sentence);
+    longjmp(stop->jump, 1);
+}
+
+bool stops(void (*fn)(void *ctx), void *ctx, char sentence[512])
+{
+    Stop stop = {.sentence = sentence};
+    size_t mark = tape_mark();
+    sentence[0] = '\0';
+    if (setjmp(stop.jump) == 0) {
+        slope_on_fail(lesson_stopped, &stop);
+        fn(ctx);
+    }
+    slope_on_fail(NULL, NULL);
+    tape_rewind(mark);
+    if (sentence[0])
+        say("  it stops: %s\n", sentence);
+    return sentence[0] != '\0';
+}
+
+Var *lesson_grid(int n, double low, double high)
+{
+    Var *x = var_empty(SHAPE(n));
+    real *value = tensor_write(x->value);
+    for (int i = 0; i < n; i++)
+        value[i] = (real)(low + (high - low) * i / (n - 1));
+    return x;
+}
+
+/* --- data ------------------------------------------------------------------------------------- */
+
+static void lesson_shorten(Dataset **data, ptrdiff_t count)
+{
+    if ((*data)->count <= count)
+        return;
+    Dataset *all = *data;
+    *data = dataset_take(all, count);
+    dataset_free(all);
+}
+
+static bool lesson_load_fashion(const Lesson *l, LessonData *d)
+{
+    Error err;
+    d->train = fashion_mnist_load(l->data, true, &err);
+    d->test = d->train ? fashion_mnist_load(l->data, false, &err) : NULL;
+    if (d->test)
+        return true;
+    if (l->data) {
+        error_print(stderr, &err);
+        record("stopped", "%s: %s", err.file, err.problem);
+        exit(2);
+    }
+    error_print(story(), &err);
+    dataset_free(d->train);
+    return false;
+}
+
+/* Shortens both where `quick`, and says what there is. */
+static LessonData lesson_have(const Lesson *lesson, LessonData d, ptrdiff_t train, ptrdiff_t test)
+{
+    if (lesson->quick) {
+        lesson_shorten(&d.train, train);
+        lesson_shorten(&d.test, test);
+    }
+    const Shape *s = &d.train->sample;
+    say("Data: %s, %td training and %td test images of %tdx%td%s.\n",
+        s->dim[0] == 3    ? "CIFAR-10"
+        : d.real_images   ? "Fashion-MNIST"
+                          : "glyphs, drawn by this program",
+        d.train->count, d.test->count, s->dim[1], s->dim[2], s->dim[0] == 3 ? ", in colour" : "");
+    return d;
+}
+
+static LessonData lesson_find(const Lesson *lesson)
+{
+    LessonData d = {0};
+    d.real_images = lesson_load_fashion(lesson, &d);
+    if (!d.real_images) {
+        d.train = glyphs_new(12000, 1);
+        d.test = glyphs_new(2000, 2);
+    }
+    return d;
+}
+
+LessonData lesson_load(const Lesson *lesson)
+{
+    return lesson_have(lesson, lesson_find(lesson), 6000, 1000);
+}
+
+LessonData lesson_load_32x32(const Lesson *lesson)
+{
+    LessonData d = {.real_images = true};
+    Error err; /* not told: it is optional, and lesson_find tells what else is missing */
+    d.train = cifar10_load(lesson->data, true, &err);
+    d.test = d.train ? cifar10_load(lesson->data, false, &err) : NULL;
+    if (!d.test) {
+        dataset_free(d.train);
+        d = lesson_find(lesson);
+        d.to_32x32 = (Transform){.pad = 2};
+    }
+    return lesson_have(lesson, d, 1000, 300);
+}
+
+void lesson_unload(LessonData *data)
+{
+    dataset_free(data->train);
+    dataset_free(data->test);
+    *data = (LessonData){0};
+}

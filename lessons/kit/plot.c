@@ -1,0 +1,247 @@
+/* lessons/kit/plot.c -- pictures: beginning a script, its panels, running gnuplot.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lessons/kit/plot_script.h"
+#include "lessons/kit/record.h"
+
+/* --- the script's beginning ------------------------------------------------------------------- */
+
+void plot_append(Plot *p, const char *format, ...)
+{
+    size_t n = strlen(p->series);
+    va_list args;
+    va_start(args, format);
+    int more = vsnprintf(p->series + n, sizeof p->series - n, format, args);
+    va_end(args);
+    if (more < 0 || n + (size_t)more >= sizeof p->series)
+        slope_fail("plot", "picture '%s' has too many series in one panel", p->name);
+}
+
+const char *plot_text(const char *text)
+{
+    if (strchr(text, '\'') || strchr(text, '\n'))
+        slope_fail("plot", "the text \"%s\" holds a single quote or a line break, which gnuplot's "
+                   "quoting cannot carry", text);
+    return text;
+}
+
+Plot *plot_new(const Lesson *lesson, const char *name, const char *title, int rows, int columns)
+{
+    Plot *p = memory_new(sizeof *p);
+    p->lesson = lesson;
+    p->rows = rows, p->columns = columns;
+    p->width = 720 * columns, p->height = 480 * rows;
+    snprintf(p->name, sizeof p->name, "%s", name);
+    snprintf(p->title, sizeof p->title, "%s", plot_text(title));
+    char file[80];
+    snprintf(file, sizeof file, "%s.gp", name);
+    p->script = lesson_open(lesson, file);
+    snprintf(file, sizeof file, "%s.dat", name);
+    p->data = lesson_open(lesson, file);
+    fprintf(p->data, "# Lesson %s: %s\n", lesson->number, title);
+    return p;
+}
+
+void plot_as_png(Plot *p)
+{
+    p->png = true;
+}
+
+void plot_size(Plot *p, int width, int height)
+{
+    p->width = width, p->height = height;
+}
+
+void plot_as_gif(Plot *p, int centiseconds)
+{
+    p->gif_delay = centiseconds;
+}
+
+static const char *plot_extension(const Plot *p)
+{
+    return p->gif_delay ? "gif" : p->png ? "png" : "svg";
+}
+
+static void plot_write_terminal(const Plot *p)
+{
+    if (p->gif_delay)
+        fprintf(p->script, "set terminal gif animate delay %d loop 0 size %d,%d font 'sans,11'\n",
+                p->gif_delay, p->width, p->height);
+    else if (p->png)
+        fprintf(p->script, "set terminal pngcairo noenhanced size %d,%d font 'sans,12'\n", p->width,
+                p->height);
+    else
+        fprintf(
+            p->script,
+            "set terminal svg noenhanced size %d,%d font 'sans-serif,14' background '#ffffff'\n",
+            p->width, p->height);
+    fprintf(p->script, "set output '%s.%s'\n", p->name, plot_extension(p));
+}
+
+/* Okabe and Ito's colours, darkest first so that a grey print keeps the order, each with a dash. */
+static void plot_write_styles(const Plot *p)
+{
+    static const char *const colors[PLOT_STYLES] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7",
+                                                    "#e69f00", "#56b4e9", "#000000", "#b8a800"};
+    for (int i = 0; i < PLOT_STYLES; i++)
+        fprintf(p->script,
+                "set linetype %d linewidth 2.2 linecolor rgb '%s' dashtype %d pointtype %d\n",
+                i + 1, colors[i], i % 5 + 1, (const int[]){7, 5, 9, 13, 11, 6, 4, 8}[i]);
+}
+
+static void plot_write_head(Plot *p)
+{
+    fprintf(p->script, "# Lesson %s. Draw again with: gnuplot %s.gp\n", p->lesson->number, p->name);
+    plot_write_terminal(p);
+    plot_write_styles(p);
+    fprintf(p->script, "set encoding utf8\nset tics nomirror textcolor rgb '#222222'\n"
+            "set style fill solid 0.45 noborder\n");
+    if (p->rows * p->columns > 1 && !p->gif_delay)
+        fprintf(p->script, "set multiplot layout %d,%d title '%s' font ',18'\n", p->rows,
+                p->columns, p->title);
+}
+
+/* --- panels ----------------------------------------------------------------------------------- */
+
+static void plot_end_panel(Plot *p)
+{
+    if (p->series[0])
+        fprintf(p->script, "plot %s\n", p->series);
+    p->series[0] = '\0';
+}
+
+void plot_panel(Plot *p, const char *title, const char *x_label, const char *y_label)
+{
+    if (p->panels++ == 0)
+        plot_write_head(p);
+    plot_tell_panel(p, title, x_label, y_label);
+    plot_end_panel(p);
+    p->styles = p->bands = 0;
+    bool single = p->rows * p->columns == 1 || p->gif_delay;
+    fprintf(p->script, "\nset border 3 linecolor rgb '#444444'\n"
+            "set grid linecolor rgb '#dddddd' linewidth 1 dashtype 1\n");
+    fprintf(p->script, "unset logscale\nunset label\nunset arrow\nunset object\nset autoscale\nset "
+                       "format\nset size noratio\n"
+                       "set xtics auto\nset ytics auto\nset key top left reverse Left samplen 3\n");
+    fprintf(p->script, "set title '%s%s%s'\nset xlabel '%s'\nset ylabel '%s'\n",
+            single ? p->title : "", single && title[0] ? ": " : "", plot_text(title),
+            plot_text(x_label), plot_text(y_label));
+}
+
+void plot_x_range(Plot *p, double low, double high)
+{
+    fprintf(p->script, "set xrange [%.9g:%.9g]\n", low, high);
+}
+
+void plot_y_range(Plot *p, double low, double high)
+{
+    fprintf(p->script, "set yrange [%.9g:%.9g]\n", low, high);
+}
+
+void plot_log_x(Plot *p)
+{
+    fprintf(p->script, "set logscale x\nset format x '%%.0e'\n");
+}
+
+void plot_log_y(Plot *p)
+{
+    fprintf(p->script, "set logscale y\nset format y '%%.0e'\n");
+}
+
+void plot_equal_axes(Plot *p)
+{
+    fprintf(p->script, "set size ratio -1\n");
+}
+
+void plot_key(Plot *p, const char *where)
+{
+    fprintf(p->script, strcmp(where, "off") == 0 ? "unset key\n" : "set key %s\n", where);
+}
+
+void plot_set(Plot *p, const char *command)
+{
+    fprintf(p->script, "%s\n", command);
+}
+
+void plot_label(Plot *p, const char *text, double x, double y)
+{
+    fprintf(p->script, "set label '%s' at first %.9g, first %.9g front\n", plot_text(text), x, y);
+}
+
+/* --- drawing ---------------------------------------------------------------------------------- */
+
+/* In the child: becomes gnuplot. */
+static _Noreturn void plot_become_gnuplot(const Lesson *lesson, const char *script, FILE *input,
+                                          FILE *output, FILE *log)
+{
+    if (chdir(lesson->out) == 0 && (!input || dup2(fileno(input), STDIN_FILENO) >= 0) &&
+        dup2(fileno(output), STDOUT_FILENO) >= 0 && dup2(fileno(log), STDERR_FILENO) >= 0)
+        execlp("gnuplot", "gnuplot", script, (char *)NULL);
+    _exit(127);
+}
+
+bool plot_gnuplot(const Lesson *lesson, const char *script, FILE *input, FILE *output, FILE *log)
+{
+    fflush(NULL); /* or the child would write what we have not written yet */
+    pid_t child = fork();
+    if (child == 0)
+        plot_become_gnuplot(lesson, script, input, output, log);
+    int status = 0;
+    while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
+        ;
+    return child > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+/* Draws; gnuplot's messages stay in NAME.log only if it fails. */
+static bool plot_run(const Plot *p)
+{
+    char script[80], name[80], path[1024];
+    snprintf(script, sizeof script, "%s.gp", p->name);
+    snprintf(name, sizeof name, "%s.log", p->name);
+    lesson_path(p->lesson, name, path);
+    FILE *log = fopen(path, "w");
+    bool drawn = log && plot_gnuplot(p->lesson, script, NULL, log, log);
+    if (log)
+        fclose(log);
+    if (drawn)
+        remove(path);
+    return drawn;
+}
+
+static void plot_close_files(const Plot *p)
+{
+    char name[80];
+    snprintf(name, sizeof name, "%s.gp", p->name);
+    lesson_close(p->lesson, name, p->script);
+    snprintf(name, sizeof name, "%s.dat", p->name);
+    lesson_close(p->lesson, name, p->data);
+}
+
+void plot_draw(Plot *p)
+{
+    char file[80], path[1024];
+    plot_end_panel(p);
+    if (p->rows * p->columns > 1 && !p->gif_delay)
+        fprintf(p->script, "unset multiplot\n");
+    plot_close_files(p);
+    snprintf(file, sizeof file, "%s.%s", p->name, plot_extension(p));
+    lesson_path(p->lesson, file, path);
+    remove(path); /* an earlier run's would not show these data */
+    bool drawn = p->lesson->has_gnuplot && plot_run(p);
+    if (p->lesson->has_gnuplot)
+        say("  picture: %s%s\n", path,
+            drawn ? "" : " could not be drawn: see the .log beside it");
+    record(drawn ? "picture" : "undrawn", "%s %d %d %s", file, p->width, p->height, p->title);
+    record("alt", "%s", p->alt);
+    if (drawn)
+        plot_preview(p);
+    memory_free(p);
+}

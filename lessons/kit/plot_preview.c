@@ -1,0 +1,66 @@
+/* lessons/kit/plot_preview.c -- a picture in characters, for a terminal without a display.
+ *
+ *  - gnuplot's terminal "dumb" draws the picture's own script once more, 79 x 24 characters without
+ *    colours: the first panel of the first picture that is made of lines or bars.
+ *  - It goes to stdout only, not into output.txt.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <string.h>
+
+#include "lessons/kit/plot_script.h"
+
+static bool preview_begins(const char *line, const char *words)
+{
+    return strncmp(line, words, strlen(words)) == 0;
+}
+
+/* The script up to its second panel, for the other terminal. */
+static void preview_script(FILE *script, FILE *out)
+{
+    char line[PLOT_TEXT];
+    int panels = 0;
+    fputs("set terminal dumb noenhanced size 79,24\n", out);
+    while (fgets(line, sizeof line, script)) {
+        panels += preview_begins(line, "set border 3");
+        if (panels > 1)
+            break;
+        if (!preview_begins(line, "set terminal") && !preview_begins(line, "set output") &&
+            !preview_begins(line, "set multiplot") && !preview_begins(line, "unset multiplot") &&
+            !preview_begins(line, "set size ratio") && !preview_begins(line, "set key outside"))
+            fputs(line, out);
+    }
+    fflush(out);
+    rewind(out);
+}
+
+static void preview_show(FILE *drawn)
+{
+    rewind(drawn);
+    putchar('\n');
+    for (int c; (c = fgetc(drawn)) != EOF;)
+        if (c != '\f')
+            putchar(c);
+    fflush(stdout);
+}
+
+void plot_preview(const Plot *p)
+{
+    static bool shown;
+    if (!p->lesson->preview || shown || p->has_shapes || p->gif_delay)
+        return;
+    char name[80], path[1024];
+    snprintf(name, sizeof name, "%s.gp", p->name);
+    lesson_path(p->lesson, name, path);
+    FILE *script = fopen(path, "r"), *input = tmpfile(), *drawn = tmpfile(), *log = tmpfile();
+    if (script && input && drawn && log) {
+        preview_script(script, input);
+        shown = plot_gnuplot(p->lesson, "-", input, drawn, log);
+        if (shown)
+            preview_show(drawn);
+    }
+    FILE *const file[] = {script, input, drawn, log};
+    for (int i = 0; i < 4; i++)
+        if (file[i])
+            fclose(file[i]);
+}

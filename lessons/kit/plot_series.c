@@ -1,0 +1,161 @@
+/* lessons/kit/plot_series.c -- lines, points, bands and histograms.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lessons/kit/plot_script.h"
+
+int plot_block(Plot *p, const char *legend, int n, const double *const *column, int columns)
+{
+    fprintf(p->data, "%s# %d: %s\n", p->blocks ? "\n\n" : "", p->blocks, legend);
+    for (int i = 0; i < n; i++)
+        for (int c = 0; c < columns; c++)
+            fprintf(p->data, "%.9g%c", column[c][i], c + 1 < columns ? ' ' : '\n');
+    return p->blocks++;
+}
+
+/* Adds "FILE index K using U with STYLE title T" to the panel's plot command. */
+static void plot_series(Plot *p, int block, const char *using, const char *style,
+                        const char *legend)
+{
+    plot_append(p, "%s'%s.dat' index %d using %s with %s", p->series[0] ? ", \\\n     " : "",
+                p->name, block, using, style);
+    if (legend[0])
+        plot_append(p, " title '%s'", plot_text(legend));
+    else
+        plot_append(p, " notitle");
+    plot_tell_series(p, style, legend);
+}
+
+/* A style name with the panel's next line type. */
+static const char *plot_next_style(Plot *p, const char *style, char text[96])
+{
+    snprintf(text, 96, "%s linetype %d", style, p->styles++ % PLOT_STYLES + 1);
+    return text;
+}
+
+void plot_xy(Plot *p, const char *style, const char *legend, int n, const double *x,
+             const double *y)
+{
+    int block = plot_block(p, legend, n, (const double *[]){x, y}, 2);
+    plot_series(p, block, "1:2", style, legend);
+}
+
+void plot_line(Plot *p, const char *legend, int n, const double *x, const double *y)
+{
+    plot_xy(p, plot_next_style(p, "lines", (char[96]){0}), legend, n, x, y);
+    plot_tell_ends(p, n, y);
+}
+
+void plot_points(Plot *p, const char *legend, int n, const double *x, const double *y)
+{
+    plot_xy(p, plot_next_style(p, "points", (char[96]){0}), legend, n, x, y);
+}
+
+void plot_line_points(Plot *p, const char *legend, int n, const double *x, const double *y)
+{
+    plot_xy(p, plot_next_style(p, "linespoints", (char[96]){0}), legend, n, x, y);
+    plot_tell_ends(p, n, y);
+}
+
+static double *plot_doubles(const Tensor *x)
+{
+    ptrdiff_t n = tensor_count(x);
+    double *v = memory_new_array((size_t)n, sizeof *v);
+    for (ptrdiff_t i = 0; i < n; i++)
+        v[i] = (double)tensor_read(x)[tensor_locate(x, i)];
+    return v;
+}
+
+void plot_tensors(Plot *p, const char *legend, const Tensor *x, const Tensor *y)
+{
+    double *xs = plot_doubles(x), *ys = plot_doubles(y);
+    plot_line(p, legend, (int)tensor_count(y), xs, ys);
+    memory_free(xs), memory_free(ys);
+}
+
+/* An open dot is a white one with a rim, so that no line shows through. */
+void plot_dots(Plot *p, const char *legend, bool filled, int n, const double *x, const double *y)
+{
+    if (!filled)
+        plot_xy(p, "points pointtype 7 pointsize 1 linecolor rgb '#ffffff'", "", n, x, y);
+    plot_xy(p, filled ? "points pointtype 7 pointsize 1 linecolor rgb '#000000'"
+                      : "points pointtype 6 pointsize 1 linewidth 1.6 linecolor rgb '#000000'",
+            legend, n, x, y);
+}
+
+void plot_thin_line(Plot *p, const char *legend, int n, const double *x, const double *y)
+{
+    plot_xy(p, "lines linewidth 0.8 dashtype 1 linecolor rgb '#888888'", legend, n, x, y);
+}
+
+void plot_band(Plot *p, const char *legend, int n, const double *x, const double *low,
+               const double *high)
+{
+    char style[96];
+    int block = plot_block(p, legend, n, (const double *[]){x, low, high}, 3);
+    snprintf(style, sizeof style,
+             "filledcurves fillstyle transparent solid %.2f linecolor rgb '#0072b2'",
+             p->bands++ ? 0.30 : 0.18);
+    p->has_shapes |= p->panels == 1;
+    plot_series(p, block, "1:2:3", style, legend);
+}
+
+void plot_errors(Plot *p, const char *legend, int n, const double *x, const double *y,
+                 const double *e)
+{
+    char style[96];
+    int block = plot_block(p, legend, n, (const double *[]){x, y, e}, 3);
+    plot_next_style(p, "yerrorbars dashtype 1", style); /* a short bar shows no dashes */
+    plot_series(p, block, "1:2:3", style, legend);
+}
+
+void plot_histogram(Plot *p, const char *legend, int n, const double *values, int bins, double low,
+                    double high)
+{
+    double width = (high - low) / bins;
+    double *x = memory_new_array((size_t)bins, sizeof *x),
+           *count = memory_new_array((size_t)bins, sizeof *count);
+    for (int b = 0; b < bins; b++)
+        x[b] = low + (b + 0.5) * width;
+    for (int i = 0; i < n; i++) {
+        if (!(values[i] >= low && values[i] <= high))
+            continue;
+        int b = (int)((values[i] - low) / width);
+        count[b < bins ? b : bins - 1]++; /* `high` itself is in the last */
+    }
+    fprintf(p->script, "set boxwidth %.9g\n", width);
+    plot_xy(p, plot_next_style(p, "boxes", (char[96]){0}), legend, bins, x, count);
+    memory_free(x);
+    memory_free(count);
+}
+
+void plot_bars(Plot *p, const char *legend, int n, const double *x, const double *y, double width)
+{
+    char style[96];
+    fprintf(p->script, "set boxwidth %.9g\n", width);
+    plot_xy(p, plot_next_style(p, "boxes fillstyle solid 0.45 border", style), legend, n, x, y);
+}
+
+void plot_horizontal(Plot *p, const char *legend, double y)
+{
+    plot_append(p, "%s%.9g with lines linewidth 1.6 dashtype 2 linecolor rgb '#444444' title '%s'",
+                p->series[0] ? ", \\\n     " : "", y, plot_text(legend));
+    plot_tell(p, "; a dashed line at %.4g: %s", y, legend);
+    p->alt_kind = "";
+}
+
+/* A line from the bottom to the top of the panel, and an empty series for the legend. */
+void plot_vertical(Plot *p, const char *legend, double x)
+{
+    static const char style[] = "linewidth 1.6 dashtype 2 linecolor rgb '#444444'";
+    fprintf(p->script, "set arrow from first %.9g, graph 0 to first %.9g, graph 1 nohead %s\n", x,
+            x, style);
+    plot_append(p, "%sNaN with lines %s title '%s'", p->series[0] ? ", \\\n     " : "", style,
+                plot_text(legend));
+    plot_tell(p, "; an upright line at %.4g: %s", x, legend);
+    p->alt_kind = "";
+}

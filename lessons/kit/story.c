@@ -1,0 +1,188 @@
+/* lessons/kit/story.c -- what a lesson says and claims, on stdout and into its folder.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#define _GNU_SOURCE /* fopencookie */
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+
+#include "lessons/kit/record.h"
+
+/* A program holds one lesson, so its story functions need not be told which. */
+static struct {
+    FILE *both;   /* what is written here goes to stdout, unless quiet, and to the copy */
+    FILE *copy;   /* output.txt */
+    FILE *run;    /* run.txt */
+    bool  quiet;
+    int   claims, failed;
+    double began; /* seconds */
+} story_now;
+
+/* --- one stream into two ---------------------------------------------------------------------- */
+
+static void story_copy(const char *bytes, size_t count)
+{
+    if (!story_now.quiet) {
+        fwrite(bytes, 1, count, stdout);
+        fflush(stdout);
+    }
+    fwrite(bytes, 1, count, story_now.copy);
+    fflush(story_now.copy); /* so that a run that dies has left what it said */
+}
+
+#if defined(__APPLE__) || defined(__FreeBSD__) || defined(__OpenBSD__) || defined(__NetBSD__)
+static int story_write(void *ctx, const char *bytes, int count)
+{
+    (void)ctx;
+    story_copy(bytes, (size_t)count);
+    return count;
+}
+
+static FILE *story_open(void)
+{
+    return funopen(NULL, NULL, story_write, NULL, NULL);
+}
+#else
+static ssize_t story_write(void *ctx, const char *bytes, size_t count)
+{
+    (void)ctx;
+    story_copy(bytes, count);
+    return (ssize_t)count;
+}
+
+static FILE *story_open(void)
+{
+    return fopencookie(NULL, "w", (cookie_io_functions_t){.write = story_write});
+}
+#endif
+
+FILE *story(void)
+{
+    return story_now.both ? story_now.both : stdout;
+}
+
+/* --- the record ------------------------------------------------------------------------------- */
+
+static double story_clock(void)
+{
+    struct timeval now;
+    gettimeofday(&now, NULL);
+    return (double)now.tv_sec + (double)now.tv_usec * 1e-6;
+}
+
+void record_begin(const Lesson *lesson, const char *options)
+{
+    FILE *run = lesson_open(lesson, "run.txt"); /* empty from now on: the earlier run is gone */
+    story_now.copy = lesson_open(lesson, "output.txt");
+    story_now.run = run;
+    story_now.quiet = lesson->quiet;
+    story_now.began = story_clock();
+    story_now.both = story_open();
+    if (!story_now.both)
+        slope_fail("lesson_begin", "there is no memory for a stream");
+    setvbuf(story_now.both, NULL, _IOLBF, 1024);
+    record("options", "%s", options);
+}
+
+void record(const char *key, const char *format, ...)
+{
+    if (!story_now.run)
+        return;
+    char text[4096];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    for (char *at = text; (at = strchr(at, '\n'));)
+        *at = ' ';
+    fprintf(story_now.run, "%s %s\n", key, text);
+    fflush(story_now.run);
+}
+
+int record_failed(int *claims)
+{
+    *claims = story_now.claims;
+    return story_now.failed;
+}
+
+void record_end(void)
+{
+    record("claims", "%d", story_now.claims);
+    record("failed", "%d", story_now.failed);
+    record("seconds", "%.1f", story_clock() - story_now.began);
+    fclose(story_now.both), fclose(story_now.copy), fclose(story_now.run);
+    story_now.both = story_now.copy = story_now.run = NULL;
+}
+
+/* --- the story -------------------------------------------------------------------------------- */
+
+void say(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vfprintf(story(), format, args);
+    va_end(args);
+    fflush(story());
+}
+
+void section(const char *title)
+{
+    say("\n--- %s ---\n\n", title);
+}
+
+void say_tensor(const char *name, const Tensor *x)
+{
+    say("%s = ", name);
+    tensor_fprint(story(), x);
+}
+
+/* --- claims ----------------------------------------------------------------------------------- */
+
+/* Says what follows even under --quiet, or no longer. Returns what was so before. */
+static bool story_set_quiet(bool quiet)
+{
+    bool before = story_now.quiet;
+    fflush(story());
+    story_now.quiet = quiet;
+    return before;
+}
+
+static bool claim_print(bool holds, const char *format, va_list args)
+{
+    bool quiet = story_set_quiet(story_now.quiet && holds);
+    story_now.claims++;
+    story_now.failed += !holds;
+    fputs(holds ? "  [ok] " : "  [FAILED] ", story());
+    vfprintf(story(), format, args);
+    fputs("\n", story());
+    story_set_quiet(quiet);
+    return holds;
+}
+
+bool claim(bool holds, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    claim_print(holds, format, args);
+    va_end(args);
+    return holds;
+}
+
+bool claim_close(double found, double expected, double tolerance, const char *format, ...)
+{
+    double difference = found - expected;
+    bool holds = found == expected || (difference <= tolerance && difference >= -tolerance);
+    va_list args;
+    va_start(args, format);
+    claim_print(holds, format, args);
+    va_end(args);
+    if (holds)
+        return true;
+    bool quiet = story_set_quiet(false);
+    fprintf(story(), "           found %.9g, expected %.9g, tolerance %.3g\n", found, expected,
+            tolerance);
+    story_set_quiet(quiet);
+    return false;
+}

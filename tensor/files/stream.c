@@ -1,0 +1,272 @@
+/* tensor/files/stream.c -- reading a file, or what gzip makes of it.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "tensor/files/stream.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <spawn.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tensor/memory.h"
+
+extern char **environ;
+
+enum {
+    STREAM_FIRST_ROOM = 1 << 16,
+    STREAM_NOT_STARTED = 127, /* exit status by which some systems say so, valgrind's among them */
+};
+
+/* --- starting gzip ---------------------------------------------------------------------------- */
+
+/* A pipe whose ends no other program inherits. */
+static bool stream_pipe(int ends[2])
+{
+    if (pipe(ends) != 0)
+        return false;
+    fcntl(ends[0], F_SETFD, FD_CLOEXEC);
+    fcntl(ends[1], F_SETFD, FD_CLOEXEC);
+    return true;
+}
+
+/* Runs `gzip -dc` from descriptor `in` to descriptor `out`. Its messages go to /dev/null: we
+ * say in an Error what went wrong. posix_spawnp looks for gzip along $PATH, hands the arguments over
+ * as they are (no shell), and reports a program that is missing. Returns 0 or an errno. */
+static int stream_spawn_gzip(int in, int out, pid_t *child)
+{
+    char *const argv[] = {"gzip", "-dc", NULL};
+    posix_spawn_file_actions_t files;
+    posix_spawn_file_actions_init(&files);
+    posix_spawn_file_actions_adddup2(&files, in, STDIN_FILENO);
+    posix_spawn_file_actions_adddup2(&files, out, STDOUT_FILENO);
+    posix_spawn_file_actions_addopen(&files, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+    int problem = posix_spawnp(child, argv[0], &files, NULL, argv, environ);
+    posix_spawn_file_actions_destroy(&files);
+    return problem;
+}
+
+static bool stream_gzip_absent(const char *path, int problem, Error *err)
+{
+    if (problem == ENOENT) {
+        error_set(err, path, -1, "the file is gzipped, and there is no gzip program to unpack it");
+        return error_hint(err, "install gzip (Debian, Ubuntu: apt-get install gzip), or unpack "
+                               "the file elsewhere and put the raw one beside it");
+    }
+    return error_set(err, path, -1, "gzip could not be started (%s)", strerror(problem));
+}
+
+/* Puts gzip between the file and us: stream->fd becomes the pipe's reading end. The lock keeps
+ * a second thread from starting its own gzip between our pipe() and fcntl(): that gzip would
+ * inherit our writing end, and we would never see the end of the data. */
+static bool stream_through_gzip(ByteStream *stream, Error *err)
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    int ends[2];
+    pthread_mutex_lock(&lock);
+    int problem = EMFILE;
+    if (stream_pipe(ends)) {
+        problem = stream_spawn_gzip(stream->fd, ends[1], &stream->gzip);
+        close(ends[1]);
+        if (problem)
+            close(ends[0]);
+    }
+    pthread_mutex_unlock(&lock);
+    if (problem) {
+        stream->gzip = 0;
+        return stream_gzip_absent(stream->path, problem, err);
+    }
+    close(stream->fd);
+    stream->fd = ends[0];
+    stream->size = -1;
+    return true;
+}
+
+/* Waits for gzip to end; its status as waitpid gives it, or -1. */
+static int stream_wait(ByteStream *stream)
+{
+    int status = -1;
+    pid_t ended;
+    do
+        ended = waitpid(stream->gzip, &status, 0);
+    while (ended < 0 && errno == EINTR);
+    stream->gzip = 0;
+    return ended < 0 ? -1 : status;
+}
+
+/* A program that ignores SIGCHLD never learns how its children ended. */
+static bool stream_status_lost(const ByteStream *stream, Error *err)
+{
+    error_set(err, stream->path, -1,
+              "gzip's exit status is lost, so nobody knows if the file is whole");
+    return error_hint(err, "does this program ignore SIGCHLD? restore SIG_DFL while it reads");
+}
+
+/* Called at the end of the data: was that the end of the file, or where gzip gave up? A status of
+ * 2, a warning, is refused too: it means rubbish after the data. */
+static bool stream_check_gzip(ByteStream *stream, Error *err)
+{
+    int status = stream_wait(stream);
+    if (status == -1)
+        return stream_status_lost(stream, err);
+    int code = status != -1 && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    if (code == 0)
+        return true;
+    if (code == STREAM_NOT_STARTED)
+        return stream_gzip_absent(stream->path, ENOENT, err);
+    error_set(err, stream->path, -1, "gzip could not unpack the file: it is cut short or damaged");
+    if (code > 0)
+        error_expected(err, "exit status 0 from gzip", "%d", code);
+    return error_hint(err, "`gzip -t` on the file says more; fetch the file again");
+}
+
+/* --- opening and closing ---------------------------------------------------------------------- */
+
+/* Measures an open file and looks whether it is gzipped. pread leaves the position at 0, where
+ * gzip, which inherits it, must start. */
+static bool stream_inspect(ByteStream *stream, Error *err)
+{
+    struct stat info;
+    uint8_t magic[2];
+    if (fstat(stream->fd, &info) != 0)
+        return error_set(err, stream->path, -1, "the file cannot be measured (%s)",
+                         strerror(errno));
+    if (!S_ISREG(info.st_mode))
+        return error_set(err, stream->path, -1, "this is a %s, not a file",
+                         S_ISDIR(info.st_mode) ? "folder" : "pipe or a device");
+    stream->size = info.st_size;
+    if (pread(stream->fd, magic, 2, 0) == 2 && magic[0] == 0x1f && magic[1] == 0x8b)
+        return stream_through_gzip(stream, err);
+    return true;
+}
+
+/* O_NONBLOCK: opening a named pipe must not wait for a writer. Regular files ignore it. */
+bool stream_open(ByteStream *stream, const char *path, Error *err)
+{
+    *stream = (ByteStream){.path = path, .fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
+    if (stream->fd < 0)
+        return error_set(err, path, -1, "the file cannot be opened (%s)", strerror(errno));
+    if (stream_inspect(stream, err))
+        return true;
+    stream_close(stream);
+    return false;
+}
+
+/* The pipe is closed before the wait: a gzip that still writes dies of SIGPIPE or, where this
+ * program ignores that signal and gzip inherits it so, ends with a write error. */
+void stream_close(ByteStream *stream)
+{
+    close(stream->fd);
+    if (stream->gzip > 0)
+        stream_wait(stream);
+    stream->fd = -1;
+}
+
+bool stream_require_raw(const ByteStream *stream, Error *err)
+{
+    if (stream->size >= 0)
+        return true;
+    error_set(err, stream->path, -1, "the file is gzipped, and its format does not say how many "
+              "bytes should come out");
+    return error_hint(err, "unpack it first: gunzip FILE");
+}
+
+/* --- reading ---------------------------------------------------------------------------------- */
+
+/* A pipe gives what it has, often less than asked for, and a signal may interrupt the wait. */
+bool stream_read(ByteStream *stream, uint8_t *bytes, size_t want, size_t *got, Error *err)
+{
+    *got = 0;
+    while (*got < want) {
+        ssize_t n = read(stream->fd, bytes + *got, want - *got);
+        if (n == 0)
+            return stream->gzip == 0 || stream_check_gzip(stream, err);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return error_set(err, stream->path, stream->offset, "reading failed (%s)",
+                             strerror(errno));
+        *got += (size_t)n;
+        stream->offset += n;
+    }
+    return true;
+}
+
+/* Fills the error for data that end `wanted` - `found` bytes too early. Returns NULL. */
+static void *stream_too_short(const ByteStream *stream, size_t wanted, int64_t found, Error *err)
+{
+    char expected[64];
+    snprintf(expected, sizeof expected, "%zu more bytes", wanted);
+    error_set(err, stream->path, stream->offset, "the file ends before its data do");
+    error_expected(err, expected, "%lld", (long long)found);
+    error_hint(err, "the file is cut short: fetch it again");
+    return NULL;
+}
+
+/* A larger copy of a buffer, its room doubled but never above `limit`. Frees the old one. */
+static uint8_t *stream_grow(uint8_t *bytes, size_t *room, size_t limit)
+{
+    size_t held = *room;
+    *room = held > limit / 2 ? limit : 2 * held;
+    uint8_t *larger = memory_try_new(*room);
+    if (larger)
+        memcpy(larger, bytes, held);
+    memory_free(bytes);
+    return larger;
+}
+
+/* Fills memory of `room` bytes to begin with, more as it proves too small. */
+static uint8_t *stream_fill(ByteStream *stream, size_t room, size_t count, Error *err)
+{
+    size_t held = 0, got;
+    uint8_t *bytes = memory_try_new(room);
+    while (bytes && stream_read(stream, bytes + held, room - held, &got, err)) {
+        held += got;
+        if (held == count)
+            return bytes;
+        if (held < room) {
+            memory_free(bytes);
+            return stream_too_short(stream, count, (int64_t)held, err);
+        }
+        bytes = stream_grow(bytes, &room, count);
+    }
+    if (!bytes)
+        error_set(err, stream->path, stream->offset, "memory is too short for its data");
+    memory_free(bytes);
+    return NULL;
+}
+
+/* What a header declares is compared with what the file holds before memory is asked for; of a
+ * pipe that cannot be known, so there the memory follows the bytes. */
+uint8_t *stream_take(ByteStream *stream, size_t count, Error *err)
+{
+    if (stream->size < 0)
+        return stream_fill(stream, count < STREAM_FIRST_ROOM ? count : STREAM_FIRST_ROOM, count,
+                           err);
+    int64_t left = stream->size - stream->offset;
+    if (left < 0 || (uint64_t)left < count)
+        return stream_too_short(stream, count, left < 0 ? 0 : left, err);
+    return stream_fill(stream, count, count, err);
+}
+
+bool stream_expect_end(ByteStream *stream, Error *err)
+{
+    uint8_t byte;
+    size_t got;
+    int64_t end = stream->offset;
+    if (!stream_read(stream, &byte, 1, &got, err))
+        return false;
+    if (got == 0)
+        return true;
+    error_set(err, stream->path, end, "more bytes follow than the file's header declares");
+    if (stream->size >= 0) {
+        char expected[64];
+        snprintf(expected, sizeof expected, "%lld bytes in all", (long long)end);
+        error_expected(err, expected, "%lld", (long long)stream->size);
+    }
+    return false;
+}

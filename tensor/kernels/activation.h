@@ -1,0 +1,26 @@
+/* tensor/kernels/activation.h -- kernels of PReLU and softmax, each one pass over memory.
+ *
+ *  - PReLU: y = x if x > 0, else a x, with one slope for all or one per channel. The branch is
+ *    decided by the input, never by the sign of the output, and x = 0 takes the slope side.
+ *  - Softmax and its logarithm along one axis, with the maximum subtracted first.
+ *  - All tensors are contiguous and all but the slopes have the same shape.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SLOPE_TENSOR_KERNELS_ACTIVATION_H
+#define SLOPE_TENSOR_KERNELS_ACTIVATION_H
+
+#include "tensor/tensor.h"
+
+/* y = PReLU(x) with slopes a (1) or (C); C is axis 1 of x. */
+void prelu_forward(Tensor *y, const Tensor *x, const Tensor *a);
+
+/* gx = g where x > 0, else a g; ga = the sum of x g over the elements with x <= 0 that share
+ * the slope. gx or ga may be NULL: not wanted. gx may be g itself. */
+void prelu_backward(Tensor *gx, Tensor *ga, const Tensor *x, const Tensor *a, const Tensor *g);
+
+/* y = e^x / sum e^x, or its logarithm, along an axis (0 … ndim-1). */
+void softmax_forward(Tensor *y, const Tensor *x, int axis);
+void log_softmax_forward(Tensor *y, const Tensor *x, int axis);
+
+#endif

@@ -1,0 +1,176 @@
+/* tensor/kernels/conv_stage.c -- padding, spreading and dealing out the columns of an image; packing patches.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "tensor/kernels/conv_stage.h"
+
+#include <string.h>
+
+#include "tensor/cut.h"
+
+enum { STAGE_AHEAD = 2 }; /* while row h of an image is copied, row h + 2 is prefetched; measured */
+
+ConvShape conv_shape(const Conv2d *c)
+{
+    const Conv2dOptions *o = &c->o;
+    return (ConvShape){.image = {c->H, c->W}, .kernel = {c->R, c->S}, .result = {c->P, c->Q},
+                       .spread = {1, 1}, .step = {o->stride[0], o->stride[1]},
+                       .dilation = {o->dilation[0], o->dilation[1]},
+                       .padding = {o->padding[0], o->padding[1]}};
+}
+
+/* How many numbers `results` results reach over, along one axis. */
+static ptrdiff_t stage_reach(const ConvShape *s, int axis, ptrdiff_t results)
+{
+    return (results - 1) * s->step[axis] + (s->kernel[axis] - 1) * s->dilation[axis] + 1;
+}
+
+static bool stage_is_direct(const ConvShape *s)
+{
+    for (int i = 0; i < 2; i++)
+        if (s->kernel[i] != 1 || s->spread[i] != 1 || s->step[i] != 1 || s->padding[i] != 0)
+            return false;
+    return true;
+}
+
+ConvStage conv_stage_plan(ConvShape s, ptrdiff_t rows)
+{
+    ConvStage g = {.s = s, .rows = cut_min(rows, s.result[0]), .direct = stage_is_direct(&s)};
+    g.height = stage_reach(&s, 0, g.rows);
+    g.cols = cut_parts(stage_reach(&s, 1, s.result[1]), s.step[1]);
+    g.row = g.cols * s.step[1];
+    g.plane = g.direct ? s.image[0] * s.image[1] : g.height * g.row;
+    return g;
+}
+
+ptrdiff_t conv_stage_room(const ConvStage *g, ptrdiff_t channels)
+{
+    return g->direct ? 0 : channels * g->plane + VEC;
+}
+
+void conv_stage_taps(const ConvStage *g, ptrdiff_t channels, ptrdiff_t *tap)
+{
+    const ConvShape *s = &g->s;
+    for (ptrdiff_t c = 0; c < channels; c++)
+        for (ptrdiff_t i = 0; i < s->kernel[0]; i++)
+            for (ptrdiff_t j = 0; j < s->kernel[1]; j++) {
+                ptrdiff_t down = i * s->dilation[0], across = j * s->dilation[1];
+                *tap++ = c * g->plane + down * g->row + across % s->step[1] * g->cols +
+                         across / s->step[1];
+            }
+}
+
+/* --- staging ------------------------------------------------------------------------------------ */
+
+static void stage_copy(real *out, const real *x, ptrdiff_t count, ptrdiff_t ahead)
+{
+    ptrdiff_t i = 0;
+    for (; i + VEC <= count; i += VEC) {
+        __builtin_prefetch(x + i + ahead);
+        vec_store(out + i, vec_load(x + i));
+    }
+    for (; i < count; i++)
+        out[i] = x[i];
+}
+
+/* Copies pixels [begin, end) of an image row to where they belong in a staged row. A plain copy also
+ * prefetches what lies `ahead` numbers further on. */
+static void stage_row(const ConvStage *g, real *staged, const real *image, ptrdiff_t begin,
+                      ptrdiff_t end, ptrdiff_t ahead)
+{
+    ptrdiff_t spread = g->s.spread[1], step = g->s.step[1], padding = g->s.padding[1];
+    if (spread == 1 && step == 1) {
+        stage_copy(staged + padding + begin, image + begin, end - begin, ahead);
+        return;
+    }
+    for (ptrdiff_t w = begin; w < end; w++) {
+        ptrdiff_t at = w * spread + padding;
+        staged[at % step * g->cols + at / step] = image[w];
+    }
+}
+
+/* The smallest i with i * spread >= n */
+static ptrdiff_t stage_first(ptrdiff_t n, ptrdiff_t spread)
+{
+    return n <= 0 ? 0 : cut_parts(n, spread);
+}
+
+const real *conv_stage_fill(const ConvStage *g, real *staged, const real *image, ptrdiff_t channels,
+                            ptrdiff_t first, ptrdiff_t rows)
+{
+    const ConvShape *s = &g->s;
+    if (g->direct)
+        return image + first * s->image[1];
+    ptrdiff_t width = stage_reach(s, 1, s->result[1]), height = stage_reach(s, 0, rows);
+    ptrdiff_t begin = stage_first(-s->padding[1], s->spread[1]);
+    ptrdiff_t end = cut_min(s->image[1], stage_first(width - s->padding[1], s->spread[1]));
+    for (ptrdiff_t t = 0; t < height; t++) {
+        ptrdiff_t at = first * s->step[0] + t - s->padding[0], h = at / s->spread[0];
+        bool inside = at >= 0 && at % s->spread[0] == 0 && h < s->image[0] && begin < end;
+        ptrdiff_t ahead = inside ? cut_min(STAGE_AHEAD, s->image[0] - 1 - h) * s->image[1] : 0;
+        for (ptrdiff_t c = 0; c < channels; c++)
+            if (inside)
+                stage_row(g, staged + c * g->plane + t * g->row,
+                          image + (c * s->image[0] + h) * s->image[1], begin, end, ahead);
+            else
+                memset(staged + c * g->plane + t * g->row, 0, (size_t)g->row * sizeof(real));
+    }
+    return staged;
+}
+
+/* --- packing ------------------------------------------------------------------------------------ */
+
+/* A vector of neighbours: columns `lane` … of a sliver, read from `from` on. Results at the end of a
+ * row are fewer than a vector; what is copied beyond them is written over by the next piece or the next
+ * step, or lies in columns that do not exist and are dropped. */
+typedef struct StagePiece {
+    ptrdiff_t lane, from;
+} StagePiece;
+
+/* The pieces of results [first, first + count); returns how many. */
+static int stage_pieces(const ConvStage *g, ptrdiff_t first, ptrdiff_t count,
+                        StagePiece piece[TILE_N])
+{
+    ptrdiff_t Q = g->s.result[1], row = g->s.step[0] * g->row;
+    int n = 0;
+    for (ptrdiff_t lane = 0; lane < count; n++) {
+        ptrdiff_t p = (first + lane) / Q, q = (first + lane) % Q;
+        piece[n] = (StagePiece){.lane = lane, .from = p * row + q};
+        lane += cut_min(VEC, cut_min(Q - q, count - lane));
+    }
+    return n;
+}
+
+static void stage_pack_piece(real *sliver, const real *staged, const ptrdiff_t *tap, ptrdiff_t taps)
+{
+    for (ptrdiff_t k = 0; k < taps; k++)
+        vec_store(sliver + k * TILE_N, vec_load(staged + tap[k]));
+}
+
+static void stage_pack_sliver(const ConvStage *g, real *sliver, const real *staged,
+                              const ptrdiff_t *tap, ptrdiff_t taps, ptrdiff_t first,
+                              ptrdiff_t count)
+{
+    StagePiece piece[TILE_N];
+    int pieces = stage_pieces(g, first, count, piece);
+    if (count < TILE_N)
+        memset(sliver, 0, (size_t)(taps * TILE_N) * sizeof(real));
+    if (pieces * VEC == count) /* whole vectors: one after the other, in any order */
+        for (int i = 0; i < pieces; i++)
+            stage_pack_piece(sliver + piece[i].lane, staged + piece[i].from, tap, taps);
+    else
+        for (ptrdiff_t k = 0; k < taps; k++, sliver += TILE_N)
+            for (int i = 0; i < pieces; i++)
+                vec_store(sliver + piece[i].lane, vec_load(staged + tap[k] + piece[i].from));
+}
+
+void conv_stage_pack(const ConvStage *g, real *slivers, const real *staged, const ptrdiff_t *tap,
+                     ptrdiff_t taps, ptrdiff_t first, ptrdiff_t count)
+{
+    if (g->direct) {
+        gemm_pack(slivers, taps, count, (Matrix){staged + first, g->plane, 1});
+        return;
+    }
+    for (ptrdiff_t end = first + count; first < end; first += TILE_N, slivers += taps * TILE_N)
+        stage_pack_sliver(g, slivers, staged, tap, taps, first, cut_min(TILE_N, end - first));
+}

@@ -1,0 +1,216 @@
+/* tensor/kernels/prelu.c -- the PReLU kernels.
+ *
+ * x is seen as (outer, C, inner), C the channels, or (1, 1, everything) with a shared slope.
+ * Convolutional activations have long planes (inner = H*W) that share one slope; those of a
+ * linear layer have inner = 1, so a row of C neighbours meets C slopes.
+ *
+ * The sums for the slopes are made in blocks of a size that only the shape decides: a piece of a
+ * plane, or a few rows. Each block writes a row of partial sums, and those are added in order: the
+ * same bits on any number of threads.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <string.h>
+
+#include "tensor/cut.h"
+#include "tensor/kernels/activation.h"
+#include "tensor/kernels/vec.h"
+#include "tensor/memory.h"
+#include "tensor/parallel.h"
+
+enum { PRELU_BLOCK = 16384, PRELU_LEAST_ROWS = 32, PRELU_MOST_ROWS = 256 };
+
+/* One pass's operands. y and gx, g are NULL where the pass has none. */
+typedef struct Prelu {
+    AxisView    view;
+    const real *x, *a, *g;
+    real       *y, *gx;
+    real       *partial; /* sums for the slopes, a row of C for each block */
+    ptrdiff_t   blocks;  /* pieces of a plane; or, where inner is 1, of all rows … */
+    ptrdiff_t   rows;    /* … of so many each */
+} Prelu;
+
+static AxisView prelu_view(const Tensor *x, const Tensor *a, const char *function)
+{
+    if (tensor_count(a) == 1)
+        return (AxisView){.outer = 1, .n = 1, .inner = tensor_count(x)};
+    if (x->shape.ndim < 2 || x->shape.dim[1] != tensor_count(a))
+        slope_fail(function, "%td slopes do not fit shape %s", tensor_count(a),
+                   SHAPE_TEXT(x->shape));
+    return axis_view(x->shape, 1);
+}
+
+/* --- numbers and vectors of them -------------------------------------------------------------- */
+
+static inline real prelu_value(real x, real a) { return x > 0 ? x : a * x; }
+static inline real prelu_gx(real x, real a, real g) { return x > 0 ? g : a * g; }
+static inline real prelu_ga(real x, real g) { return x > 0 ? 0 : x * g; }
+
+/* The same for VEC of them. The bits of the other branch are dropped, whatever they are: an
+ * Inf * 0 there does no harm. */
+static inline vec prelu_gx_vec(vec x, vec a, vec g) { return vec_select(x > (vec){0}, g, a * g); }
+static inline vec prelu_ga_vec(vec x, vec g) { return vec_select(x > (vec){0}, (vec){0}, x * g); }
+
+/* A run with one slope: gx (if wanted) and the sum for ga in one pass. */
+static real prelu_run_backward(ptrdiff_t n, real *gx, const real *x, real a, const real *g)
+{
+    vec sum = {0}, slope = vec_all(a);
+    ptrdiff_t i = 0;
+    for (; i + VEC <= n; i += VEC) {
+        vec xs = vec_load(x + i), gs = vec_load(g + i);
+        sum += prelu_ga_vec(xs, gs);
+        if (gx)
+            vec_store(gx + i, prelu_gx_vec(xs, slope, gs));
+    }
+    real total = vec_sum(sum);
+    for (; i < n; i++) {
+        total += prelu_ga(x[i], g[i]);
+        if (gx)
+            gx[i] = prelu_gx(x[i], a, g[i]);
+    }
+    return total;
+}
+
+/* A row of C neighbours, each with its own slope; ga is a row of running sums. */
+static void prelu_row_backward(ptrdiff_t C, real *gx, real *ga, const real *x, const real *a,
+                               const real *g)
+{
+    ptrdiff_t c = 0;
+    for (; c + VEC <= C; c += VEC) {
+        vec xs = vec_load(x + c), gs = vec_load(g + c);
+        vec_store(ga + c, vec_load(ga + c) + prelu_ga_vec(xs, gs));
+        if (gx)
+            vec_store(gx + c, prelu_gx_vec(xs, vec_load(a + c), gs));
+    }
+    for (; c < C; c++) {
+        ga[c] += prelu_ga(x[c], g[c]);
+        if (gx)
+            gx[c] = prelu_gx(x[c], a[c], g[c]);
+    }
+}
+
+/* --- planes: blocks of one channel ------------------------------------------------------------ */
+
+/* Block number t: which channel, where it starts, how long it is, where its sum goes. */
+typedef struct PreluBlock {
+    ptrdiff_t channel, start, n, partial;
+} PreluBlock;
+
+static PreluBlock prelu_block(const Prelu *p, ptrdiff_t t)
+{
+    ptrdiff_t plane = t / p->blocks, piece = t % p->blocks, C = p->view.n;
+    ptrdiff_t first = piece * PRELU_BLOCK, left = p->view.inner - first;
+    return (PreluBlock){.channel = plane % C,
+                        .start = plane * p->view.inner + first,
+                        .n = cut_min(PRELU_BLOCK, left),
+                        .partial = (plane / C * p->blocks + piece) * C + plane % C};
+}
+
+static void prelu_forward_planes(ptrdiff_t begin, ptrdiff_t end, void *ctx)
+{
+    const Prelu *p = ctx;
+    for (ptrdiff_t t = begin; t < end; t++) {
+        PreluBlock b = prelu_block(p, t);
+        const real *x = p->x + b.start;
+        real *y = p->y + b.start, a = p->a[b.channel];
+        for (ptrdiff_t i = 0; i < b.n; i++)
+            y[i] = prelu_value(x[i], a);
+    }
+}
+
+static void prelu_backward_planes(ptrdiff_t begin, ptrdiff_t end, void *ctx)
+{
+    const Prelu *p = ctx;
+    for (ptrdiff_t t = begin; t < end; t++) {
+        PreluBlock b = prelu_block(p, t);
+        p->partial[b.partial] =
+            prelu_run_backward(b.n, p->gx ? p->gx + b.start : NULL, p->x + b.start,
+                               p->a[b.channel], p->g + b.start);
+    }
+}
+
+/* --- rows: every neighbour another channel ---------------------------------------------------- */
+
+static void prelu_forward_rows(ptrdiff_t begin, ptrdiff_t end, void *ctx)
+{
+    const Prelu *p = ctx;
+    ptrdiff_t C = p->view.n;
+    for (ptrdiff_t i = begin; i < end; i++)
+        for (ptrdiff_t c = 0; c < C; c++)
+            p->y[i * C + c] = prelu_value(p->x[i * C + c], p->a[c]);
+}
+
+/* Rows [begin, end) are one block: p->rows of them, or the fewer that are left. */
+static void prelu_backward_rows(ptrdiff_t begin, ptrdiff_t end, void *ctx)
+{
+    const Prelu *p = ctx;
+    ptrdiff_t C = p->view.n;
+    real *ga = p->partial + begin / p->rows * C;
+    memset(ga, 0, (size_t)C * sizeof(real));
+    for (ptrdiff_t i = begin; i < end; i++)
+        prelu_row_backward(C, p->gx ? p->gx + i * C : NULL, ga, p->x + i * C, p->a, p->g + i * C);
+}
+
+/* --- whole tensors ---------------------------------------------------------------------------- */
+
+/* How many rows of C neighbours make a block: the rows of partial sums should be few, and the sums
+ * short. */
+static ptrdiff_t prelu_rows_of(ptrdiff_t C)
+{
+    ptrdiff_t rows = PRELU_BLOCK / 2 / (C + 1);
+    return cut_min(PRELU_MOST_ROWS, cut_max(PRELU_LEAST_ROWS, rows));
+}
+
+static Prelu prelu_plan(const Tensor *x, const Tensor *a, const char *function)
+{
+    Prelu p = {.view = prelu_view(x, a, function), .x = tensor_read(x), .a = tensor_read(a)};
+    p.rows = prelu_rows_of(p.view.n);
+    p.blocks = p.view.inner == 1 ? cut_parts(p.view.outer, p.rows)
+                                 : cut_parts(p.view.inner, PRELU_BLOCK);
+    return p;
+}
+
+/* How many units (blocks or rows) of about `each` elements one thread takes at a time. */
+static ptrdiff_t prelu_grain(ptrdiff_t each)
+{
+    return each >= PRELU_BLOCK ? 1 : PRELU_BLOCK / (each + 1) + 1;
+}
+
+void prelu_forward(Tensor *y, const Tensor *x, const Tensor *a)
+{
+    Prelu p = prelu_plan(x, a, "prelu_forward");
+    p.y = tensor_write(y);
+    AxisView v = p.view;
+    if (v.inner == 1)
+        parallel_for(v.outer, prelu_grain(v.n), prelu_forward_rows, &p);
+    else
+        parallel_for(v.outer * v.n * p.blocks, prelu_grain(v.inner), prelu_forward_planes, &p);
+}
+
+/* The rows of partial sums (blocks, C) added to ga (C), in order. */
+static void prelu_add_blocks(real *ga, const real *partial, ptrdiff_t blocks, ptrdiff_t C)
+{
+    memset(ga, 0, (size_t)C * sizeof(real));
+    for (ptrdiff_t b = 0; b < blocks; b++)
+        for (ptrdiff_t c = 0; c < C; c++)
+            ga[c] += partial[b * C + c];
+}
+
+void prelu_backward(Tensor *gx, Tensor *ga, const Tensor *x, const Tensor *a, const Tensor *g)
+{
+    Prelu p = prelu_plan(x, a, "prelu_backward");
+    p.g = tensor_read(g);
+    p.gx = gx ? tensor_write(gx) : NULL;
+    AxisView v = p.view;
+    bool rows = v.inner == 1;
+    ptrdiff_t blocks = rows ? p.blocks : v.outer * p.blocks;
+    size_t bytes = (size_t)(blocks * v.n) * sizeof(real);
+    p.partial = pool_take(bytes);
+    if (rows)
+        parallel_for(v.outer, p.rows, prelu_backward_rows, &p);
+    else
+        parallel_for(blocks * v.n, prelu_grain(v.inner), prelu_backward_planes, &p);
+    if (ga)
+        prelu_add_blocks(tensor_write(ga), p.partial, blocks, v.n);
+    pool_give(p.partial, bytes);
+}

@@ -1,0 +1,108 @@
+/* tensor/kernels/vec.h -- one vector register of reals, as GCC and Clang write it for every processor.
+ *
+ *  - vec holds VEC reals: 16 floats with AVX-512, 8 with AVX, 4 otherwise (half as many
+ *    doubles). Arithmetic on vecs is element by element, with plain + and *.
+ *  - vec_load and vec_store take any address; slices are seldom aligned.
+ *  - A comparison gives a vec_mask, all ones or all zeros an element; vec_select chooses by it.
+ *  - vec_transpose turns VEC vectors, the rows of a small square, into its columns.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SLOPE_TENSOR_KERNELS_VEC_H
+#define SLOPE_TENSOR_KERNELS_VEC_H
+
+#include <stdint.h>
+
+#include "tensor/real.h"
+
+#if defined(__AVX512F__)
+#define VEC_BYTES 64
+#elif defined(__AVX__)
+#define VEC_BYTES 32
+#else
+#define VEC_BYTES 16
+#endif
+
+enum { VEC = VEC_BYTES / (int)sizeof(real) };
+
+typedef real vec __attribute__((vector_size(VEC_BYTES)));
+
+/* The same type as it may lie in memory: anywhere, and seen as plain reals by others. */
+typedef real vec_anywhere __attribute__((vector_size(VEC_BYTES), aligned(sizeof(real)), may_alias));
+
+#ifdef SLOPE_DOUBLE
+typedef int64_t vec_mask __attribute__((vector_size(VEC_BYTES)));
+#else
+typedef int32_t vec_mask __attribute__((vector_size(VEC_BYTES)));
+#endif
+
+static inline vec vec_load(const real *p)
+{
+    return *(const vec_anywhere *)p;
+}
+
+static inline void vec_store(real *p, vec v)
+{
+    *(vec_anywhere *)p = v;
+}
+
+/* x in every lane */
+static inline vec vec_all(real x)
+{
+    return x - (vec){0}; /* minus, not plus: -0 + 0 would be +0 */
+}
+
+/* a where the mask is set, else b; C has no ?: for vectors, so the bits are chosen. */
+static inline vec vec_select(vec_mask mask, vec a, vec b)
+{
+    return (vec)((mask & (vec_mask)a) | (~mask & (vec_mask)b));
+}
+
+/* --- lanes exchanged ------------------------------------------------------------------------------ */
+
+/* a0 b0 a1 b1 … from the lower halves of a and b, and the same from the upper halves. */
+#if VEC_BYTES / 4 == 16 && !defined(SLOPE_DOUBLE)
+#define VEC_LOWER 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
+#define VEC_UPPER 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
+#elif (VEC_BYTES == 64) || (VEC_BYTES == 32 && !defined(SLOPE_DOUBLE))
+#define VEC_LOWER 0, 8, 1, 9, 2, 10, 3, 11
+#define VEC_UPPER 4, 12, 5, 13, 6, 14, 7, 15
+#elif (VEC_BYTES == 32) || !defined(SLOPE_DOUBLE)
+#define VEC_LOWER 0, 4, 1, 5
+#define VEC_UPPER 2, 6, 3, 7
+#else
+#define VEC_LOWER 0, 2
+#define VEC_UPPER 1, 3
+#endif
+
+#if defined(__clang__)
+#define VEC_ZIP(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define VEC_ZIP(a, b, ...) __builtin_shuffle(a, b, (vec_mask){__VA_ARGS__})
+#endif
+
+/* The sum of the lanes, always in the same order: each zip adds the upper half to the lower. */
+static inline real vec_sum(vec v)
+{
+    for (int step = 1; step < VEC; step *= 2)
+        v = VEC_ZIP(v, v, VEC_LOWER) + VEC_ZIP(v, v, VEC_UPPER);
+    return v[0];
+}
+
+/* Zipping the first half of the rows with the second is a perfect shuffle of all VEC * VEC numbers:
+ * it moves the lowest bit of a number's place to the top. After log2(VEC) of them row and column
+ * have changed places. */
+static inline void vec_transpose(vec row[VEC])
+{
+    vec zipped[VEC];
+    for (int step = 1; step < VEC; step *= 2) {
+        for (int i = 0; i < VEC / 2; i++) {
+            zipped[2 * i] = VEC_ZIP(row[i], row[i + VEC / 2], VEC_LOWER);
+            zipped[2 * i + 1] = VEC_ZIP(row[i], row[i + VEC / 2], VEC_UPPER);
+        }
+        for (int i = 0; i < VEC; i++)
+            row[i] = zipped[i];
+    }
+}
+
+#endif

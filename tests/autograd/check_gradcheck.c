@@ -1,0 +1,602 @@
+/* tests/autograd/check_gradcheck.c -- a check of the checker: it must reject what is wrong.
+ *
+ * A gradient check that passes everything looks just like one that works. So here are ops with a
+ * mistake each, of the kinds that people make, written as a program outside the tree would write
+ * them; the checker has to reject every one and say where. Right ops must pass, and what lies at
+ * a kink must be told from what is wrong.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <math.h>
+#include <string.h>
+
+#include "autograd/gradcheck.h"
+#include "tensor/map.h"
+#include "tests/testing.h"
+
+static GradCheckOptions check_order(int order)
+{
+    GradCheckOptions o = GRADCHECK_DEFAULTS;
+    o.order = order;
+    return o;
+}
+
+/* --- forwards that the wrong ops share -------------------------------------------------------- */
+
+static inline real wrong_square_value(real x) { return x * x; }
+static inline real wrong_cube_value(real x) { return x * x * x; }
+static inline real wrong_double_value(real x) { return 2 * x; }
+static inline real wrong_fold_value(real x) { return x > 0 ? x : -(real)0.5 * x; }
+static inline real wrong_product_value(real a, real b) { return a * b; }
+MAP1(wrong_square_map, wrong_square_value)
+MAP1(wrong_cube_map, wrong_cube_value)
+MAP1(wrong_double_map, wrong_double_value)
+MAP1(wrong_fold_map, wrong_fold_value)
+MAP2(wrong_product_map, wrong_product_value)
+
+static void wrong_square_forward(Var *y) { wrong_square_map(y->value, y->in[0]->value); }
+static void wrong_cube_forward(Var *y) { wrong_cube_map(y->value, y->in[0]->value); }
+static void wrong_double_forward(Var *y) { wrong_double_map(y->value, y->in[0]->value); }
+static void wrong_fold_forward(Var *y) { wrong_fold_map(y->value, y->in[0]->value); }
+static void wrong_sum_forward(Var *y) { tensor_sum_to(y->value, y->in[0]->value); }
+static void wrong_product_forward(Var *y)
+{
+    wrong_product_map(y->value, y->in[0]->value, y->in[1]->value);
+}
+
+/* An op whose demo calls it on leaves of these shapes: x (3,3) and, with n = 2, b. */
+#define WRONG_OP(id, forward_fn, n, result, ...)                                                  \
+    static Var *id##_demo(Var **in);                                                              \
+    static const Op id = {                                                                        \
+        .name = #id, .forward = forward_fn, .backward = id##_backward,                            \
+        .demo = {.call = id##_demo, .n_in = n,                                                    \
+                 .in = {{{2, {3, 3}}, (real)0.5, 2, true}, {__VA_ARGS__, (real)0.5, 2, true}}},   \
+    };                                                                                            \
+    static Var *id##_demo(Var **in) { return var_apply(&id, (result), in, n); }
+
+/* --- wrong at first order --------------------------------------------------------------------- */
+
+/* y = x^2 with -2x gy: a check of absolute values would pass it. */
+static void wrong_sign_backward(Var *y, Var *gy)
+{
+    SEND(y->in[0], var_mul(gy, var_scale(y->in[0], -2)));
+}
+WRONG_OP(wrong_sign, wrong_square_forward, 1, var_shape(in[0]), {0})
+
+/* y = x^2 with x gy. */
+static void wrong_factor_backward(Var *y, Var *gy)
+{
+    SEND(y->in[0], var_mul(gy, y->in[0]));
+}
+WRONG_OP(wrong_factor, wrong_square_forward, 1, var_shape(in[0]), {0})
+
+/* LeakyReLU with slope -0.5, its side read from the output, which is never negative. */
+static void wrong_side_backward(Var *y, Var *gy)
+{
+    SEND(y->in[0], var_where(var_is_positive(y), gy, var_scale(gy, -(real)0.5)));
+}
+WRONG_OP(wrong_side, wrong_fold_forward, 1, var_shape(in[0]), {0})
+
+/* The gradient is written to ->grad, in place of being added. */
+static void wrong_store_backward(Var *y, Var *gy)
+{
+    Var *x = y->in[0];
+    tensor_copy(x->grad, var_mul(gy, var_scale(x, 2))->value);
+}
+WRONG_OP(wrong_store, wrong_square_forward, 1, var_shape(in[0]), {0})
+
+/* a b with b (3) stretched: b gets the first row of its gradient in place of the rows' sum. */
+static void wrong_row_backward(Var *y, Var *gy)
+{
+    Var *a = y->in[0], *b = y->in[1];
+    SEND(a, var_mul(gy, b));
+    SEND(b, var_select(var_mul(gy, a), 0, 0));
+}
+WRONG_OP(wrong_row, wrong_product_forward, 2, var_shape(in[0]), {1, {3}})
+
+/* a b with b (3,1) stretched: summed over the other axis. */
+static void wrong_stretch_backward(Var *y, Var *gy)
+{
+    Var *a = y->in[0], *b = y->in[1];
+    SEND(a, var_mul(gy, b));
+    SEND(b, var_reshape(var_sum(var_mul(gy, a), AXES(0), false), SHAPE(3, 1)));
+}
+WRONG_OP(wrong_stretch, wrong_product_forward, 2, var_shape(in[0]), {2, {3, 1}})
+
+/* y = 2x with the gradient transposed: invisible under a sum, whose cotangent is all ones. */
+static void wrong_order_backward(Var *y, Var *gy)
+{
+    SEND(y->in[0], var_scale(var_transpose(gy, 0, 1), 2));
+}
+WRONG_OP(wrong_order, wrong_double_forward, 1, var_shape(in[0]), {0})
+
+/* Rows summed, with the gradient spread along the columns. */
+static void wrong_axis_backward(Var *y, Var *gy)
+{
+    SEND(y->in[0], var_expand(var_reshape(gy, SHAPE(3, 1)), SHAPE(3, 3)));
+}
+WRONG_OP(wrong_axis, wrong_sum_forward, 1, SHAPE(1, 3), {0})
+
+/* Nothing is sent. */
+static void wrong_nothing_backward(Var *y, Var *gy)
+{
+    (void)y, (void)gy;
+}
+WRONG_OP(wrong_nothing, wrong_square_forward, 1, var_shape(in[0]), {0})
+
+/* NaN: no comparison with it holds, so a checker that asks "is the error too large?" passes it. */
+static void wrong_nan_backward(Var *y, Var *gy)
+{
+    SEND(y->in[0], var_scale(gy, (real)NAN));
+}
+WRONG_OP(wrong_nan, wrong_square_forward, 1, var_shape(in[0]), {0})
+
+/* Right but for the last element. */
+static void wrong_last_backward(Var *y, Var *gy)
+{
+    Var *g = var_mul(gy, var_scale(y->in[0], 2)), *off = var_full(SHAPE(3, 3), 1);
+    tensor_write(off->value)[8] = (real)1.01;
+    SEND(y->in[0], var_mul(g, off));
+}
+WRONG_OP(wrong_last, wrong_square_forward, 1, var_shape(in[0]), {0})
+
+/* Right for the first input, wrong for the second. */
+static void wrong_second_input_backward(Var *y, Var *gy)
+{
+    SEND(y->in[0], var_mul(gy, y->in[1]));
+    SEND(y->in[1], var_neg(var_mul(gy, y->in[0])));
+}
+WRONG_OP(wrong_second_input, wrong_product_forward, 2, var_shape(in[0]), {2, {3, 3}})
+
+typedef struct WrongCase {
+    const Op   *op;
+    const char *where;
+} WrongCase;
+
+START_TEST(wrong_ops_are_rejected_and_located)
+{
+    const WrongCase cases[] = {
+        {&wrong_sign, "input 0, element 0"},    {&wrong_factor, "input 0, element 0"},
+        {&wrong_side, "input 0, element "},     {&wrong_store, "input 0, element 0"},
+        {&wrong_row, "input 1, element 0"},     {&wrong_stretch, "input 1, element 0"},
+        {&wrong_order, "input 0, element 1"},   {&wrong_axis, "input 0, element 1"},
+        {&wrong_nothing, "input 0, element 0"}, {&wrong_nan, "input 0, element 0"},
+        {&wrong_last, "input 0, element 8"},    {&wrong_second_input, "input 1, element 0"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        for (uint64_t seed = 0; seed < 5; seed++) {
+            GradCheckOptions o = check_order(1);
+            o.seed = seed;
+            GradReport r = op_check(cases[i].op, o);
+            ck_assert_msg(r.verdict == GRAD_FAIL, "%s passed", cases[i].op->name);
+            ck_assert_int_gt(r.failures, 0);
+            ck_assert_int_eq(r.kinks, 0);
+            ck_assert_msg(strstr(r.message, cases[i].where), "%s: %s", cases[i].op->name,
+                          r.message);
+            ck_assert(strstr(r.message, "finite differences give"));
+        }
+    }
+    ck_assert_int_eq(op_check(&wrong_last, check_order(1)).failures, 1);
+    ck_assert_int_eq(op_check(&wrong_nothing, check_order(1)).nonzero, 0);
+    ck_assert_int_eq(op_check(&wrong_sign, check_order(1)).failures, 9);
+}
+END_TEST
+
+/* --- f(x, x) ---------------------------------------------------------------------------------- */
+
+/* a b that forgets b's share where the two are one Var. */
+static void wrong_self_backward(Var *y, Var *gy)
+{
+    Var *a = y->in[0], *b = y->in[1];
+    SEND(a, var_mul(gy, b));
+    if (a != b)
+        SEND(b, var_mul(gy, a));
+}
+WRONG_OP(wrong_self, wrong_product_forward, 2, var_shape(in[0]), {2, {3, 3}})
+
+static Var *check_call_self(Var **in, void *ctx)
+{
+    const Op *op = ctx;
+    return var_apply(op, var_shape(in[0]), VARS(in[0], in[0]));
+}
+
+START_TEST(a_missing_term_of_f_of_x_and_x_shows)
+{
+    Var *x = var_leaf(var_full(SHAPE(3), (real)1.5)->value);
+    void *ctx = (void *)(uintptr_t)&wrong_self;
+    ck_assert_int_eq(op_check(&wrong_self, check_order(1)).verdict, GRAD_PASS);
+    ck_assert_int_eq(gradcheck(check_call_self, ctx, &x, 1, check_order(1)).verdict, GRAD_FAIL);
+    ctx = (void *)(uintptr_t)&op_mul;
+    ck_assert_int_eq(gradcheck(check_call_self, ctx, &x, 1, check_order(1)).verdict, GRAD_PASS);
+    tape_rewind(0);
+}
+END_TEST
+
+/* --- wrong at second order only --------------------------------------------------------------- */
+
+/* x^3 with a right gradient, computed from a copy of x that is cut off. */
+static void wrong_detached_backward(Var *y, Var *gy)
+{
+    Var *x = var_detach(y->in[0]);
+    SEND(y->in[0], var_mul(gy, var_scale(var_square(x), 3)));
+}
+WRONG_OP(wrong_detached, wrong_cube_forward, 1, var_shape(in[0]), {0})
+
+/* x^3 whose gradient is right but does not depend on the cotangent as far as the tape knows. */
+static void wrong_cut_backward(Var *y, Var *gy)
+{
+    SEND(y->in[0], var_mul(var_detach(gy), var_scale(var_square(y->in[0]), 3)));
+}
+WRONG_OP(wrong_cut, wrong_cube_forward, 1, var_shape(in[0]), {0})
+
+/* x^3 whose gradient goes through an op with a wrong rule of its own. */
+static void wrong_inside_backward(Var *y, Var *gy)
+{
+    Var *x = y->in[0];
+    SEND(x, var_mul(gy, var_scale(var_apply(&wrong_sign, var_shape(x), VARS(x)), 3)));
+}
+WRONG_OP(wrong_inside, wrong_cube_forward, 1, var_shape(in[0]), {0})
+
+START_TEST(a_wrong_second_derivative_shows_at_order_2)
+{
+    const WrongCase cases[] = {{&wrong_detached, "input 0, element 0"},
+                               {&wrong_cut, "input 1, element 0"}, /* the cotangent */
+                               {&wrong_inside, "input 0, element 0"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        GradReport first = op_check(cases[i].op, check_order(1));
+        GradReport second = op_check(cases[i].op, check_order(2));
+        ck_assert_msg(first.verdict == GRAD_PASS, "%s: %s", cases[i].op->name, first.message);
+        ck_assert_msg(second.verdict == GRAD_FAIL, "%s passed at order 2", cases[i].op->name);
+        ck_assert_msg(strstr(second.message, cases[i].where), "%s", second.message);
+    }
+}
+END_TEST
+
+/* --- right ones ------------------------------------------------------------------------------- */
+
+static void right_cube_backward(Var *y, Var *gy)
+{
+    SEND(y->in[0], var_mul(gy, var_scale(var_square(y->in[0]), 3)));
+}
+WRONG_OP(right_cube, wrong_cube_forward, 1, var_shape(in[0]), {0})
+
+START_TEST(a_right_op_from_outside_the_tree_passes)
+{
+    GradReport r = op_check(&right_cube, check_order(1));
+    ck_assert_msg(r.verdict == GRAD_PASS, "%s", r.message);
+    ck_assert_int_eq(r.checked, 9);
+    ck_assert_int_eq(r.nonzero, 9);
+    ck_assert_int_eq(r.kinks + r.failures, 0);
+    ck_assert(r.worst > 0 && r.worst < 1e-8);
+    ck_assert_msg(strstr(r.message, "9 coordinates agree"), "%s", r.message);
+    r = op_check(&right_cube, check_order(2));
+    ck_assert_msg(r.verdict == GRAD_PASS, "%s", r.message);
+    ck_assert_int_eq(r.checked, 18); /* the inputs and the cotangent */
+}
+END_TEST
+
+static Var *check_polynomial(Var **in, void *ctx)
+{
+    const double *c = ctx;
+    return var_add(var_scale(var_square(in[0]), (real)*c), var_mul(in[1], in[0]));
+}
+
+START_TEST(a_function_of_vars_passes_with_its_context)
+{
+    double c = 3;
+    Var *in[2] = {var_leaf(var_full(SHAPE(4), (real)0.7)->value), var_full(SHAPE(4), 2)};
+    GradReport r = gradcheck(check_polynomial, &c, in, 2, check_order(1));
+    ck_assert_int_eq(r.verdict, GRAD_PASS);
+    ck_assert_int_eq(r.checked, 4); /* in[1] is a constant */
+    ck_assert_int_eq(gradcheck(check_polynomial, &c, in, 2, check_order(2)).verdict, GRAD_PASS);
+    tape_rewind(0);
+}
+END_TEST
+
+static Var *check_constant(Var **in, void *ctx)
+{
+    (void)in, (void)ctx;
+    return var_scalar(3);
+}
+
+/* It passes, but nonzero says that this proves nothing. */
+START_TEST(a_function_that_ignores_its_inputs_has_gradient_0)
+{
+    Var *x = var_leaf(var_full(SHAPE(4), 2)->value);
+    for (int order = 1; order <= 2; order++) {
+        GradReport r = gradcheck(check_constant, NULL, &x, 1, check_order(order));
+        ck_assert_int_eq(r.verdict, GRAD_PASS);
+        ck_assert_int_eq(r.nonzero, 0);
+    }
+    tape_rewind(0);
+}
+END_TEST
+
+/* --- kinks ------------------------------------------------------------------------------------ */
+
+/* ReLU with a made-up derivative within 1e-3 of 0. */
+static void kink_forward(Var *y)
+{
+    real *p = tensor_write(y->value);
+    for (ptrdiff_t i = 0, n = tensor_count(y->value); i < n; i++)
+        p[i] = (real)fmax(0, (double)tensor_read(y->in[0]->value)[i]);
+}
+
+static void kink_send(Var *y, Var *gy, real at_kink)
+{
+    Var *x = y->in[0], *g = var_empty(var_shape(x));
+    real *p = tensor_write(g->value);
+    for (ptrdiff_t i = 0, n = tensor_count(x->value); i < n; i++) {
+        real at = tensor_read(x->value)[i];
+        p[i] = at > (real)1e-3 ? 1 : at < -(real)1e-3 ? 0 : at_kink;
+    }
+    SEND(x, var_mul(gy, g));
+}
+
+static uint64_t kink_choices(const Var *y)
+{
+    return choices_of_signs(0, y->in[0]->value);
+}
+
+static void kink_inside_backward(Var *y, Var *gy) { kink_send(y, gy, (real)0.3); }
+static void kink_above_backward(Var *y, Var *gy) { kink_send(y, gy, (real)1.2); }
+static void kink_below_backward(Var *y, Var *gy) { kink_send(y, gy, -(real)0.1); }
+
+static const Op kink_inside = {.name = "kink_inside", .forward = kink_forward,
+                               .backward = kink_inside_backward, .choices = kink_choices};
+static const Op kink_above = {.name = "kink_above", .forward = kink_forward,
+                              .backward = kink_above_backward, .choices = kink_choices};
+static const Op kink_below = {.name = "kink_below", .forward = kink_forward,
+                              .backward = kink_below_backward, .choices = kink_choices};
+static const Op kink_silent = {.name = "kink_silent", .forward = kink_forward,
+                               .backward = kink_inside_backward}; /* does not tell its choices */
+
+static Var *check_call_unary(Var **in, void *ctx)
+{
+    const Op *op = ctx;
+    return var_apply(op, var_shape(in[0]), VARS(in[0]));
+}
+
+/* A leaf (20) of ±1, of which the first `n_near` are `near`. */
+static Var *check_near(int n_near, double near)
+{
+    Var *x = var_leaf(var_empty(SHAPE(20))->value);
+    real *p = tensor_write(x->value);
+    for (int i = 0; i < 20; i++)
+        p[i] = i < n_near ? (real)near : i % 2 ? 1 : -1;
+    return x;
+}
+
+static GradReport check_kink(const Op *op, int n_near, double near, int order)
+{
+    size_t mark = tape_mark();
+    Var *x = check_near(n_near, near);
+    GradReport r = gradcheck(check_call_unary, (void *)(uintptr_t)op, &x, 1, check_order(order));
+    tape_rewind(mark);
+    return r;
+}
+
+START_TEST(a_coordinate_at_a_kink_is_counted)
+{
+    const double h = check_order(1).h, near[] = {0, -0.0, h / 3, -h / 3, h * 0.99, -h * 0.99};
+    for (size_t i = 0; i < sizeof near / sizeof *near; i++) {
+        GradReport r = check_kink(&op_relu, 1, near[i], 1);
+        ck_assert_msg(r.verdict == GRAD_KINK, "at %g: %s", near[i], r.message);
+        ck_assert_int_eq(r.kinks, 1);
+        ck_assert_int_eq(r.checked, 20);
+        ck_assert_int_eq(r.failures, 0);
+        ck_assert_msg(strstr(r.message, "1 at a kink"), "%s", r.message);
+        ck_assert_int_eq(check_kink(&op_abs, 1, near[i], 1).verdict, GRAD_KINK);
+    }
+    ck_assert_int_eq(check_kink(&kink_inside, 1, 0, 1).verdict, GRAD_KINK);
+    ck_assert_int_eq(check_kink(&op_relu, 1, 2 * h, 1).verdict, GRAD_PASS);
+    ck_assert_int_eq(check_kink(&op_relu, 1, -2 * h, 1).verdict, GRAD_PASS);
+    ck_assert_str_eq(grad_verdict_name(GRAD_KINK), "KINK");
+}
+END_TEST
+
+/* Within the step, the gradient still has to lie between the slopes on the two sides. */
+START_TEST(a_gradient_outside_the_two_slopes_fails)
+{
+    const Op *const ops[] = {&kink_above, &kink_below};
+    for (int i = 0; i < 2; i++) {
+        for (uint64_t seed = 0; seed < 4; seed++) { /* cotangents of both signs */
+            size_t mark = tape_mark();
+            GradCheckOptions o = check_order(1);
+            o.seed = seed;
+            Var *x = check_near(1, 0);
+            GradReport r = gradcheck(check_call_unary, (void *)(uintptr_t)ops[i], &x, 1, o);
+            ck_assert_msg(r.verdict == GRAD_FAIL, "%s passed", ops[i]->name);
+            ck_assert_int_eq(r.failures, 1);
+            ck_assert_msg(strstr(r.message, "input 0, element 0"), "%s", r.message);
+            ck_assert_msg(strstr(r.message, "a kink lies between"), "%s", r.message);
+            tape_rewind(mark);
+        }
+    }
+}
+END_TEST
+
+/* An op with kinks that does not tell its choices is not excused. */
+START_TEST(an_op_without_choices_fails_at_its_kink)
+{
+    ck_assert_int_eq(check_kink(&kink_silent, 1, 0, 1).verdict, GRAD_FAIL);
+    ck_assert_int_eq(check_kink(&kink_silent, 0, 0, 1).verdict, GRAD_PASS);
+}
+END_TEST
+
+START_TEST(too_many_kinks_fail)
+{
+    ck_assert_int_eq(check_kink(&op_relu, 2, 0, 1).verdict, GRAD_KINK); /* a tenth */
+    GradReport r = check_kink(&op_relu, 3, 0, 1);
+    ck_assert_int_eq(r.verdict, GRAD_FAIL);
+    ck_assert_int_eq(r.failures, 0);
+    ck_assert_msg(strstr(r.message, "3 of 20 coordinates lie at a kink"), "%s", r.message);
+}
+END_TEST
+
+/* At x = 0 PReLU takes the slope's side: the gradient is a gy, the end of the range a ... 1. */
+static Var *check_call_prelu(Var **in, void *ctx)
+{
+    (void)ctx;
+    return var_prelu(in[0], in[1]);
+}
+
+START_TEST(prelu_at_exactly_0_is_a_kink)
+{
+    const real slopes[] = {(real)0.25, -(real)0.75, 2, 0};
+    for (int i = 0; i < 4; i++) {
+        Var *in[2] = {check_near(1, 0), var_leaf(var_full(SHAPE(1), slopes[i])->value)};
+        GradReport r = gradcheck(check_call_prelu, NULL, in, 2, check_order(1));
+        ck_assert_msg(r.verdict == GRAD_KINK, "slope %g: %s", (double)slopes[i], r.message);
+        ck_assert_int_eq(r.kinks, 1);
+        tape_rewind(0);
+    }
+}
+END_TEST
+
+static Var *check_call_maximum(Var **in, void *ctx)
+{
+    (void)ctx;
+    return var_maximum(in[0], in[1]);
+}
+
+START_TEST(a_tie_is_a_kink_of_both_sides)
+{
+    Var *in[2] = {check_near(1, 0.5), check_near(1, 0.5)};
+    tensor_scale(in[1]->value, in[1]->value, 2);
+    tensor_write(in[1]->value)[0] = (real)0.5;
+    GradReport r = gradcheck(check_call_maximum, NULL, in, 2, check_order(1));
+    ck_assert_msg(r.verdict == GRAD_KINK, "%s", r.message);
+    ck_assert_int_eq(r.kinks, 2);
+    tape_rewind(0);
+}
+END_TEST
+
+START_TEST(at_second_order_a_kink_is_counted_not_judged)
+{
+    GradReport r = check_kink(&op_relu, 1, 0, 2);
+    ck_assert_msg(r.verdict == GRAD_KINK, "%s", r.message);
+    ck_assert_int_eq(r.kinks, 1);
+    ck_assert_int_eq(r.checked, 40);
+    ck_assert_int_eq(check_kink(&op_relu, 0, 0, 2).verdict, GRAD_PASS);
+    ck_assert_int_eq(check_kink(&op_relu, 5, 0, 2).verdict, GRAD_FAIL);
+}
+END_TEST
+
+/* --- what it leaves behind -------------------------------------------------------------------- */
+
+/* A slice with a step, of numbers that x + h - h would not give back. */
+static Var *check_awkward_leaf(real buffer[12])
+{
+    const real values[] = {(real)0.1, -(real)0.0, (real)1e-30, (real)-12345.678, (real)0.3, 1};
+    for (int i = 0; i < 12; i++)
+        buffer[i] = i % 2 ? (real)NAN : values[i / 2];
+    Tensor *whole = tensor_from(SHAPE(12), buffer), *part = tensor_slice(whole, 0, 0, 12, 2);
+    Var *x = var_leaf(part);
+    tensor_free(whole), tensor_free(part);
+    return x;
+}
+
+START_TEST(values_gradients_and_tape_are_as_before)
+{
+    for (int order = 1; order <= 2; order++) {
+        real buffer[12];
+        Var *x = check_awkward_leaf(buffer), *p = var_param_new(tensor_full(SHAPE(6), 2), "p");
+        Tensor *grad = x->grad = tensor_full(SHAPE(6), (real)0.5);
+        Var *in[2] = {x, p};
+        double c = 1;
+        size_t mark = tape_mark();
+        gradcheck(check_polynomial, &c, in, 2, check_order(order));
+        ck_assert_uint_eq(tape_mark(), mark);
+        ck_assert(memcmp(x->value->storage->data, buffer, sizeof buffer) == 0);
+        ck_assert_ptr_eq(x->grad, grad);
+        ck_assert_tensor(x->grad, SHAPE(6), 0, .5, .5, .5, .5, .5, .5);
+        ck_assert_tensor(p->value, SHAPE(6), 0, 2, 2, 2, 2, 2, 2);
+        ck_assert_ptr_null(p->grad);
+        var_param_free(p);
+        tape_rewind(0);
+    }
+}
+END_TEST
+
+START_TEST(the_trace_has_a_line_for_each_coordinate)
+{
+    char line[400];
+    int lines = 0, kinks = 0;
+    GradCheckOptions o = check_order(1);
+    o.trace = tmpfile();
+    ck_assert_ptr_nonnull(o.trace);
+    Var *x = check_near(1, 0);
+    gradcheck(check_call_unary, (void *)(uintptr_t)&op_relu, &x, 1, o);
+    rewind(o.trace);
+    for (; fgets(line, sizeof line, o.trace); lines++) {
+        char start[64];
+        bool kink = lines == 0;
+        kinks += strncmp(line, "KINK", 4) == 0;
+        snprintf(start, sizeof start, "%s  input 0 element %d  analytic ", kink ? "KINK" : "PASS",
+                 lines);
+        ck_assert_msg(strncmp(line, start, strlen(start)) == 0, "line %d: %s", lines, line);
+        ck_assert(strstr(line, "central ") && strstr(line, "left ") && strstr(line, "right "));
+    }
+    ck_assert_int_eq(lines, 20);
+    ck_assert_int_eq(kinks, 1);
+    fclose(o.trace);
+    tape_rewind(0);
+}
+END_TEST
+
+/* The same seed gives the same cotangents and inputs, another seed others. */
+START_TEST(reports_can_be_repeated)
+{
+    GradCheckOptions o = check_order(1);
+    GradReport a = op_check(&op_tanh, o), b = op_check(&op_tanh, o);
+    o.seed = 7;
+    GradReport c = op_check(&op_tanh, o);
+    ck_assert(a.worst == b.worst);
+    ck_assert(a.worst != c.worst);
+}
+END_TEST
+
+/* --- misuse ----------------------------------------------------------------------------------- */
+
+START_TEST(misuse_is_refused)
+{
+    static const Op bare = {.name = "bare"};
+    Var *leaf = var_leaf(var_full(SHAPE(2), 1)->value), *interior = var_exp(leaf);
+    Var *many[16];
+    for (int i = 0; i < 16; i++)
+        many[i] = leaf;
+    GradCheckOptions o = check_order(1);
+    ck_assert_fails(gradcheck(check_constant, NULL, &interior, 1, o), "expected a leaf");
+    ck_assert_fails(gradcheck(check_constant, NULL, &interior, 1, o), "input 0 is exp");
+    ck_assert_fails(gradcheck(check_constant, NULL, &leaf, 0, o), "0 inputs; expected 1 to 15");
+    ck_assert_fails(gradcheck(check_constant, NULL, many, 16, o), "16 inputs");
+    ck_assert_fails(op_check(&bare, o), "'bare' has no demo");
+    tape_rewind(0);
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const wrong[] = {wrong_ops_are_rejected_and_located,
+                                  a_missing_term_of_f_of_x_and_x_shows,
+                                  a_wrong_second_derivative_shows_at_order_2, NULL};
+    const TTest *const right[] = {a_right_op_from_outside_the_tree_passes,
+                                  a_function_of_vars_passes_with_its_context,
+                                  a_function_that_ignores_its_inputs_has_gradient_0, NULL};
+    const TTest *const kinks[] = {a_coordinate_at_a_kink_is_counted,
+                                  a_gradient_outside_the_two_slopes_fails,
+                                  an_op_without_choices_fails_at_its_kink, too_many_kinks_fail,
+                                  prelu_at_exactly_0_is_a_kink, a_tie_is_a_kink_of_both_sides,
+                                  at_second_order_a_kink_is_counted_not_judged, NULL};
+    const TTest *const use[] = {values_gradients_and_tape_are_as_before,
+                                the_trace_has_a_line_for_each_coordinate, reports_can_be_repeated,
+                                misuse_is_refused, NULL};
+
+    Suite *suite = suite_create("gradcheck");
+    testing_add(suite, "wrong ops", 30, wrong);
+    testing_add(suite, "right ops", 30, right);
+    testing_add(suite, "kinks", 30, kinks);
+    testing_add(suite, "use", 30, use);
+    return testing_main(suite);
+}

@@ -1,0 +1,577 @@
+/* tests/autograd/check_tape.c -- what the tape owns, when it lets go, and what a failure leaves behind.
+ *
+ * Blocks are counted where they come from: what was allocated and not released, once this
+ * thread's pool has been trimmed. A failure in the middle of a step, whether a mistake in a rule or
+ * an allocation that does not succeed, must leave that count where it was.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <pthread.h>
+#include <string.h>
+
+#include "autograd/backward.h"
+#include "tensor/memory.h"
+#include "tests/testing.h"
+
+/* Blocks in use, in any thread, besides the pools of other threads. */
+static int64_t tape_live_blocks(void)
+{
+    pool_trim();
+    MemoryCounts c = memory_counts();
+    return (int64_t)(c.allocations - c.releases);
+}
+
+/* --- a step of training ----------------------------------------------------------------------- */
+
+/* Two layers with a PReLU between them. */
+enum { NET_PARAMS = 4 };
+typedef struct Net {
+    Var *param[NET_PARAMS]; /* weights (3,5), bias (5), slopes (5), weights (5,2) */
+} Net;
+
+static Net net_new(real offset)
+{
+    const Shape shape[NET_PARAMS] = {SHAPE(3, 5), SHAPE(5), SHAPE(5), SHAPE(5, 2)};
+    Net net;
+    for (int k = 0; k < NET_PARAMS; k++) {
+        Tensor *t = tensor_new(shape[k]);
+        real *p = tensor_write(t);
+        for (ptrdiff_t i = 0; i < tensor_count(t); i++)
+            p[i] = (real)((i * 7 + k * 3) % 11) / 11 - (real)0.45 + offset;
+        net.param[k] = var_param_new(t, NULL);
+    }
+    return net;
+}
+
+static void net_free(Net *net)
+{
+    for (int k = 0; k < NET_PARAMS; k++)
+        var_param_free(net->param[k]);
+}
+
+static void net_zero_grad(const Net *net)
+{
+    for (int k = 0; k < NET_PARAMS; k++)
+        var_zero_grad(net->param[k]);
+}
+
+/* A loss that goes through ops of every kind: views, copies, broadcasts, several outputs, one tensor
+ * in two places, slots that are added into, batches of products. */
+static Var *net_loss(const Net *net)
+{
+    Labels labels = {.data = (int32_t[]){0, 1, 1, 0}, .count = 4};
+    Var *x = var_full(SHAPE(4, 3), (real)0.5);
+    tensor_write(x->value)[4] = -1;
+    Var *h = var_add(var_matmul(x, net->param[0]), net->param[1]);
+    Var *y = var_prelu(h, net->param[2]);
+    Var *both = var_concat((Var *const[]){y, var_transpose(var_transpose(h, 0, 1), 0, 1)}, 2, 0);
+    Var *logits = var_matmul(both, net->param[3]);
+    Var *loss = var_cross_entropy(var_slice(logits, 0, 0, 8, 2), &labels);
+    Var *batch = var_matmul(var_reshape(y, SHAPE(2, 2, 5)), net->param[3]);
+    var_retain_grad(y);
+    return var_add(loss, var_mean(var_square(batch), ALL_AXES, false));
+}
+
+static void net_step(const Net *net)
+{
+    size_t mark = tape_mark();
+    net_zero_grad(net);
+    Var *loss = net_loss(net);
+    for (int call = 0; call < 2; call++) /* the second finds gradients to add to */
+        var_backward(loss);
+    tape_rewind(mark);
+}
+
+/* A step whose loss holds a gradient: two passes, the first of them recorded. */
+static void net_penalty_step(const Net *net)
+{
+    Var *g[NET_PARAMS];
+    size_t mark = tape_mark();
+    net_zero_grad(net);
+    Var *loss = net_loss(net);
+    var_grad(loss, net->param, NET_PARAMS, CREATE_GRAPH, g);
+    no_grad_begin();
+    var_exp(g[0]);
+    no_grad_end();
+    var_backward(var_add(loss, var_dot(g[0], g[0])));
+    tape_rewind(mark);
+}
+
+/* --- rewinding -------------------------------------------------------------------------------- */
+
+START_TEST(a_rewind_frees_what_was_recorded)
+{
+    Net net = net_new(0);
+    net_step(&net); /* the tape itself has grown */
+    net_zero_grad(&net);
+    int64_t live = tape_live_blocks();
+    size_t mark = tape_mark();
+    Var *loss = net_loss(&net);
+    ck_assert_int_gt(tape_live_blocks(), live + 20);
+    var_backward(loss);
+    tape_rewind(mark);
+    ck_assert_int_eq(tape_live_blocks(), live + 3 * NET_PARAMS); /* the gradients */
+    net_zero_grad(&net);
+    ck_assert_int_eq(tape_live_blocks(), live);
+    net_penalty_step(&net);
+    net_zero_grad(&net);
+    ck_assert_int_eq(tape_live_blocks(), live);
+    net_free(&net);
+    ck_assert_int_eq(tape_live_blocks(), live - 4 * NET_PARAMS);
+}
+END_TEST
+
+/* Backward lets go of what a rule made as soon as the rule is done. */
+START_TEST(backward_leaves_nothing_but_gradients)
+{
+    Net net = net_new(0);
+    net_step(&net);
+    net_zero_grad(&net);
+    Var *loss = net_loss(&net), *g[NET_PARAMS];
+    size_t mark = tape_mark();
+    int64_t live = tape_live_blocks();
+    var_backward(loss);
+    ck_assert_uint_eq(tape_mark(), mark);
+    ck_assert_int_eq(tape_live_blocks(),
+                     live + 3 * (NET_PARAMS + 1)); /* one interior retains its own */
+    var_grad(loss, net.param, NET_PARAMS, GRAD_ONLY, g);
+    ck_assert_uint_eq(tape_mark(), mark + NET_PARAMS);
+    tape_rewind(0);
+    net_free(&net);
+}
+END_TEST
+
+START_TEST(values_stay_readable_until_the_rewind)
+{
+    Var *x = var_leaf(var_full(SHAPE(3), 2)->value), *y = var_exp(var_square(x));
+    Tensor *kept = tensor_ref(y->value);
+    real before = tensor_read(y->value)[0];
+    var_backward(var_sum(y, ALL_AXES, false));
+    ck_assert(tensor_read(y->value)[0] == before);
+    tape_rewind(0);
+    ck_assert(tensor_read(kept)[0] == before); /* a header of one's own outlives it */
+    tensor_free(kept);
+}
+END_TEST
+
+#ifndef SLOPE_NO_POOL
+START_TEST(the_second_step_allocates_nothing)
+{
+    void (*const steps[])(const Net *) = {net_step, net_penalty_step};
+    for (int i = 0; i < 2; i++) {
+        Net net = net_new(0);
+        steps[i](&net);
+        uint64_t first = memory_counts().allocations;
+        for (int k = 0; k < 5; k++)
+            steps[i](&net);
+        ck_assert_uint_eq(memory_counts().allocations, first);
+        net_free(&net);
+    }
+}
+END_TEST
+#endif
+
+START_TEST(marks_and_places_beyond_the_end_are_refused)
+{
+    var_scalar(1);
+    size_t end = tape_mark();
+    ck_assert_fails(tape_rewind(end + 1), "lies beyond the tape's end");
+    ck_assert_fails(tape_at(end), "lies beyond the tape's end");
+    ck_assert_ptr_eq(tape_at(end - 1)->op, NULL);
+    tape_rewind(end);
+    ck_assert_uint_eq(tape_mark(), end);
+}
+END_TEST
+
+START_TEST(a_rewound_var_is_named)
+{
+    size_t mark = tape_mark();
+    Var *stale = var_exp(var_scalar(1)), *x = NULL;
+    char number[32];
+    snprintf(number, sizeof number, "it was exp #%zu", stale->index);
+    tape_rewind(mark);
+    ck_assert_fails(var_tanh(stale), number);
+    ck_assert_fails(var_backward(stale), number);
+    ck_assert_fails(var_shape(stale), number);
+#ifdef SLOPE_DEBUG /* its place is not taken at once */
+    for (int i = 0; i < 20; i++)
+        x = var_scalar(2);
+    ck_assert_fails(var_add(x, stale), number);
+#endif
+    (void)x;
+}
+END_TEST
+
+/* --- scopes ----------------------------------------------------------------------------------- */
+
+static bool tape_flows(Var *x)
+{
+    return var_exp(x)->requires_grad;
+}
+
+START_TEST(no_grad_scopes_nest)
+{
+    Var *x = var_leaf(var_scalar(1)->value);
+    ck_assert(grad_enabled() && tape_flows(x));
+    no_grad_begin();
+    ck_assert(!grad_enabled() && !tape_flows(x));
+    no_grad_begin();
+    ck_assert(!grad_enabled());
+    no_grad_end();
+    ck_assert(!grad_enabled() && !tape_flows(x));
+    no_grad_end();
+    ck_assert(grad_enabled() && tape_flows(x));
+    ck_assert_fails(no_grad_end(), "no_grad_end: no such scope");
+}
+END_TEST
+
+START_TEST(a_rewind_closes_the_scopes_it_passes)
+{
+    size_t outside = tape_mark();
+    no_grad_begin();
+    size_t inside = tape_mark();
+    no_grad_begin();
+    var_scalar(1);
+    tape_rewind(inside);
+    ck_assert(!grad_enabled()); /* the outer one is still open */
+    no_grad_begin();
+    tape_rewind(outside);
+    ck_assert(grad_enabled());
+    no_grad_begin();
+    no_grad_end();
+    tape_rewind(outside); /* already closed: nothing to do */
+    ck_assert(grad_enabled());
+}
+END_TEST
+
+static void tape_fail_in_scope(void)
+{
+    no_grad_begin();
+    no_grad_begin();
+    var_add(var_full(SHAPE(2), 1), var_full(SHAPE(3), 1));
+}
+
+START_TEST(a_failure_in_a_scope_closes_it)
+{
+    ck_assert_fails(tape_fail_in_scope(), "do not broadcast");
+    ck_assert(grad_enabled());
+}
+END_TEST
+
+START_TEST(backward_works_in_a_no_grad_scope)
+{
+    Var *x = var_leaf(var_scalar(3)->value), *y = var_square(x), *g[1];
+    no_grad_begin();
+    var_backward(y);
+    var_grad(y, VARS(x), CREATE_GRAPH, g);
+    ck_assert(!grad_enabled());
+    no_grad_end();
+    ck_assert_close(tensor_item(x->grad), 6, 0);
+    ck_assert(g[0]->requires_grad);
+    ck_assert_fails(var_backward(var_detach(y)), "no_grad_begin");
+}
+END_TEST
+
+/* --- a failure in a rule ---------------------------------------------------------------------- */
+
+/* The identity; its rule makes something and then fails. */
+static void brittle_forward(Var *y)
+{
+    tensor_copy(y->value, y->in[0]->value);
+}
+
+static void brittle_backward(Var *y, Var *gy)
+{
+    SEND(y->in[0], var_scale(gy, 2));
+    no_grad_begin();
+    var_add(var_full(SHAPE(2), 1), var_full(SHAPE(3), 1));
+}
+
+static const Op brittle = {
+    .name = "brittle", .forward = brittle_forward, .backward = brittle_backward};
+
+static Var *tape_brittle_loss(const Net *net)
+{
+    Var *early = var_sum(var_apply(&brittle, SHAPE(5), VARS(net->param[1])), ALL_AXES, false);
+    return var_add(early, net_loss(net)); /* the rule comes last */
+}
+
+static void tape_brittle_backward(const Net *net)
+{
+    var_backward(tape_brittle_loss(net));
+}
+
+static void tape_brittle_grad(const Net *net)
+{
+    Var *g[NET_PARAMS];
+    var_grad(tape_brittle_loss(net), net->param, NET_PARAMS, CREATE_GRAPH, g);
+}
+
+START_TEST(a_rewind_abandons_a_half_done_pass)
+{
+    Net net = net_new(0);
+    net_penalty_step(&net);
+    Tensor *expected = tensor_clone(net.param[1]->grad);
+    net_zero_grad(&net);
+    int64_t live = tape_live_blocks();
+    ck_assert_fails(tape_brittle_backward(&net), "do not broadcast");
+    ck_assert_int_eq(tape_live_blocks(), live);
+    ck_assert_fails(tape_brittle_grad(&net), "do not broadcast");
+    ck_assert_int_eq(tape_live_blocks(), live);
+    ck_assert(grad_enabled());
+    for (int k = 0; k < NET_PARAMS; k++)
+        ck_assert_ptr_null(net.param[k]->grad);
+    net_penalty_step(&net); /* and all goes on as if nothing had been */
+    ck_assert(tensor_same_bits(net.param[1]->grad, expected));
+    tensor_free(expected);
+    net_free(&net);
+}
+END_TEST
+
+/* --- out of memory ---------------------------------------------------------------------------- */
+
+/* Passes requests on to the old allocator, but not number `fail_at` (nor, if it stays empty, those
+ * after it). 0: no failure. */
+typedef struct Scarce {
+    Allocator old;
+    long      calls, fail_at;
+    bool      stays_empty;
+} Scarce;
+
+static void *scarce_allocate(size_t bytes, void *ctx)
+{
+    Scarce *s = ctx;
+    s->calls++;
+    bool fails = s->fail_at &&
+                 (s->calls == s->fail_at || (s->stays_empty && s->calls > s->fail_at));
+    return fails ? NULL : s->old.allocate(bytes, s->old.ctx);
+}
+
+static void scarce_release(void *block, void *ctx)
+{
+    Scarce *s = ctx;
+    s->old.release(block, s->old.ctx);
+}
+
+typedef struct Attempt {
+    jmp_buf jump;
+    char    sentence[256];
+    Scarce *memory;
+    long    fail_at;
+    void  (*step)(const Net *net);
+    const Net *net;
+    bool    failed, enabled;
+} Attempt;
+
+static void attempt_on_fail(const char *sentence, void *ctx)
+{
+    Attempt *a = ctx;
+    snprintf(a->sentence, sizeof a->sentence, "%s", sentence);
+    longjmp(a->jump, 1);
+}
+
+/* A thread of its own starts with an empty tape and pool, so their growth can fail too. */
+static void *attempt_main(void *ctx)
+{
+    Attempt *a = ctx;
+    slope_on_fail(attempt_on_fail, a);
+    a->memory->calls = 0;
+    a->memory->fail_at = a->fail_at;
+    if (setjmp(a->jump) == 0)
+        a->step(a->net);
+    else
+        a->failed = true;
+    a->memory->fail_at = 0;
+    tape_rewind(0);
+    a->enabled = grad_enabled();
+    return NULL;
+}
+
+static Attempt attempt_run(void (*step)(const Net *), const Net *net, Scarce *memory, long fail_at)
+{
+    pthread_t thread;
+    Attempt a = {.memory = memory, .fail_at = fail_at, .step = step, .net = net};
+    ck_assert_int_eq(pthread_create(&thread, NULL, attempt_main, &a), 0);
+    pthread_join(thread, NULL);
+    return a;
+}
+
+/* The step fails at each of its allocations in turn until none is left to fail. */
+static void attempt_every_failure(void (*step)(const Net *), bool stays_empty)
+{
+    Scarce memory = {.stays_empty = stays_empty};
+    memory.old = memory_set_allocator((Allocator){scarce_allocate, scarce_release, &memory});
+    Net net = net_new(0);
+    attempt_run(step, &net, &memory, 0); /* also starts the helper threads */
+    net_zero_grad(&net);
+    int64_t live = tape_live_blocks();
+    long k = 1;
+    for (;; k++) {
+        Attempt a = attempt_run(step, &net, &memory, k);
+        net_zero_grad(&net);
+        ck_assert_msg(tape_live_blocks() == live, "allocation %ld failed and left %ld blocks", k,
+                      (long)(tape_live_blocks() - live));
+        ck_assert(a.enabled);
+        if (!a.failed)
+            break;
+        ck_assert_msg(strstr(a.sentence, "out of memory"), "%s", a.sentence);
+    }
+    ck_assert_int_gt(k, 50);
+    net_free(&net);
+    pool_trim();
+    memory_set_allocator(memory.old);
+}
+
+START_TEST(a_step_may_run_out_of_memory_anywhere)
+{
+    attempt_every_failure(net_step, false);
+    attempt_every_failure(net_step, true);
+}
+END_TEST
+
+START_TEST(a_recorded_gradient_may_run_out_of_memory_anywhere)
+{
+    attempt_every_failure(net_penalty_step, false);
+}
+END_TEST
+
+/* --- two threads ------------------------------------------------------------------------------ */
+
+typedef struct Training {
+    Net net;
+    int steps;
+} Training;
+
+static void *training_main(void *ctx)
+{
+    Training *t = ctx;
+    for (int i = 0; i < t->steps; i++) {
+        net_step(&t->net);
+        for (int k = 0; k < NET_PARAMS; k++) {
+            Var *p = t->net.param[k];
+            tensor_scale(p->grad, p->grad, -(real)0.1);
+            tensor_add(p->value, p->value, p->grad);
+        }
+    }
+    return NULL;
+}
+
+START_TEST(two_threads_train_as_one_after_the_other_would)
+{
+    enum { STEPS = 300 };
+    Training alone[2], together[2];
+    pthread_t thread[2];
+    for (int i = 0; i < 2; i++) {
+        alone[i] = together[i] = (Training){.steps = STEPS};
+        alone[i].net = net_new((real)(i * 0.125));
+        together[i].net = net_new((real)(i * 0.125));
+        training_main(&alone[i]);
+    }
+    for (int i = 0; i < 2; i++)
+        ck_assert_int_eq(pthread_create(&thread[i], NULL, training_main, &together[i]), 0);
+    for (int i = 0; i < 2; i++)
+        pthread_join(thread[i], NULL);
+    ck_assert(!tensor_same_bits(alone[0].net.param[0]->value, alone[1].net.param[0]->value));
+    for (int i = 0; i < 2; i++)
+        for (int k = 0; k < NET_PARAMS; k++)
+            ck_assert(
+                tensor_same_bits(alone[i].net.param[k]->value, together[i].net.param[k]->value));
+    for (int i = 0; i < 2; i++)
+        net_free(&alone[i].net), net_free(&together[i].net);
+}
+END_TEST
+
+static void *tape_leave_open(void *unused)
+{
+    (void)unused;
+    var_exp(var_full(SHAPE(100), 1));
+    no_grad_begin();
+    return NULL;
+}
+
+START_TEST(a_thread_takes_its_tape_and_pool_with_it)
+{
+    int64_t live = tape_live_blocks();
+    pthread_t thread;
+    ck_assert_int_eq(pthread_create(&thread, NULL, tape_leave_open, NULL), 0);
+    pthread_join(thread, NULL);
+    ck_assert_int_eq(tape_live_blocks(), live);
+    ck_assert(grad_enabled());
+}
+END_TEST
+
+/* --- pictures --------------------------------------------------------------------------------- */
+
+static const char *tape_print(void (*print)(FILE *, Var *), Var *y)
+{
+    static char text[2000];
+    FILE *file = tmpfile();
+    print(file, y);
+    rewind(file);
+    text[fread(text, 1, sizeof text - 1, file)] = '\0';
+    fclose(file);
+    return text;
+}
+
+START_TEST(a_graph_prints_as_text_and_as_a_picture)
+{
+    Var *w = var_param_new(tensor_full(SHAPE(3), 1), "w \"1\"");
+    var_scalar(9); /* not part of it */
+    Var *x = var_leaf(var_full(SHAPE(2, 3), 2)->value);
+    Var *y = var_sum(var_scale(var_mul(x, w), 3), ALL_AXES, false);
+    ck_assert_str_eq(tape_print(graph_print, y),
+                     "  v0   parameter    (3,)            'w \"1\"'\n"
+                     "  v1   leaf         (2, 3)        \n"
+                     "  v2   mul          (2, 3)         <- v1, v0\n"
+                     "  v3   constant     = 3           \n"
+                     "  v4   mul          (2, 3)         <- v2, v3\n"
+                     "  v5   sum          = 36           <- v4\n");
+    ck_assert_str_eq(tape_print(graph_print_dot, y),
+                     "digraph tape {\n"
+                     "  node [fontname=\"sans-serif\"];\n"
+                     "  v0 [shape=box, label=\"parameter w \\\"1\\\"\\n(3,)\"];\n"
+                     "  v1 [shape=box, label=\"leaf\\n(2, 3)\"];\n"
+                     "  v2 [shape=ellipse, label=\"mul\\n(2, 3)\"];\n"
+                     "  v1 -> v2;\n"
+                     "  v0 -> v2;\n"
+                     "  v3 [shape=box, label=\"constant\\n= 3\"];\n"
+                     "  v4 [shape=ellipse, label=\"mul\\n(2, 3)\"];\n"
+                     "  v2 -> v4;\n"
+                     "  v3 -> v4;\n"
+                     "  v5 [shape=ellipse, label=\"sum\\n= 36\"];\n"
+                     "  v4 -> v5;\n"
+                     "}\n");
+    ck_assert_str_eq(tape_print(graph_print, w), "  v0   parameter    (3,)            'w \"1\"'\n");
+    tape_rewind(0);
+    var_param_free(w);
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const rewinding[] = {
+        a_rewind_frees_what_was_recorded, backward_leaves_nothing_but_gradients,
+        values_stay_readable_until_the_rewind, marks_and_places_beyond_the_end_are_refused,
+        a_rewound_var_is_named,
+#ifndef SLOPE_NO_POOL
+        the_second_step_allocates_nothing,
+#endif
+        NULL};
+    const TTest *const scopes[] = {no_grad_scopes_nest, a_rewind_closes_the_scopes_it_passes,
+                                   a_failure_in_a_scope_closes_it,
+                                   backward_works_in_a_no_grad_scope, NULL};
+    const TTest *const failures[] = {a_rewind_abandons_a_half_done_pass,
+                                     a_step_may_run_out_of_memory_anywhere,
+                                     a_recorded_gradient_may_run_out_of_memory_anywhere, NULL};
+    const TTest *const threads[] = {two_threads_train_as_one_after_the_other_would,
+                                    a_thread_takes_its_tape_and_pool_with_it, NULL};
+    const TTest *const pictures[] = {a_graph_prints_as_text_and_as_a_picture, NULL};
+
+    Suite *suite = suite_create("tape");
+    testing_add(suite, "rewinding", 30, rewinding);
+    testing_add(suite, "scopes", 10, scopes);
+    testing_add(suite, "failures", 60, failures);
+    testing_add(suite, "threads", 60, threads);
+    testing_add(suite, "pictures", 10, pictures);
+    return testing_main(suite);
+}

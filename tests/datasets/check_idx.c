@@ -1,0 +1,387 @@
+/* tests/datasets/check_idx.c -- IDX files, good ones and every way in which one can be bad.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "datasets/idx.h"
+
+#include <check.h>
+#include <setjmp.h>
+
+#include "tensor/memory.h"
+#include "tests/scratch.h"
+
+/* Two images of 2 by 3 pixels, three labels. */
+static const uint8_t images_file[] = {0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2,   0,  0,
+                                      0, 3, 0, 1, 2, 3, 4, 5, 9, 8, 7, 255, 10, 11};
+static const uint8_t labels_file[] = {0, 0, 8, 1, 0, 0, 0, 3, 7, 0, 9};
+
+/* An error must say something, about the right file. */
+static void assert_error(const Error *err, const char *file)
+{
+    ck_assert_str_eq(err->file, file);
+    ck_assert_int_gt(strlen(err->problem), 10);
+    ck_assert_int_eq(err->expected[0] != 0, err->found[0] != 0);
+}
+
+/* Parses a copy that ends where the data end, so that the address sanitizer sees a byte too
+ * far. A refusal must leave nothing behind. */
+static bool parse(const uint8_t *data, size_t size, int ndim, IdxArray *out, Error *err)
+{
+    uint8_t *copy = malloc(size + (size == 0));
+    ck_assert_ptr_nonnull(copy);
+    memcpy(copy, data, size);
+    bool ok = idx_parse(copy, size, "memory", ndim, out, err);
+    free(copy);
+    if (!ok) {
+        ck_assert_ptr_null(out->bytes);
+        assert_error(err, "memory");
+    }
+    return ok;
+}
+
+static void put_size(uint8_t *file, int axis, uint32_t size)
+{
+    for (int i = 0; i < 4; i++)
+        file[4 + 4 * axis + i] = (uint8_t)(size >> (24 - 8 * i));
+}
+
+/* --- in memory -------------------------------------------------------------------------------- */
+
+START_TEST(parse_gives_sizes_and_bytes)
+{
+    IdxArray a;
+    Error err;
+    ck_assert(parse(images_file, sizeof images_file, 3, &a, &err));
+    ck_assert_int_eq(a.ndim, 3);
+    ck_assert_int_eq(a.dim[0], 2);
+    ck_assert_int_eq(a.dim[1], 2);
+    ck_assert_int_eq(a.dim[2], 3);
+    ck_assert_mem_eq(a.bytes, images_file + 16, 12);
+    idx_free(&a);
+    ck_assert_ptr_null(a.bytes);
+
+    ck_assert(parse(labels_file, sizeof labels_file, 1, &a, &err));
+    ck_assert_int_eq(a.dim[0], 3);
+    ck_assert_mem_eq(a.bytes, labels_file + 8, 3);
+    idx_free(&a);
+}
+END_TEST
+
+START_TEST(parse_refuses_every_truncation)
+{
+    IdxArray a;
+    Error err;
+    for (size_t size = 0; size < sizeof images_file; size++) {
+        ck_assert_msg(!parse(images_file, size, 3, &a, &err), "%zu bytes", size);
+        ck_assert_int_eq(err.offset, size < 16 ? (int64_t)size : 16);
+        ck_assert(err.expected[0]);
+    }
+}
+END_TEST
+
+START_TEST(parse_refuses_a_wrong_magic)
+{
+    IdxArray a;
+    Error err;
+    for (int i = 0; i < 4; i++) {
+        uint8_t file[sizeof images_file];
+        memcpy(file, images_file, sizeof file);
+        file[i] ^= 0x05; /* byte 2: 08 becomes 0d, 32-bit floats */
+        ck_assert(!parse(file, sizeof file, 3, &a, &err));
+        ck_assert_int_eq(err.offset, i);
+        ck_assert_str_eq(err.expected, "00 00 08 03");
+    }
+    ck_assert_str_eq(err.found, "00 00 08 06");
+}
+END_TEST
+
+START_TEST(parse_says_when_images_and_labels_are_swapped)
+{
+    IdxArray a;
+    Error err;
+    ck_assert(!parse(labels_file, sizeof labels_file, 3, &a, &err));
+    ck_assert_ptr_nonnull(strstr(err.hint, "swapped"));
+}
+END_TEST
+
+/* Products near 2^96, of 2^64 (which is 0 in 64 bits), of 2^63, of 3 * 2^64 + 12 (which is 12 in
+ * 64 bits, just the bytes present), sizes that are only larger than the file, and huge ones beside
+ * a 0, for which no byte need follow. None may reach the allocator. */
+START_TEST(parse_refuses_huge_sizes_before_allocating)
+{
+    static const uint32_t sizes[][3] = {
+        {0xffffffff, 0xffffffff, 0xffffffff}, {0x80000000, 0x80000000, 4},
+        {0x80000000, 0x80000000, 2},          {769546, 1484310, 48448661},
+        {0xffffffff, 0, 0xffffffff},          {0x80000000, 1, 1},
+        {0xffffffff, 0x40000000, 2},          {0, 0xffffffff, 0xffffffff},
+    };
+    IdxArray a;
+    Error err;
+    uint8_t file[sizeof images_file];
+    memcpy(file, images_file, sizeof file);
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        for (int axis = 0; axis < 3; axis++)
+            put_size(file, axis, sizes[i][axis]);
+        uint64_t before = memory_counts().allocations;
+        ck_assert(!parse(file, sizeof file, 3, &a, &err));
+        ck_assert(!parse(file, 16, 3, &a, &err));
+        ck_assert_uint_eq(memory_counts().allocations, before);
+    }
+}
+END_TEST
+
+START_TEST(parse_accepts_no_examples)
+{
+    IdxArray a;
+    Error err;
+    uint8_t file[sizeof images_file];
+    memcpy(file, images_file, sizeof file);
+    put_size(file, 0, 0);
+    ck_assert(parse(file, 16, 3, &a, &err));
+    ck_assert_int_eq(a.dim[0], 0);
+    ck_assert_int_eq(a.dim[2], 3);
+    idx_free(&a);
+    ck_assert(!parse(file, 17, 3, &a, &err));
+}
+END_TEST
+
+START_TEST(parse_refuses_trailing_bytes)
+{
+    IdxArray a;
+    Error err;
+    uint8_t file[sizeof images_file + 1] = {0};
+    memcpy(file, images_file, sizeof images_file);
+    ck_assert(!parse(file, sizeof file, 3, &a, &err));
+    ck_assert_str_eq(err.found, "13");
+    ck_assert(!idx_parse(file, sizeof file, "memory", 3, &a, NULL)); /* no Error wanted: fine */
+}
+END_TEST
+
+static jmp_buf misuse;
+
+static void on_misuse(const char *sentence, void *ctx)
+{
+    (void)ctx;
+    ck_assert_ptr_nonnull(strstr(sentence, "idx_parse"));
+    longjmp(misuse, 1);
+}
+
+START_TEST(parse_with_no_axis_or_four_is_misuse)
+{
+    IdxArray a;
+    Error err;
+    slope_on_fail(on_misuse, NULL);
+    for (volatile int ndim = 0; ndim <= 4; ndim += 4)
+        if (setjmp(misuse) == 0) {
+            idx_parse(images_file, sizeof images_file, "memory", ndim, &a, &err);
+            ck_abort_msg("%d axes were accepted", ndim);
+        }
+    slope_on_fail(NULL, NULL);
+}
+END_TEST
+
+/* --- files ------------------------------------------------------------------------------------ */
+
+static bool read_bytes(const void *bytes, size_t size, int ndim, IdxArray *out, Error *err)
+{
+    const char *path = scratch_write("file", bytes, size);
+    bool ok = idx_read(path, ndim, out, err);
+    if (!ok) {
+        ck_assert_ptr_null(out->bytes);
+        assert_error(err, path);
+    }
+    return ok;
+}
+
+START_TEST(read_gives_what_parse_gives)
+{
+    IdxArray a;
+    Error err;
+    ck_assert(read_bytes(images_file, sizeof images_file, 3, &a, &err));
+    ck_assert_int_eq(a.dim[2], 3);
+    ck_assert_mem_eq(a.bytes, images_file + 16, 12);
+    idx_free(&a);
+    for (size_t size = 0; size < sizeof images_file; size++)
+        ck_assert(!read_bytes(images_file, size, 3, &a, &err));
+    ck_assert(err.expected[0]);
+}
+END_TEST
+
+START_TEST(read_refuses_huge_sizes_before_allocating)
+{
+    IdxArray a;
+    Error err;
+    uint8_t file[sizeof images_file];
+    memcpy(file, images_file, sizeof file);
+    put_size(file, 0, 0x7fffffff);
+    uint64_t before = memory_counts().allocations;
+    ck_assert(!read_bytes(file, sizeof file, 3, &a, &err));
+    put_size(file, 1, 0x7fffffff);
+    ck_assert(!read_bytes(file, sizeof file, 3, &a, &err));
+    ck_assert_uint_eq(memory_counts().allocations, before);
+}
+END_TEST
+
+START_TEST(read_refuses_trailing_bytes)
+{
+    IdxArray a;
+    Error err;
+    uint8_t file[sizeof images_file + 5] = {0};
+    memcpy(file, images_file, sizeof images_file);
+    ck_assert(!read_bytes(file, sizeof file, 3, &a, &err));
+    ck_assert_int_eq(err.offset, sizeof images_file);
+    ck_assert_str_eq(err.found, "33");
+}
+END_TEST
+
+START_TEST(read_refuses_what_is_no_file)
+{
+    IdxArray a;
+    Error err;
+    ck_assert(!idx_read(scratch_path("missing"), 3, &a, &err));
+    ck_assert_ptr_nonnull(strstr(err.problem, "No such file"));
+    ck_assert(!idx_read(scratch_folder, 3, &a, &err));
+    ck_assert_ptr_nonnull(strstr(err.problem, "folder"));
+    ck_assert_int_eq(mkfifo(scratch_path("fifo"), 0600), 0);
+    ck_assert(!idx_read(scratch_path("fifo"), 3, &a, &err)); /* and does not wait for a writer */
+    ck_assert_ptr_nonnull(strstr(err.problem, "pipe"));
+}
+END_TEST
+
+/* root may read everything, so it becomes "nobody" for a moment. */
+START_TEST(read_reports_a_file_it_may_not_read)
+{
+    IdxArray a;
+    Error err;
+    const char *path = scratch_write("secret", images_file, sizeof images_file);
+    ck_assert_int_eq(chmod(path, 0), 0);
+    bool root = geteuid() == 0;
+    if (root)
+        ck_assert_int_eq(seteuid(65534), 0);
+    bool ok = idx_read(path, 3, &a, &err);
+    if (root)
+        ck_assert_int_eq(seteuid(0), 0);
+    ck_assert(!ok);
+    ck_assert_ptr_nonnull(strstr(err.problem, "Permission denied"));
+}
+END_TEST
+
+/* --- images with labels ----------------------------------------------------------------------- */
+
+static Dataset *load(const uint8_t *images, size_t images_size, const uint8_t *labels,
+                     size_t labels_size, Error *err)
+{
+    const char *images_path = scratch_write("images", images, images_size);
+    const char *labels_path = scratch_write("labels", labels, labels_size);
+    return idx_load_pair("pair", images_path, labels_path, 10, err);
+}
+
+START_TEST(pair_makes_a_dataset)
+{
+    static const uint8_t labels[] = {0, 0, 8, 1, 0, 0, 0, 2, 7, 0};
+    Error err;
+    Dataset *data = load(images_file, sizeof images_file, labels, sizeof labels, &err);
+    ck_assert_ptr_nonnull(data);
+    ck_assert_str_eq(data->name, "pair");
+    ck_assert_int_eq(data->count, 2);
+    ck_assert(shape_equal(data->sample, SHAPE(1, 2, 3)));
+    ck_assert_mem_eq(data->bytes, images_file + 16, 12);
+    ck_assert_ptr_null(data->features);
+    ck_assert_int_eq(data->labels.count, 2);
+    ck_assert_int_eq(data->labels.data[0], 7);
+    ck_assert_int_eq(data->labels.data[1], 0);
+    ck_assert_int_eq(data->classes, 10);
+    ck_assert(data->mean == 0 && data->std == 1);
+    dataset_free(data);
+}
+END_TEST
+
+START_TEST(pair_refuses_a_label_that_is_no_class)
+{
+    static const uint8_t labels[] = {0, 0, 8, 1, 0, 0, 0, 2, 9, 10};
+    Error err;
+    ck_assert_ptr_null(load(images_file, sizeof images_file, labels, sizeof labels, &err));
+    assert_error(&err, scratch_path("labels"));
+    ck_assert_int_eq(err.offset, 9);
+    ck_assert_str_eq(err.expected, "0 to 9");
+    ck_assert_str_eq(err.found, "10");
+}
+END_TEST
+
+START_TEST(pair_refuses_counts_that_differ)
+{
+    Error err;
+    ck_assert_ptr_null(load(images_file, sizeof images_file, labels_file, 8 + 3, &err));
+    assert_error(&err, scratch_path("labels"));
+    ck_assert_str_eq(err.expected, "2 labels");
+    ck_assert_str_eq(err.found, "3");
+}
+END_TEST
+
+START_TEST(pair_refuses_no_images_and_images_of_no_pixels)
+{
+    static const uint8_t labels[] = {0, 0, 8, 1, 0, 0, 0, 0};
+    Error err;
+    uint8_t images[16];
+    memcpy(images, images_file, sizeof images);
+    put_size(images, 0, 0);
+    ck_assert_ptr_null(load(images, sizeof images, labels, sizeof labels, &err));
+    assert_error(&err, scratch_path("images"));
+    put_size(images, 0, 3);
+    put_size(images, 2, 0);
+    ck_assert_ptr_null(load(images, sizeof images, labels_file, sizeof labels_file, &err));
+    assert_error(&err, scratch_path("images"));
+}
+END_TEST
+
+START_TEST(pair_names_the_file_that_is_bad)
+{
+    Error err;
+    ck_assert_ptr_null(load(images_file, 20, labels_file, sizeof labels_file, &err));
+    assert_error(&err, scratch_path("images"));
+    ck_assert_ptr_null(load(images_file, sizeof images_file, labels_file, 9, &err));
+    assert_error(&err, scratch_path("labels"));
+    ck_assert_ptr_null(idx_load_pair("pair", scratch_path("images"), scratch_path("no"), 10, &err));
+    assert_error(&err, scratch_path("no"));
+}
+END_TEST
+
+/* ------------------------------------------------------------------------------------------ */
+
+static Suite *idx_suite(void)
+{
+    Suite *suite = suite_create("idx");
+    TCase *memory = tcase_create("in memory"), *files = tcase_create("files");
+    tcase_add_test(memory, parse_gives_sizes_and_bytes);
+    tcase_add_test(memory, parse_refuses_every_truncation);
+    tcase_add_test(memory, parse_refuses_a_wrong_magic);
+    tcase_add_test(memory, parse_says_when_images_and_labels_are_swapped);
+    tcase_add_test(memory, parse_refuses_huge_sizes_before_allocating);
+    tcase_add_test(memory, parse_accepts_no_examples);
+    tcase_add_test(memory, parse_refuses_trailing_bytes);
+    tcase_add_test(memory, parse_with_no_axis_or_four_is_misuse);
+    suite_add_tcase(suite, memory);
+
+    tcase_add_unchecked_fixture(files, scratch_make, scratch_remove);
+    tcase_add_test(files, read_gives_what_parse_gives);
+    tcase_add_test(files, read_refuses_huge_sizes_before_allocating);
+    tcase_add_test(files, read_refuses_trailing_bytes);
+    tcase_add_test(files, read_refuses_what_is_no_file);
+    tcase_add_test(files, read_reports_a_file_it_may_not_read);
+    tcase_add_test(files, pair_makes_a_dataset);
+    tcase_add_test(files, pair_refuses_a_label_that_is_no_class);
+    tcase_add_test(files, pair_refuses_counts_that_differ);
+    tcase_add_test(files, pair_refuses_no_images_and_images_of_no_pixels);
+    tcase_add_test(files, pair_names_the_file_that_is_bad);
+    suite_add_tcase(suite, files);
+    return suite;
+}
+
+int main(void)
+{
+    SRunner *runner = srunner_create(idx_suite());
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? 1 : 0;
+}

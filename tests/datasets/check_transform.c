@@ -1,0 +1,295 @@
+/* tests/datasets/check_transform.c -- padded, cropped and flipped images, against a slow and plain way.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "datasets/transform.h"
+
+#include <string.h>
+
+#include "datasets/loader.h"
+#include "tensor/memory.h"
+#include "tensor/parallel.h"
+#include "tests/testing.h"
+
+enum { COUNT = 60, C = 2, H = 5, W = 7 };
+
+/* Every pixel differs from its neighbours and none is 0, so black can only come from padding. */
+static Dataset *make_images(DatasetKind kind)
+{
+    Dataset *data = dataset_new("images", kind, COUNT, SHAPE(C, H, W), COUNT);
+    for (int i = 0; i < COUNT * C * H * W; i++) {
+        int value = 1 + i * 37 % 255;
+        if (kind == DATASET_BYTES)
+            data->bytes[i] = (uint8_t)value;
+        else
+            data->features[i] = (real)value / 255;
+    }
+    for (int i = 0; i < COUNT; i++)
+        data->labels.data[i] = i;
+    data->mean = (real)0.25;
+    data->std = (real)0.5;
+    return data;
+}
+
+/* The whole of x (COUNT, sample) after a transform, yours. */
+static real *read_all(const Dataset *data, Transform t, uint64_t seed, int epoch)
+{
+    size_t each = (size_t)shape_count(transform_shape(t, data->sample));
+    real *x = malloc(COUNT * each * sizeof *x);
+    ck_assert_ptr_nonnull(x);
+    transform_read(data, t, seed, epoch, NULL, COUNT, x, NULL);
+    return x;
+}
+
+/* Pixel (c, y, x) of image i, normalised; black outside. */
+static real pixel(const Dataset *data, int i, int c, int y, int x)
+{
+    bool inside = y >= 0 && y < H && x >= 0 && x < W;
+    int at = ((i * C + c) * H + y) * W + x;
+    real value = !inside ? 0 : data->bytes ? (real)data->bytes[at] / 255 : data->features[at];
+    return (value - data->mean) / data->std;
+}
+
+/* Is this window (C,h,w) the part of image i that begins at (top, left)? */
+static bool is_window(const Dataset *data, int i, const real *window, int h, int w, int top,
+                      int left, bool flip)
+{
+    for (int c = 0; c < C; c++)
+        for (int y = 0; y < h; y++)
+            for (int x = 0; x < w; x++)
+                if (*window++ != pixel(data, i, c, y + top, left + (flip ? w - 1 - x : x)))
+                    return false;
+    return true;
+}
+
+/* --- shapes ----------------------------------------------------------------------------------- */
+
+START_TEST(shapes_follow_pad_and_crop)
+{
+    Shape s = SHAPE(1, 28, 28);
+    ck_assert(shape_equal(transform_shape((Transform){0}, s), s));
+    ck_assert(shape_equal(transform_shape((Transform){.flip = true}, s), s));
+    ck_assert(shape_equal(transform_shape((Transform){.pad = 2}, s), SHAPE(1, 32, 32)));
+    ck_assert(shape_equal(transform_shape((Transform){.pad = 2, .crop = 28}, s), s));
+    ck_assert(shape_equal(transform_shape((Transform){.crop = 3}, SHAPE(5, 7)), SHAPE(3, 3)));
+    ck_assert(shape_equal(transform_shape((Transform){0}, SHAPE(2)), SHAPE(2)));
+}
+END_TEST
+
+START_TEST(misuse_stops_with_a_sentence)
+{
+    Shape s = SHAPE(3, 5, 7);
+    ck_assert_fails(transform_shape((Transform){.pad = 1}, SHAPE(2)), "no images");
+    ck_assert_fails(transform_shape((Transform){.flip = true}, SHAPE(1, 2, 3, 4)), "no images");
+    ck_assert_fails(transform_shape((Transform){.pad = -1}, s), "0 or more");
+    ck_assert_fails(transform_shape((Transform){.crop = -1}, s), "0 or more");
+    ck_assert_fails(transform_shape((Transform){.crop = 6}, s), "does not fit");
+    ck_assert_fails(transform_shape((Transform){.pad = 1, .crop = 8}, s), "does not fit");
+    ck_assert_fails(transform_shape((Transform){.pad = 1 << 21}, s), "at most");
+    Dataset *data = make_images(DATASET_BYTES);
+    ck_assert_fails(loader_new(data, (LoaderOptions){.transform = {.crop = 6}}), "does not fit");
+    real x[1];
+    int32_t which[] = {COUNT};
+    ck_assert_fails((transform_read(data, (Transform){.crop = 1}, 0, 0, which, 1, x, NULL), 0),
+                    "example 60");
+    dataset_free(data);
+}
+END_TEST
+
+/* --- what is certain -------------------------------------------------------------------------- */
+
+START_TEST(padding_is_black_and_the_image_in_its_middle)
+{
+    for (int kind = 0; kind < 2; kind++) {
+        Dataset *data = make_images(kind ? DATASET_FEATURES : DATASET_BYTES);
+        real *x = read_all(data, (Transform){.pad = 3}, 1, 0);
+        for (int i = 0; i < COUNT; i++)
+            ck_assert(is_window(data, i, x + i * C * (H + 6) * (W + 6), H + 6, W + 6, -3, -3,
+                                false));
+        ck_assert(x[0] == (real)-0.5);
+        free(x);
+        dataset_free(data);
+    }
+}
+END_TEST
+
+START_TEST(without_a_transform_it_is_dataset_read)
+{
+    Dataset *data = make_images(DATASET_BYTES);
+    real *x = read_all(data, (Transform){.center = true}, 1, 0);
+    Tensor *plain = dataset_tensor(data);
+    ck_assert_mem_eq(x, tensor_read(plain), COUNT * C * H * W * sizeof(real));
+    tensor_free(plain);
+    free(x);
+    dataset_free(data);
+}
+END_TEST
+
+START_TEST(a_centered_window_is_in_the_middle)
+{
+    Dataset *data = make_images(DATASET_BYTES);
+    real *x = read_all(data, (Transform){.crop = 4, .center = true}, 1, 0);
+    for (int i = 0; i < COUNT; i++) /* (5-4)/2 and (7-4)/2 */
+        ck_assert(is_window(data, i, x + i * C * 16, 4, 4, 0, 1, false));
+    free(x);
+    x = read_all(data, (Transform){.pad = 4, .crop = 11, .center = true}, 1, 0);
+    for (int i = 0; i < COUNT; i++) /* 5 of 13 rows, 11 of 15 columns */
+        ck_assert(is_window(data, i, x + i * C * 121, 11, 11, -3, -2, false));
+    free(x);
+    dataset_free(data);
+}
+END_TEST
+
+/* --- what is left to chance ------------------------------------------------------------------- */
+
+/* Every window of every epoch is a piece of its image; all places and both sides turn up. */
+START_TEST(windows_are_where_they_may_be_and_everywhere_there)
+{
+    enum { PAD = 2, CROP = 6, DOWN = H + 2 * PAD - CROP + 1, ACROSS = W + 2 * PAD - CROP + 1 };
+    static int seen[DOWN][ACROSS][2];
+    Dataset *data = make_images(DATASET_BYTES);
+    for (int epoch = 0; epoch < 20; epoch++) {
+        real *x = read_all(data, (Transform){.pad = PAD, .crop = CROP, .flip = true}, 7, epoch);
+        for (int i = 0; i < COUNT; i++) {
+            int found = 0;
+            for (int place = 0; place < DOWN * ACROSS * 2; place++) {
+                int top = place / 2 / ACROSS, left = place / 2 % ACROSS, flip = place % 2;
+                if (is_window(data, i, x + i * C * CROP * CROP, CROP, CROP, top - PAD, left - PAD,
+                              flip)) {
+                    seen[top][left][flip]++;
+                    found++;
+                }
+            }
+            ck_assert_int_eq(found, 1);
+        }
+        free(x);
+    }
+    for (int place = 0; place < DOWN * ACROSS * 2; place++) /* 25 on average, deviation 5 */
+        ck_assert_msg((&seen[0][0][0])[place] > 5, "place %d: %d", place, (&seen[0][0][0])[place]);
+    dataset_free(data);
+}
+END_TEST
+
+START_TEST(half_of_the_images_are_flipped)
+{
+    Dataset *data = make_images(DATASET_BYTES);
+    int flipped = 0;
+    for (int epoch = 0; epoch < 10; epoch++) {
+        real *x = read_all(data, (Transform){.flip = true}, 3, epoch);
+        for (int i = 0; i < COUNT; i++) {
+            bool flip = is_window(data, i, x + i * C * H * W, H, W, 0, 0, true);
+            ck_assert(flip || is_window(data, i, x + i * C * H * W, H, W, 0, 0, false));
+            flipped += flip;
+        }
+        free(x);
+    }
+    ck_assert(flipped > 250 && flipped < 350); /* of 600; deviation 12 */
+    dataset_free(data);
+}
+END_TEST
+
+START_TEST(chance_depends_on_seed_and_epoch)
+{
+    enum { SIZE = COUNT * C * 5 * 5 * sizeof(real) };
+    Dataset *data = make_images(DATASET_BYTES);
+    Transform t = {.pad = 1, .crop = 5, .flip = true};
+    real *a = read_all(data, t, 1, 4), *b = read_all(data, t, 1, 4);
+    real *seed = read_all(data, t, 2, 4), *epoch = read_all(data, t, 1, 5);
+    ck_assert_mem_eq(a, b, SIZE);
+    ck_assert_mem_ne(a, seed, SIZE);
+    ck_assert_mem_ne(a, epoch, SIZE);
+    ck_assert_mem_ne(seed, epoch, SIZE);
+    free(a), free(b), free(seed), free(epoch);
+    dataset_free(data);
+}
+END_TEST
+
+/* --- through a loader ------------------------------------------------------------------------- */
+
+/* Whatever the batch size, the order and the number of threads, an image looks the same. */
+START_TEST(a_loader_gives_each_image_as_it_is_in_that_epoch)
+{
+    enum { EACH = C * 6 * 6 };
+    Dataset *data = make_images(DATASET_BYTES);
+    Transform t = {.pad = 2, .crop = 6, .flip = true};
+    for (int run = 0; run < 4; run++) {
+        LoaderOptions options = {.batch = run == 1 ? 7 : 16, .shuffle = run > 0, .seed = 9,
+                                 .transform = t};
+        Loader *loader = loader_new(data, options);
+        parallel_set_threads(run == 2 ? 1 : 3);
+        for (int epoch = 0; epoch < 3; epoch++) {
+            real *want = read_all(data, t, 9, epoch);
+            int seen = 0;
+            loader_start(loader, epoch);
+            for (Batch batch; loader_next(loader, &batch); seen += (int)batch.count) {
+                ck_assert(shape_equal(batch.x->shape, SHAPE(batch.count, C, 6, 6)));
+                for (ptrdiff_t i = 0; i < batch.count; i++)
+                    ck_assert_mem_eq(tensor_read(batch.x) + i * EACH,
+                                     want + batch.labels.data[i] * EACH, EACH * sizeof(real));
+            }
+            ck_assert_int_eq(seen, COUNT);
+            free(want);
+        }
+        loader_free(loader);
+    }
+    dataset_free(data);
+}
+END_TEST
+
+START_TEST(threads_do_not_change_a_bit_of_a_large_batch)
+{
+    Dataset *data = dataset_new("large", DATASET_BYTES, 300, SHAPE(3, 32, 32), 1);
+    for (ptrdiff_t i = 0; i < 300 * 3072; i++)
+        data->bytes[i] = (uint8_t)(i * i >> 5);
+    LoaderOptions options = {.batch = 300, .transform = {.pad = 4, .crop = 32, .flip = true}};
+    Loader *a = loader_new(data, options), *b = loader_new(data, options);
+    Batch one, two;
+    parallel_set_threads(1);
+    loader_next(a, &one);
+    parallel_set_threads(3);
+    loader_next(b, &two);
+    ck_assert(tensor_same_bits(one.x, two.x));
+    loader_free(a), loader_free(b);
+    dataset_free(data);
+}
+END_TEST
+
+START_TEST(nothing_is_allocated_after_loader_new)
+{
+    Dataset *data = make_images(DATASET_FEATURES);
+    Loader *loader = loader_new(data, (LoaderOptions){.batch = 7, .shuffle = true, .transform =
+                                {.pad = 1, .crop = 5, .flip = true}});
+    uint64_t before = memory_counts().allocations;
+    for (int epoch = 0; epoch < 3; epoch++) {
+        loader_start(loader, epoch);
+        for (Batch batch; loader_next(loader, &batch);)
+            continue;
+    }
+    ck_assert_uint_eq(memory_counts().allocations, before);
+    loader_free(loader);
+    dataset_free(data);
+}
+END_TEST
+
+/* ------------------------------------------------------------------------------------------ */
+
+static Suite *transform_suite(void)
+{
+    Suite *suite = suite_create("transform");
+    testing_add(suite, "certain", 10, (const TTest *const[]){
+        shapes_follow_pad_and_crop, misuse_stops_with_a_sentence,
+        padding_is_black_and_the_image_in_its_middle, without_a_transform_it_is_dataset_read,
+        a_centered_window_is_in_the_middle, NULL});
+    testing_add(suite, "chance", 30, (const TTest *const[]){
+        windows_are_where_they_may_be_and_everywhere_there, half_of_the_images_are_flipped,
+        chance_depends_on_seed_and_epoch, NULL});
+    testing_add(suite, "loader", 20, (const TTest *const[]){
+        a_loader_gives_each_image_as_it_is_in_that_epoch,
+        threads_do_not_change_a_bit_of_a_large_batch, nothing_is_allocated_after_loader_new, NULL});
+    return suite;
+}
+
+int main(void)
+{
+    return testing_main(transform_suite());
+}

@@ -1,0 +1,369 @@
+/* tests/nn/check_checkpoint.c -- networks saved and loaded.
+ *
+ * With a folder as its argument it saves a network there instead, with an input and an output of
+ * it, for tests/tensor/files/load_safetensors.py.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "nn/checkpoint.h"
+
+#include <check.h>
+#include <math.h>
+
+#include "nn/layers.h"
+#include "tensor/random.h"
+#include "tests/scratch.h"
+#include "tests/testing.h"
+
+/* --- networks --------------------------------------------------------------------------------- */
+
+static Var *net_forward(Module *self, Var *x)
+{
+    for (int i = 0; i < self->n_children; i++)
+        x = module_forward(self->child[i].module, x);
+    return x;
+}
+
+/* The document's network in small, with a buffer, and one child in another. */
+static Module *net_new(uint64_t seed, ptrdiff_t hidden, const char *last)
+{
+    static const ModuleType type = {"Net", net_forward, NULL};
+    random_seed(seed);
+    Module *net = module_new(sizeof *net, &type);
+    module_add_child(net, "fc1", linear_new(3, hidden));
+    module_add_child(net, "prelu1", prelu_new(hidden, (real)0.25));
+    module_add_child(net, "block", SEQUENTIAL(linear_new(hidden, 4), prelu_new(1, (real)-0.5)));
+    Module *fc = module_add_child(net, last, linear_new_without_bias(4, 2));
+    module_add_buffer(fc, "seen", tensor_scalar((real)seed));
+    *module_add_counter(fc, "count") = ((int64_t)1 << 60) + (int64_t)seed;
+    module_add_rng(net, "rng", random_stream());
+    module_add_buffer(net, "mean", tensor_full(SHAPE(3), (real)(0.1 * (double)seed)));
+    return net;
+}
+
+static void tensor_hash(const char *name, Tensor *x, void *ctx)
+{
+    uint64_t *hash = ctx;
+    const uint8_t *p = (const uint8_t *)tensor_read(x);
+    for (; *name; name++)
+        *hash = (*hash ^ (uint8_t)*name) * 0x100000001b3;
+    for (size_t i = 0; i < (size_t)tensor_count(x) * sizeof(real); i++)
+        *hash = (*hash ^ p[i]) * 0x100000001b3;
+}
+
+/* Changes with every bit of every tensor and with every name. */
+static uint64_t hash_of(Module *m)
+{
+    uint64_t hash = 0xcbf29ce484222325;
+    module_each_tensor(m, tensor_hash, &hash);
+    return hash;
+}
+
+static void collect_name(const char *name, Tensor *x, void *ctx)
+{
+    (void)x;
+    strcat(strcat(ctx, name), " ");
+}
+
+START_TEST(names_are_those_of_a_state_dict)
+{
+    char names[512] = "";
+    Module *net = net_new(1, 5, "fc2");
+    module_each_tensor(net, collect_name, names);
+    ck_assert_str_eq(names, "mean fc1.weight fc1.bias prelu1.weight block.0.weight block.0.bias "
+                     "block.1.weight fc2.weight fc2.seen ");
+    module_free(net);
+}
+END_TEST
+
+START_TEST(a_network_comes_back_to_the_bit)
+{
+    Error err;
+    Module *a = net_new(1, 5, "fc2"), *b = net_new(2, 5, "fc2");
+    tensor_write(a->child[0].module->param[1].var->value)[2] = (real)NAN;
+    tensor_write(a->child[0].module->param[1].var->value)[3] = (real)-0.0;
+    ck_assert(hash_of(a) != hash_of(b));
+    ck_assert(module_save(a, scratch_path("net"), &err));
+    ck_assert_msg(module_load(b, scratch_path("net"), &err), "%s", err.problem);
+    ck_assert(hash_of(a) == hash_of(b));
+    module_free(a), module_free(b);
+}
+END_TEST
+
+/* To the bit, also beyond what a double holds; PyTorch's strict loading knows no streams. */
+START_TEST(counters_are_in_the_file_and_streams_are_not)
+{
+    Error err;
+    Module *a = net_new(1, 5, "fc2"), *b = net_new(2, 5, "fc2");
+    Rng before = *b->rng[0].rng;
+    ck_assert(module_save(a, scratch_path("net"), &err));
+    Safetensors *s = safetensors_read(scratch_path("net"), SAFETENSORS_HEADER, &err);
+    const NamedTensor *count = safetensors_find(s, "fc2.count");
+    ck_assert(count && count->dtype == DTYPE_I64 && count->shape.ndim == 0);
+    ck_assert_ptr_null(safetensors_find(s, "rng"));
+    ck_assert_int_eq(s->count, 10);
+    ck_assert_msg(module_load(b, scratch_path("net"), &err), "%s", err.problem);
+    ck_assert(*b->child[3].module->counter[0].value == ((int64_t)1 << 60) + 1);
+    ck_assert_mem_eq(&before, b->rng[0].rng, sizeof before);
+    safetensors_free(s);
+    module_free(a), module_free(b);
+}
+END_TEST
+
+static void write_part(const char *name, void *list)
+{
+    strcat(strcat(list, name), " ");
+}
+
+static void write_tensor(const char *name, Tensor *x, void *list)
+{
+    (void)x;
+    write_part(name, list);
+}
+
+static void write_counter(const char *name, int64_t *value, void *list)
+{
+    (void)value;
+    write_part(name, list);
+}
+
+static void write_rng(const char *name, Rng *rng, void *list)
+{
+    (void)rng;
+    write_part(name, list);
+}
+
+START_TEST(a_visit_is_in_the_order_of_a_state_dict)
+{
+    char names[512] = "";
+    Module *net = net_new(1, 5, "fc2");
+    module_visit(net, &(ModuleVisitor){write_tensor, write_counter, write_rng}, names);
+    ck_assert_str_eq(names, "mean rng fc1.weight fc1.bias prelu1.weight block.0.weight "
+                     "block.0.bias block.1.weight fc2.weight fc2.seen fc2.count ");
+    module_free(net);
+}
+END_TEST
+
+/* The tape must see that a parameter was changed under it. */
+START_TEST(loading_counts_as_a_write)
+{
+    Error err;
+    Module *a = net_new(1, 5, "fc2");
+    Var *w = a->child[0].module->param[0].var;
+    ck_assert(module_save(a, scratch_path("net"), &err));
+    unsigned version = w->value->storage->version;
+    ck_assert(module_load(a, scratch_path("net"), &err));
+    ck_assert(w->value->storage->version != version);
+    module_free(a);
+}
+END_TEST
+
+/* --- from the other precision ----------------------------------------------------------------- */
+
+static void add_as(const char *name, Tensor *x, void *ctx, Dtype dtype)
+{
+    void *data = safetensors_add(ctx, name, dtype, x->shape);
+    for (ptrdiff_t i = 0; i < tensor_count(x); i++)
+        if (dtype == DTYPE_F64)
+            ((double *)data)[i] = (double)tensor_read(x)[i];
+        else
+            ((float *)data)[i] = (float)tensor_read(x)[i];
+}
+
+static void add_as_float(const char *name, Tensor *x, void *ctx)
+{
+    add_as(name, x, ctx, DTYPE_F32);
+}
+
+static void add_as_double(const char *name, Tensor *x, void *ctx)
+{
+    add_as(name, x, ctx, DTYPE_F64);
+}
+
+static void assert_close_to(const char *name, Tensor *x, void *ctx)
+{
+    Tensor *y = tensor_zeros(x->shape);
+    ck_assert(safetensors_get(ctx, name, y, NULL));
+    ck_assert(tensor_all_close(x, y, 0, 1e-7));
+    tensor_free(y);
+}
+
+START_TEST(both_precisions_load)
+{
+    Error err;
+    ModuleVisit add[] = {add_as_float, add_as_double};
+    for (int i = 0; i < 2; i++) {
+        Module *a = net_new(1, 5, "fc2"), *b = net_new(2, 5, "fc2");
+        Safetensors *s = safetensors_new();
+        module_each_tensor(a, add[i], s);
+        *(int64_t *)safetensors_add(s, "fc2.count", DTYPE_I64, SHAPE_SCALAR) = 3;
+        ck_assert(safetensors_write(s, scratch_path("net"), &err));
+        ck_assert_msg(module_load(b, scratch_path("net"), &err), "%s", err.problem);
+        module_each_tensor(b, assert_close_to, s);
+        ck_assert_int_eq(hash_of(a) == hash_of(b), i == 1 || sizeof(real) == 4);
+        safetensors_free(s);
+        module_free(a), module_free(b);
+    }
+}
+END_TEST
+
+/* --- what does not fit ------------------------------------------------------------------------ */
+
+/* Loading the saved network into the other fails, and leaves it as it was. */
+static void assert_refused(Module *saved, Module *m, Error *err)
+{
+    uint64_t before = hash_of(m);
+    ck_assert(module_save(saved, scratch_path("other"), err));
+    ck_assert(!module_load(m, scratch_path("other"), err));
+    ck_assert(hash_of(m) == before);
+    ck_assert_str_eq(err->file, scratch_path("other"));
+    module_free(saved), module_free(m);
+}
+
+START_TEST(another_shape_is_refused_with_both)
+{
+    Error err;
+    assert_refused(net_new(1, 6, "fc2"), net_new(2, 5, "fc2"), &err);
+    ck_assert_ptr_nonnull(strstr(err.problem, "'fc1.weight'"));
+    ck_assert_str_eq(err.expected, "(5, 3)");
+    ck_assert_str_eq(err.found, "(6, 3)");
+}
+END_TEST
+
+START_TEST(another_name_is_refused)
+{
+    Error err;
+    assert_refused(net_new(1, 5, "fc3"), net_new(2, 5, "fc2"), &err);
+    ck_assert_ptr_nonnull(strstr(err.problem, "no tensor 'fc2.weight'"));
+}
+END_TEST
+
+START_TEST(a_name_too_many_is_refused)
+{
+    Error err;
+    Module *more = net_new(1, 5, "fc2");
+    module_add_child(more, "fc3", linear_new(2, 2));
+    assert_refused(more, net_new(2, 5, "fc2"), &err);
+    ck_assert_ptr_nonnull(strstr(err.problem, "does not have"));
+    ck_assert_str_eq(err.found, "'fc3.bias'");
+}
+END_TEST
+
+START_TEST(a_number_too_large_is_refused)
+{
+    Error err;
+    Module *m = net_new(2, 5, "fc2");
+    Safetensors *s = safetensors_new();
+    uint64_t before = hash_of(m);
+    module_each_tensor(m, add_as_double, s);
+    safetensors_add(s, "fc2.count", DTYPE_I64, SHAPE_SCALAR);
+    ((double *)safetensors_find(s, "fc2.weight")->data)[3] = -1e300;
+    ck_assert(safetensors_write(s, scratch_path("large"), &err));
+    bool is_double = sizeof(real) == 8;
+    ck_assert_int_eq(module_load(m, scratch_path("large"), &err), is_double);
+    ck_assert_int_eq(hash_of(m) == before, !is_double);
+    if (!is_double)
+        ck_assert_ptr_nonnull(strstr(err.problem, "element 3 of 'fc2.weight'"));
+    safetensors_free(s);
+    module_free(m);
+}
+END_TEST
+
+START_TEST(a_counter_of_another_type_or_shape_is_refused)
+{
+    Error err;
+    Module *m = net_new(2, 5, "fc2");
+    for (int i = 0; i < 3; i++) {
+        Safetensors *s = safetensors_new();
+        module_each_tensor(m, add_as_float, s);
+        if (i > 0)
+            safetensors_add(s, "fc2.count", i == 1 ? DTYPE_F32 : DTYPE_I64,
+                            i == 1 ? SHAPE_SCALAR : SHAPE(1));
+        ck_assert(safetensors_write(s, scratch_path("count"), &err));
+        ck_assert(!module_load(m, scratch_path("count"), &err));
+        ck_assert_ptr_nonnull(strstr(err.problem, "'fc2.count'"));
+        ck_assert_str_eq(err.found, i == 0 ? "" : i == 1 ? "F32" : "(1,)");
+        safetensors_free(s);
+    }
+    ck_assert(*m->child[3].module->counter[0].value == ((int64_t)1 << 60) + 2);
+    module_free(m);
+}
+END_TEST
+
+START_TEST(a_damaged_file_changes_nothing)
+{
+    Error err;
+    size_t size;
+    Module *m = net_new(1, 5, "fc2");
+    ck_assert(module_save(m, scratch_path("whole"), &err));
+    unsigned char *bytes = scratch_read(scratch_path("whole"), &size);
+    Module *other = net_new(2, 5, "fc2");
+    uint64_t before = hash_of(other);
+    for (size_t cut = 0; cut < size; cut += 7) {
+        ck_assert(!module_load(other, scratch_write("cut", bytes, cut), &err));
+        ck_assert(hash_of(other) == before);
+    }
+    free(bytes);
+    module_free(m), module_free(other);
+}
+END_TEST
+
+START_TEST(what_is_no_file_is_refused)
+{
+    Error err;
+    Module *m = net_new(1, 5, "fc2");
+    ck_assert(!module_load(m, scratch_path("missing"), &err));
+    ck_assert_ptr_nonnull(strstr(err.problem, "No such file"));
+    ck_assert(!module_load(m, scratch_subfolder("folder"), &err));
+    ck_assert_ptr_nonnull(strstr(err.problem, "folder"));
+    ck_assert_int_eq(mkfifo(scratch_path("pipe"), 0600), 0);
+    ck_assert(!module_load(m, scratch_path("pipe"), &err));
+    ck_assert_ptr_nonnull(strstr(err.problem, "pipe"));
+    module_free(m);
+}
+END_TEST
+
+/* ------------------------------------------------------------------------------------------ */
+
+/* A network, and what it makes of an input. */
+static int save_example(const char *folder)
+{
+    char path[SCRATCH_PATH];
+    Error err;
+    Safetensors *run = safetensors_new();
+    Module *net = net_new(1, 5, "fc2");
+    Tensor *x = tensor_from(SHAPE(2, 3), (real[]){1, -2, (real)0.5, -1, 3, (real)-0.25});
+    size_t mark = tape_mark();
+    safetensors_add_tensor(run, "x", x);
+    safetensors_add_tensor(run, "y", module_forward(net, var_const(x))->value);
+    tape_rewind(mark);
+    snprintf(path, sizeof path, "%s/net.safetensors", folder);
+    bool ok = module_save(net, path, &err);
+    snprintf(path, sizeof path, "%s/run.safetensors", folder);
+    ok = ok && safetensors_write(run, path, &err);
+    if (!ok)
+        error_print(stderr, &err);
+    tensor_free(x);
+    module_free(net);
+    safetensors_free(run);
+    return ok ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 2)
+        return save_example(argv[1]);
+    Suite *suite = suite_create("checkpoint");
+    scratch_make();
+    testing_add(suite, "networks", 10, (const TTest *const[]){
+        names_are_those_of_a_state_dict, a_visit_is_in_the_order_of_a_state_dict,
+        a_network_comes_back_to_the_bit, counters_are_in_the_file_and_streams_are_not,
+        loading_counts_as_a_write, both_precisions_load, NULL});
+    testing_add(suite, "refusing", 10, (const TTest *const[]){
+        another_shape_is_refused_with_both, another_name_is_refused, a_name_too_many_is_refused,
+        a_number_too_large_is_refused, a_counter_of_another_type_or_shape_is_refused,
+        a_damaged_file_changes_nothing, what_is_no_file_is_refused, NULL});
+    int status = testing_main(suite);
+    scratch_remove();
+    return status;
+}

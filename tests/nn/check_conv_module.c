@@ -1,0 +1,415 @@
+/* tests/nn/check_conv_module.c -- Conv2d, MaxPool2d and a whole ConvNetPReLU as modules: names, first
+ * values, summary, what is refused, memory. PyTorch's numbers: check_golden_conv.c.
+ *
+ * With a folder as its argument it exchanges networks with PyTorch there: tests/nn/torch_exchange.py.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <math.h>
+#include <string.h>
+
+#include "nn/checkpoint.h"
+#include "nn/loss.h"
+#include "nn/summary.h"
+#include "optim/optimizer.h"
+#include "tensor/memory.h"
+#include "tensor/parallel.h"
+#include "tests/conv_net.h"
+#include "tests/net.h"
+
+/* --- layouts and names ------------------------------------------------------------------------ */
+
+static void conv_list_tensor(const char *name, Tensor *x, void *ctx)
+{
+    fprintf(ctx, "%s %s\n", name, SHAPE_TEXT(x->shape));
+}
+
+static void conv_list_counter(const char *name, int64_t *value, void *ctx)
+{
+    fprintf(ctx, "%s = %d\n", name, (int)*value);
+}
+
+START_TEST(names_and_layouts_are_those_of_a_state_dict)
+{
+    static const ModuleVisitor list = {conv_list_tensor, conv_list_counter, NULL};
+    char text[2048] = "";
+    FILE *out = fmemopen(text, sizeof text, "w");
+    Module *net = conv_net_new(conv_net_small);
+    module_visit(net, &list, out);
+    fclose(out);
+    ck_assert_str_eq(text,
+        "features.0.weight (4, 2, 3, 3)\nfeatures.0.bias (4,)\nfeatures.1.weight (4,)\n"
+        "features.2.weight (4,)\nfeatures.2.bias (4,)\nfeatures.2.running_mean (4,)\n"
+        "features.2.running_var (4,)\nfeatures.2.num_batches_tracked = 0\n"
+        "features.4.weight (6, 4, 3, 3)\nfeatures.4.bias (6,)\nfeatures.5.weight (6,)\n"
+        "features.6.weight (6,)\nfeatures.6.bias (6,)\nfeatures.6.running_mean (6,)\n"
+        "features.6.running_var (6,)\nfeatures.6.num_batches_tracked = 0\n"
+        "classifier.0.weight (8, 24)\nclassifier.0.bias (8,)\nclassifier.1.weight (8,)\n"
+        "classifier.3.weight (3, 8)\nclassifier.3.bias (3,)\n");
+    module_free(net);
+}
+END_TEST
+
+START_TEST(groups_divide_the_weight_s_axis_1)
+{
+    Conv2dOptions o = CONV2D_DEFAULTS;
+    o.groups = 4;
+    Module *m = conv2d_new_with(8, 12, 3, 5, o, false);
+    ck_assert_int_eq(m->n_params, 1);
+    ck_assert(shape_equal(var_shape(m->param[0].var), SHAPE(12, 2, 3, 5)));
+    Var *y = module_forward(m, net_random(SHAPE(2, 8, 6, 7), 0));
+    ck_assert(shape_equal(var_shape(y), SHAPE(2, 12, 4, 3)));
+    module_free(m);
+}
+END_TEST
+
+/* A cross of ones sums a pixel and its four neighbours. */
+START_TEST(conv2d_computes_what_its_weight_says)
+{
+    Module *m = conv2d_new(1, 1, 3, conv2d_padding(1));
+    net_set(m->param[0].var, (const real[]){0, 1, 0, 1, 1, 1, 0, 1, 0});
+    net_set(m->param[1].var, (const real[]){10});
+    Var *x = net_leaf(SHAPE(1, 1, 2, 3), (const real[]){1, 2, 3, 4, 5, 6});
+    ck_assert_tensor(module_forward(m, x)->value, SHAPE(1, 1, 2, 3), net_tolerance,
+                     17, 21, 21, 20, 27, 24);
+    module_free(m);
+}
+END_TEST
+
+START_TEST(max_pool2d_takes_windows_side_by_side_or_as_told)
+{
+    Module *plain = max_pool2d_new(2);
+    Module *other = max_pool2d_new_with((Pool2dOptions){.kernel = {1, 2}, .stride = {1, 1}});
+    Var *x = net_leaf(SHAPE(1, 1, 2, 5), (const real[]){1, 9, 3, 4, 8, 2, 5, 7, 6, 0});
+    ck_assert_tensor(module_forward(plain, x)->value, SHAPE(1, 1, 1, 2), 0, 9, 7);
+    ck_assert_tensor(module_forward(other, x)->value, SHAPE(1, 1, 2, 4), 0, 9, 9, 4, 8, 5, 7, 7, 6);
+    module_free(plain), module_free(other);
+}
+END_TEST
+
+/* --- first values ----------------------------------------------------------------------------- */
+
+/* Uniform in +-bound: nothing outside, something near both ends, variance bound^2 / 3. */
+static void conv_check_uniform(const Tensor *x, double bound)
+{
+    Stats s = tensor_stats(x);
+    ck_assert(s.min >= -bound * (1 + 1e-6) && s.max <= bound * (1 + 1e-6));
+    ck_assert(s.min < -0.9 * bound && s.max > 0.9 * bound);
+    if (s.count > 1000)
+        ck_assert_close(s.std, bound / sqrt(3), 0.05 * bound);
+}
+
+/* +-1/sqrt(fan_in), fan_in = in / groups x kernel height x kernel width. */
+START_TEST(first_values_are_pytorch_s)
+{
+    Conv2dOptions o = CONV2D_DEFAULTS;
+    random_seed(3);
+    Module *plain = conv2d_new(8, 64, 3, o);
+    o.groups = 4;
+    Module *grouped = conv2d_new_with(16, 64, 5, 3, o, true);
+    conv_check_uniform(plain->param[0].var->value, 1 / sqrt(8 * 3 * 3));
+    conv_check_uniform(plain->param[1].var->value, 1 / sqrt(8 * 3 * 3));
+    conv_check_uniform(grouped->param[0].var->value, 1 / sqrt(4 * 5 * 3));
+    conv_check_uniform(grouped->param[1].var->value, 1 / sqrt(4 * 5 * 3));
+    module_free(plain), module_free(grouped);
+}
+END_TEST
+
+START_TEST(the_same_seed_gives_the_same_weights)
+{
+    Tensor *first = NULL;
+    for (int i = 0; i < 3; i++) {
+        random_seed(i < 2 ? 5 : 6);
+        Module *m = conv2d_new(2, 3, 3, CONV2D_DEFAULTS);
+        ck_assert(!first || tensor_same_bits(first, m->param[0].var->value) == (i < 2));
+        tensor_free(first);
+        first = tensor_clone(m->param[0].var->value);
+        module_free(m);
+    }
+    tensor_free(first);
+}
+END_TEST
+
+/* --- refusing --------------------------------------------------------------------------------- */
+
+START_TEST(a_convolution_that_cannot_be_is_not_made)
+{
+    Conv2dOptions o = CONV2D_DEFAULTS;
+    ck_assert_fails(conv2d_new(0, 4, 3, o), "0 channels in, 4 out, kernel 3 x 3; expected");
+    ck_assert_fails(conv2d_new(3, 4, 0, o), "kernel 0 x 0");
+    o.groups = 2;
+    ck_assert_fails(conv2d_new(3, 4, 3, o), "3 channels in and 4 out do not divide into 2 groups");
+    ck_assert_fails(conv2d_new(4, 3, 3, o), "4 channels in and 3 out do not divide into 2 groups");
+    o.groups = 0;
+    ck_assert_fails(conv2d_new(3, 4, 3, o), "0 groups");
+}
+END_TEST
+
+/* Both shapes, and the formula with its numbers. */
+START_TEST(an_input_that_does_not_fit_is_told_with_both_shapes)
+{
+    Module *m = conv2d_new(3, 4, 5, conv2d_padding(1));
+    ck_assert_fails(module_forward(m, var_full(SHAPE(2, 1, 8, 8), 0)), "input (2, 1, 8, 8) and "
+                    "weight (4, 3, 5, 5) in 1 group(s): the weight's axis 1 should be "
+                    "channels / groups = 1 / 1 = 1");
+    ck_assert_fails(module_forward(m, var_full(SHAPE(3, 8, 8), 0)), "input (3, 8, 8) and weight "
+                    "(4, 3, 5, 5): expected (N,C,H,W) and (O,C/groups,R,S)");
+    ck_assert_fails(module_forward(m, var_full(SHAPE(2, 3, 2, 8), 0)), "along the height the "
+                    "kernel reaches over dilation (kernel-1) + 1 = 5, but the padded input has "
+                    "only 2 + 2 x 1 = 4");
+    ck_assert_fails(module_forward(m, var_full(SHAPE(2, 3, 8, 2), 0)), "along the width");
+    module_free(m);
+}
+END_TEST
+
+static Var *conv_with(Conv2dOptions o)
+{
+    return var_conv2d(var_full(SHAPE(1, 4, 6, 6), 0), var_full(SHAPE(4, 4, 3, 3), 0), NULL, o);
+}
+
+START_TEST(options_out_of_range_are_refused)
+{
+    Conv2dOptions o = {.stride = {0, 1}, .dilation = {1, 1}, .groups = 1};
+    ck_assert_fails(conv_with(o), "stride (0, 1), padding (0, 0), dilation (1, 1): expected");
+    o = (Conv2dOptions){.stride = {1, 1}, .padding = {0, -1}, .dilation = {1, 1}, .groups = 1};
+    ck_assert_fails(conv_with(o), "padding (0, -1)");
+    o = (Conv2dOptions){.stride = {1, 1}, .dilation = {1, 0}, .groups = 1};
+    ck_assert_fails(conv_with(o), "dilation (1, 0)");
+    o = (Conv2dOptions){.stride = {1, 1}, .dilation = {3, 1}, .groups = 1};
+    ck_assert_fails(conv_with(o), "dilation (kernel-1) + 1 = 7, but the padded input has only");
+    o = (Conv2dOptions){.stride = {1, 1}, .dilation = {1, 1}, .groups = 2};
+    ck_assert_fails(conv_with(o),
+                    "in 2 group(s): the weight's axis 1 should be channels / groups = 4 / 2 = 2");
+    o.groups = 3;
+    ck_assert_fails(conv_with(o), "4 channels in and 4 out do not divide into 3 groups");
+    o.groups = 0;
+    ck_assert_fails(conv_with(o), "0 groups; expected 1 or more");
+}
+END_TEST
+
+START_TEST(a_bias_has_one_number_a_channel)
+{
+    Var *x = var_full(SHAPE(1, 2, 4, 4), 0), *w = var_full(SHAPE(3, 2, 3, 3), 0);
+    ck_assert_fails(var_conv2d(x, w, var_full(SHAPE(2), 0), CONV2D_DEFAULTS), "the bias has shape "
+                    "(2,); expected one number for each of the 3 output channels");
+}
+END_TEST
+
+static Var *conv_pool_with(Shape x, Pool2dOptions o) { return var_max_pool2d(var_full(x, 0), o); }
+
+START_TEST(a_pooling_that_does_not_fit_is_refused)
+{
+    Pool2dOptions o = {.kernel = {3, 2}};
+    ck_assert_fails(conv_pool_with(SHAPE(1, 2, 2, 4), o), "input (1, 2, 2, 4): along the height "
+                    "the kernel 3 is larger than the padded input 2 + 2 x 0");
+    ck_assert_fails(conv_pool_with(SHAPE(2, 4, 4), o), "input (2, 4, 4): expected (N,C,H,W)");
+    o.padding[0] = 2;
+    ck_assert_fails(conv_pool_with(SHAPE(1, 2, 4, 4), o), "kernel 3, stride 3, padding 2:");
+    o = (Pool2dOptions){.kernel = {0, 2}};
+    ck_assert_fails(conv_pool_with(SHAPE(1, 2, 4, 4), o), "kernel 0");
+    o = (Pool2dOptions){.kernel = {2, 2}, .stride = {1, -1}};
+    ck_assert_fails(conv_pool_with(SHAPE(1, 2, 4, 4), o), "stride -1");
+}
+END_TEST
+
+/* --- the document's network ------------------------------------------------------------------- */
+
+START_TEST(the_summary_is_this_text)
+{
+    static const char expected[] =
+"layer                              output              parameters  slopes   overhead\n"
+"---------------------------------------------------------------------------------------\n"
+"features.0: Conv2d(3, 64, 3x3)     (1, 64, 32, 32)          1,792\n"
+"features.1: PReLU(64)              (1, 64, 32, 32)             64      64   3.571%\n"
+"features.2: BatchNorm2d(64)        (1, 64, 32, 32)            128\n"
+"features.3: MaxPool2d(2x2)         (1, 64, 16, 16)              0\n"
+"features.4: Conv2d(64, 128, 3x3)   (1, 128, 16, 16)        73,856\n"
+"features.5: PReLU(128)             (1, 128, 16, 16)           128     128   0.173%\n"
+"features.6: BatchNorm2d(128)       (1, 128, 16, 16)           256\n"
+"features.7: MaxPool2d(2x2)         (1, 128, 8, 8)               0\n"
+"classifier.0: Linear(8192, 512)    (1, 512)             4,194,816\n"
+"classifier.1: PReLU(512)           (1, 512)                   512     512   0.012%\n"
+"classifier.2: Dropout(0.5)         (1, 512)                     0\n"
+"classifier.3: Linear(512, 10)      (1, 10)                  5,130\n"
+"---------------------------------------------------------------------------------------\n"
+"total                                                   4,276,682     704   0.016%\n";
+    char text[2048] = "";
+    FILE *out = fmemopen(text, sizeof text, "w");
+    Module *net = conv_net_new(conv_net_full);
+    module_summary(out, net, SHAPE(1, 3, 32, 32));
+    fclose(out);
+    ck_assert_msg(strcmp(text, expected) == 0, "printed\n%s\nexpected\n%s", text, expected);
+    ck_assert_int_eq(module_count(net), 4276682);
+    ck_assert_int_eq(module_count_slopes(net), 704);
+    module_free(net);
+}
+END_TEST
+
+/* It runs the network once, in evaluation mode: no statistics move, no random word is used. */
+START_TEST(a_summary_leaves_statistics_and_streams_alone)
+{
+    ConvNetSizes sizes = conv_net_small;
+    sizes.dropout = (real)0.5;
+    char text[2048];
+    FILE *out = fmemopen(text, sizeof text, "w");
+    Module *net = conv_net_new(sizes);
+    module_summary(out, net, SHAPE(2, 2, 8, 8));
+    fclose(out);
+    const Module *norm = net->child[0].module->child[2].module;
+    const Module *dropout = net->child[1].module->child[2].module;
+    ck_assert_int_eq(*norm->counter[0].value, 0);
+    ck_assert_uint_eq(dropout->rng[0].rng->position, 0);
+    ck_assert(net->training && norm->training && dropout->training);
+    module_free(net);
+}
+END_TEST
+
+/* A network large enough for every kernel to be cut into blocks. */
+static const ConvNetSizes conv_net_middle = {3, 16, 32, 16, 64, 10, (real)0.5};
+
+static double conv_train_step(Module *net, Optimizer *opt)
+{
+    int32_t classes[8] = {0, 1, 2, 3, 9, 8, 7, 6};
+    Labels labels = {classes, 8};
+    size_t mark = tape_mark();
+    optimizer_zero_grad(opt);
+    Var *x = net_random(SHAPE(8, 3, 16, 16), 9);
+    Var *loss = loss_cross_entropy(module_forward(net, x), &labels);
+    var_backward(loss);
+    optimizer_step(opt);
+    double value = (double)var_item(loss);
+    tape_rewind(mark);
+    return value;
+}
+
+#ifdef SLOPE_NO_POOL /* every block comes from the heap, for valgrind */
+enum { CONV_POOLS = 0 };
+#else
+enum { CONV_POOLS = 1 };
+#endif
+
+START_TEST(a_training_step_from_the_second_on_allocates_nothing)
+{
+    parallel_set_threads(_i + 1);
+    Module *net = conv_net_new(conv_net_middle);
+    Optimizer *opt = adam_new(net, (real)1e-3);
+    conv_train_step(net, opt);
+    for (int step = 2; step <= 6; step++) {
+        uint64_t before = memory_counts().allocations;
+        conv_train_step(net, opt);
+        if (CONV_POOLS)
+            ck_assert_msg(memory_counts().allocations == before, "step %d: %d allocations", step,
+                          (int)(memory_counts().allocations - before));
+    }
+    optimizer_free(opt);
+    module_free(net);
+    parallel_set_threads(0);
+}
+END_TEST
+
+START_TEST(training_lowers_the_loss_and_takes_the_same_way_on_any_threads)
+{
+    double first = 0, last = 0, before = 0;
+    for (int threads = 1; threads <= 3; threads++) {
+        parallel_set_threads(threads);
+        random_seed(8);
+        Module *net = conv_net_new(conv_net_middle);
+        Optimizer *opt = adam_new(net, (real)1e-2);
+        first = conv_train_step(net, opt);
+        for (int step = 0; step < 20; step++)
+            last = conv_train_step(net, opt);
+        ck_assert(last < first / 2);
+        ck_assert(threads == 1 || last == before);
+        before = last;
+        optimizer_free(opt);
+        module_free(net);
+    }
+    parallel_set_threads(0);
+}
+END_TEST
+
+/* --- exchange with PyTorch -------------------------------------------------------------------- */
+
+static const char *conv_exchange_path(const char *folder, const char *name)
+{
+    static char path[4][512];
+    static int turn;
+    turn = (turn + 1) % 4;
+    snprintf(path[turn], sizeof path[turn], "%s/%s.safetensors", folder, name);
+    return path[turn];
+}
+
+/* Adds what the network makes of x in evaluation. */
+static void conv_exchange_run(Safetensors *out, const char *name, Module *net, const Tensor *x)
+{
+    size_t mark = tape_mark();
+    module_eval(net);
+    safetensors_add_tensor(out, name, module_forward(net, var_const(x))->value);
+    tape_rewind(mark);
+}
+
+/* Some training forwards, so that the running statistics say something. */
+static void conv_exchange_warm(Module *net, const Tensor *x)
+{
+    size_t mark = tape_mark();
+    module_train(net);
+    for (int i = 0; i < 3; i++)
+        module_forward(net, var_scale(var_const(x), (real)(i + 1)));
+    tape_rewind(mark);
+}
+
+static bool conv_exchange_all(const char *folder, Module *net, Tensor *x, Safetensors *out,
+                              Error *err)
+{
+    const char *input = conv_exchange_path(folder, "input");
+    Safetensors *in = safetensors_read(input, SAFETENSORS_HEADER, err);
+    bool ok = in && safetensors_get(in, "x", x, err)
+              && module_load(net, conv_exchange_path(folder, "theirs"), err);
+    safetensors_free(in);
+    if (!ok)
+        return false;
+    conv_exchange_run(out, "theirs", net, x);
+    conv_exchange_warm(net, x);
+    conv_exchange_run(out, "ours", net, x);
+    return module_save(net, conv_exchange_path(folder, "ours"), err)
+           && safetensors_write(out, conv_exchange_path(folder, "output"), err);
+}
+
+/* Reads theirs and input; writes ours, and in output what either network makes of the input. */
+static int conv_exchange(const char *folder)
+{
+    Error err;
+    Module *net = conv_net_new(conv_net_small);
+    Tensor *x = tensor_zeros(SHAPE(6, 2, 8, 8));
+    Safetensors *out = safetensors_new();
+    bool ok = conv_exchange_all(folder, net, x, out, &err);
+    if (!ok)
+        error_print(stderr, &err);
+    safetensors_free(out);
+    tensor_free(x);
+    module_free(net);
+    return ok ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 2)
+        return conv_exchange(argv[1]);
+    Suite *suite = suite_create("conv module");
+    testing_add(suite, "modules", 20, (const TTest *const[]){
+        names_and_layouts_are_those_of_a_state_dict, groups_divide_the_weight_s_axis_1,
+        conv2d_computes_what_its_weight_says, max_pool2d_takes_windows_side_by_side_or_as_told,
+        first_values_are_pytorch_s, the_same_seed_gives_the_same_weights, NULL});
+    testing_add(suite, "refusing", 20, (const TTest *const[]){
+        a_convolution_that_cannot_be_is_not_made,
+        an_input_that_does_not_fit_is_told_with_both_shapes, options_out_of_range_are_refused,
+        a_bias_has_one_number_a_channel, a_pooling_that_does_not_fit_is_refused, NULL});
+    testing_add(suite, "networks", 60, (const TTest *const[]){
+        the_summary_is_this_text, a_summary_leaves_statistics_and_streams_alone,
+        training_lowers_the_loss_and_takes_the_same_way_on_any_threads, NULL});
+    TCase *memory = tcase_create("memory");
+    tcase_set_timeout(memory, 60);
+    tcase_add_loop_test(memory, a_training_step_from_the_second_on_allocates_nothing, 0, 3);
+    suite_add_tcase(suite, memory);
+    return testing_main(suite);
+}

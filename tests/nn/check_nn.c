@@ -1,0 +1,186 @@
+/* tests/nn/check_nn.c -- modules: names, counts, memory, modes, modules of one's own.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <string.h>
+
+#include "tensor/memory.h"
+#include "tests/net.h"
+
+/* --- names, counts, memory -------------------------------------------------------------------- */
+
+static void nn_check_names(Module *m, const char *const *names, int n)
+{
+    Parameters list = module_parameters(m);
+    ck_assert_int_eq(list.count, n);
+    for (int i = 0; i < n; i++) {
+        ck_assert_str_eq(list.item[i].name, names[i]);
+        ck_assert_str_eq(list.item[i].var->name, names[i]); /* as messages show it */
+    }
+    parameters_free(&list);
+}
+
+START_TEST(names_are_pytorchs_in_the_order_of_adding)
+{
+    Net *net = net_new(4, 3, 2);
+    nn_check_names(&net->base, (const char *const[]){"fc1.weight", "fc1.bias", "prelu1.weight",
+                   "fc2.weight", "fc2.bias", "prelu2.weight", "fc3.weight", "fc3.bias"}, 8);
+    module_free(&net->base);
+}
+END_TEST
+
+START_TEST(sequential_names_its_parts_by_number)
+{
+    static const ModuleType type = {"Holder", NULL, NULL};
+    Module *m = module_new(sizeof *m, &type);
+    Module *inner = SEQUENTIAL(prelu_new(1, 0));
+    module_add_child(m, "classifier",
+                     SEQUENTIAL(flatten_new(), linear_new_without_bias(2, 3), relu_new(), inner));
+    module_add_param(m, "scale", tensor_zeros(SHAPE(1)));
+    nn_check_names(m, (const char *const[]){"scale", "classifier.1.weight",
+                   "classifier.3.0.weight"}, 3);
+    module_free(m);
+}
+END_TEST
+
+START_TEST(shapes_of_parameters_are_pytorchs)
+{
+    Net *net = net_new(4, 3, 2);
+    Parameters list = module_parameters(&net->base);
+    ck_assert(shape_equal(var_shape(list.item[0].var), SHAPE(3, 4))); /* [out, in] */
+    ck_assert(shape_equal(var_shape(list.item[1].var), SHAPE(3)));
+    ck_assert(shape_equal(var_shape(list.item[2].var), SHAPE(3)));
+    ck_assert(shape_equal(var_shape(list.item[7].var), SHAPE(2)));
+    for (int i = 0; i < list.count; i++)
+        ck_assert_int_eq(parameter_is_slope(&list.item[i]), i == 2 || i == 5);
+    parameters_free(&list);
+    module_free(&net->base);
+}
+END_TEST
+
+START_TEST(counts_are_the_document_s)
+{
+    Net *net = net_new(784, 256, 10);
+    ck_assert_int_eq(module_count(&net->base), 269834);
+    ck_assert_int_eq(module_count_slopes(&net->base), 512);
+    ck_assert_int_eq(module_count(net->fc1), 200960);
+    ck_assert_int_eq(module_count_slopes(net->fc1), 0);
+    ck_assert_int_eq(module_count(net->prelu1), 256);
+    ck_assert_int_eq(module_count_slopes(net->prelu1), 256);
+    module_free(&net->base);
+}
+END_TEST
+
+static uint64_t nn_live_blocks(void)
+{
+    pool_trim();
+    MemoryCounts c = memory_counts();
+    return c.allocations - c.releases;
+}
+
+/* Makes a network, uses it forward and backward, and frees it. */
+static void nn_live_and_die(void)
+{
+    size_t mark = tape_mark();
+    Net *net = net_new(4, 3, 2);
+    Module *other = SEQUENTIAL(flatten_new(), linear_new(12, 2), relu_new(),
+                               leaky_relu_new((real)0.1));
+    var_backward(var_sum(module_forward(&net->base, net_random(SHAPE(5, 4), 0)), ALL_AXES, false));
+    var_backward(var_sum(module_forward(other, net_random(SHAPE(5, 3, 4), 1)), ALL_AXES, false));
+    Parameters list = module_parameters(&net->base);
+    parameters_free(&list);
+    module_free(&net->base);
+    module_free(other);
+    tape_rewind(mark);
+}
+
+START_TEST(module_free_frees_all)
+{
+    nn_live_and_die(); /* the tape keeps its first chunk */
+    uint64_t before = nn_live_blocks();
+    ck_assert_uint_gt(before, 0);
+    Module *kept = linear_new(2, 2);
+    ck_assert_uint_gt(nn_live_blocks(), before); /* the count does count */
+    module_free(kept);
+    module_free(NULL);
+    nn_live_and_die();
+    ck_assert_uint_eq(nn_live_blocks(), before);
+}
+END_TEST
+
+START_TEST(train_and_eval_reach_every_descendant)
+{
+    Module *inner = linear_new(2, 2), *middle = SEQUENTIAL(inner);
+    Module *outer = SEQUENTIAL(relu_new(), middle);
+    ck_assert(outer->training && middle->training && inner->training);
+    module_eval(outer);
+    ck_assert(!outer->training && !middle->training && !inner->training);
+    module_train(middle);
+    ck_assert(!outer->training && middle->training && inner->training);
+    module_free(outer);
+}
+END_TEST
+
+START_TEST(a_module_of_ones_own_is_a_struct_that_embeds_one)
+{
+    Net *net = net_new(4, 3, 2);
+    Var *y = module_forward(&net->base, net_random(SHAPE(5, 4), 0));
+    ck_assert(shape_equal(var_shape(y), SHAPE(5, 2)));
+    ck_assert(shape_equal(net->base.output, SHAPE(5, 2)));
+    ck_assert(shape_equal(net->prelu1->output, SHAPE(5, 3)));
+    ck_assert_tensor(net->calls, SHAPE(1), 0, 1);
+    module_free(&net->base);
+}
+END_TEST
+
+START_TEST(names_that_clash_or_cannot_be_are_refused)
+{
+    static const ModuleType type = {"Holder", NULL, NULL};
+    Module *m = module_new(sizeof *m, &type), *child = relu_new();
+    Tensor *t = tensor_zeros(SHAPE(1));
+    module_add_child(m, "fc", relu_new());
+    module_add_param(m, "scale", tensor_zeros(SHAPE(1)));
+    module_add_buffer(m, "mean", tensor_zeros(SHAPE(1)));
+    ck_assert_fails(module_add_child(m, "fc", child), "Holder already has a part named 'fc'");
+    ck_assert_fails(module_add_child(m, "scale", child), "already has a part named 'scale'");
+    ck_assert_fails(module_add_param(m, "mean", t), "already has a part named 'mean'");
+    ck_assert_fails(module_add_buffer(m, "fc", t), "already has a part named 'fc'");
+    ck_assert_fails(module_add_child(m, "", child), "is no name");
+    ck_assert_fails(module_add_child(m, "a.b", child), "without a dot");
+    ck_assert_fails(module_add_child(m, "a23456789b23456789c23456789d2345", child),
+                    "1 to 31 characters");
+    ck_assert_int_eq(m->n_children + m->n_params + m->n_buffers, 3);
+    module_add_child(m, "a23456789b23456789c23456789d234", child); /* 31 */
+    tensor_free(t);
+    module_free(m);
+}
+END_TEST
+
+START_TEST(many_parts_keep_their_places)
+{
+    enum { PARTS = 37 };
+    Module *parts[PARTS];
+    for (int i = 0; i < PARTS; i++)
+        parts[i] = linear_new_without_bias(1, i + 1);
+    Module *m = sequential_new(parts, PARTS);
+    Parameters list = module_parameters(m);
+    ck_assert_int_eq(list.count, PARTS);
+    for (int i = 0; i < PARTS; i++) {
+        ck_assert_ptr_eq(list.item[i].owner, parts[i]);
+        ck_assert_int_eq(tensor_count(list.item[i].var->value), i + 1);
+    }
+    parameters_free(&list);
+    module_free(m);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("nn");
+    testing_add(suite, "modules", 20, (const TTest *const[]){
+        names_are_pytorchs_in_the_order_of_adding, sequential_names_its_parts_by_number,
+        shapes_of_parameters_are_pytorchs, counts_are_the_document_s, module_free_frees_all,
+        train_and_eval_reach_every_descendant, a_module_of_ones_own_is_a_struct_that_embeds_one,
+        names_that_clash_or_cannot_be_are_refused, many_parts_keep_their_places, NULL});
+    return testing_main(suite);
+}

@@ -1,0 +1,83 @@
+#!/usr/bin/python3
+# tests/nn/torch_exchange.py -- a ConvNetPReLU goes from PyTorch to us and back, and stays the same.
+#
+#  - Run it with a Python that has torch:
+#        make build/float/tests/nn/check_conv_module
+#        /usr/bin/python3 tests/nn/torch_exchange.py build/float/tests/nn/check_conv_module
+#    (or the double one.) It ends with status 0 if all is well.
+#  - save() is all that is needed to write a file that module_load takes; load(), of
+#    load_safetensors.py, reads what module_save wrote.
+#
+# SPDX-License-Identifier: MIT
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import torch
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, 'golden')]
+sys.dont_write_bytecode = True
+from load_safetensors import load  # noqa: E402
+from make_golden_conv import ConvNetPReLU  # noqa: E402
+
+DTYPES = {torch.float32: 'F32', torch.float64: 'F64', torch.int64: 'I64'}
+
+
+def save(tensors, path):
+    """Writes named tensors as safetensors: a length, a JSON header, the numbers."""
+    header, data = {}, b''
+    for name, t in tensors.items():
+        numbers = t.detach().contiguous().numpy().tobytes()
+        header[name] = {'dtype': DTYPES[t.dtype], 'shape': list(t.shape),
+                        'data_offsets': [len(data), len(data) + len(numbers)]}
+        data += numbers
+    text = json.dumps(header).encode()
+    text += b' ' * (-len(text) % 8)  # so that the numbers are aligned
+    with open(path, 'wb') as f:
+        f.write(len(text).to_bytes(8, 'little') + text + data)
+
+
+def make_net(x):
+    """A network with statistics that say something, and distinct slopes, some negative."""
+    torch.manual_seed(1)
+    net = ConvNetPReLU(dropout=0.5)
+    for module in net.modules():
+        if isinstance(module, torch.nn.PReLU):
+            module.weight.data = torch.linspace(-0.25, 0.75, module.num_parameters)
+    for scale in 1, 2, 3:
+        net(scale * x)
+    return net
+
+
+def compare(label, found, expected, tolerance):
+    worst = ((found - expected).abs().max() / expected.abs().max()).item()
+    print('%s: outputs differ by at most %.2g of the largest' % (label, worst))
+    return worst <= tolerance
+
+
+def main(program):
+    x = torch.randn(6, 2, 8, 8, generator=torch.Generator().manual_seed(2))
+    net = make_net(x)
+    with tempfile.TemporaryDirectory() as folder:
+        save({'x': x}, folder + '/input.safetensors')
+        save(net.state_dict(), folder + '/theirs.safetensors')
+        subprocess.run([program, folder], check=True)
+        output, ours = (load('%s/%s.safetensors' % (folder, name)) for name in ('output', 'ours'))
+    dtype = output['ours'].dtype
+    tolerance = 1e-5 if dtype == torch.float32 else 1e-12
+    net, x = net.to(dtype).eval(), x.to(dtype)
+    well = compare('theirs, loaded by us', output['theirs'], net(x), tolerance)
+    before = {name: t.clone() for name, t in net.state_dict().items()}
+    net.load_state_dict(ours, strict=True)
+    well &= compare('ours, loaded by PyTorch', output['ours'], net(x), tolerance)
+    changed = [name for name, t in net.state_dict().items() if not torch.equal(t, before[name])]
+    print('%d tensors; changed by training forwards: %s' % (len(ours), ' '.join(changed)))
+    statistics = 'running_mean', 'running_var', 'num_batches_tracked'
+    well &= len(changed) == 6 and all(name.endswith(statistics) for name in changed)
+    return 0 if well else 1
+
+
+if __name__ == '__main__':
+    sys.exit(main(sys.argv[1]))

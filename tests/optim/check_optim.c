@@ -1,0 +1,626 @@
+/* tests/optim/check_optim.c -- single steps worked out by hand, groups, clipping, skipped parameters.
+ *
+ *  - tests/golden/check_golden.c compares ten steps of every rule with PyTorch's; here each number can be
+ *    followed on paper.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <math.h>
+#include <string.h>
+
+#include "optim/optimizer.h"
+#include "tensor/memory.h"
+#include "tensor/parallel.h"
+#include "tests/net.h"
+
+/* --- what the tests share --------------------------------------------------------------------- */
+
+enum { OPTIM_N = 2 };
+
+/* A module that holds one parameter, "weight" (2), with the values p and q. */
+static Module *optim_holder(double p, double q)
+{
+    static const ModuleType type = {"Holder", NULL, NULL};
+    Module *m = module_new(sizeof *m, &type);
+    module_add_param(m, "weight", tensor_from(SHAPE(OPTIM_N), (const real[]){(real)p, (real)q}));
+    return m;
+}
+
+/* Gives the first parameter this gradient and steps. */
+static void optim_step(Optimizer *opt, double p, double q)
+{
+    optimizer_zero_grad(opt);
+    opt->state[0].param.var->grad = tensor_from(SHAPE(OPTIM_N), (const real[]){(real)p, (real)q});
+    optimizer_step(opt);
+}
+
+#define optim_check(m, p, q)                                                                      \
+    ck_assert_tensor((m)->param[0].var->value, SHAPE(OPTIM_N), net_tolerance, (p), (q))
+
+static void optim_free(Optimizer *opt, Module *m)
+{
+    optimizer_free(opt);
+    module_free(m);
+}
+
+static const Tensor *optim_value(const Optimizer *opt, int i)
+{
+    return opt->state[i].param.var->value;
+}
+
+/* Every parameter of the network gets this number for all its gradients. */
+static void optim_fill_gradients(Optimizer *opt, real value)
+{
+    optimizer_zero_grad(opt);
+    for (int i = 0; i < opt->n_params; i++) {
+        Var *p = opt->state[i].param.var;
+        p->grad = tensor_full(var_shape(p), value);
+    }
+}
+
+/* --- SGD -------------------------------------------------------------------------------------- */
+
+START_TEST(sgd_goes_against_the_gradient)
+{
+    Module *m = optim_holder(1, -2);
+    Optimizer *opt = sgd_new(m, (real)0.125, 0);
+    optim_step(opt, 0.5, -4);
+    optim_check(m, 0.9375, -1.5);
+    ck_assert_ptr_null(opt->state[0].slot[0]); /* no momentum, nothing to remember */
+    optim_free(opt, m);
+}
+END_TEST
+
+START_TEST(sgd_decay_joins_the_gradient)
+{
+    Module *m = optim_holder(1, -2);
+    Optimizer *opt = sgd_new(m, (real)0.125, 0);
+    opt->group[0].weight_decay = (real)0.5;
+    optim_step(opt, 0.5, -4); /* d = (1, -5) */
+    optim_check(m, 0.875, -1.375);
+    optim_free(opt, m);
+}
+END_TEST
+
+/* b1 = g1, b2 = b1/2 + g2 */
+START_TEST(sgd_momentum_adds_up)
+{
+    Module *m = optim_holder(0, 0);
+    Optimizer *opt = sgd_new(m, 1, (real)0.5);
+    optim_step(opt, 1, -4);
+    optim_check(m, -1, 4);
+    optim_step(opt, 2, 0); /* b = (2.5, -2) */
+    optim_check(m, -3.5, 6);
+    optim_free(opt, m);
+}
+END_TEST
+
+/* The first buffer is the whole gradient; later ones take a quarter less. */
+START_TEST(sgd_dampening_spares_the_first_step)
+{
+    Module *m = optim_holder(0, 0);
+    Optimizer *opt = sgd_new(m, 1, (real)0.5);
+    opt->group[0].dampening = (real)0.25;
+    optim_step(opt, 1, -4);
+    optim_check(m, -1, 4);
+    optim_step(opt, 2, 0); /* b = (.5 + 1.5, -2) */
+    optim_check(m, -3, 6);
+    optim_free(opt, m);
+}
+END_TEST
+
+START_TEST(sgd_nesterov_looks_ahead)
+{
+    Module *m = optim_holder(0, 0);
+    Optimizer *opt = sgd_new(m, 1, (real)0.5);
+    opt->group[0].nesterov = true;
+    optim_step(opt, 1, -4); /* d = g + b/2 = (1.5, -6) */
+    optim_check(m, -1.5, 6);
+    optim_step(opt, 2, 0); /* b = (2.5, -2), d = (3.25, -1) */
+    optim_check(m, -4.75, 7);
+    optim_free(opt, m);
+}
+END_TEST
+
+/* --- Adam ------------------------------------------------------------------------------------- */
+
+/* Whatever the gradient's size. */
+/* Inf times 0 would be NaN: what a rule does not use it must not multiply by 0. */
+START_TEST(sgd_takes_an_infinite_gradient_at_its_word)
+{
+    for (int nesterov = 0; nesterov < 2; nesterov++) {
+        Module *m = optim_holder(1, -2);
+        Optimizer *opt = sgd_new(m, (real)0.125, (real)0.5);
+        opt->group[0].nesterov = nesterov;
+        optim_step(opt, HUGE_VAL, -4);
+        ck_assert_double_eq((double)tensor_read(optim_value(opt, 0))[0], -HUGE_VAL);
+        optim_free(opt, m);
+    }
+}
+END_TEST
+
+START_TEST(adam_s_first_step_is_lr_times_the_sign)
+{
+    for (double size = 1e-3; size < 1e4; size *= 10) {
+        Module *m = optim_holder(0, 0);
+        Optimizer *opt = adam_new(m, (real)0.125);
+        optim_step(opt, size, -size);
+        ck_assert_tensor(m->param[0].var->value, SHAPE(2), 1e-5, -0.125, 0.125);
+        optim_free(opt, m);
+    }
+}
+END_TEST
+
+START_TEST(adam_stands_still_without_a_slope)
+{
+    Module *m = optim_holder(1, -2);
+    Optimizer *opt = adam_new(m, (real)0.125);
+    optim_step(opt, 0, 0);
+    optim_check(m, 1, -2);
+    ck_assert_int_eq(opt->state[0].step, 1); /* a gradient of zeros is a gradient */
+    optim_free(opt, m);
+}
+END_TEST
+
+/* eps is added to the root: with eps = |g| the first step is half of lr. */
+START_TEST(adam_s_eps_stands_outside_the_root)
+{
+    Module *m = optim_holder(0, 0);
+    Optimizer *opt = adam_new(m, (real)0.125);
+    opt->group[0].eps = (real)0.25;
+    optim_step(opt, 0.25, -0.75);
+    optim_check(m, -0.0625, 0.125 * 0.75);
+    optim_free(opt, m);
+}
+END_TEST
+
+/* betas 1/2 and 3/4. Step 1: m = g/2, v = g^2/4. Step 2, with corrections 3/4 and 7/16:
+ *   g = (1, then 2):  m = 5/4,  v = 19/16   m' = 5/3,  v' = 19/7
+ *   g = (-4, then 0): m = -1,   v = 3       m' = -4/3, v' = 48/7 */
+START_TEST(adam_s_second_step_by_hand)
+{
+    Module *m = optim_holder(0, 0);
+    Optimizer *opt = adam_new(m, 1);
+    opt->group[0].beta1 = (real)0.5, opt->group[0].beta2 = (real)0.75, opt->group[0].eps = 0;
+    optim_step(opt, 1, -4);
+    optim_check(m, -1, 1);
+    optim_step(opt, 2, 0);
+    optim_check(m, -1 - 5 / 3.0 / sqrt(19 / 7.0), 1 + 4 / 3.0 / sqrt(48 / 7.0));
+    optim_free(opt, m);
+}
+END_TEST
+
+/* The same, the second gradient 0: v falls from g^2/4 to 3 g^2/16, its maximum stays at g^2/4. The
+ * maximum is of the uncorrected v: v' = (1/4)/(7/16) = 4/7 for g = 1; m' = (1/4)/(3/4) = 1/3. */
+START_TEST(amsgrad_keeps_the_largest_uncorrected_v)
+{
+    Module *m = optim_holder(0, 0);
+    Optimizer *opt = adam_new(m, 1);
+    ParamGroup *g = &opt->group[0];
+    g->beta1 = (real)0.5, g->beta2 = (real)0.75, g->eps = 0, g->amsgrad = true;
+    optim_step(opt, 1, -1);
+    optim_step(opt, 0, 0);
+    double second = 1 / 3.0 / sqrt(4 / 7.0);
+    optim_check(m, -1 - second, 1 + second);
+    optim_free(opt, m);
+}
+END_TEST
+
+/* --- decay ------------------------------------------------------------------------------------ */
+
+START_TEST(adamw_shrinks_by_1_minus_lr_lambda)
+{
+    Module *m = optim_holder(1, -2);
+    Optimizer *opt = adamw_new(m, (real)0.125);
+    ck_assert(opt->group[0].weight_decay == (real)0.01);
+    opt->group[0].weight_decay = (real)0.5;
+    double left = 1;
+    for (int step = 0; step < 5; step++, left *= 1 - 0.0625) {
+        optim_check(m, left, -2 * left);
+        optim_step(opt, 0, 0);
+    }
+    optim_free(opt, m);
+}
+END_TEST
+
+/* Adam divides the L2 term by its own size: lambda cancels, and each step takes about lr. */
+START_TEST(adam_with_l2_shrinks_by_lr_whatever_lambda)
+{
+    for (double lambda = 0.01; lambda < 200; lambda *= 100) {
+        Module *m = optim_holder(1, -2);
+        Optimizer *opt = adam_new(m, (real)0.001);
+        opt->group[0].weight_decay = (real)lambda;
+        for (int step = 0; step < 5; step++)
+            optim_step(opt, 0, 0);
+        ck_assert_tensor(m->param[0].var->value, SHAPE(2), 2e-5, 0.995, -1.995);
+        optim_free(opt, m);
+    }
+}
+END_TEST
+
+/* --- parameters without a gradient ------------------------------------------------------------ */
+
+/* Decay, momentum and the count of steps included. */
+static void optim_check_skips(Optimizer *opt, Module *m)
+{
+    opt->group[0].weight_decay = (real)0.5;
+    optim_step(opt, 1, 1);
+    Tensor *before = tensor_clone(optim_value(opt, 0));
+    unsigned version = atomic_load(&optim_value(opt, 0)->storage->version);
+    optimizer_zero_grad(opt);
+    ck_assert_ptr_null(opt->state[0].param.var->grad);
+    optimizer_step(opt);
+    ck_assert(tensor_same_bits(optim_value(opt, 0), before));
+    ck_assert_uint_eq(atomic_load(&optim_value(opt, 0)->storage->version), version);
+    ck_assert_int_eq(opt->state[0].step, 1);
+    tensor_free(before);
+    optim_free(opt, m);
+}
+
+START_TEST(a_parameter_without_gradient_is_left_alone)
+{
+    Module *m = optim_holder(1, -2);
+    optim_check_skips(sgd_new(m, (real)0.125, (real)0.5), m);
+    m = optim_holder(1, -2);
+    optim_check_skips(adam_new(m, (real)0.125), m);
+    m = optim_holder(1, -2);
+    optim_check_skips(adamw_new(m, (real)0.125), m);
+}
+END_TEST
+
+START_TEST(what_a_rule_always_needs_is_made_at_once_the_rest_when_needed)
+{
+    Module *m = optim_holder(1, -2);
+    Optimizer *opt = adam_new(m, (real)0.125);
+    ck_assert(opt->state[0].slot[0] && opt->state[0].slot[1] && !opt->state[0].slot[2]);
+    opt->group[0].amsgrad = true;
+    optim_step(opt, 1, 1);
+    ck_assert(opt->state[0].slot[2]);
+    optim_free(opt, m);
+    m = optim_holder(1, -2);
+    opt = sgd_new(m, (real)0.125, 0);
+    optim_step(opt, 1, 1);
+    ck_assert(!opt->state[0].slot[0]);
+    optim_free(opt, m);
+}
+END_TEST
+
+static void optim_check_late_momentum(bool made_before)
+{
+    Module *m = optim_holder(1, -2);
+    Optimizer *opt = sgd_new(m, (real)0.5, 0);
+    optim_step(opt, 1, 1);
+    opt->group[0].momentum = (real)0.5, opt->group[0].dampening = (real)0.75;
+    if (made_before)
+        optimizer_make_slots(opt);
+    double before = (double)tensor_read(optim_value(opt, 0))[0];
+    optim_step(opt, 1, 1);
+    ck_assert_close(before - (double)tensor_read(optim_value(opt, 0))[0], 0.5, 1e-6);
+    optim_free(opt, m);
+}
+
+/* As in PyTorch the buffer begins with the gradient of the first step that has momentum, also if it
+ * was made before: by hand, or by a step that failed for want of memory for another. */
+START_TEST(momentum_switched_on_late_starts_from_that_gradient)
+{
+    optim_check_late_momentum(false);
+    optim_check_late_momentum(true);
+}
+END_TEST
+
+START_TEST(a_step_between_forward_and_backward_is_named)
+{
+    Module *m = linear_new(2, 2);
+    Optimizer *opt = sgd_new(m, (real)0.1, 0);
+    Var *loss = var_sum(var_square(module_forward(m, net_random(SHAPE(3, 2), 0))), ALL_AXES, false);
+    optim_fill_gradients(opt, 1);
+    optimizer_step(opt);
+    ck_assert_fails(var_backward(loss), "'weight' (2, 2) was written to after linear");
+    optim_free(opt, m);
+}
+END_TEST
+
+/* --- groups ----------------------------------------------------------------------------------- */
+
+static bool optim_is_bias(const Parameter *p)
+{
+    const char *dot = strrchr(p->name, '.');
+    return dot && strcmp(dot, ".bias") == 0;
+}
+
+START_TEST(a_predicate_makes_a_group)
+{
+    Net *net = net_new(3, 4, 2);
+    Optimizer *opt = sgd_new(&net->base, 1, 0);
+    ParamGroup *biases = optimizer_split(opt, "biases", optim_is_bias);
+    ck_assert_str_eq(biases->name, "biases");
+    ck_assert(biases->lr == 1 && biases == &opt->group[1] && opt->n_groups == 2);
+    biases->lr = 0;
+    for (int i = 0; i < opt->n_params; i++)
+        tensor_fill(opt->state[i].param.var->value, 5);
+    optim_fill_gradients(opt, 2);
+    optimizer_step(opt);
+    for (int i = 0; i < opt->n_params; i++)
+        ck_assert(tensor_read(optim_value(opt, i))[0] ==
+                  (optim_is_bias(&opt->state[i].param) ? 5 : 3));
+    optimizer_set_lr(opt, (real)0.5);
+    ck_assert(opt->group[0].lr == (real)0.5 && opt->group[1].lr == (real)0.5);
+    optim_free(opt, &net->base);
+}
+END_TEST
+
+START_TEST(slopes_do_not_decay_after_one_call)
+{
+    Net *net = net_new(3, 4, 2);
+    Optimizer *opt = adamw_new(&net->base, (real)0.125);
+    opt->group[0].weight_decay = (real)0.5;
+    ParamGroup *slopes = optimizer_no_decay_on_slopes(opt);
+    ck_assert(slopes->weight_decay == 0 && slopes->lr == (real)0.125);
+    for (int i = 0; i < opt->n_params; i++)
+        tensor_fill(opt->state[i].param.var->value, 1);
+    optim_fill_gradients(opt, 0);
+    optimizer_step(opt);
+    for (int i = 0; i < opt->n_params; i++) {
+        bool slope = parameter_is_slope(&opt->state[i].param);
+        ck_assert_int_eq(slope, i == 2 || i == 5);
+        ck_assert(tensor_read(optim_value(opt, i))[0] == (slope ? 1 : (real)0.9375));
+    }
+    optim_free(opt, &net->base);
+}
+END_TEST
+
+START_TEST(misuse_is_named)
+{
+    Module *m = optim_holder(0, 0);
+    ck_assert_fails(sgd_new(m, -1, 0), "the learning rate is -1; expected 0 or more");
+    ck_assert_fails(adam_new(m, (real)NAN), "expected 0 or more");
+    Optimizer *opt = sgd_new(m, 1, 0);
+    for (int i = 1; i < OPTIMIZER_GROUPS; i++)
+        optimizer_split(opt, "more", optim_is_bias);
+    ck_assert_fails(optimizer_split(opt, "more", optim_is_bias), "at most 8 groups");
+    optim_free(opt, m);
+}
+END_TEST
+
+/* --- a rule of one's own ---------------------------------------------------------------------- */
+
+/* theta <- theta - lr sign(g), with a count of the updates in slot 0 */
+static void optim_sign_update(const ParamGroup *group, const ParamRun *run)
+{
+    for (ptrdiff_t i = 0; i < run->n; i++) {
+        run->theta[i] -= group->lr * (real)((run->g[i] > 0) - (run->g[i] < 0));
+        run->slot[0][i] += 1;
+    }
+}
+
+START_TEST(a_rule_of_ones_own_is_one_function)
+{
+    static const OptimizerType type = {"Sign", 1, optim_sign_update, NULL};
+    Module *m = optim_holder(1, -2);
+    Optimizer *opt = optimizer_new(m, &type, (real)0.5);
+    optim_step(opt, 7, -0.1);
+    optim_step(opt, 7, 0);
+    optim_check(m, 0, -1.5);
+    ck_assert_tensor(opt->state[0].slot[0], SHAPE(OPTIM_N), 0, 2, 2);
+    optim_free(opt, m);
+}
+END_TEST
+
+/* --- parameters of all sizes ------------------------------------------------------------------ */
+
+enum { OPTIM_SIZES = 8, OPTIM_WITHOUT = 5 }; /* one has no gradient */
+static const ptrdiff_t optim_sizes[OPTIM_SIZES] = {3, 20000, 0, 17, 1, 40, 40001, 2};
+
+static Tensor *optim_random(ptrdiff_t n, uint64_t stream)
+{
+    Rng rng = rng_new(3, stream);
+    Tensor *x = tensor_new(SHAPE(n));
+    tensor_fill_normal(x, &rng, 0, 1);
+    return x;
+}
+
+/* A module of parameters first … last-1 of those sizes. */
+static Module *optim_many(int first, int last)
+{
+    static const ModuleType type = {"Many", NULL, NULL};
+    Module *m = module_new(sizeof *m, &type);
+    for (int i = first; i < last; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "p%d", i);
+        module_add_param(m, name, optim_random(optim_sizes[i], (uint64_t)i));
+    }
+    return m;
+}
+
+static Optimizer *optim_rule(int which, Module *m)
+{
+    Optimizer *opt = which < 2    ? sgd_new(m, (real)0.1, which ? (real)0.9 : 0)
+                     : which == 2 ? adamw_new(m, (real)0.1)
+                                  : adam_new(m, (real)0.1);
+    opt->group[0].nesterov = true;
+    opt->group[0].weight_decay = (real)0.25;
+    opt->group[0].amsgrad = which > 3;
+    return opt;
+}
+
+/* Three steps with gradients that depend on the parameter's number and the step alone. */
+static void optim_train(Optimizer *opt, int first)
+{
+    for (int step = 0; step < 3; step++) {
+        optimizer_zero_grad(opt);
+        for (int i = 0; i < opt->n_params; i++)
+            if (first + i != OPTIM_WITHOUT)
+                opt->state[i].param.var->grad =
+                    optim_random(optim_sizes[first + i], (uint64_t)(100 * step + first + i + 50));
+        optimizer_step(opt);
+    }
+}
+
+/* Whether a parameter is alone or among others, and cut into whatever runs, it moves the same. */
+START_TEST(a_step_treats_every_parameter_alike)
+{
+    for (int which = 0; which < 5; which++) {
+        Module *all = optim_many(0, OPTIM_SIZES);
+        Optimizer *opt = optim_rule(which, all);
+        optim_train(opt, 0);
+        for (int i = 0; i < OPTIM_SIZES; i++) {
+            Module *one = optim_many(i, i + 1);
+            Optimizer *alone = optim_rule(which, one);
+            optim_train(alone, i);
+            Tensor *start = optim_random(optim_sizes[i], (uint64_t)i);
+            double moved = tensor_max_difference(optim_value(opt, i), start);
+            ck_assert((moved > 0.01) == (optim_sizes[i] > 0 && i != OPTIM_WITHOUT));
+            ck_assert(tensor_all_close(optim_value(opt, i), optim_value(alone, 0), 1e-6, 1e-6));
+            ck_assert_int_eq(opt->state[i].step, i == OPTIM_WITHOUT ? 0 : 3);
+            tensor_free(start);
+            optim_free(alone, one);
+        }
+        optim_free(opt, all);
+    }
+}
+END_TEST
+
+START_TEST(threads_do_not_change_a_step)
+{
+    for (int which = 0; which < 5; which++) {
+        Module *m[3];
+        Optimizer *opt[3];
+        double norm[3];
+        for (int k = 0; k < 3; k++) {
+            parallel_set_threads(k + 1);
+            m[k] = optim_many(0, OPTIM_SIZES);
+            opt[k] = optim_rule(which, m[k]);
+            optim_train(opt[k], 0);
+            norm[k] = optimizer_clip_norm(opt[k], 1);
+            ck_assert(norm[k] > 1 && norm[k] == norm[0]);
+            for (int i = 0; i < OPTIM_SIZES; i++)
+                ck_assert(tensor_same_bits(optim_value(opt[0], i), optim_value(opt[k], i)));
+        }
+        parallel_set_threads(0);
+        for (int k = 0; k < 3; k++)
+            optim_free(opt[k], m[k]);
+    }
+}
+END_TEST
+
+/* --- clipping --------------------------------------------------------------------------------- */
+
+/* Two parameters: gradients (3, 0) and (0, 4), together of norm 5. */
+static Optimizer *optim_five(Module **m)
+{
+    *m = optim_holder(0, 0);
+    module_add_param(*m, "other", tensor_zeros(SHAPE(OPTIM_N)));
+    module_add_param(*m, "without", tensor_zeros(SHAPE(OPTIM_N)));
+    Optimizer *opt = sgd_new(*m, 1, 0);
+    opt->state[0].param.var->grad = tensor_from(SHAPE(OPTIM_N), (const real[]){3, 0});
+    opt->state[1].param.var->grad = tensor_from(SHAPE(OPTIM_N), (const real[]){0, -4});
+    return opt;
+}
+
+START_TEST(clip_norm_scales_all_gradients_together)
+{
+    Module *m;
+    Optimizer *opt = optim_five(&m);
+    ck_assert_double_eq(optimizer_clip_norm(opt, 5), 5); /* at most 5: nothing to do */
+    ck_assert_tensor(opt->state[0].param.var->grad, SHAPE(OPTIM_N), 0, 3, 0);
+    ck_assert_double_eq(optimizer_clip_norm(opt, 2.5), 5);
+    ck_assert_tensor(opt->state[0].param.var->grad, SHAPE(OPTIM_N), net_tolerance, 1.5, 0);
+    ck_assert_tensor(opt->state[1].param.var->grad, SHAPE(OPTIM_N), net_tolerance, 0, -2);
+    ck_assert_ptr_null(opt->state[2].param.var->grad);
+    optim_free(opt, m);
+}
+END_TEST
+
+/* Whole numbers, so that the sum of squares is exact in any order. */
+START_TEST(clip_norm_counts_every_element_once)
+{
+    Module *m = optim_many(0, OPTIM_SIZES);
+    Optimizer *opt = sgd_new(m, 1, 0);
+    double squares = 0;
+    for (int i = 0; i < OPTIM_SIZES; i++) {
+        if (i == OPTIM_WITHOUT)
+            continue;
+        Tensor *g = opt->state[i].param.var->grad = tensor_new(SHAPE(optim_sizes[i]));
+        for (ptrdiff_t k = 0; k < optim_sizes[i]; k++) {
+            tensor_write(g)[k] = (real)((k * 7 + i) % 11 - 5);
+            squares += (double)tensor_read(g)[k] * (double)tensor_read(g)[k];
+        }
+    }
+    ck_assert_double_eq(optimizer_clip_norm(opt, 1e9), sqrt(squares));
+    tensor_write(opt->state[6].param.var->grad)[40000] = (real)NAN;
+    ck_assert(isnan(optimizer_clip_norm(opt, 1)));
+    optimizer_zero_grad(opt);
+    ck_assert_double_eq(optimizer_clip_norm(opt, 1), 0); /* no gradient at all */
+    optimizer_step(opt);
+    optim_free(opt, m);
+}
+END_TEST
+
+START_TEST(clip_value_cuts_each_number)
+{
+    Module *m;
+    Optimizer *opt = optim_five(&m);
+    optimizer_clip_value(opt, (real)3.5);
+    ck_assert_tensor(opt->state[0].param.var->grad, SHAPE(OPTIM_N), 0, 3, 0);
+    ck_assert_tensor(opt->state[1].param.var->grad, SHAPE(OPTIM_N), 0, 0, -3.5);
+    optimizer_clip_value(opt, 1);
+    ck_assert_tensor(opt->state[0].param.var->grad, SHAPE(OPTIM_N), 0, 1, 0);
+    ck_assert_ptr_null(opt->state[2].param.var->grad);
+    optim_free(opt, m);
+}
+END_TEST
+
+/* --- memory ----------------------------------------------------------------------------------- */
+
+static void optim_live_and_die(void)
+{
+    Net *net = net_new(3, 4, 2);
+    Optimizer *opt = adam_new(&net->base, (real)0.1);
+    opt->group[0].amsgrad = true;
+    optim_fill_gradients(opt, 1);
+    optimizer_step(opt);
+    ck_assert_ptr_nonnull(opt->state[3].slot[2]);
+    optim_free(opt, &net->base);
+    optimizer_free(NULL);
+    pool_trim();
+}
+
+START_TEST(optimizer_free_frees_all)
+{
+    optim_live_and_die();
+    MemoryCounts before = memory_counts();
+    optim_live_and_die();
+    MemoryCounts after = memory_counts();
+    ck_assert_uint_gt(after.allocations, before.allocations);
+    ck_assert_uint_eq(after.allocations - before.allocations, after.releases - before.releases);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("optim");
+    testing_add(suite, "sgd", 20, (const TTest *const[]){
+        sgd_goes_against_the_gradient, sgd_decay_joins_the_gradient, sgd_momentum_adds_up,
+        sgd_dampening_spares_the_first_step, sgd_nesterov_looks_ahead,
+        sgd_takes_an_infinite_gradient_at_its_word, NULL});
+    testing_add(suite, "adam", 20, (const TTest *const[]){
+        adam_s_first_step_is_lr_times_the_sign, adam_stands_still_without_a_slope,
+        adam_s_eps_stands_outside_the_root, adam_s_second_step_by_hand,
+        amsgrad_keeps_the_largest_uncorrected_v, NULL});
+    testing_add(suite, "decay", 20, (const TTest *const[]){
+        adamw_shrinks_by_1_minus_lr_lambda, adam_with_l2_shrinks_by_lr_whatever_lambda, NULL});
+    testing_add(suite, "skipping", 20, (const TTest *const[]){
+        a_parameter_without_gradient_is_left_alone, 
+        what_a_rule_always_needs_is_made_at_once_the_rest_when_needed,
+        momentum_switched_on_late_starts_from_that_gradient,
+        a_step_between_forward_and_backward_is_named, NULL});
+    testing_add(suite, "groups", 20, (const TTest *const[]){
+        a_predicate_makes_a_group, slopes_do_not_decay_after_one_call, misuse_is_named,
+        a_rule_of_ones_own_is_one_function, NULL});
+    testing_add(suite, "sizes", 60, (const TTest *const[]){
+        a_step_treats_every_parameter_alike, threads_do_not_change_a_step, NULL});
+    testing_add(suite, "clipping", 20, (const TTest *const[]){
+        clip_norm_scales_all_gradients_together, clip_norm_counts_every_element_once,
+        clip_value_cuts_each_number, optimizer_free_frees_all, NULL});
+    return testing_main(suite);
+}

@@ -1,0 +1,585 @@
+/* tests/optim/check_resume.c -- training killed and gone on with gives the bits of training never
+ * interrupted.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "datasets/generate.h"
+#include "nn/checkpoint.h"
+#include "optim/progress.h"
+#include "optim/trainer.h"
+#include "tensor/memory.h"
+#include "tests/capture.h"
+#include "tests/net.h"
+#include "tests/scratch.h"
+
+enum { RESUME_EXAMPLES = 40, RESUME_BATCH = 16, RESUME_BATCHES = 3, RESUME_EPOCHS = 3 };
+enum { RESUME_STEPS = RESUME_BATCHES * RESUME_EPOCHS };
+
+/* --- a network with everything that a module can hold ----------------------------------------- */
+
+/* y = x * noise * (1 + 1 / calls) in training, and a mean that evaluation uses. */
+typedef struct Noise {
+    Module   base;
+    Tensor  *mean; /* () */
+    int64_t *calls;
+    Rng     *rng;
+} Noise;
+
+static Var *noise_forward(Module *self, Var *x)
+{
+    Noise *noise = (Noise *)self;
+    real *mean = tensor_write(noise->mean);
+    if (!self->training)
+        return var_scale(x, 1 + *mean);
+    Tensor *factor = tensor_new(var_shape(x));
+    ++*noise->calls;
+    tensor_fill_uniform(factor, noise->rng, (real)0.5, (real)1.5);
+    *mean = (real)0.9 * *mean + (real)0.1 * tensor_read(factor)[0];
+    Var *y = var_scale(var_mul(x, var_const(factor)), 1 + 1 / (real)*noise->calls);
+    tensor_free(factor);
+    return y;
+}
+
+static Module *noise_new(void)
+{
+    static const ModuleType type = {"Noise", noise_forward, NULL};
+    Noise *noise = module_new(sizeof *noise, &type);
+    noise->mean = module_add_buffer(&noise->base, "mean", tensor_scalar(0));
+    noise->calls = module_add_counter(&noise->base, "calls");
+    noise->rng = module_add_rng(&noise->base, "rng", random_stream());
+    return &noise->base;
+}
+
+/* --- the runs --------------------------------------------------------------------------------- */
+
+typedef Optimizer *(*OptimizerMaker)(Module *net);
+
+static Optimizer *make_sgd(Module *net)
+{
+    Optimizer *opt = sgd_new(net, (real)0.05, (real)0.9);
+    opt->group[0].dampening = (real)0.1;
+    return opt;
+}
+
+/* resume_schedule gives it momentum after the second step: until then there is nothing to keep. */
+static Optimizer *make_late_sgd(Module *net)
+{
+    return sgd_new(net, (real)0.05, 0);
+}
+
+static Optimizer *make_adam(Module *net)
+{
+    return adam_new(net, (real)0.02);
+}
+
+static Optimizer *make_amsgrad(Module *net)
+{
+    Optimizer *opt = adam_new(net, (real)0.02);
+    opt->group[0].amsgrad = true;
+    return opt;
+}
+
+static Optimizer *make_adamw(Module *net)
+{
+    return adamw_new(net, (real)0.02);
+}
+
+static Optimizer *make_groups(Module *net)
+{
+    Optimizer *opt = adamw_new(net, (real)0.02);
+    optimizer_no_decay_on_slopes(opt)->lr = (real)0.05;
+    return opt;
+}
+
+static const OptimizerMaker resume_makers[] = {make_sgd, make_late_sgd, make_adam, make_amsgrad,
+                                               make_adamw, make_groups};
+enum { RESUME_MAKERS = sizeof resume_makers / sizeof *resume_makers };
+
+typedef struct Run {
+    Dataset *data;
+    Trainer  t;
+} Run;
+
+/* The seed is that of the first weights and of the noise: a trainer that is to be loaded into gets
+ * another than the one saved. */
+static Run run_new(OptimizerMaker maker, uint64_t seed)
+{
+    Run r = {.data = xor_new(RESUME_EXAMPLES, (real)0.05, 1)};
+    random_seed(seed);
+    Module *net = SEQUENTIAL(linear_new(2, 6), prelu_new(6, (real)0.25), noise_new(),
+                             linear_new(6, 2));
+    r.t = (Trainer){.net = net, .optimizer = maker(net), .loss = loss_cross_entropy,
+                    .epochs = RESUME_EPOCHS, .quiet = true, .clip_norm = 1};
+    r.t.train = loader_new(
+        r.data, (LoaderOptions){.batch = RESUME_BATCH, .shuffle = true, .seed = 3});
+    r.t.test = loader_new(r.data, (LoaderOptions){.batch = RESUME_BATCH});
+    return r;
+}
+
+static void run_free(Run *r)
+{
+    history_free(&r->t.history);
+    loader_free(r->t.train);
+    loader_free(r->t.test);
+    optimizer_free(r->t.optimizer);
+    module_free(r->t.net);
+    dataset_free(r->data);
+}
+
+/* Everything but the time it took. */
+static unsigned char *run_bytes(Run *r, size_t *size)
+{
+    Error err;
+    r->t.tally.seconds = 0;
+    for (int i = 0; i < r->t.history.count; i++)
+        r->t.history.record[i].seconds = 0;
+    ck_assert_msg(trainer_save(&r->t, scratch_path("bytes"), &err), "%s", err.problem);
+    return scratch_read(scratch_path("bytes"), size);
+}
+
+static bool run_same_parameters(const Run *a, const Run *b)
+{
+    bool same = true;
+    for (int i = 0; i < a->t.optimizer->n_params; i++)
+        same = same && tensor_same_bits(a->t.optimizer->state[i].param.var->value,
+                                        b->t.optimizer->state[i].param.var->value);
+    return same;
+}
+
+static void assert_same_run(Run *a, Run *b)
+{
+    size_t size_a, size_b;
+    unsigned char *bytes_a = run_bytes(a, &size_a), *bytes_b = run_bytes(b, &size_b);
+    ck_assert(run_same_parameters(a, b));
+    ck_assert_uint_eq(size_a, size_b);
+    ck_assert_mem_eq(bytes_a, bytes_b, size_a);
+    ck_assert_int_eq(a->t.history.count, RESUME_EPOCHS);
+    ck_assert_int_eq(b->t.step, RESUME_STEPS);
+    ck_assert_mem_eq(a->t.history.record, b->t.history.record,
+                     (size_t)a->t.history.count * sizeof *a->t.history.record);
+    Evaluation p = evaluate(a->t.net, a->t.loss, a->t.test, NULL);
+    Evaluation q = evaluate(b->t.net, b->t.loss, b->t.test, NULL);
+    ck_assert(p.loss == q.loss && p.accuracy == q.accuracy);
+    free(bytes_a), free(bytes_b);
+}
+
+static const char *step_path(int64_t step)
+{
+    char name[32];
+    snprintf(name, sizeof name, "step-%d", (int)step);
+    return scratch_path(name);
+}
+
+/* A schedule of the learning rate, and of a momentum that begins late. */
+static void resume_schedule(const Trainer *t, int64_t step, void *ctx)
+{
+    Optimizer *opt = t->optimizer;
+    (void)ctx;
+    for (int g = 0; g < opt->n_groups; g++)
+        opt->group[g].lr *= (real)0.9;
+    if (step == 2 && opt->group[0].beta1 == 0 && opt->group[0].momentum == 0)
+        opt->group[0].momentum = (real)0.8;
+}
+
+static void resume_keep(const Trainer *t, int64_t step, void *ctx)
+{
+    Error err;
+    resume_schedule(t, step, ctx);
+    ck_assert_msg(trainer_save(t, step_path(step), &err), "%s", err.problem);
+}
+
+/* --- resuming --------------------------------------------------------------------------------- */
+
+START_TEST(every_step_resumes_to_the_same_bits)
+{
+    OptimizerMaker maker = resume_makers[_i];
+    Error err;
+    Run whole = run_new(maker, 1);
+    ck_assert(trainer_save(&whole.t, step_path(0), &err));
+    whole.t.on_step = resume_keep;
+    trainer_fit(&whole.t);
+    for (int step = 0; step <= RESUME_STEPS; step++) {
+        char saved[SCRATCH_PATH];
+        Run r = run_new(maker, 2);
+        ck_assert(!run_same_parameters(&whole, &r));
+        snprintf(saved, sizeof saved, "%s", step_path(step));
+        r.t.checkpoint = saved;
+        ck_assert_msg(trainer_resume(&r.t, &err), "%s", err.problem);
+        ck_assert_int_eq(r.t.step, step);
+        r.t.checkpoint = NULL;
+        r.t.on_step = resume_keep;
+        trainer_fit(&r.t);
+        assert_same_run(&whole, &r);
+        run_free(&r);
+    }
+    run_free(&whole);
+}
+END_TEST
+
+/* Loading into a trainer that is further takes it back, slots made since included. */
+START_TEST(an_old_checkpoint_takes_a_trainer_back)
+{
+    Error err;
+    for (int i = 0; i < RESUME_MAKERS; i++) {
+        Run whole = run_new(resume_makers[i], 1);
+        ck_assert(trainer_save(&whole.t, scratch_path("start"), &err));
+        whole.t.on_step = resume_keep;
+        trainer_fit(&whole.t);
+        Run again = run_new(resume_makers[i], 2);
+        again.t.on_step = resume_keep;
+        trainer_fit(&again.t);
+        ck_assert_msg(trainer_load(&again.t, scratch_path("start"), &err), "%s", err.problem);
+        ck_assert_int_eq(again.t.history.count, 0);
+        trainer_fit(&again.t);
+        assert_same_run(&whole, &again);
+        run_free(&whole), run_free(&again);
+    }
+}
+END_TEST
+
+START_TEST(resume_does_what_was_left_to_do)
+{
+    Error err;
+    Run r = run_new(make_adam, 1), next = run_new(make_adam, 2);
+    r.t.checkpoint = next.t.checkpoint = scratch_path("left");
+    ck_assert(trainer_resume(&r.t, &err)); /* no file: a fresh start */
+    ck_assert_int_eq(r.t.epochs, RESUME_EPOCHS);
+    trainer_fit(&r.t);
+    ck_assert_int_eq(r.t.unsaved, 0);
+    ck_assert(trainer_resume(&next.t, &err)); /* the end of the last epoch */
+    ck_assert_int_eq(next.t.epochs, 0);
+    trainer_fit(&next.t);
+    assert_same_run(&r, &next);
+    next.t.checkpoint = NULL;
+    ck_assert_fails(trainer_resume(&next.t, &err), "has no checkpoint");
+    run_free(&r), run_free(&next);
+}
+END_TEST
+
+static void resume_log_allocations(const Trainer *t, int64_t step, void *ctx)
+{
+    (void)t;
+    ((uint64_t *)ctx)[step] = memory_counts().allocations;
+}
+
+#ifdef SLOPE_NO_POOL /* every block comes from the heap, for valgrind */
+enum { RESUME_POOLS = 0 };
+#else
+enum { RESUME_POOLS = 1 };
+#endif
+
+/* Batches 1 to 3 of an epoch; the one checkpoint is at its end. */
+START_TEST(a_step_without_a_save_allocates_nothing)
+{
+    uint64_t after[RESUME_STEPS + 1];
+    Run r = run_new(make_adam, 1);
+    r.t.checkpoint = scratch_path("still");
+    r.t.on_step = resume_log_allocations, r.t.ctx = after;
+    trainer_fit(&r.t);
+    for (int step = RESUME_BATCHES + 2; RESUME_POOLS && step <= RESUME_STEPS; step++)
+        if ((step - 1) % RESUME_BATCHES)
+            ck_assert_uint_eq(after[step], after[step - 1]);
+    run_free(&r);
+}
+END_TEST
+
+/* --- refusing --------------------------------------------------------------------------------- */
+
+/* The checkpoint is refused with these words, and the run is as it was. Frees both. */
+static void assert_refused(Run saved, Run r, const char *problem, const char *expected,
+                           const char *found)
+{
+    Error err;
+    size_t size_before, size_after;
+    unsigned char *before = run_bytes(&r, &size_before);
+    trainer_fit(&saved.t);
+    ck_assert(trainer_save(&saved.t, scratch_path("refused"), &err));
+    ck_assert(!trainer_load(&r.t, scratch_path("refused"), &err));
+    ck_assert_msg(strstr(err.problem, problem) != NULL, "%s", err.problem);
+    ck_assert_str_eq(err.expected, expected);
+    ck_assert_str_eq(err.found, found);
+    ck_assert_str_eq(err.file, scratch_path("refused"));
+    unsigned char *after = run_bytes(&r, &size_after);
+    ck_assert_uint_eq(size_before, size_after);
+    ck_assert_mem_eq(before, after, size_after);
+    free(before), free(after);
+    run_free(&saved), run_free(&r);
+}
+
+static Run run_with_net(Module *net)
+{
+    Run r = run_new(make_adam, 2);
+    optimizer_free(r.t.optimizer);
+    module_free(r.t.net);
+    r.t.net = net;
+    r.t.optimizer = adam_new(net, (real)0.02);
+    return r;
+}
+
+START_TEST(another_network_is_refused)
+{
+    assert_refused(run_new(make_adam, 1), run_with_net(SEQUENTIAL(linear_new(2, 2))),
+                   "'model.0.weight' has another shape", "(2, 2)", "(6, 2)");
+    assert_refused(run_new(make_adam, 1),
+                   run_with_net(SEQUENTIAL(linear_new(2, 6), prelu_new(6, 0), noise_new(),
+                                           linear_new(6, 2), relu_new(), linear_new(2, 2))),
+                   "no tensor 'model.5.weight'", "", "");
+    assert_refused(run_new(make_adam, 1),
+                   run_with_net(SEQUENTIAL(linear_new(2, 6), prelu_new(6, 0), relu_new(),
+                                           linear_new(6, 2))),
+                   "the trainer does not have", "only its names", "'model.2.calls'");
+}
+END_TEST
+
+START_TEST(another_optimizer_is_refused)
+{
+    assert_refused(run_new(make_adam, 1), run_new(make_sgd, 2), "another optimizer", "SGD", "Adam");
+    assert_refused(run_new(make_adam, 1), run_new(make_adamw, 2), "another optimizer", "AdamW",
+                   "Adam");
+    assert_refused(run_new(make_groups, 1), run_new(make_adamw, 2),
+                   "another number of parameter groups", "1", "2");
+    Run all_alike = run_new(make_adamw, 2);
+    optimizer_split(all_alike.t.optimizer, "slopes", parameter_is_slope);
+    all_alike.t.optimizer->state[2].group = 0;
+    assert_refused(run_new(make_groups, 1), all_alike, "has '1.weight' in another group", "group 0",
+                   "1");
+}
+END_TEST
+
+static Run run_with_order(LoaderOptions options)
+{
+    Run r = run_new(make_adam, 2);
+    loader_free(r.t.train);
+    r.t.train = loader_new(r.data, options);
+    return r;
+}
+
+START_TEST(another_order_of_the_data_is_refused)
+{
+    Run fewer = run_with_order((LoaderOptions){.batch = RESUME_BATCH, .shuffle = true, .seed = 3});
+    Dataset *half = dataset_take(fewer.data, RESUME_EXAMPLES / 2);
+    loader_free(fewer.t.train);
+    loader_free(fewer.t.test);
+    dataset_free(fewer.data);
+    fewer.data = half;
+    fewer.t.test = NULL;
+    fewer.t.train = loader_new(half, (LoaderOptions){.batch = RESUME_BATCH});
+    assert_refused(run_new(make_adam, 1), fewer, "another number of training examples", "20", "40");
+    assert_refused(run_new(make_adam, 1),
+                   run_with_order((LoaderOptions){.batch = 8, .shuffle = true, .seed = 3}),
+                   "another batch size", "8", "16");
+    assert_refused(run_new(make_adam, 1),
+                   run_with_order((LoaderOptions){.batch = 16, .shuffle = true, .seed = 4}),
+                   "another seed of the order", "4", "3");
+    assert_refused(run_new(make_adam, 1), run_with_order((LoaderOptions){.batch = 16, .seed = 3}),
+                   "another choice of shuffle", "0", "1");
+}
+END_TEST
+
+/* Changes a note of a checkpoint. */
+static void resume_set_note(Safetensors *s, const char *key, const char *value)
+{
+    for (int i = 0; i < s->n_texts; i++)
+        if (strcmp(s->text[i].key, key) == 0) {
+            memory_free(s->text[i].value);
+            s->text[i].value = memory_copy_text(value);
+        }
+}
+
+START_TEST(what_is_not_such_a_checkpoint_is_refused)
+{
+    const char *other_real = sizeof(real) == 4 ? "double" : "float";
+    const char *note[][3] = {{"format", "recipe", "no training checkpoint"},
+                             {"version", "2", "another version"},
+                             {"real", other_real, "another precision"},
+                             {"checksum", "0", "damaged"}};
+    Error err;
+    Run r = run_new(make_adam, 1);
+    ck_assert(trainer_save(&r.t, scratch_path("good"), &err));
+    for (int i = 0; i < 4; i++) {
+        Safetensors *s = safetensors_read(scratch_path("good"), SAFETENSORS_HEADER, &err);
+        resume_set_note(s, note[i][0], note[i][1]);
+        ck_assert(safetensors_write(s, scratch_path("note"), &err));
+        ck_assert(!trainer_load(&r.t, scratch_path("note"), &err));
+        ck_assert_msg(strstr(err.problem, note[i][2]) != NULL, "%s", err.problem);
+        ck_assert_str_eq(err.found, note[i][1]);
+        safetensors_free(s);
+    }
+    ck_assert(module_save(r.t.net, scratch_path("network"), &err));
+    ck_assert(!trainer_load(&r.t, scratch_path("network"), &err));
+    ck_assert_ptr_nonnull(strstr(err.problem, "no training checkpoint"));
+    ck_assert(!trainer_load(&r.t, scratch_path("missing"), &err));
+    ck_assert_ptr_nonnull(strstr(err.problem, "No such file"));
+    run_free(&r);
+}
+END_TEST
+
+/* Cut anywhere, or with a bit changed, it is refused with a sentence, and the trainer stays. */
+START_TEST(a_damaged_checkpoint_changes_nothing)
+{
+    Error err;
+    size_t size, size_before, size_after;
+    Run saved = run_new(make_adam, 1), r = run_new(make_adam, 2);
+    ck_assert(trainer_save(&saved.t, scratch_path("whole"), &err));
+    unsigned char *bytes = scratch_read(scratch_path("whole"), &size);
+    unsigned char *before = run_bytes(&r, &size_before);
+    for (size_t cut = 0; cut < size; cut += 37)
+        ck_assert(!trainer_load(&r.t, scratch_write("cut", bytes, cut), &err));
+    for (size_t at = 0; at < size; at += 5) {
+        bytes[at] ^= (unsigned char)(1 << at % 8);
+        ck_assert_msg(!trainer_load(&r.t, scratch_write("flipped", bytes, size), &err),
+                      "byte %zu of %zu", at, size);
+        ck_assert(err.problem[0] != '\0');
+        bytes[at] ^= (unsigned char)(1 << at % 8);
+    }
+    unsigned char *after = run_bytes(&r, &size_after);
+    ck_assert_uint_eq(size_before, size_after);
+    ck_assert_mem_eq(before, after, size_after);
+    free(bytes), free(before), free(after);
+    run_free(&saved), run_free(&r);
+}
+END_TEST
+
+/* A folder that is not there: told once, and the training is that without checkpoints. */
+START_TEST(a_save_that_fails_costs_nothing)
+{
+    Run without = run_new(make_adam, 1), r = run_new(make_adam, 1);
+    trainer_fit(&without.t);
+    r.t.checkpoint = "/nowhere/at/all", r.t.checkpoint_every = 1;
+    capture_begin();
+    trainer_fit(&r.t);
+    const char *text = capture_end();
+    ck_assert_msg(strstr(text, "trainer_fit goes on, but could not save its checkpoint at step 1: "
+                         "/nowhere/at/all: ") != NULL, "%s", text);
+    ck_assert_ptr_null(strstr(text, "at step 2"));
+    ck_assert_int_eq(r.t.unsaved, RESUME_STEPS + RESUME_EPOCHS);
+    assert_same_run(&without, &r);
+    run_free(&without), run_free(&r);
+}
+END_TEST
+
+/* --- kill -9 ---------------------------------------------------------------------------------- */
+
+#ifdef SLOPE_DEBUG /* where everything is slower: the sanitizers, valgrind */
+enum { KILLS = 12 };
+#else
+enum { KILLS = 50 };
+#endif
+enum { KILL_EPOCHS = 12 };
+
+/* The program that is killed: begins or goes on. Ends with 0 when all is done and saved, with 1 if
+ * its checkpoint cannot be read. */
+static void kill_run_child(uint64_t seed)
+{
+    Error err;
+    Run r = run_new(make_groups, seed);
+    r.t.epochs = KILL_EPOCHS;
+    r.t.checkpoint = scratch_path("killed"), r.t.checkpoint_every = 2;
+    r.t.on_step = resume_schedule;
+    if (!trainer_resume(&r.t, &err))
+        _exit(1);
+    trainer_fit(&r.t);
+    _exit(r.t.unsaved ? 2 : 0);
+}
+
+/* Where there is a checkpoint, the first weights must not matter. */
+static pid_t kill_start(void)
+{
+    bool begun = access(scratch_path("killed"), F_OK) == 0;
+    pid_t child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0)
+        kill_run_child(begun ? 7 : 1);
+    return child;
+}
+
+/* True if the child came to its end, false if it was killed. */
+static bool kill_wait(pid_t child)
+{
+    int status;
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    if (WIFEXITED(status))
+        ck_assert_int_eq(WEXITSTATUS(status), 0);
+    else
+        ck_assert_int_eq(WTERMSIG(status), SIGKILL);
+    return WIFEXITED(status);
+}
+
+/* At any time there is no checkpoint yet, or one that can be read. */
+static void kill_check_file(void)
+{
+    Error err;
+    Run r = run_new(make_groups, 4);
+    r.t.checkpoint = scratch_path("killed");
+    ck_assert_msg(trainer_resume(&r.t, &err), "%s", err.problem);
+    run_free(&r);
+}
+
+/* What the child left at its end is what the run never interrupted came to. */
+static void kill_check_end(Run *whole)
+{
+    Error err;
+    size_t size, size_left;
+    Run left = run_new(make_groups, 5);
+    ck_assert_msg(trainer_load(&left.t, scratch_path("killed"), &err), "%s", err.problem);
+    ck_assert_int_eq(left.t.step, KILL_EPOCHS * RESUME_BATCHES);
+    ck_assert(run_same_parameters(whole, &left));
+    unsigned char *bytes = run_bytes(whole, &size), *bytes_left = run_bytes(&left, &size_left);
+    ck_assert_uint_eq(size, size_left);
+    ck_assert_mem_eq(bytes, bytes_left, size);
+    free(bytes), free(bytes_left);
+    run_free(&left);
+    ck_assert_int_eq(unlink(scratch_path("killed")), 0);
+}
+
+START_TEST(killed_at_any_moment_it_ends_with_the_same_bits)
+{
+    Rng rng = rng_new(9, 9);
+    Run whole = run_new(make_groups, 1);
+    whole.t.epochs = KILL_EPOCHS;
+    whole.t.on_step = resume_schedule;
+    trainer_fit(&whole.t);
+    double started = clock_seconds();
+    ck_assert(kill_wait(kill_start()));
+    double lasts = clock_seconds() - started;
+    kill_check_end(&whole);
+
+    int kills = 0, ends = 0;
+    while (kills < KILLS || ends == 0) {
+        pid_t child = kill_start();
+        usleep((useconds_t)(0.4e6 * lasts * (double)rng_uniform(&rng)));
+        kill(child, SIGKILL);
+        bool ended = kill_wait(child);
+        kill_check_file();
+        if (ended)
+            kill_check_end(&whole);
+        kills += !ended, ends += ended;
+    }
+    run_free(&whole);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("resume");
+    TCase *steps = tcase_create("steps");
+    scratch_make();
+    tcase_set_timeout(steps, 60);
+    tcase_add_loop_test(steps, every_step_resumes_to_the_same_bits, 0, RESUME_MAKERS);
+    suite_add_tcase(suite, steps);
+    testing_add(suite, "resuming", 60, (const TTest *const[]){
+        an_old_checkpoint_takes_a_trainer_back, resume_does_what_was_left_to_do,
+        a_step_without_a_save_allocates_nothing, a_save_that_fails_costs_nothing, NULL});
+    testing_add(suite, "refusing", 60, (const TTest *const[]){
+        another_network_is_refused, another_optimizer_is_refused,
+        another_order_of_the_data_is_refused, what_is_not_such_a_checkpoint_is_refused,
+        a_damaged_checkpoint_changes_nothing, NULL});
+    testing_add(suite, "kill", 120, (const TTest *const[]){
+        killed_at_any_moment_it_ends_with_the_same_bits, NULL});
+    int status = testing_main(suite);
+    scratch_remove();
+    return status;
+}

@@ -1,0 +1,511 @@
+/* tests/optim/check_trainer.c -- the training loop: it learns, repeats itself to the bit, allocates
+ * nothing, tells what it did, and stops by name at a NaN.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <fcntl.h>
+#include <math.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "datasets/generate.h"
+#include "optim/progress.h"
+#include "optim/trainer.h"
+#include "tensor/memory.h"
+#include "tensor/parallel.h"
+#include "tests/net.h"
+
+/* --- what the tests share --------------------------------------------------------------------- */
+
+/* A small run that a test adapts: a PReLU network 2-hidden-hidden-classes, Adam, quiet. */
+typedef struct TrainerRun {
+    Dataset *data;
+    Net     *net;
+    Trainer  t;
+} TrainerRun;
+
+static TrainerRun trainer_run_new(Dataset *data, ptrdiff_t hidden, ptrdiff_t batch, real lr)
+{
+    TrainerRun r = {.data = data};
+    random_seed(11);
+    r.net = net_new(2, hidden, data->classes);
+    r.t = (Trainer){.net = &r.net->base, .optimizer = adam_new(&r.net->base, lr),
+                    .loss = loss_cross_entropy, .epochs = 1, .quiet = true};
+    r.t.train = loader_new(data, (LoaderOptions){.batch = batch, .shuffle = true, .seed = 3});
+    return r;
+}
+
+static void trainer_run_free(TrainerRun *r)
+{
+    history_free(&r->t.history);
+    loader_free(r->t.train);
+    loader_free(r->t.test);
+    optimizer_free(r->t.optimizer);
+    module_free(r->t.net);
+    dataset_free(r->data);
+}
+
+static const EpochRecord *trainer_run_last(const TrainerRun *r)
+{
+    return &r->t.history.record[r->t.history.count - 1];
+}
+
+/* --- learning --------------------------------------------------------------------------------- */
+
+START_TEST(xor_is_learned)
+{
+    TrainerRun r = trainer_run_new(xor_new(64, (real)0.05, 1), 8, 16, (real)0.02);
+    r.t.epochs = 60;
+    trainer_fit(&r.t);
+    ck_assert_double_gt(r.t.history.record[0].train_loss, 0.5);
+    ck_assert_double_lt(trainer_run_last(&r)->train_loss, 0.05);
+    ck_assert_double_eq(trainer_run_last(&r)->train_accuracy, 1);
+    trainer_run_free(&r);
+}
+END_TEST
+
+START_TEST(spirals_are_learned)
+{
+    TrainerRun r = trainer_run_new(spirals_new(300, 3, (real)0.02, 1), 32, 50, (real)0.01);
+    r.t.test = loader_new(r.data, (LoaderOptions){.batch = 64});
+    r.t.epochs = 60;
+    trainer_fit(&r.t);
+    ck_assert_double_gt(r.t.history.record[0].train_loss, 0.9);
+    ck_assert_double_lt(trainer_run_last(&r)->train_loss, 0.3);
+    ck_assert_double_gt(trainer_run_last(&r)->test_accuracy, 0.9);
+    trainer_run_free(&r);
+}
+END_TEST
+
+/* --- what a run leaves behind ----------------------------------------------------------------- */
+
+START_TEST(history_has_a_record_an_epoch_and_goes_on)
+{
+    TrainerRun r = trainer_run_new(xor_new(20, (real)0.05, 1), 4, 8, (real)0.01);
+    size_t mark = tape_mark();
+    r.t.epochs = 2;
+    trainer_fit(&r.t);
+    ck_assert(isnan(trainer_run_last(&r)->test_loss) && isnan(trainer_run_last(&r)->test_accuracy));
+    r.t.test = loader_new(r.data, (LoaderOptions){.batch = 8});
+    r.t.epochs = 3;
+    trainer_fit(&r.t);
+    ck_assert_int_eq(r.t.history.count, 5);
+    ck_assert_int_eq(r.t.epoch, 5);
+    ck_assert_int_eq(r.t.step, 5 * 3);
+    for (int i = 0; i < 5; i++) {
+        const EpochRecord *e = &r.t.history.record[i];
+        ck_assert_int_eq(e->epoch, i + 1);
+        ck_assert(e->train_loss > 0 && e->seconds >= 0 && isnan(e->test_loss) == (i < 2));
+    }
+    ck_assert_uint_eq(tape_mark(), mark);
+    trainer_run_free(&r);
+}
+END_TEST
+
+/* With lr 0 every batch sees the same network, so the epoch's mean is that of all examples. */
+START_TEST(train_loss_is_the_mean_over_examples)
+{
+    TrainerRun r = trainer_run_new(xor_new(21, (real)0.05, 1), 4, 8, 0);
+    trainer_fit(&r.t);
+    Evaluation e = evaluate(r.t.net, r.t.loss, r.t.train, NULL);
+    ck_assert_close(trainer_run_last(&r)->train_loss, e.loss, net_tolerance);
+    ck_assert_double_eq(trainer_run_last(&r)->train_accuracy, e.accuracy);
+    trainer_run_free(&r);
+}
+END_TEST
+
+static void trainer_check_csv(const char *path)
+{
+    static const char expected[] =
+        "epoch,train_loss,train_accuracy,test_loss,test_accuracy,seconds\n"
+        "1,0.693147,0.500000,0.750000,0.437500,1.250\n"
+        "2,0.250000,0.875000,nan,nan,0.001\n";
+    char text[512];
+    FILE *f = fopen(path, "r");
+    ck_assert_ptr_nonnull(f);
+    text[fread(text, 1, sizeof text - 1, f)] = '\0';
+    fclose(f);
+    ck_assert_str_eq(text, expected);
+}
+
+START_TEST(history_csv_has_this_header_and_these_rows)
+{
+    EpochRecord records[] = {{1, 0.69314718, 0.5, 0.75, 0.4375, 1.25},
+                             {2, 0.25, 0.875, (double)NAN, (double)NAN, 0.001}};
+    History h = {records, 2};
+    char path[] = "/tmp/slope-history-XXXXXX";
+    Error err;
+    int file = mkstemp(path);
+    ck_assert_int_ge(file, 0);
+    close(file);
+    ck_assert(history_write_csv(&h, path, &err));
+    trainer_check_csv(path);
+    unlink(path);
+    ck_assert(!history_write_csv(&h, "/nowhere/at/all.csv", &err));
+    ck_assert_str_eq(err.file, "/nowhere/at/all.csv");
+    ck_assert_msg(strstr(err.problem, "cannot be written") != NULL, "%s", err.problem);
+    ck_assert(!history_write_csv(&h, "/nowhere/at/all.csv", NULL));
+}
+END_TEST
+
+/* --- steps ------------------------------------------------------------------------------------ */
+
+typedef struct StepLog {
+    int    calls, training;
+    double weight, furthest; /* of fc1's first weight: its last value, and its longest move */
+} StepLog;
+
+static void trainer_log_step(const Trainer *t, int64_t step, void *ctx)
+{
+    StepLog *log = ctx;
+    double weight = (double)tensor_read(t->optimizer->state[0].param.var->value)[0];
+    ck_assert_int_eq(step, ++log->calls);
+    ck_assert_int_eq(t->step, step);
+    ck_assert_msg(weight != log->weight, "step %d: called before the update", log->calls);
+    log->furthest = fmax(log->furthest, fabs(weight - log->weight));
+    log->weight = weight;
+    log->training += t->net->training;
+}
+
+START_TEST(on_step_is_called_after_each_update)
+{
+    TrainerRun r = trainer_run_new(xor_new(20, (real)0.05, 1), 4, 8, (real)0.01);
+    StepLog log = {.weight = (double)tensor_read(r.t.optimizer->state[0].param.var->value)[0]};
+    r.t.on_step = trainer_log_step, r.t.ctx = &log;
+    r.t.test = loader_new(r.data, (LoaderOptions){.batch = 8});
+    trainer_fit(&r.t);
+    trainer_fit(&r.t);
+    ck_assert_int_eq(log.calls, 6);
+    ck_assert_int_eq(log.training, 6);
+    trainer_run_free(&r);
+}
+END_TEST
+
+/* With SGD of rate 1, a step's length is the gradient's norm. */
+START_TEST(gradients_are_clipped_before_the_step)
+{
+    TrainerRun r = trainer_run_new(xor_new(32, (real)0.05, 1), 4, 8, 1);
+    optimizer_free(r.t.optimizer);
+    r.t.optimizer = sgd_new(r.t.net, 1, 0);
+    StepLog log = {.weight = (double)tensor_read(r.t.optimizer->state[0].param.var->value)[0]};
+    r.t.on_step = trainer_log_step, r.t.ctx = &log;
+    r.t.clip_norm = 1e-3;
+    trainer_fit(&r.t);
+    ck_assert_double_gt(log.furthest, 1e-6);
+    ck_assert_double_le(log.furthest, 1e-3 * 1.001);
+    trainer_run_free(&r);
+}
+END_TEST
+
+/* --- NaN -------------------------------------------------------------------------------------- */
+
+static int trainer_nan_countdown;
+
+static Var *trainer_nan_loss(Var *output, const Labels *labels)
+{
+    Var *loss = loss_cross_entropy(output, labels);
+    return --trainer_nan_countdown ? loss : var_scale(loss, (real)NAN);
+}
+
+START_TEST(a_nan_loss_is_named_with_its_step)
+{
+    TrainerRun r = trainer_run_new(xor_new(20, (real)0.05, 1), 4, 8, (real)0.01);
+    size_t mark = tape_mark();
+    r.t.loss = trainer_nan_loss, r.t.epochs = 4;
+    trainer_nan_countdown = 5; /* three steps an epoch */
+    ck_assert_fails(trainer_fit(&r.t), "at step 5; lower the learning rate");
+    ck_assert_int_eq(r.t.step, 4);
+    ck_assert_int_eq(r.t.history.count, 1);
+    ck_assert_uint_eq(tape_mark(), mark);
+    for (int i = 0; i < r.t.optimizer->n_params; i++)
+        ck_assert_int_lt(tensor_find_nonfinite(r.t.optimizer->state[i].param.var->value), 0);
+    trainer_run_free(&r);
+}
+END_TEST
+
+/* --- the same bits ---------------------------------------------------------------------------- */
+
+/* Large enough that every kernel cuts its work into several blocks. */
+static TrainerRun trainer_run_on(int threads, uint64_t seed)
+{
+    parallel_set_threads(threads);
+    TrainerRun r = trainer_run_new(spirals_new(1500, 3, (real)0.02, seed), 96, 500, (real)0.01);
+    r.t.epochs = 4;
+    trainer_fit(&r.t);
+    parallel_set_threads(0);
+    return r;
+}
+
+static bool trainer_run_same_bits(const TrainerRun *a, const TrainerRun *b)
+{
+    bool same = true;
+    for (int i = 0; i < a->t.optimizer->n_params; i++)
+        same = same && tensor_same_bits(a->t.optimizer->state[i].param.var->value,
+                                        b->t.optimizer->state[i].param.var->value);
+    return same && trainer_run_last(a)->train_loss == trainer_run_last(b)->train_loss;
+}
+
+START_TEST(the_same_seed_gives_the_same_bits_on_1_and_2_threads)
+{
+    TrainerRun one = trainer_run_on(1, 1), two = trainer_run_on(2, 1);
+    TrainerRun again = trainer_run_on(2, 1);
+    TrainerRun three = trainer_run_on(3, 1), other = trainer_run_on(1, 2);
+    ck_assert(trainer_run_same_bits(&one, &two));
+    ck_assert(trainer_run_same_bits(&two, &again));
+    ck_assert(trainer_run_same_bits(&one, &three));
+    ck_assert(!trainer_run_same_bits(&one, &other));
+    trainer_run_free(&one), trainer_run_free(&two), trainer_run_free(&again);
+    trainer_run_free(&three), trainer_run_free(&other);
+}
+END_TEST
+
+/* --- memory ----------------------------------------------------------------------------------- */
+
+enum { TRAINER_STEPS = 12, TRAINER_STEPS_AN_EPOCH = 4 };
+
+#ifdef SLOPE_NO_POOL /* every block comes from the heap, for valgrind */
+enum { TRAINER_POOLS = 0 };
+#else
+enum { TRAINER_POOLS = 1 };
+#endif
+
+static void trainer_log_allocations(const Trainer *t, int64_t step, void *ctx)
+{
+    (void)t;
+    ((uint64_t *)ctx)[step] = memory_counts().allocations;
+}
+
+/* The first step that allocates nothing, although the one before it may have. The one allocation
+ * between epochs is the history's next record; an evaluation, of other shapes, would have its own.
+ * Frees r. */
+static int trainer_first_still_step(TrainerRun *r)
+{
+    uint64_t after[TRAINER_STEPS + 1] = {0};
+    r->t.on_step = trainer_log_allocations, r->t.ctx = after;
+    r->t.clip_norm = 1;
+    r->t.epochs = TRAINER_STEPS / TRAINER_STEPS_AN_EPOCH;
+    after[0] = memory_counts().allocations;
+    trainer_fit(&r->t);
+    trainer_run_free(r);
+    int still = TRAINER_STEPS + 1;
+    for (; still > 1; still--) {
+        uint64_t records = still > 2 && (still - 1) % TRAINER_STEPS_AN_EPOCH == 1;
+        if (after[still - 1] != after[still - 2] + records)
+            break;
+    }
+    return still;
+}
+
+START_TEST(a_step_allocates_nothing_from_the_second_on)
+{
+    TrainerRun r = trainer_run_new(spirals_new(256, 3, (real)0.02, 1), 32, 64,
+                                   (real)0.01); /* Adam */
+    ck_assert_int_eq(trainer_first_still_step(&r), 2);
+}
+END_TEST
+
+START_TEST(nor_does_a_step_of_sgd_with_or_without_momentum)
+{
+    for (int m = 0; m < 2; m++) {
+        TrainerRun r = trainer_run_new(spirals_new(256, 3, (real)0.02, 1), 32, 64, (real)0.01);
+        optimizer_free(r.t.optimizer);
+        r.t.optimizer = sgd_new(r.t.net, (real)0.01, m ? (real)0.9 : 0);
+        ck_assert_int_le(trainer_first_still_step(&r), 2);
+    }
+}
+END_TEST
+
+static void trainer_live_and_die(void)
+{
+    TrainerRun r = trainer_run_new(xor_new(20, (real)0.05, 1), 4, 8, (real)0.01);
+    r.t.epochs = 3;
+    trainer_fit(&r.t);
+    trainer_run_free(&r);
+    pool_trim();
+}
+
+START_TEST(a_run_gives_everything_back)
+{
+    trainer_live_and_die();
+    MemoryCounts before = memory_counts();
+    trainer_live_and_die();
+    MemoryCounts after = memory_counts();
+    ck_assert_uint_eq(after.allocations - before.allocations, after.releases - before.releases);
+}
+END_TEST
+
+/* --- evaluation ------------------------------------------------------------------------------- */
+
+START_TEST(evaluate_leaves_mode_tape_and_gradients_alone)
+{
+    TrainerRun r = trainer_run_new(xor_new(20, (real)0.05, 1), 4, 8, (real)0.01);
+    size_t mark = tape_mark();
+    for (int training = 0; training < 2; training++) {
+        if (training)
+            module_train(r.t.net);
+        else
+            module_eval(r.t.net);
+        evaluate(r.t.net, r.t.loss, r.t.train, NULL);
+        ck_assert_int_eq(r.t.net->training, training);
+        ck_assert_int_eq(r.net->prelu2->training, training);
+        ck_assert_uint_eq(tape_mark(), mark);
+        ck_assert(grad_enabled());
+    }
+    for (int i = 0; i < r.t.optimizer->n_params; i++)
+        ck_assert_ptr_null(r.t.optimizer->state[i].param.var->grad);
+    trainer_run_free(&r);
+}
+END_TEST
+
+static int trainer_modes[2]; /* forwards in evaluation and in training mode */
+
+static Var *trainer_mode_forward(Module *self, Var *x)
+{
+    trainer_modes[self->training]++;
+    ck_assert_int_eq(grad_enabled(), self->training);
+    return x;
+}
+
+START_TEST(training_and_testing_run_in_their_modes)
+{
+    static const ModuleType type = {"Mode", trainer_mode_forward, NULL};
+    TrainerRun r = trainer_run_new(xor_new(20, (real)0.05, 1), 4, 8, (real)0.01);
+    module_free(r.t.net);
+    optimizer_free(r.t.optimizer);
+    r.t.net = SEQUENTIAL(linear_new(2, 2), module_new(sizeof(Module), &type));
+    r.t.optimizer = adam_new(r.t.net, (real)0.01);
+    r.t.test = loader_new(r.data, (LoaderOptions){.batch = 10});
+    r.t.epochs = 2;
+    module_eval(r.t.net); /* a fit switches to training by itself */
+    trainer_modes[0] = trainer_modes[1] = 0;
+    trainer_fit(&r.t);
+    ck_assert_int_eq(trainer_modes[0], 2 * 2);
+    ck_assert_int_eq(trainer_modes[1], 2 * 3);
+    trainer_run_free(&r);
+}
+END_TEST
+
+/* 21 examples in batches of 8, 8 and 5 weigh as much as 21 at once; classes come in order. */
+START_TEST(evaluate_weighs_batches_by_their_size)
+{
+    TrainerRun r = trainer_run_new(xor_new(21, (real)0.05, 1), 4, 8, (real)0.01);
+    Loader *parts = loader_new(r.data, (LoaderOptions){.batch = 8});
+    Loader *whole = loader_new(r.data, (LoaderOptions){.batch = 21});
+    int32_t in_parts[21], at_once[21], correct = 0;
+    Evaluation p = evaluate(r.t.net, r.t.loss, parts, in_parts);
+    Evaluation w = evaluate(r.t.net, r.t.loss, whole, at_once);
+    for (int i = 0; i < 21; i++)
+        correct += in_parts[i] == r.data->labels.data[i];
+    ck_assert_int_eq(memcmp(in_parts, at_once, sizeof in_parts), 0);
+    ck_assert_close(p.loss, w.loss, net_tolerance);
+    ck_assert_double_eq(p.accuracy, w.accuracy);
+    ck_assert_double_eq(p.accuracy, correct / 21.0);
+    loader_free(parts);
+    loader_free(whole);
+    trainer_run_free(&r);
+}
+END_TEST
+
+/* --- progress --------------------------------------------------------------------------------- */
+
+/* Sends stderr to a file until trainer_captured, which gives what was written. */
+static int   trainer_stderr;
+static FILE *trainer_capture_file;
+
+static void trainer_capture(void)
+{
+    fflush(stderr);
+    trainer_stderr = dup(STDERR_FILENO);
+    trainer_capture_file = tmpfile();
+    ck_assert_ptr_nonnull(trainer_capture_file);
+    dup2(fileno(trainer_capture_file), STDERR_FILENO);
+}
+
+static void trainer_captured(char *text, size_t size)
+{
+    fflush(stderr);
+    dup2(trainer_stderr, STDERR_FILENO);
+    close(trainer_stderr);
+    rewind(trainer_capture_file);
+    text[fread(text, 1, size - 1, trainer_capture_file)] = '\0';
+    fclose(trainer_capture_file);
+}
+
+/* Trains for two epochs and returns what went to stderr. */
+static void trainer_output(bool quiet, const char *name, char *text, size_t size)
+{
+    TrainerRun r = trainer_run_new(xor_new(20, (real)0.05, 1), 4, 8, (real)0.01);
+    r.t.test = loader_new(r.data, (LoaderOptions){.batch = 8});
+    r.t.quiet = quiet, r.t.name = name, r.t.epochs = 2;
+    trainer_capture();
+    trainer_fit(&r.t);
+    trainer_captured(text, size);
+    trainer_run_free(&r);
+}
+
+START_TEST(progress_is_a_line_an_epoch_where_there_is_no_terminal)
+{
+    char text[1024];
+    trainer_output(false, "xor", text, sizeof text);
+    char *second = strchr(text, '\n');
+    ck_assert_ptr_nonnull(second);
+    *second++ = '\0';
+    ck_assert_msg(strncmp(text, "xor: epoch 1/2 train loss ", 26) == 0, "%s", text);
+    ck_assert_msg(strncmp(second, "xor: epoch 2/2 train loss ", 26) == 0, "%s", second);
+    ck_assert_ptr_eq(strchr(second, '\n'), second + strlen(second) - 1);
+    ck_assert_ptr_null(strpbrk(text, "\r\033"));
+    ck_assert_ptr_null(strpbrk(second, "\r\033"));
+}
+END_TEST
+
+START_TEST(progress_says_nothing_when_quiet)
+{
+    char text[1024];
+    trainer_output(true, NULL, text, sizeof text);
+    ck_assert_str_eq(text, "");
+}
+END_TEST
+
+/* A terminal is pretended. */
+START_TEST(progress_draws_a_bar_on_a_terminal)
+{
+    char text[1024];
+    trainer_capture();
+    Progress p = progress_begin("work", 4, false);
+    ck_assert(!p.terminal && !p.color);
+    p.terminal = true;
+    progress_update(&p, 2, "halfway");
+    progress_update(&p, 3, "too soon to draw again");
+    progress_done(&p, "all %d", 4);
+    trainer_captured(text, sizeof text);
+    ck_assert_str_eq(text, "\rwork ##############..............  50%    0s left  halfway\033[K"
+                           "\r\033[Kwork all 4\n");
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("trainer");
+    testing_add(suite, "learning", 60, (const TTest *const[]){
+        xor_is_learned, spirals_are_learned, NULL});
+    testing_add(suite, "history", 20, (const TTest *const[]){
+        history_has_a_record_an_epoch_and_goes_on, train_loss_is_the_mean_over_examples,
+        history_csv_has_this_header_and_these_rows, NULL});
+    testing_add(suite, "steps", 20, (const TTest *const[]){
+        on_step_is_called_after_each_update, gradients_are_clipped_before_the_step,
+        a_nan_loss_is_named_with_its_step, NULL});
+    testing_add(suite, "bits", 60, (const TTest *const[]){
+        the_same_seed_gives_the_same_bits_on_1_and_2_threads, NULL});
+    if (TRAINER_POOLS)
+        testing_add(suite, "pool", 20, (const TTest *const[]){
+            a_step_allocates_nothing_from_the_second_on,
+            nor_does_a_step_of_sgd_with_or_without_momentum, NULL});
+    testing_add(suite, "memory", 20, (const TTest *const[]){a_run_gives_everything_back, NULL});
+    testing_add(suite, "evaluation", 20, (const TTest *const[]){
+        evaluate_leaves_mode_tape_and_gradients_alone, training_and_testing_run_in_their_modes,
+        evaluate_weighs_batches_by_their_size, NULL});
+    testing_add(suite, "progress", 20, (const TTest *const[]){
+        progress_is_a_line_an_epoch_where_there_is_no_terminal, progress_says_nothing_when_quiet,
+        progress_draws_a_bar_on_a_terminal, NULL});
+    return testing_main(suite);
+}

@@ -1,0 +1,455 @@
+/* tests/tensor/check_parallel.c -- every index exactly once, whoever asks and however many help.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "tensor/parallel.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tensor/poison.h"
+#include "tests/capture.h"
+#include "tests/testing.h"
+
+#if defined(__SANITIZE_THREAD__)
+#define PARALLEL_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define PARALLEL_TSAN 1
+#endif
+#endif
+
+enum { INDICES = 2000 };
+
+/* How often each index was seen, and whether the blocks were the promised ones. */
+typedef struct Visits {
+    ptrdiff_t  n, grain;
+    atomic_int seen[INDICES];
+    atomic_int wrong_blocks;
+} Visits;
+
+static void visit_block(ptrdiff_t begin, ptrdiff_t end, void *ctx)
+{
+    Visits *v = ctx;
+    ptrdiff_t grain = v->grain < 1 ? 1 : v->grain;
+    ptrdiff_t expected = v->n - begin < grain ? v->n : begin + grain;
+    if (begin % grain != 0 || end != expected || begin >= end)
+        atomic_fetch_add(&v->wrong_blocks, 1);
+    for (ptrdiff_t i = begin; i < end; i++)
+        atomic_fetch_add(&v->seen[i], 1);
+}
+
+static void visits_once(Visits *v, ptrdiff_t n, ptrdiff_t grain)
+{
+    v->n = n, v->grain = grain;
+    atomic_store(&v->wrong_blocks, 0);
+    for (ptrdiff_t i = 0; i < INDICES; i++)
+        atomic_store_explicit(&v->seen[i], 0, memory_order_relaxed);
+    parallel_for(n, grain, visit_block, v);
+    for (ptrdiff_t i = 0; i < INDICES; i++)
+        if (atomic_load_explicit(&v->seen[i], memory_order_relaxed) != (i < n))
+            ck_abort_msg("n %td, grain %td: index %td was seen %d times", n, grain, i,
+                         atomic_load(&v->seen[i]));
+    if (atomic_load(&v->wrong_blocks))
+        ck_abort_msg("n %td, grain %td: %d blocks have other bounds", n, grain,
+                     atomic_load(&v->wrong_blocks));
+}
+
+START_TEST(every_index_is_visited_once)
+{
+    static const int threads[] = {1, 2, 3, 5, 16};
+    static const ptrdiff_t ns[] = {0, 1, 2, 3, 7, 64, 100, 1000, INDICES};
+    static const ptrdiff_t grains[] = {-3, 0, 1, 2, 3, 10, 64, 999, 5000};
+    static Visits v;
+    for (size_t t = 0; t < sizeof threads / sizeof *threads; t++) {
+        parallel_set_threads(threads[t]);
+        for (size_t i = 0; i < sizeof ns / sizeof *ns; i++)
+            for (size_t k = 0; k < sizeof grains / sizeof *grains; k++)
+                visits_once(&v, ns[i], grains[k]);
+    }
+    parallel_set_threads(0);
+}
+END_TEST
+
+/* Each worker's number is in use by one block at a time, and none is above the most. */
+typedef struct Numbers {
+    int        most;
+    atomic_int inside[16], used[16], wrong;
+} Numbers;
+
+static void numbers_block(ptrdiff_t begin, ptrdiff_t end, void *ctx)
+{
+    Numbers *n = ctx;
+    int worker = parallel_worker();
+    if (worker < 0 || worker >= n->most) {
+        atomic_fetch_add(&n->wrong, 1);
+        return;
+    }
+    if (atomic_fetch_add(&n->inside[worker], 1) != 0)
+        atomic_fetch_add(&n->wrong, 1);
+    atomic_store(&n->used[worker], 1);
+    for (volatile int spin = 0; spin < 200 * (int)(end - begin); spin++)
+        ;
+    atomic_fetch_sub(&n->inside[worker], 1);
+}
+
+START_TEST(no_two_blocks_at_a_time_have_one_worker)
+{
+    static Numbers n;
+    parallel_set_threads(5);
+    for (n.most = 1; n.most <= 7; n.most++)
+        for (int again = 0; again < 50; again++)
+            parallel_for_workers(n.most, 300, 1, numbers_block, &n);
+    ck_assert_int_eq(atomic_load(&n.wrong), 0);
+    ck_assert_msg(atomic_load(&n.used[1]), "nobody but the caller ever worked");
+    ck_assert_int_eq(atomic_load(&n.used[6]), 0); /* there were only five */
+    parallel_set_threads(0);
+}
+END_TEST
+
+/* A block that runs a loop of its own is the only worker there, whichever it is of the outer one. */
+static void numbers_outer(ptrdiff_t begin, ptrdiff_t end, void *ctx)
+{
+    int before = parallel_worker();
+    (void)begin, (void)end;
+    parallel_for_workers(1, 3, 1, numbers_block, &(Numbers){.most = 1});
+    Numbers inner = {.most = 1};
+    parallel_for_workers(2, 3, 1, numbers_block, &inner);
+    if (atomic_load(&inner.wrong) || parallel_worker() != before)
+        atomic_fetch_add((atomic_int *)ctx, 1);
+}
+
+START_TEST(a_nested_loop_has_one_worker)
+{
+    atomic_int wrong = 0;
+    parallel_set_threads(4);
+    for (int again = 0; again < 50; again++)
+        parallel_for(200, 1, numbers_outer, &wrong);
+    ck_assert_int_eq(atomic_load(&wrong), 0);
+    parallel_set_threads(0);
+}
+END_TEST
+
+/* Another thread's job holds the pool: whoever asks for the number, or for a loop, does not wait. */
+static void *asks_and_loops(void *ctx)
+{
+    static Visits v;
+    (void)parallel_threads();
+    v.n = 100, v.grain = 1;
+    parallel_for(v.n, v.grain, visit_block, &v);
+    atomic_store((atomic_int *)ctx, 1);
+    return NULL;
+}
+
+static void waits_for_a_thread(ptrdiff_t begin, ptrdiff_t end, void *ctx)
+{
+    pthread_t thread;
+    (void)end;
+    if (begin == 0 && pthread_create(&thread, NULL, asks_and_loops, ctx) == 0)
+        pthread_join(thread, NULL);
+}
+
+START_TEST(a_job_may_wait_for_another_thread_s_loop)
+{
+    atomic_int done = 0;
+    parallel_set_threads(3);
+    parallel_for(4, 1, waits_for_a_thread, &done);
+    ck_assert_int_eq(atomic_load(&done), 1);
+    parallel_set_threads(0);
+}
+END_TEST
+
+START_TEST(a_negative_count_is_no_work)
+{
+    static Visits v;
+    parallel_for(-5, 2, visit_block, &v);
+    ck_assert_int_eq(v.seen[0], 0);
+}
+END_TEST
+
+/* Thousands of tiny jobs, one upon the other: a helper that is late must not join the wrong one. */
+START_TEST(many_short_jobs_in_a_row)
+{
+    static Visits v;
+    parallel_set_threads(3);
+    for (ptrdiff_t job = 0; job < 3000; job++)
+        visits_once(&v, 2 + job % 50, 1 + job % 3);
+    parallel_set_threads(0);
+}
+END_TEST
+
+/* --- are there really several? ---------------------------------------------------------------- */
+
+static double seconds_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* Each block waits until all three have begun; one thread alone would wait in vain. */
+static void meet_block(ptrdiff_t begin, ptrdiff_t end, void *ctx)
+{
+    atomic_int *arrived = ctx;
+    double give_up = seconds_now() + 10;
+    atomic_fetch_add(arrived, (int)(end - begin));
+    while (atomic_load(arrived) < 3 && seconds_now() < give_up)
+        sched_yield();
+    if (atomic_load(arrived) < 3)
+        atomic_store(arrived, -1000);
+}
+
+START_TEST(helpers_help_even_after_a_sleep)
+{
+    parallel_set_threads(3);
+    for (int round = 0; round < 5; round++) {
+        atomic_int arrived = 0;
+        parallel_for(3, 1, meet_block, &arrived);
+        ck_assert_int_eq(arrived, 3);
+        nanosleep(&(struct timespec){.tv_nsec = round * 10000000}, NULL);
+    }
+    parallel_set_threads(0);
+}
+END_TEST
+
+/* --- calls within calls ----------------------------------------------------------------------- */
+
+static atomic_int nested_seen[20][30];
+
+static void nested_inner(ptrdiff_t begin, ptrdiff_t end, void *ctx)
+{
+    atomic_int *row = ctx;
+    for (ptrdiff_t i = begin; i < end; i++)
+        atomic_fetch_add(&row[i], 1);
+}
+
+static void nested_outer(ptrdiff_t begin, ptrdiff_t end, void *ctx)
+{
+    (void)ctx;
+    for (ptrdiff_t i = begin; i < end; i++)
+        parallel_for(30, 4, nested_inner, nested_seen[i]);
+}
+
+START_TEST(a_nested_call_runs_inside)
+{
+    for (int threads = 1; threads <= 3; threads++) {
+        parallel_set_threads(threads);
+        parallel_for(20, 3, nested_outer, NULL);
+        for (int i = 0; i < 20; i++)
+            for (int j = 0; j < 30; j++)
+                if (nested_seen[i][j] != threads)
+                    ck_abort_msg("(%d, %d) was seen %d times", i, j, nested_seen[i][j]);
+    }
+    parallel_set_threads(0);
+}
+END_TEST
+
+static void count_threads_block(ptrdiff_t begin, ptrdiff_t end, void *ctx)
+{
+    atomic_fetch_add((atomic_int *)ctx, (int)(end - begin) * parallel_threads());
+}
+
+START_TEST(a_block_may_ask_how_many_threads_work)
+{
+    for (int threads = 1; threads <= 3; threads++) {
+        atomic_int sum = 0;
+        parallel_set_threads(threads);
+        parallel_for(10, 1, count_threads_block, &sum);
+        ck_assert_int_eq(sum, 10 * threads);
+    }
+    parallel_set_threads(0);
+}
+END_TEST
+
+static void set_threads_block(ptrdiff_t begin, ptrdiff_t end, void *ctx)
+{
+    parallel_set_threads(5);
+    atomic_fetch_add((atomic_int *)ctx, (int)(end - begin));
+}
+
+START_TEST(a_block_cannot_change_how_many_threads_work)
+{
+    atomic_int blocks = 0;
+    parallel_set_threads(2);
+    parallel_for(10, 1, set_threads_block, &blocks);
+    ck_assert_int_eq(blocks, 10);
+    ck_assert_int_eq(parallel_threads(), 2);
+    parallel_set_threads(0);
+}
+END_TEST
+
+/* --- several callers -------------------------------------------------------------------------- */
+
+static void add_block(ptrdiff_t begin, ptrdiff_t end, void *ctx)
+{
+    atomic_long *sum = ctx;
+    for (ptrdiff_t i = begin; i < end; i++)
+        atomic_fetch_add(sum, (long)i);
+}
+
+static void *caller_main(void *wrong)
+{
+    for (int i = 0; i < 300; i++) {
+        atomic_long sum = 0;
+        parallel_for(200, 10, add_block, &sum);
+        if (sum != 199 * 200 / 2)
+            atomic_fetch_add((atomic_int *)wrong, 1);
+    }
+    return NULL;
+}
+
+START_TEST(concurrent_callers_do_not_meet)
+{
+    pthread_t callers[4];
+    atomic_int wrong = 0;
+    parallel_set_threads(3);
+    for (int i = 0; i < 4; i++)
+        ck_assert_int_eq(pthread_create(&callers[i], NULL, caller_main, &wrong), 0);
+    for (int i = 0; i < 4; i++)
+        pthread_join(callers[i], NULL);
+    ck_assert_int_eq(wrong, 0);
+    parallel_set_threads(0);
+}
+END_TEST
+
+/* The child of a fork has none of its parent's helpers and must not wait for them. */
+START_TEST(after_a_fork_the_child_starts_its_own)
+{
+#ifndef PARALLEL_TSAN /* which allows no thread after a fork */
+    atomic_int arrived = 0;
+    int status = 0;
+    parallel_set_threads(3);
+    parallel_for(3, 1, meet_block, &arrived);
+    pid_t child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0) {
+        alarm(20);
+        arrived = 0;
+        parallel_for(3, 1, meet_block, &arrived);
+        _exit(arrived == 3 ? 0 : 1);
+    }
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    arrived = 0; /* and the parent still has his */
+    parallel_for(3, 1, meet_block, &arrived);
+    ck_assert_int_eq(arrived, 3);
+    parallel_set_threads(0);
+#endif
+}
+END_TEST
+
+/* The sanitizers' own locks do not survive a fork amid other threads. */
+#if !defined(PARALLEL_TSAN) && !defined(MEMORY_ASAN)
+static void *stopper_main(void *over)
+{
+    while (!atomic_load((atomic_bool *)over)) {
+        atomic_int arrived = 0;
+        parallel_set_threads(3);
+        parallel_for(3, 1, count_threads_block, &arrived);
+    }
+    return NULL;
+}
+
+static int meets_in_a_child(void)
+{
+    int status = 0;
+    pid_t child = fork();
+    if (child == 0) {
+        atomic_int arrived = 0;
+        alarm(20);
+        parallel_for(3, 1, meet_block, &arrived);
+        _exit(arrived == 3 ? 0 : 1);
+    }
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    return status;
+}
+
+/* The fork may come while another thread is stopping the helpers. */
+START_TEST(a_fork_amid_a_change_of_threads_leaves_the_child_whole)
+{
+    pthread_t stopper;
+    atomic_bool over = false;
+    parallel_set_threads(3); /* so that the first child has three, too */
+    ck_assert_int_eq(pthread_create(&stopper, NULL, stopper_main, &over), 0);
+    for (int i = 0; i < 100; i++)
+        ck_assert_int_eq(meets_in_a_child(), 0);
+    atomic_store(&over, true);
+    pthread_join(stopper, NULL);
+    parallel_set_threads(0);
+}
+END_TEST
+#endif
+
+/* --- how many --------------------------------------------------------------------------------- */
+
+static int threads_by_environment(const char *text)
+{
+    if (text)
+        setenv("SLOPE_THREADS", text, 1);
+    else
+        unsetenv("SLOPE_THREADS");
+    parallel_set_threads(0);
+    return parallel_threads();
+}
+
+START_TEST(the_environment_sets_how_many)
+{
+    const char *text = getenv("SLOPE_THREADS");
+    char *before = text ? strdup(text) : NULL;
+    int standard = threads_by_environment(NULL);
+    ck_assert_int_ge(standard, 1);
+    ck_assert_int_eq(threads_by_environment("1"), 1);
+    ck_assert_int_eq(threads_by_environment("7"), 7);
+    ck_assert_int_eq(threads_by_environment("0"), standard);
+    ck_assert_int_eq(threads_by_environment(""), standard);
+    capture_begin();
+    ck_assert_int_eq(threads_by_environment("-2"), standard);
+    ck_assert_int_eq(threads_by_environment("4x"), standard);
+    const char *said = capture_end();
+    ck_assert_ptr_nonnull(strstr(said, "SLOPE_THREADS is '-2'; expected a whole number"));
+    ck_assert_ptr_nonnull(strstr(said, "SLOPE_THREADS is '4x'"));
+    ck_assert_int_le(threads_by_environment("100000"), 1024);
+    parallel_set_threads(3);
+    ck_assert_int_eq(parallel_threads(), 3);
+    threads_by_environment(before);
+    free(before);
+}
+END_TEST
+
+START_TEST(the_number_may_change_between_jobs)
+{
+    static Visits v;
+    for (int i = 0; i < 40; i++) {
+        parallel_set_threads(1 + i * 7 % 6);
+        visits_once(&v, 100, 3);
+        ck_assert_int_eq(parallel_threads(), 1 + i * 7 % 6);
+    }
+    parallel_set_threads(0);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("parallel");
+    testing_add(suite, "one caller", 60, (const TTest *const[]){
+        every_index_is_visited_once, no_two_blocks_at_a_time_have_one_worker,
+        a_negative_count_is_no_work, many_short_jobs_in_a_row,
+        helpers_help_even_after_a_sleep, NULL});
+    testing_add(suite, "callers", 30, (const TTest *const[]){
+        a_nested_call_runs_inside, a_nested_loop_has_one_worker,
+        a_job_may_wait_for_another_thread_s_loop, a_block_may_ask_how_many_threads_work,
+        a_block_cannot_change_how_many_threads_work,
+        concurrent_callers_do_not_meet, after_a_fork_the_child_starts_its_own,
+#if !defined(PARALLEL_TSAN) && !defined(MEMORY_ASAN)
+        a_fork_amid_a_change_of_threads_leaves_the_child_whole,
+#endif
+        NULL});
+    testing_add(suite, "how many", 10, (const TTest *const[]){
+        the_environment_sets_how_many, the_number_may_change_between_jobs, NULL});
+    return testing_main(suite);
+}

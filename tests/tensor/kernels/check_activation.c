@@ -1,0 +1,481 @@
+/* tests/tensor/kernels/check_activation.c -- the kernels of PReLU and softmax, against loops and edge cases.
+ *
+ * Slopes are distinct and some negative: equal ones could not show a wrong channel. Values are
+ * small integers and slopes quarters, so that results are exact.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "tensor/kernels/activation.h"
+
+#include <math.h>
+
+#include "tensor/memory.h"
+#include "tensor/parallel.h"
+#include "tensor/random.h"
+#include "tests/testing.h"
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+#define NOT_A_NUMBER ((double)NAN)
+
+static const real not_a_number = (real)NAN, infinite = (real)INFINITY;
+
+/* --- PReLU: one element ----------------------------------------------------------------------- */
+
+/* What y, gx and ga are for one x, slope and gradient. */
+typedef struct PreluCase {
+    double x, a, g, y, gx, ga;
+} PreluCase;
+
+/* The table of the document, for a positive, a zero and a negative slope. */
+static const PreluCase prelu_cases[] = {
+    {2, .25, 3, 2, 3, 0},
+    {-2, .25, 3, -.5, .75, -6},
+    {2, -.5, 3, 2, 3, 0},
+    {-2, -.5, 3, 1, -1.5, -6}, /* y > 0, and yet the slope side */
+    {-2, 1.5, 3, -3, 4.5, -6},
+    {+0., .25, 3, +0., .75, +0.},
+    {+0., -.5, 3, -0., -1.5, +0.},
+    {-0., .25, 3, -0., .75, -0.},
+    {-0., +0., 3, -0., +0., -0.},
+    {-0., -.5, 3, +0., -1.5, -0.},
+    {+0., -0., 3, -0., -0., +0.},
+    {NOT_A_NUMBER, .25, 3, NOT_A_NUMBER, .75, NOT_A_NUMBER},
+    {NOT_A_NUMBER, -.5, 3, NOT_A_NUMBER, -1.5, NOT_A_NUMBER},
+    {HUGE_VAL, .25, 3, HUGE_VAL, 3, 0},
+    {HUGE_VAL, 0, 3, HUGE_VAL, 3, 0},
+    {HUGE_VAL, -.5, 3, HUGE_VAL, 3, 0},
+    {-HUGE_VAL, .25, 3, -HUGE_VAL, .75, -HUGE_VAL},
+    {-HUGE_VAL, -.5, 3, HUGE_VAL, -1.5, -HUGE_VAL},
+    {-HUGE_VAL, 0, 3, NOT_A_NUMBER, 0, -HUGE_VAL},
+    {2, .25, HUGE_VAL, 2, HUGE_VAL, 0}, /* not 0 * Inf */
+    {-2, 0, HUGE_VAL, -0., NOT_A_NUMBER, -HUGE_VAL},
+    {2, HUGE_VAL, 3, 2, 3, 0},
+    {2, NOT_A_NUMBER, 3, 2, 3, 0},
+    {2, .25, NOT_A_NUMBER, 2, NOT_A_NUMBER, 0},
+};
+
+/* The same number, NaN for NaN, and a zero with the same sign. */
+static void same_number(double found, double expected, const char *what, size_t i)
+{
+    bool equal = found == expected && !signbit(found) == !signbit(expected);
+    if (isnan(expected) ? !isnan(found) : !equal)
+        ck_abort_msg("case %zu, x %g, slope %g: %s is %g, expected %g", i, prelu_cases[i].x,
+                     prelu_cases[i].a, what, found, expected);
+}
+
+/* The case in every place of a run of n elements, among elements that contribute nothing to ga:
+ * vector lanes and the loop's end must agree. A sum with its other, positive zeros is +0. */
+static void prelu_case_in_a_run(size_t which, ptrdiff_t n)
+{
+    const PreluCase *c = &prelu_cases[which];
+    Tensor *a = tensor_full(SHAPE(1), (real)c->a);
+    Tensor *y = tensor_new(SHAPE(n)), *gx = tensor_new(SHAPE(n)), *ga = tensor_new(SHAPE(1));
+    for (ptrdiff_t at = 0; at < n; at++) {
+        Tensor *x = tensor_full(SHAPE(n), 1), *g = tensor_full(SHAPE(n), 1);
+        tensor_set(x, &at, (real)c->x), tensor_set(g, &at, (real)c->g);
+        prelu_forward(y, x, a);
+        prelu_backward(gx, ga, x, a, g);
+        for (ptrdiff_t i = 0; i < n; i++) {
+            same_number((double)tensor_read(y)[i], i == at ? c->y : 1, "y", which);
+            same_number((double)tensor_read(gx)[i], i == at ? c->gx : 1, "gx", which);
+        }
+        same_number((double)tensor_item(ga), c->ga + 0., "ga", which);
+        tensor_free(x), tensor_free(g);
+    }
+    tensor_free(a), tensor_free(y), tensor_free(gx), tensor_free(ga);
+}
+
+START_TEST(prelu_edge_cases_everywhere_in_a_run)
+{
+    for (size_t i = 0; i < COUNT(prelu_cases); i++) {
+        prelu_case_in_a_run(i, 1);
+        prelu_case_in_a_run(i, 37);
+    }
+}
+END_TEST
+
+/* The cases side by side, each with its own slope: (N,C) with C their number, and (N,C,L). */
+START_TEST(prelu_edge_cases_side_by_side)
+{
+    enum { C = COUNT(prelu_cases) };
+    for (ptrdiff_t L = 1; L < 40; L += 13) {
+        Shape s = SHAPE(1, C, L);
+        Tensor *x = tensor_new(s), *g = tensor_new(s), *a = tensor_new(SHAPE(C));
+        for (ptrdiff_t i = 0; i < C * L; i++) { /* beside the case, ones: no part of ga */
+            tensor_write(x)[i] = i % L ? 1 : (real)prelu_cases[i / L].x;
+            tensor_write(g)[i] = i % L ? 1 : (real)prelu_cases[i / L].g;
+            tensor_write(a)[i / L] = (real)prelu_cases[i / L].a;
+        }
+        Tensor *y = tensor_new(s), *gx = tensor_new(s), *ga = tensor_new(SHAPE(C));
+        prelu_forward(y, x, a);
+        prelu_backward(gx, ga, x, a, g);
+        for (size_t c = 0; c < C; c++) {
+            same_number((double)tensor_read(y)[c * (size_t)L], prelu_cases[c].y, "y", c);
+            same_number((double)tensor_read(gx)[c * (size_t)L], prelu_cases[c].gx, "gx", c);
+            same_number((double)tensor_read(ga)[c], prelu_cases[c].ga + 0., "ga", c);
+        }
+        tensor_free(x), tensor_free(g), tensor_free(a);
+        tensor_free(y), tensor_free(gx), tensor_free(ga);
+    }
+}
+END_TEST
+
+/* --- PReLU: whole tensors --------------------------------------------------------------------- */
+
+static Tensor *integers(Shape s, uint64_t salt)
+{
+    Tensor *x = tensor_new(s);
+    real *p = tensor_write(x);
+    for (ptrdiff_t i = 0; i < tensor_count(x); i++)
+        p[i] = (real)((ptrdiff_t)(rng_word(salt, 0, (uint64_t)i) % 9) - 4);
+    return x;
+}
+
+/* Quarters: -.75, -.5, -.25, 0, … so that neighbours differ, negative ones among them. */
+static Tensor *distinct_slopes(ptrdiff_t n)
+{
+    Tensor *a = tensor_new(SHAPE(n));
+    for (ptrdiff_t c = 0; c < n; c++)
+        tensor_write(a)[c] = (real)((double)(c % 61) / 4 - .75);
+    return a;
+}
+
+/* Which slope element i of a tensor of shape s meets. */
+static ptrdiff_t naive_channel(Shape s, ptrdiff_t slopes, ptrdiff_t i)
+{
+    if (slopes == 1)
+        return 0;
+    for (int d = s.ndim - 1; d > 1; d--)
+        i /= s.dim[d];
+    return i % s.dim[1];
+}
+
+static void prelu_forward_is_right(const Tensor *x, const Tensor *a)
+{
+    Tensor *y = tensor_full(x->shape, not_a_number);
+    prelu_forward(y, x, a);
+    for (ptrdiff_t i = 0; i < tensor_count(x); i++) {
+        double v = (double)tensor_read(x)[i], found = (double)tensor_read(y)[i];
+        double slope = (double)tensor_read(a)[naive_channel(x->shape, tensor_count(a), i)];
+        if (found != (v > 0 ? v : slope * v))
+            ck_abort_msg("%s, %td slopes: y[%td] is %g for x = %g, slope %g", SHAPE_TEXT(x->shape),
+                         tensor_count(a), i, found, v, slope);
+    }
+    tensor_free(y);
+}
+
+/* gx and ga of one loop; ga in double, exact for these numbers. */
+static void naive_backward(double *gx, double *ga, const Tensor *x, const Tensor *a,
+                           const Tensor *g)
+{
+    for (ptrdiff_t c = 0; c < tensor_count(a); c++)
+        ga[c] = 0;
+    for (ptrdiff_t i = 0; i < tensor_count(x); i++) {
+        double v = (double)tensor_read(x)[i], gy = (double)tensor_read(g)[i];
+        ptrdiff_t c = naive_channel(x->shape, tensor_count(a), i);
+        gx[i] = v > 0 ? gy : (double)tensor_read(a)[c] * gy;
+        ga[c] += v > 0 ? 0 : v * gy;
+    }
+}
+
+static void values_are(const Tensor *found, const double *expected, const char *what, Shape x)
+{
+    for (ptrdiff_t i = 0; found && i < tensor_count(found); i++)
+        if ((double)tensor_read(found)[i] != expected[i])
+            ck_abort_msg("%s: %s[%td] is %g, expected %g", SHAPE_TEXT(x), what, i,
+                         (double)tensor_read(found)[i], expected[i]);
+}
+
+/* Both gradients, gx alone, ga alone. */
+static void prelu_backward_is_right(const Tensor *x, const Tensor *a)
+{
+    Tensor *g = integers(x->shape, 5);
+    double *gx = malloc(sizeof(double) * (size_t)(tensor_count(x) + 1));
+    double *ga = malloc(sizeof(double) * (size_t)(tensor_count(a) + 1));
+    naive_backward(gx, ga, x, a, g);
+    for (int wanted = 1; wanted <= 3; wanted++) {
+        Tensor *found_gx = wanted & 1 ? tensor_full(x->shape, not_a_number) : NULL;
+        Tensor *found_ga = wanted & 2 ? tensor_full(a->shape, not_a_number) : NULL;
+        prelu_backward(found_gx, found_ga, x, a, g);
+        values_are(found_gx, gx, "gx", x->shape);
+        values_are(found_ga, ga, "ga", x->shape);
+        tensor_free(found_gx), tensor_free(found_ga);
+    }
+    tensor_free(g);
+    free(gx), free(ga);
+}
+
+static void prelu_is_right(Shape s, ptrdiff_t slopes)
+{
+    Tensor *x = integers(s, 3), *a = distinct_slopes(slopes);
+    prelu_forward_is_right(x, a);
+    prelu_backward_is_right(x, a);
+    tensor_free(x), tensor_free(a);
+}
+
+START_TEST(prelu_with_a_slope_per_channel)
+{
+    prelu_is_right(SHAPE(5, 7), 7);
+    prelu_is_right(SHAPE(33, 3), 3);
+    prelu_is_right(SHAPE(3, 5, 4), 5);
+    prelu_is_right(SHAPE(3, 5, 1), 5);
+    prelu_is_right(SHAPE(2, 5, 3, 7), 5);
+    prelu_is_right(SHAPE(4, 3, 9, 17), 3);
+    prelu_is_right(SHAPE(2, 3, 2, 5, 7), 3);
+    prelu_is_right(SHAPE(2, 3, 1, 2, 1, 2, 3, 2), 3);
+    prelu_is_right(SHAPE(2, 1, 4), 1);
+}
+END_TEST
+
+START_TEST(prelu_with_a_shared_slope)
+{
+    prelu_is_right(SHAPE_SCALAR, 1);
+    prelu_is_right(SHAPE(1), 1);
+    prelu_is_right(SHAPE(50), 1);
+    prelu_is_right(SHAPE(5, 7), 1);
+    prelu_is_right(SHAPE(2, 5, 3, 7), 1);
+}
+END_TEST
+
+/* Beyond a block of a plane (16384 elements) and of rows (32 to 256), so that several make one sum. */
+START_TEST(prelu_of_many_elements)
+{
+    prelu_is_right(SHAPE(40001), 1);
+    prelu_is_right(SHAPE(2, 3, 130, 140), 3);
+    prelu_is_right(SHAPE(2, 3, 130, 140), 1);
+    prelu_is_right(SHAPE(1000, 67), 67);
+    prelu_is_right(SHAPE(3, 20000), 20000);
+    prelu_is_right(SHAPE(64, 32, 8, 8), 32);
+    prelu_is_right(SHAPE(16385, 2, 1), 2);
+    prelu_is_right(SHAPE(700, 5), 5);
+}
+END_TEST
+
+START_TEST(prelu_of_no_elements)
+{
+    prelu_is_right(SHAPE(0), 1);
+    prelu_is_right(SHAPE(0, 3), 3);
+    prelu_is_right(SHAPE(0, 3, 4), 3);
+    prelu_is_right(SHAPE(2, 3, 0), 3);
+    prelu_is_right(SHAPE(2, 0), 0);
+    prelu_is_right(SHAPE(2, 0, 4), 0);
+}
+END_TEST
+
+START_TEST(prelu_of_a_wrong_number_of_slopes_is_refused)
+{
+    Tensor *x = integers(SHAPE(2, 3, 4), 1), *a = distinct_slopes(4), *line = integers(SHAPE(4), 1);
+    Tensor *y = tensor_new(x->shape);
+    ck_assert_fails(prelu_forward(y, x, a), "prelu_forward: 4 slopes do not fit shape (2, 3, 4)");
+    ck_assert_fails(prelu_forward(line, line, a), "4 slopes do not fit shape (4,)");
+    ck_assert_fails(prelu_backward(y, NULL, x, a, x), "prelu_backward: 4 slopes do not fit");
+    tensor_free(x), tensor_free(a), tensor_free(line), tensor_free(y);
+}
+END_TEST
+
+static void prelu_bits_stay(Shape s, ptrdiff_t slopes)
+{
+    Rng rng = rng_new(11, 0);
+    Tensor *x = tensor_new(s), *g = tensor_new(s), *a = distinct_slopes(slopes);
+    Tensor *y[2], *gx[2], *ga[2];
+    tensor_fill_normal(x, &rng, 0, 1), tensor_fill_normal(g, &rng, 0, 1);
+    for (int k = 0; k < 2; k++)
+        y[k] = tensor_new(s), gx[k] = tensor_new(s), ga[k] = tensor_new(a->shape);
+    for (int threads = 1; threads <= 5; threads++) {
+        int k = threads > 1;
+        parallel_set_threads(threads);
+        prelu_forward(y[k], x, a);
+        prelu_backward(gx[k], ga[k], x, a, g);
+        ck_assert(k == 0 || tensor_same_bits(y[0], y[1]));
+        ck_assert(k == 0 || tensor_same_bits(gx[0], gx[1]));
+        ck_assert(k == 0 || tensor_same_bits(ga[0], ga[1]));
+        prelu_backward(NULL, ga[1], x, a, g); /* nor does leaving gx out */
+        ck_assert(k == 0 || tensor_same_bits(ga[0], ga[1]));
+    }
+    parallel_set_threads(0);
+    for (int k = 0; k < 2; k++)
+        tensor_free(y[k]), tensor_free(gx[k]), tensor_free(ga[k]);
+    tensor_free(x), tensor_free(g), tensor_free(a);
+}
+
+START_TEST(threads_do_not_change_a_bit)
+{
+    prelu_bits_stay(SHAPE(16, 8, 33, 31), 8);
+    prelu_bits_stay(SHAPE(3, 2, 150, 170), 2);
+    prelu_bits_stay(SHAPE(1009, 130), 130);
+    prelu_bits_stay(SHAPE(200003), 1);
+}
+END_TEST
+
+START_TEST(the_second_time_nothing_is_allocated)
+{
+#ifndef SLOPE_NO_POOL
+    Tensor *x = integers(SHAPE(8, 3, 40, 40), 1), *a = distinct_slopes(3),
+           *ga = tensor_new(SHAPE(3));
+    prelu_backward(x, ga, x, a, x);
+    uint64_t before = memory_counts().allocations;
+    prelu_backward(x, ga, x, a, x);
+    ck_assert_uint_eq(memory_counts().allocations, before);
+    tensor_free(x), tensor_free(a), tensor_free(ga);
+#endif
+}
+END_TEST
+
+/* --- softmax ---------------------------------------------------------------------------------- */
+
+START_TEST(an_axis_splits_a_shape_in_three)
+{
+    AxisView v = axis_view(SHAPE(2, 3, 4, 5), 1);
+    ck_assert(v.outer == 2 && v.n == 3 && v.inner == 20);
+    v = axis_view(SHAPE(2, 3, 4, 5), 0);
+    ck_assert(v.outer == 1 && v.n == 2 && v.inner == 60);
+    v = axis_view(SHAPE(2, 3, 4, 5), 3);
+    ck_assert(v.outer == 24 && v.n == 5 && v.inner == 1);
+}
+END_TEST
+
+/* ln of the softmax of one element, in double: x - max - ln sum e^(x - max). */
+static double naive_log_softmax(const Tensor *x, AxisView v, ptrdiff_t i)
+{
+    ptrdiff_t start = i / (v.n * v.inner) * v.n * v.inner + i % v.inner;
+    double max = -HUGE_VAL, sum = 0;
+    for (ptrdiff_t k = 0; k < v.n; k++)
+        max = fmax(max, (double)tensor_read(x)[start + k * v.inner]);
+    for (ptrdiff_t k = 0; k < v.n; k++)
+        sum += exp((double)tensor_read(x)[start + k * v.inner] - max);
+    return (double)tensor_read(x)[i] - max - log(sum);
+}
+
+static void softmax_is_right(const Tensor *x, int axis, double tolerance)
+{
+    AxisView v = axis_view(x->shape, axis);
+    Tensor *y = tensor_new(x->shape), *ln = tensor_new(x->shape);
+    softmax_forward(y, x, axis);
+    log_softmax_forward(ln, x, axis);
+    for (ptrdiff_t i = 0; i < tensor_count(x); i++) {
+        double expected = naive_log_softmax(x, v, i);
+        if (!testing_close((double)tensor_read(ln)[i], expected,
+                           tolerance * (1 + fabs(expected))) ||
+            !testing_close((double)tensor_read(y)[i], exp(expected), tolerance))
+            ck_abort_msg("%s along %d: element %td is %g, its logarithm %g, expected %g",
+                         SHAPE_TEXT(x->shape), axis, i, (double)tensor_read(y)[i],
+                         (double)tensor_read(ln)[i], expected);
+    }
+    tensor_free(y), tensor_free(ln);
+}
+
+START_TEST(softmax_along_each_axis)
+{
+    Rng rng = rng_new(12, 0);
+    const Shape shapes[] = {SHAPE(7), SHAPE(1), SHAPE(5, 10), SHAPE(2, 3, 4, 5), SHAPE(300, 100)};
+    for (size_t i = 0; i < COUNT(shapes); i++)
+        for (int axis = 0; axis < shapes[i].ndim; axis++) {
+            Tensor *x = tensor_new(shapes[i]);
+            tensor_fill_normal(x, &rng, 0, 3);
+            softmax_is_right(x, axis, 20 * (double)REAL_EPSILON);
+            tensor_free(x);
+        }
+}
+END_TEST
+
+START_TEST(softmax_of_large_values_does_not_overflow)
+{
+    const real large = (real)3e37, numbers[] = {10000, 10000, -10000, large, -large, 0,
+                                                -large, -large, -large};
+    Tensor *x = tensor_from(SHAPE(3, 3), numbers);
+    Tensor *y = tensor_new(SHAPE(3, 3));
+    softmax_forward(y, x, 1);
+    ck_assert_tensor(y, SHAPE(3, 3), (double)REAL_EPSILON, .5, .5, 0, 1, 0, 0, 1 / 3., 1 / 3.,
+                     1 / 3.);
+    softmax_is_right(x, 1, 4 * (double)REAL_EPSILON);
+    softmax_is_right(x, 0, 4 * (double)REAL_EPSILON);
+    tensor_free(x), tensor_free(y);
+}
+END_TEST
+
+START_TEST(softmax_with_infinities_and_nan)
+{
+    const real numbers[] = {0, -infinite, not_a_number, 1, -infinite, -infinite};
+    Tensor *x = tensor_from(SHAPE(3, 2), numbers);
+    Tensor *y = tensor_new(SHAPE(3, 2));
+    softmax_forward(y, x, 1);
+    ck_assert_tensor(y, SHAPE(3, 2), 0, 1, 0, NOT_A_NUMBER, NOT_A_NUMBER, NOT_A_NUMBER,
+                     NOT_A_NUMBER);
+    log_softmax_forward(y, x, 1);
+    ck_assert_tensor(y, SHAPE(3, 2), 0, 0, -HUGE_VAL, NOT_A_NUMBER, NOT_A_NUMBER, NOT_A_NUMBER,
+                     NOT_A_NUMBER);
+    tensor_free(x), tensor_free(y);
+}
+END_TEST
+
+/* A probability too small for a real has a logarithm all the same. */
+START_TEST(log_softmax_keeps_what_softmax_loses)
+{
+    Tensor *x = tensor_from(SHAPE(2), (const real[]){0, 2000}), *y = tensor_new(SHAPE(2));
+    softmax_forward(y, x, 0);
+    ck_assert_tensor(y, SHAPE(2), 0, 0, 1);
+    log_softmax_forward(y, x, 0);
+    ck_assert_tensor(y, SHAPE(2), 0, -2000, 0);
+    tensor_free(x), tensor_free(y);
+}
+END_TEST
+
+/* One class of weight 1, a million of weight 0.1: a running sum would be off by a percent. */
+START_TEST(softmax_of_a_million_classes_keeps_its_digits)
+{
+    const ptrdiff_t n = 1000000;
+    Tensor *x = tensor_full(SHAPE(n), (real)log(0.1)), *y = tensor_new(x->shape);
+    tensor_write(x)[0] = 0;
+    double sum = 1 + (double)(n - 1) * exp((double)(real)log(0.1));
+    softmax_forward(y, x, 0);
+    ck_assert_close((double)tensor_read(y)[0] * sum, 1, 16 * (double)REAL_EPSILON);
+    log_softmax_forward(y, x, 0);
+    ck_assert_close(tensor_read(y)[0], -log(sum), 16 * (double)REAL_EPSILON);
+    tensor_free(x), tensor_free(y);
+}
+END_TEST
+
+START_TEST(softmax_of_no_elements)
+{
+    Tensor *none = tensor_new(SHAPE(3, 0)), *other = tensor_new(SHAPE(0, 3));
+    softmax_forward(none, none, 1), softmax_forward(none, none, 0);
+    log_softmax_forward(other, other, 1), log_softmax_forward(other, other, 0);
+    tensor_free(none), tensor_free(other);
+}
+END_TEST
+
+START_TEST(softmax_bits_do_not_depend_on_threads)
+{
+    Rng rng = rng_new(13, 0);
+    Tensor *x = tensor_new(SHAPE(501, 10, 7));
+    Tensor *one = tensor_new(x->shape), *more = tensor_new(x->shape);
+    tensor_fill_normal(x, &rng, 0, 2);
+    for (int axis = 0; axis < 3; axis++)
+        for (int threads = 1; threads <= 5; threads++) {
+            parallel_set_threads(threads);
+            softmax_forward(threads == 1 ? one : more, x, axis);
+            ck_assert(threads == 1 || tensor_same_bits(one, more));
+        }
+    parallel_set_threads(0);
+    tensor_free(x), tensor_free(one), tensor_free(more);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("activation");
+    testing_add(suite, "prelu edges", 20, (const TTest *const[]){
+        prelu_edge_cases_everywhere_in_a_run, prelu_edge_cases_side_by_side, NULL});
+    testing_add(suite, "prelu", 30, (const TTest *const[]){
+        prelu_with_a_slope_per_channel, prelu_with_a_shared_slope, prelu_of_many_elements,
+        prelu_of_no_elements, prelu_of_a_wrong_number_of_slopes_is_refused,
+        threads_do_not_change_a_bit, the_second_time_nothing_is_allocated, NULL});
+    testing_add(suite, "softmax", 20, (const TTest *const[]){
+        an_axis_splits_a_shape_in_three, softmax_along_each_axis,
+        softmax_of_large_values_does_not_overflow, softmax_with_infinities_and_nan,
+        log_softmax_keeps_what_softmax_loses, softmax_of_a_million_classes_keeps_its_digits,
+        softmax_of_no_elements,
+        softmax_bits_do_not_depend_on_threads, NULL});
+    return testing_main(suite);
+}

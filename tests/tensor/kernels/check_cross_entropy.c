@@ -1,0 +1,212 @@
+/* tests/tensor/kernels/check_cross_entropy.c -- the kernels of cross-entropy, against a loop and against the ops.
+ *
+ *  - tests/autograd/check_op_rules.c follows small cases on paper and tries what is refused.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <math.h>
+
+#include "autograd/backward.h"
+#include "autograd/tape.h"
+#include "tensor/memory.h"
+#include "tensor/parallel.h"
+#include "tests/testing.h"
+
+#define NEAR (64 * (double)REAL_EPSILON)
+
+/* Several blocks of rows, rows longer than a vector with some elements over, one row in five
+ * ignored. */
+enum { ROWS = 301, CLASSES = 37, IGNORED = -100 };
+
+static Tensor *entropy_logits(void)
+{
+    Rng rng = rng_new(5, 1);
+    Tensor *x = tensor_new(SHAPE(ROWS, CLASSES));
+    tensor_fill_normal(x, &rng, 0, 3);
+    return x;
+}
+
+static Labels entropy_labels(void)
+{
+    static int32_t data[ROWS];
+    for (int i = 0; i < ROWS; i++)
+        data[i] = i % 5 == 3 ? IGNORED : i * 7 % CLASSES;
+    return (Labels){data, ROWS};
+}
+
+static Var *entropy_loss(Var *x, LossReduction reduction, real smoothing)
+{
+    Labels labels = entropy_labels();
+    CrossEntropyOptions o = CROSS_ENTROPY_DEFAULTS;
+    o.reduction = reduction, o.smoothing = smoothing;
+    return var_cross_entropy_with(x, &labels, o);
+}
+
+/* Row i's loss in double. */
+static double entropy_naive(const real *x, int32_t label, double smoothing)
+{
+    double sum = 0, loss = 0;
+    for (int k = 0; k < CLASSES; k++)
+        sum += exp((double)x[k]);
+    for (int k = 0; k < CLASSES; k++) {
+        double q = (k == label ? 1 - smoothing : 0) + smoothing / CLASSES;
+        loss -= q * ((double)x[k] - log(sum));
+    }
+    return label == IGNORED ? 0 : loss;
+}
+
+START_TEST(rows_are_as_a_loop_in_double_finds)
+{
+    Tensor *x = entropy_logits();
+    Labels labels = entropy_labels();
+    for (int smooth = 0; smooth <= 10; smooth += 5) {
+        Var *rows = entropy_loss(var_const(x), LOSS_NONE, (real)smooth / 10);
+        double sum = 0;
+        int count = 0;
+        for (int i = 0; i < ROWS; i++) {
+            double loss = entropy_naive(tensor_read(x) + i * CLASSES, labels.data[i], smooth / 10.);
+            ck_assert_close(tensor_read(rows->value)[i], loss, 16 * NEAR);
+            sum += loss;
+            count += labels.data[i] != IGNORED;
+        }
+        real all = var_item(entropy_loss(var_const(x), LOSS_SUM, (real)smooth / 10));
+        real mean = var_item(entropy_loss(var_const(x), LOSS_MEAN, (real)smooth / 10));
+        ck_assert_close((double)all / count, sum / count, NEAR);
+        ck_assert_close(mean, sum / count, NEAR);
+    }
+    tensor_free(x);
+}
+END_TEST
+
+/* A gradient that differs from row to row where the loss does. */
+static Var *entropy_cotangent(const Var *loss)
+{
+    Rng rng = rng_new(5, 2);
+    Var *gy = var_empty(var_shape(loss));
+    tensor_fill_normal(gy->value, &rng, 0, 1);
+    return gy;
+}
+
+START_TEST(the_kernel_and_the_ops_agree)
+{
+    Tensor *logits = entropy_logits();
+    for (LossReduction reduction = LOSS_MEAN; reduction <= LOSS_NONE; reduction++)
+        for (int smooth = 0; smooth <= 10; smooth += 5) {
+            Var *x = var_leaf(logits), *loss = entropy_loss(x, reduction, (real)smooth / 10), *g[2];
+            var_grad_with(loss, entropy_cotangent(loss), VARS(x), GRAD_ONLY, &g[0]);
+            var_grad_with(loss, entropy_cotangent(loss), VARS(x), CREATE_GRAPH, &g[1]);
+            ck_assert(tensor_find_nonfinite(g[0]->value) < 0);
+            ck_assert(tensor_max_difference(g[0]->value, g[1]->value) < NEAR);
+            ck_assert_double_gt(fabs((double)tensor_read(g[0]->value)[0]), 1e-8);
+        }
+    tensor_free(logits);
+}
+END_TEST
+
+/* Its mean is NaN, but no row has a gradient: so says the kernel, and so do the ops. */
+START_TEST(a_loss_of_ignored_rows_alone_has_no_gradient)
+{
+    Labels labels = {.data = (int32_t[]){-100, -100}, .count = 2};
+    Tensor *logits = tensor_full(SHAPE(2, 3), 1);
+    for (int mode = 0; mode < 2; mode++) {
+        Var *x = var_leaf(logits), *g;
+        Var *loss = var_cross_entropy(x, &labels);
+        ck_assert(isnan(var_item(loss)));
+        var_grad(loss, VARS(x), mode ? CREATE_GRAPH : GRAD_ONLY, &g);
+        ck_assert_tensor(g->value, SHAPE(2, 3), 0, 0, 0, 0, 0, 0, 0);
+    }
+    tensor_free(logits);
+}
+END_TEST
+
+/* The softmax that is kept is a result too: a row that is left out must not hold what the memory did. */
+START_TEST(an_ignored_row_is_no_anomaly)
+{
+    Labels labels = {.data = (int32_t[]){0, -100}, .count = 2};
+    tensor_free(tensor_full(SHAPE(2, 3), (real)NAN)); /* the next one of this size may get its place */
+    Var *x = var_full(SHAPE(2, 3), 1);
+    anomaly_mode(true);
+    Var *loss = var_cross_entropy(x, &labels);
+    anomaly_mode(false);
+    ck_assert_tensor(var_output(loss, 1)->value, SHAPE(2, 3), NEAR, 1 / 3.0, 1 / 3.0, 1 / 3.0, 0, 0, 0);
+}
+END_TEST
+
+START_TEST(a_class_ruled_out_gets_no_gradient)
+{
+    real inf = (real)INFINITY, values[] = {-inf, 0, 0, -inf};
+    Labels labels = {.data = (int32_t[]){1}, .count = 1};
+    Var *x = var_leaf_from(SHAPE(1, 4), values), *loss = var_cross_entropy(x, &labels);
+    ck_assert_close(var_item(loss), log(2), NEAR);
+    var_backward(loss);
+    ck_assert_tensor(x->grad, SHAPE(1, 4), NEAR, 0, -0.5, 0.5, 0);
+    labels.data[0] = 0;
+    ck_assert(isinf(var_item(var_cross_entropy(x, &labels))));
+}
+END_TEST
+
+/* Wherever it stands, in a vector or behind the last one; an ignored row keeps it to itself. */
+START_TEST(a_nan_spreads_to_its_row_alone)
+{
+    Tensor *logits = entropy_logits();
+    for (int k = 0; k < CLASSES; k++) {
+        tensor_write(logits)[CLASSES + k] = tensor_write(logits)[3 * CLASSES + k] = (real)NAN;
+        Var *x = var_leaf(logits), *rows = entropy_loss(x, LOSS_NONE, 0);
+        var_backward_with(rows, entropy_cotangent(rows));
+        for (int i = 0; i < ROWS; i++) {
+            ck_assert(!isnan(tensor_read(rows->value)[i]) == (i != 1));
+            ck_assert(!isnan(tensor_read(x->grad)[i * CLASSES]) == (i != 1));
+        }
+        tensor_write(logits)[CLASSES + k] = tensor_write(logits)[3 * CLASSES + k] = 0;
+    }
+    tensor_free(logits);
+}
+END_TEST
+
+START_TEST(threads_do_not_change_a_bit)
+{
+    Tensor *logits = entropy_logits(), *grad = NULL;
+    real loss = 0;
+    for (int threads = 1; threads <= 3; threads++) {
+        parallel_set_threads(threads);
+        Var *x = var_leaf(logits), *y = entropy_loss(x, LOSS_MEAN, (real)0.1);
+        var_backward(y);
+        ck_assert(threads == 1 || var_item(y) == loss);
+        ck_assert(threads == 1 || tensor_same_bits(x->grad, grad));
+        loss = var_item(y);
+        tensor_free(grad);
+        grad = tensor_ref(x->grad);
+    }
+    parallel_set_threads(0);
+    tensor_free(grad);
+    tensor_free(logits);
+}
+END_TEST
+
+START_TEST(the_second_time_nothing_is_allocated)
+{
+#ifndef SLOPE_NO_POOL
+    Tensor *logits = entropy_logits();
+    uint64_t before = 0;
+    for (int step = 0; step < 3; step++) {
+        size_t mark = tape_mark();
+        var_backward(entropy_loss(var_leaf(logits), LOSS_MEAN, 0));
+        tape_rewind(mark);
+        ck_assert(step < 2 || memory_counts().allocations == before);
+        before = memory_counts().allocations;
+    }
+    tensor_free(logits);
+#endif
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("cross-entropy");
+    testing_add(suite, "kernels", 30, (const TTest *const[]){
+        rows_are_as_a_loop_in_double_finds, the_kernel_and_the_ops_agree,
+        a_loss_of_ignored_rows_alone_has_no_gradient, an_ignored_row_is_no_anomaly,
+        a_class_ruled_out_gets_no_gradient, a_nan_spreads_to_its_row_alone,
+        threads_do_not_change_a_bit, the_second_time_nothing_is_allocated, NULL});
+    return testing_main(suite);
+}

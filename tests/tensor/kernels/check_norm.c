@@ -1,0 +1,307 @@
+/* tests/tensor/kernels/check_norm.c -- the batch normalisation kernels against sums in double.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "tensor/kernels/norm.h"
+
+#include <math.h>
+
+#include "tensor/memory.h"
+#include "tensor/parallel.h"
+#include "tensor/random.h"
+#include "tests/testing.h"
+
+static const real not_a_number = (real)NAN;
+
+/* --- one normalisation: operands, and results that start as NaN so that a gap shows ----------- */
+
+typedef struct Case {
+    AxisView view;
+    double   eps;
+    Tensor  *x, *w, *b, *gy, *y, *mean, *var, *gx, *gw, *gb;
+} Case;
+
+static Tensor *normal(Shape s, uint64_t salt, double mean, double std)
+{
+    Rng rng = rng_new(salt, 0);
+    Tensor *x = tensor_new(s);
+    tensor_fill_normal(x, &rng, (real)mean, (real)std);
+    return x;
+}
+
+static Case case_new(Shape s, double mean, double std)
+{
+    Shape C = SHAPE(s.dim[1]);
+    return (Case){.view = axis_view(s, 1), .eps = 1e-3, .x = normal(s, 1, mean, std),
+                  .w = normal(C, 2, 0, 1), .b = normal(C, 3, 0, 1), .gy = normal(s, 4, 0.5, 1),
+                  .y = tensor_full(s, not_a_number), .mean = tensor_full(C, not_a_number),
+                  .var = tensor_full(C, not_a_number), .gx = tensor_full(s, not_a_number),
+                  .gw = tensor_full(C, not_a_number), .gb = tensor_full(C, not_a_number)};
+}
+
+static void case_run(Case *k, const Tensor *w, const Tensor *b)
+{
+    real eps = (real)k->eps;
+    batch_norm_forward(k->y, k->mean, k->var, k->x, w, b, eps);
+    batch_norm_backward(k->gx, k->gw, k->gb, k->gy, k->x, w, k->mean, k->var, eps);
+}
+
+static void case_free(Case *k)
+{
+    Tensor *all[] = {k->x, k->w, k->b, k->gy, k->y, k->mean, k->var, k->gx, k->gw, k->gb};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        tensor_free(all[i]);
+}
+
+/* --- the loops -------------------------------------------------------------------------------- */
+
+static double at(const Tensor *x, ptrdiff_t i)
+{
+    return (double)tensor_read(x)[i];
+}
+
+/* Where number i of channel c lies. */
+static ptrdiff_t place(AxisView v, ptrdiff_t c, ptrdiff_t i)
+{
+    return (i / v.inner * v.n + c) * v.inner + i % v.inner;
+}
+
+typedef struct Naive {
+    ptrdiff_t count;
+    double    mean, var, rstd, gb, gw; /* of one channel */
+} Naive;
+
+static Naive naive_channel(const Case *k, ptrdiff_t c)
+{
+    Naive n = {.count = k->view.outer * k->view.inner};
+    for (ptrdiff_t i = 0; i < n.count; i++)
+        n.mean += at(k->x, place(k->view, c, i)) / (double)n.count;
+    for (ptrdiff_t i = 0; i < n.count; i++)
+        n.var += pow(at(k->x, place(k->view, c, i)) - n.mean, 2) / (double)n.count;
+    n.rstd = 1 / sqrt(n.var + (double)(real)k->eps);
+    for (ptrdiff_t i = 0; i < n.count; i++) {
+        ptrdiff_t p = place(k->view, c, i);
+        n.gb += at(k->gy, p);
+        n.gw += at(k->gy, p) * (at(k->x, p) - n.mean) * n.rstd;
+    }
+    return n;
+}
+
+static void is_close(const char *what, Shape s, double found, double expected, double tolerance)
+{
+    if (!testing_close(found, expected, tolerance * (1 + fabs(expected))))
+        ck_abort_msg("%s of %s is %.9g, expected %.9g", what, SHAPE_TEXT(s), found, expected);
+}
+
+static void channel_is_right(const Case *k, ptrdiff_t c, double w, double b, double tolerance)
+{
+    Naive n = naive_channel(k, c);
+    Shape s = k->x->shape;
+    double count = (double)n.count;
+    is_close("mean", s, at(k->mean, c), n.mean, tolerance);
+    is_close("var", s, at(k->var, c), n.var, tolerance);
+    is_close("gb", s, at(k->gb, c), n.gb, tolerance * sqrt(count));
+    is_close("gw", s, at(k->gw, c), n.gw, tolerance * sqrt(count));
+    for (ptrdiff_t i = 0; i < n.count; i++) {
+        ptrdiff_t p = place(k->view, c, i);
+        double xhat = (at(k->x, p) - n.mean) * n.rstd;
+        double gx = w * n.rstd * (at(k->gy, p) - n.gb / count - xhat * n.gw / count);
+        is_close("y", s, at(k->y, p), xhat * w + b, tolerance);
+        is_close("gx", s, at(k->gx, p), gx, tolerance * (1 + fabs(w) * n.rstd));
+    }
+}
+
+static void normalises(Shape s, double mean, double std, double tolerance)
+{
+    for (int parts = 0; parts < 4; parts++) {
+        Case k = case_new(s, mean, std);
+        const Tensor *w = parts & 1 ? k.w : NULL, *b = parts & 2 ? k.b : NULL;
+        case_run(&k, w, b);
+        for (ptrdiff_t c = 0; c < k.view.n; c++)
+            channel_is_right(&k, c, w ? at(w, c) : 1, b ? at(b, c) : 0, tolerance);
+        case_free(&k);
+    }
+}
+
+/* --- against the loops ------------------------------------------------------------------------ */
+
+START_TEST(every_shape)
+{
+    const double tolerance = 64 * (double)REAL_EPSILON;
+    const ptrdiff_t Ns[] = {1, 2, 15, 16, 17, 33}, Cs[] = {1, 2, 5};
+    const ptrdiff_t inners[] = {2, 3, 15, 16, 17, 49};
+    for (int i = 0; i < 6; i++)
+        for (int j = 0; j < 3; j++) {
+            normalises(SHAPE(Ns[i] + 1, Cs[j]), 0.5, 2, tolerance);
+            for (int k = 0; k < 6; k++)
+                normalises(SHAPE(Ns[i], Cs[j], inners[k]), 0.5, 2, tolerance);
+        }
+    normalises(SHAPE(3, 4, 5, 7), -1, 0.5, tolerance);
+    normalises(SHAPE(300, 3, 28, 28), 0.1, 0.3, 2 * tolerance);
+}
+END_TEST
+
+/* The kernel cuts its work by the shape: strips of 32 channels of a row, of which 8 or more are
+ * done by one thread each, single channels of planes likewise; else blocks of about 16384. */
+START_TEST(every_way_to_cut_the_work)
+{
+    const double tolerance = 128 * (double)REAL_EPSILON;
+    const Shape shapes[] = {SHAPE(40, 300), SHAPE(70, 256), SHAPE(600, 225), SHAPE(3000, 20),
+                            SHAPE(20, 9, 5, 7), SHAPE(40, 8, 30, 31), SHAPE(130, 7, 16, 17)};
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+        normalises(shapes[i], 0.5, 2, tolerance);
+}
+END_TEST
+
+START_TEST(gx_may_take_gy_s_place)
+{
+    const Shape shapes[] = {SHAPE(40, 300), SHAPE(3000, 20), SHAPE(40, 8, 30, 31),
+                            SHAPE(130, 7, 16, 17)};
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        Case k = case_new(shapes[i], 0.5, 2);
+        case_run(&k, k.w, k.b);
+        batch_norm_backward(k.gy, k.gw, k.gb, k.gy, k.x, k.w, k.mean, k.var, (real)k.eps);
+        ck_assert(tensor_same_bits(k.gy, k.gx));
+        case_free(&k);
+    }
+}
+END_TEST
+
+/* A shift by one of the numbers keeps the variance of large ones from cancelling. */
+START_TEST(a_large_mean_leaves_the_variance)
+{
+    Case k = case_new(SHAPE(200, 3, 5), 4000, 1);
+    case_run(&k, k.w, k.b);
+    for (ptrdiff_t c = 0; c < 3; c++) {
+        Naive n = naive_channel(&k, c);
+        ck_assert_close(at(k.mean, c) / n.mean, 1, 4 * (double)REAL_EPSILON);
+        ck_assert_close(at(k.var, c) / n.var, 1, 64 * (double)REAL_EPSILON);
+    }
+    case_free(&k);
+}
+END_TEST
+
+START_TEST(one_number_or_equal_ones_have_no_variance)
+{
+    const Shape shapes[] = {SHAPE(1, 3), SHAPE(40, 3), SHAPE(1, 3, 20), SHAPE(7, 3, 2, 2)};
+    for (int i = 0; i < 4; i++) {
+        Case k = case_new(shapes[i], 0, 1);
+        tensor_fill(k.x, (real)0.7);
+        case_run(&k, k.w, k.b);
+        for (ptrdiff_t p = 0; p < tensor_count(k.x); p++)
+            ck_assert_close(at(k.y, p), at(k.b, p / k.view.inner % 3), 0);
+        for (ptrdiff_t c = 0; c < 3; c++) {
+            ck_assert_close(at(k.mean, c), (real)0.7, 0);
+            ck_assert_close(at(k.var, c), 0, 0);
+            ck_assert_close(at(k.gw, c), 0, 0);
+        }
+        case_free(&k);
+    }
+}
+END_TEST
+
+START_TEST(no_channels_no_work)
+{
+    const Shape shapes[] = {SHAPE(3, 0, 4), SHAPE(3, 0)};
+    for (int i = 0; i < 2; i++) {
+        Case k = case_new(shapes[i], 0, 1);
+        case_run(&k, k.w, k.b);
+        case_free(&k);
+    }
+}
+END_TEST
+
+START_TEST(gradients_that_are_not_wanted)
+{
+    Case k = case_new(SHAPE(5, 3, 4), 0, 1);
+    case_run(&k, k.w, k.b);
+    Tensor *gx = tensor_clone(k.gx), *gw = tensor_clone(k.gw), *gb = tensor_clone(k.gb);
+    for (int wanted = 0; wanted < 8; wanted++) {
+        tensor_fill(k.gx, 9), tensor_fill(k.gw, 9), tensor_fill(k.gb, 9);
+        batch_norm_backward(wanted & 1 ? k.gx : NULL, wanted & 2 ? k.gw : NULL,
+                            wanted & 4 ? k.gb : NULL, k.gy, k.x, k.w, k.mean, k.var,
+                            (real)k.eps);
+        ck_assert(!(wanted & 1) || tensor_same_bits(k.gx, gx));
+        ck_assert(!(wanted & 2) || tensor_same_bits(k.gw, gw));
+        ck_assert(!(wanted & 4) || tensor_same_bits(k.gb, gb));
+    }
+    tensor_free(gx), tensor_free(gw), tensor_free(gb);
+    case_free(&k);
+}
+END_TEST
+
+/* --- NaN, Inf, bits --------------------------------------------------------------------------- */
+
+static bool channel_is_finite(const Case *k, const Tensor *x, ptrdiff_t c)
+{
+    bool finite = true;
+    for (ptrdiff_t i = 0; i < k->view.outer * k->view.inner; i++)
+        finite = finite && isfinite(at(x, place(k->view, c, i)));
+    return finite;
+}
+
+START_TEST(nan_and_inf_stay_in_their_channel)
+{
+    const real odd[] = {not_a_number, (real)INFINITY, -(real)INFINITY};
+    for (ptrdiff_t i = 0; i < 3 * 60; i++) {
+        Case k = case_new(SHAPE(5, 3, 4), 0, 1);
+        tensor_write(k.x)[i / 3] = odd[i % 3];
+        case_run(&k, k.w, k.b);
+        for (ptrdiff_t c = 0; c < 3; c++) {
+            bool hit = i / 3 / 4 % 3 == c;
+            ck_assert_int_eq(channel_is_finite(&k, k.y, c), !hit);
+            ck_assert_int_eq(channel_is_finite(&k, k.gx, c), !hit);
+            ck_assert_int_eq(!!isfinite(at(k.var, c)), !hit);
+            ck_assert_int_eq(!!isfinite(at(k.gw, c)), !hit);
+            ck_assert(isfinite(at(k.gb, c)));
+        }
+        case_free(&k);
+    }
+}
+END_TEST
+
+START_TEST(threads_do_not_change_a_bit)
+{
+    const Shape shapes[] = {SHAPE(997, 13), SHAPE(37, 5, 23, 11), SHAPE(2, 1, 40000),
+                            SHAPE(997, 260), SHAPE(37, 9, 23, 11), SHAPE(300, 9, 31, 30)};
+    const int threads[] = {2, 3, 5};
+    for (int i = 0; i < 18; i++) {
+        Case one = case_new(shapes[i / 3], 1, 2), more = case_new(shapes[i / 3], 1, 2);
+        parallel_set_threads(1);
+        case_run(&one, one.w, one.b);
+        parallel_set_threads(threads[i % 3]);
+        case_run(&more, more.w, more.b);
+        ck_assert(tensor_same_bits(one.y, more.y) && tensor_same_bits(one.gx, more.gx));
+        ck_assert(tensor_same_bits(one.mean, more.mean) && tensor_same_bits(one.var, more.var));
+        ck_assert(tensor_same_bits(one.gw, more.gw) && tensor_same_bits(one.gb, more.gb));
+        case_free(&one), case_free(&more);
+    }
+    parallel_set_threads(0);
+}
+END_TEST
+
+START_TEST(the_second_time_nothing_is_allocated)
+{
+#ifndef SLOPE_NO_POOL
+    Case k = case_new(SHAPE(37, 5, 23, 11), 0, 1);
+    case_run(&k, k.w, k.b);
+    uint64_t before = memory_counts().allocations;
+    case_run(&k, k.w, k.b);
+    ck_assert_uint_eq(memory_counts().allocations, before);
+    case_free(&k);
+#endif
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("norm");
+    testing_add(suite, "against loops", 60, (const TTest *const[]){
+        every_shape, every_way_to_cut_the_work, gx_may_take_gy_s_place,
+        a_large_mean_leaves_the_variance, one_number_or_equal_ones_have_no_variance,
+        no_channels_no_work, gradients_that_are_not_wanted, NULL});
+    testing_add(suite, "numbers", 30, (const TTest *const[]){
+        nan_and_inf_stay_in_their_channel, threads_do_not_change_a_bit,
+        the_second_time_nothing_is_allocated, NULL});
+    return testing_main(suite);
+}
