@@ -11,6 +11,7 @@
 
 #include "autograd/backward.h"
 #include "autograd/gradcheck.h"
+#include "autograd/graph.h"
 #include "autograd/op.h"
 #include "autograd/tape.h"
 #include "autograd/var.h"

@@ -10,8 +10,8 @@
  *
  * Three aliases to beware of. A rule may send one tensor twice (a + b sends gy to both). It may
  * send a stretched view with stride 0 (sum sends its gy expanded). And a leaf's gradient must
- * never be shared with another's, or scaling one in place would scale both. So a slot is added to in
- * place only if it is contiguous and the only owner of its storage, and so is a gradient that
+ * never be shared with another's, or scaling one in place would scale both. So a slot is added to
+ * in place only if it is contiguous and the only owner of its storage, and so is a gradient that
  * moves into a leaf's ->grad.
  *
  * SPDX-License-Identifier: MIT
@@ -77,7 +77,7 @@ static void slot_add(Var *x, Var *g, Var *scope)
     }
 }
 
-void pass_abandon(Var *scope)
+void tape_pass_abandon(Var *scope)
 {
     Var *next;
     for (Var *leaf = scope->slot.next_leaf; leaf; leaf = next) {
@@ -86,9 +86,9 @@ void pass_abandon(Var *scope)
     }
 }
 
-void pass_forget(Var *param)
+void tape_pass_forget(Var *param)
 {
-    for (Var *s = scope_innermost(); s; s = s->scope.outer)
+    for (Var *s = tape_scope_innermost(); s; s = s->scope.outer)
         for (Var **at = &s->slot.next_leaf; *at; at = &(*at)->slot.next_leaf)
             if (*at == param) {
                 *at = param->slot.next_leaf;
@@ -100,7 +100,7 @@ void pass_forget(Var *param)
 
 bool var_needs_grad(const Var *x)
 {
-    const Var *scope = scope_innermost();
+    const Var *scope = tape_scope_innermost();
     return x->requires_grad && scope && scope->scope.kind == SCOPE_PASS &&
            (scope->slot.needed == 0 || x->slot.needed == scope->slot.needed);
 }
@@ -108,12 +108,12 @@ bool var_needs_grad(const Var *x)
 /* In anomaly mode every result must be an op's own, to be looked at. */
 bool var_may_overwrite(const Var *gy)
 {
-    return !grad_enabled() && !anomaly_mode_on() && tensor_may_add_in_place(gy->value);
+    return !grad_enabled() && !tape_anomaly_mode() && tensor_may_add_in_place(gy->value);
 }
 
 void var_send(Var *x, Var *g)
 {
-    Var *scope = scope_innermost();
+    Var *scope = tape_scope_innermost();
     if (!scope || scope->scope.kind != SCOPE_PASS)
         slope_fail("var_send", "may only be called in a backward rule");
     if (!var_needs_grad(x))
@@ -222,7 +222,7 @@ static Pass pass_begin(Var *y, Var *gy, bool recorded, bool selective, const cha
         slope_fail(function, "the gradient has shape %s, but %s", SHAPE_TEXT(var_shape(gy)),
                    VAR_TEXT(y));
     Pass p = {.id = atomic_fetch_add(&pass_count, 1) + 1, .recorded = recorded};
-    p.scope = scope_open(SCOPE_PASS, recorded);
+    p.scope = tape_scope_open(SCOPE_PASS, recorded);
     p.scope->slot.pass = p.id;
     p.scope->slot.needed = selective ? p.id : 0;
     return p;
@@ -259,7 +259,7 @@ void var_backward_with(Var *y, Var *gy)
     for (Var *leaf; (leaf = p.scope->slot.next_leaf);
          p.scope->slot.next_leaf = leaf->slot.next_leaf)
         pass_deliver(leaf);
-    scope_close(SCOPE_PASS, "var_backward");
+    tape_scope_close(SCOPE_PASS, "var_backward");
     tape_truncate(mark);
 }
 
@@ -275,8 +275,8 @@ static Var *pass_first_output(const Var *v)
     return tape_at(v->index - (size_t)v->out_index);
 }
 
-/* Marks all that y was computed from: a walk down the tape. What else lies there is not touched; its
- * inputs may be gone. */
+/* Marks all that y was computed from: a walk down the tape. What else lies there is not touched;
+ * its inputs may be gone. */
 static void pass_mark_met(const Pass *p, Var *y)
 {
     y->slot.met = p->id;
@@ -318,7 +318,7 @@ void var_grad_with(Var *y, Var *gy, Var *const *x, int n, GradMode mode, Var **g
     pass_seed(&p, y, gy);
     pass_sweep(&p, y);
     p.scope->slot.next_leaf = NULL;
-    scope_close(SCOPE_PASS, "var_grad");
+    tape_scope_close(SCOPE_PASS, "var_grad");
     if (!p.recorded)
         tape_truncate(mark);
     for (int i = 0; i < n; i++) {

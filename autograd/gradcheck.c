@@ -1,8 +1,8 @@
 /* autograd/gradcheck.c -- is the derivative the derivative?
  *
  * The function's result is reduced to one number with a random cotangent u, f(in) = <u, fn(in)>, so
- * that a permuted or partly summed gradient cannot hide (under u = 1 it could). For coordinate i of an
- * input, with the step as it was realised in floating point,
+ * that a permuted or partly summed gradient cannot hide (under u = 1 it could). For coordinate i of
+ * an input, with the step as it was realised in floating point,
  *
  *      central  (f(x+h) - f(x-h)) / ((x+h) - (x-h))     error about h^2 |f'''| / 6 + eps |f| / h
  *      left     (f(x) - f(x-h)) / (x - (x-h))
@@ -66,19 +66,19 @@ static Var *check_apply(const Check *c)
     return var_dot(y, check_cotangent(var_shape(y), c->seed, 1000));
 }
 
-typedef struct Sample {
+typedef struct Probe {
     double   f;
-    uint64_t choices; /* of all ops that ran */
-} Sample;
+    uint64_t branch_hash; /* of all ops that ran */
+} Probe;
 
-static Sample check_sample(const Check *c)
+static Probe check_probe(const Check *c)
 {
     size_t mark = tape_mark();
-    Sample s = {.f = (double)var_item(check_apply(c))};
+    Probe s = {.f = (double)var_item(check_apply(c))};
     for (size_t i = mark, end = tape_mark(); i < end; i++) {
         const Var *v = tape_at(i);
-        if (v->op && v->op->choices && v->out_index == 0)
-            s.choices = s.choices * 31 + v->op->choices(v);
+        if (v->op && v->op->branch_hash && v->out_index == 0)
+            s.branch_hash = s.branch_hash * 31 + v->op->branch_hash(v);
     }
     tape_rewind(mark);
     return s;
@@ -89,24 +89,24 @@ static Sample check_sample(const Check *c)
 /* What finite differences say about a coordinate. */
 typedef struct Difference {
     double central, left, right;
-    bool   kink; /* the ops' choices differ within the step */
+    bool   kink; /* the ops' branches differ within the step */
 } Difference;
 
 static Difference check_difference(const Check *c, Tensor *x, ptrdiff_t at)
 {
     real before = tensor_read(x)[at], h = (real)c->options->h;
     volatile real up = before + h, down = before - h; /* the steps as they come out rounded */
-    Sample here = check_sample(c);
+    Probe here = check_probe(c);
     tensor_write(x)[at] = up;
-    Sample above = check_sample(c);
+    Probe above = check_probe(c);
     tensor_write(x)[at] = down;
-    Sample below = check_sample(c);
+    Probe below = check_probe(c);
     tensor_write(x)[at] = before;
     return (Difference){
         .central = (above.f - below.f) / ((double)up - (double)down),
         .left = (here.f - below.f) / ((double)before - (double)down),
         .right = (above.f - here.f) / ((double)up - (double)before),
-        .kink = above.choices != here.choices || below.choices != here.choices,
+        .kink = above.branch_hash != here.branch_hash || below.branch_hash != here.branch_hash,
     };
 }
 
@@ -274,39 +274,40 @@ GradReport gradcheck(GradFunction fn, void *ctx, Var **in, int n_in, GradCheckOp
     return report;
 }
 
-static real demo_number(Rng *rng, const DemoInput *d)
+static real op_sample_number(Rng *rng, const OpSampleInput *d)
 {
     real number = d->low + (d->high - d->low) * rng_uniform(rng);
     return d->both_signs && rng_next(rng) & 1 ? -number : number;
 }
 
-void demo_inputs(const Demo *demo, uint64_t seed, Var **in)
+void op_sample_inputs(const OpSample *sample, uint64_t seed, Var **in)
 {
-    for (int k = 0; k < demo->n_in; k++) {
+    for (int k = 0; k < sample->n_in; k++) {
         Rng rng = rng_new(seed, (uint64_t)k);
-        Var *x = var_empty(demo->in[k].shape);
+        Var *x = var_empty(sample->in[k].shape);
         x->requires_grad = true;
         real *p = tensor_write(x->value);
         for (ptrdiff_t i = 0, n = tensor_count(x->value); i < n; i++)
-            p[i] = demo_number(&rng, &demo->in[k]);
+            p[i] = op_sample_number(&rng, &sample->in[k]);
         in[k] = x;
     }
 }
 
-static Var *demo_call(Var **in, void *ctx)
+static Var *op_sample_call(Var **in, void *ctx)
 {
     const Op *op = ctx;
-    return op->demo.call(in);
+    return op->sample.call(in);
 }
 
 GradReport op_check(const Op *op, GradCheckOptions options)
 {
-    if (!op->demo.call)
-        slope_fail("op_check", "op '%s' has no demo, so nobody knows how to call it", op->name);
-    Var *in[DEMO_INPUTS];
+    if (!op->sample.call)
+        slope_fail("op_check", "op '%s' has no sample, so nobody knows how to call it", op->name);
+    Var *in[OP_SAMPLE_INPUTS];
     size_t mark = tape_mark();
-    demo_inputs(&op->demo, options.seed, in);
-    GradReport report = gradcheck(demo_call, (void *)(uintptr_t)op, in, op->demo.n_in, options);
+    op_sample_inputs(&op->sample, options.seed, in);
+    GradReport report = gradcheck(op_sample_call, (void *)(uintptr_t)op, in, op->sample.n_in,
+                                  options);
     tape_rewind(mark);
     return report;
 }

@@ -7,7 +7,7 @@
  *    asks each op which side of its kinks it is on; where a step of h crosses one, the gradient
  *    must lie between the left and the right slope: verdict KINK, counted, never silently skipped.
  *  - order 2 checks the gradient's gradient, with respect to the inputs and the cotangent.
- *  - It works for any function of Vars, and op_check for any Op with a demo.
+ *  - It works for any function of Vars, and op_check for any Op with a sample.
  *
  *      GradReport r = gradcheck(my_function, NULL, inputs, 2, GRADCHECK_DEFAULTS);
  *      if (r.verdict == GRAD_FAIL) puts(r.message);
@@ -55,11 +55,11 @@ typedef Var *(*GradFunction)(Var **in, void *ctx);
  * may have any strides; the checker changes it in place and puts it back. */
 GradReport gradcheck(GradFunction fn, void *ctx, Var **in, int n_in, GradCheckOptions options);
 
-/* Checks an op as its demo says, with inputs drawn from options.seed. */
+/* Checks an op as its sample says, with inputs drawn from options.seed. */
 GradReport op_check(const Op *op, GradCheckOptions options);
 
-/* Leaves of the demo's inputs on the tape, drawn from a seed; for op_check and the tests. */
-void demo_inputs(const Demo *demo, uint64_t seed, Var **in);
+/* Leaves of the sample's inputs on the tape, drawn from a seed; for op_check and the tests. */
+void op_sample_inputs(const OpSample *sample, uint64_t seed, Var **in);
 
 const char *grad_verdict_name(GradVerdict verdict); /* "PASS" … */
 

@@ -2,6 +2,8 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "autograd/graph.h"
+
 #include <string.h>
 
 #include "autograd/op.h"

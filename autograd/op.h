@@ -2,7 +2,7 @@
  *
  *  - An op is one constant Op and one function var_NAME that calls var_apply with it.
  *  - Its backward rule is written in ops, so a gradient can itself be differentiated.
- *  - Its demo says how to call it and with which inputs; the checker needs no more than that.
+ *  - Its sample says how to call it and with which inputs; the checker needs no more than that.
  *  - An op may live anywhere: in autograd/ops/, in a lesson, in a program outside the tree.
  *
  *      static inline real cube(real x) { return x * x * x; }
@@ -19,11 +19,12 @@
  *          SEND(x, var_mul(gy, var_scale(var_square(x), 3)));
  *      }
  *
- *      static Var *cube_demo(Var **in) { return var_cube(in[0]); }
+ *      static Var *cube_sample(Var **in) { return var_cube(in[0]); }
  *
  *      const Op op_cube = {
  *          .name = "cube", .forward = cube_forward, .backward = cube_backward,
- *          .demo = {cube_demo, 1, {{.shape = {2, {2, 3}}, .low = -2, .high = 2}}, .any_shape = true},
+ *          .sample = {.call = cube_sample, .n_in = 1, .any_shape = true,
+ *                     .in = {{.shape = {2, {2, 3}}, .low = -2, .high = 2}}},
  *      };
  *
  *      Var *var_cube(Var *x) { return var_apply_like(&op_cube, x); }
@@ -35,23 +36,23 @@
 
 #include "autograd/var.h"
 
-enum { DEMO_INPUTS = 3, OP_OUTPUTS = 3 };
+enum { OP_SAMPLE_INPUTS = 3, OP_OUTPUTS = 3 };
 
-/* One input of a demo: uniform in low … high or, with both_signs, low <= |number| <= high, which
+/* One input of a sample: uniform in low … high or, with both_signs, low <= |number| <= high, which
  * keeps it clear of a kink at 0. */
-typedef struct DemoInput {
+typedef struct OpSampleInput {
     Shape shape;
     real  low, high;
     bool  both_signs;
-} DemoInput;
+} OpSampleInput;
 
 /* How the tests call an op. */
-typedef struct Demo {
+typedef struct OpSample {
     Var *(*call)(Var **in); /* one Var from the inputs; several outputs are combined in one */
     int       n_in;
-    DemoInput in[DEMO_INPUTS];
+    OpSampleInput in[OP_SAMPLE_INPUTS];
     bool      any_shape; /* works for any shape that all inputs share: scalars, size 0 … */
-} Demo;
+} OpSample;
 
 struct Op {
     const char *name;
@@ -68,10 +69,10 @@ struct Op {
 
     /* Folds the discrete choices of the forward (the side of a kink at which each input lies)
      * into a number. Ops with kinks have it; by it the checker knows that a step crossed one. */
-    uint64_t (*choices)(const Var *y);
+    uint64_t (*branch_hash)(const Var *y);
 
     bool once; /* the rule cannot be recorded: a gradient of the gradient fails by name */
-    Demo demo;
+    OpSample sample;
 };
 
 /* --- applying --------------------------------------------------------------------------------- */
@@ -120,11 +121,11 @@ bool var_may_overwrite(const Var *gy);
             var_send((x), (expr));     \
     } while (0)
 
-/* --- for `choices` ---------------------------------------------------------------------------- */
+/* --- for `branch_hash` ------------------------------------------------------------------------ */
 
-/* Fold into a hash (start from 0) which elements of x are positive, or exceed those of b. */
-uint64_t choices_of_signs(uint64_t hash, const Tensor *x);
-uint64_t choices_of_order(uint64_t hash, const Tensor *a, const Tensor *b);
+/* Fold into a hash, which starts from 0, which elements of x are positive, or exceed those of b. */
+uint64_t op_branch_of_signs(uint64_t hash, const Tensor *x);
+uint64_t op_branch_of_order(uint64_t hash, const Tensor *a, const Tensor *b);
 
 /* --- the list --------------------------------------------------------------------------------- */
 

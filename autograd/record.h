@@ -24,20 +24,20 @@ void var_make_room(Var *y, int n_in, size_t attr_bytes);
 void var_drop(Var *y);
 
 /* Opens a scope, closes the innermost, returns the innermost (NULL: none). */
-Var *scope_open(ScopeKind kind, bool records);
-void scope_close(ScopeKind kind, const char *function);
-Var *scope_innermost(void);
+Var *tape_scope_open(ScopeKind kind, bool records);
+void tape_scope_close(ScopeKind kind, const char *function);
+Var *tape_scope_innermost(void);
 
 /* The op's name, or "parameter", "leaf", "constant". */
 const char *var_origin(const Var *x);
 
 /* Takes a parameter that is about to go out of every unfinished pass. */
-void pass_forget(Var *param);
+void tape_pass_forget(Var *param);
 
 /* Drops the gradients under way that leaves hold for an unfinished pass. */
-void pass_abandon(Var *scope);
+void tape_pass_abandon(Var *scope);
 
-bool anomaly_mode_on(void);
+bool tape_anomaly_mode(void);
 
 /* The Var whose rule is being played, for messages; NULL outside a backward pass. */
 void tape_set_playing(const Var *y);

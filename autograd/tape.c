@@ -139,7 +139,7 @@ void var_make_room(Var *y, int n_in, size_t attr_bytes)
         return;
     size_t attr_room = (attr_bytes + sizeof(Var *) - 1) / sizeof(Var *) * sizeof(Var *);
     y->block_bytes = attr_room + inputs + versions;
-    y->block = pool_take(y->block_bytes);
+    y->block = memory_take(y->block_bytes);
     y->attr = y->block;
     y->in = (Var **)((char *)y->block + attr_room);
     y->in_version = (unsigned *)(y->in + n_in);
@@ -151,7 +151,7 @@ void var_drop(Var *y)
 {
     if (y->scope.kind != SCOPE_NONE && tape.scope == y) {
         if (y->scope.kind == SCOPE_PASS) {
-            pass_abandon(y);
+            tape_pass_abandon(y);
             tape.playing = NULL;
         }
         tape.scope = y->scope.outer;
@@ -159,7 +159,7 @@ void var_drop(Var *y)
     tensor_free(y->value);
     tensor_free(y->grad);
     tensor_free(y->slot.sum);
-    pool_give(y->block, y->block_bytes);
+    memory_give(y->block, y->block_bytes);
     y->value = y->grad = y->slot.sum = NULL;
     y->block = NULL;
     y->in = NULL;
@@ -198,7 +198,7 @@ Var *tape_at(size_t index)
 
 /* --- scopes ----------------------------------------------------------------------------------- */
 
-Var *scope_open(ScopeKind kind, bool records)
+Var *tape_scope_open(ScopeKind kind, bool records)
 {
     Var *v = tape_append();
     v->scope.kind = kind;
@@ -208,26 +208,26 @@ Var *scope_open(ScopeKind kind, bool records)
     return v;
 }
 
-void scope_close(ScopeKind kind, const char *function)
+void tape_scope_close(ScopeKind kind, const char *function)
 {
     if (!tape.scope || tape.scope->scope.kind != kind)
         slope_fail(function, "no such scope is open here: begin and end must pair up");
     tape.scope = tape.scope->scope.outer;
 }
 
-Var *scope_innermost(void)
+Var *tape_scope_innermost(void)
 {
     return tape.scope;
 }
 
 void no_grad_begin(void)
 {
-    scope_open(SCOPE_NO_GRAD, false);
+    tape_scope_open(SCOPE_NO_GRAD, false);
 }
 
 void no_grad_end(void)
 {
-    scope_close(SCOPE_NO_GRAD, "no_grad_end");
+    tape_scope_close(SCOPE_NO_GRAD, "no_grad_end");
 }
 
 bool grad_enabled(void)
@@ -242,7 +242,7 @@ void anomaly_mode(bool on)
     tape.anomaly = on;
 }
 
-bool anomaly_mode_on(void)
+bool tape_anomaly_mode(void)
 {
     return tape.anomaly;
 }

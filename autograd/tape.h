@@ -12,8 +12,6 @@
 #ifndef SLOPE_AUTOGRAD_TAPE_H
 #define SLOPE_AUTOGRAD_TAPE_H
 
-#include <stdio.h>
-
 #include "autograd/var.h"
 
 /* The tape's length now. */
@@ -32,16 +30,8 @@ void no_grad_begin(void);
 void no_grad_end(void);
 bool grad_enabled(void);
 
-/* Anomaly mode: no rule is fused, and the op whose result first holds a NaN or Inf although its inputs do not fails by
- * name, forward and backward. Slow: every result is read once more. */
+/* Anomaly mode: no rule is fused, and the op whose result first holds a NaN or Inf although its
+ * inputs do not fails by name, forward and backward. Slow: every result is read once more. */
 void anomaly_mode(bool on);
-
-/* --- looking at the graph --------------------------------------------------------------------- */
-
-/* What computed y, one line a Var, in the order of the tape:
- *     v3   mul          (2, 3)         <- v1, v2
- * or as a Graphviz graph, inputs above and y below. */
-void graph_print(FILE *out, Var *y);
-void graph_print_dot(FILE *out, Var *y);
 
 #endif

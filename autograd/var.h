@@ -17,8 +17,7 @@
 #ifndef SLOPE_AUTOGRAD_VAR_H
 #define SLOPE_AUTOGRAD_VAR_H
 
-#include "tensor/kernels/conv.h"
-#include "tensor/kernels/max_pool.h"
+#include "tensor/kernels/options.h"
 #include "tensor/random.h"
 #include "tensor/tensor.h"
 
@@ -137,7 +136,7 @@ typedef struct CrossEntropyOptions {
 #include "autograd/ops.def"
 #undef OP
 
-/* The mean loss over the rows of logits (N,K) with labels (N): cross_entropy_with in ops.def. */
-Var *var_cross_entropy(Var *logits, const Labels *labels);
+/* var_cross_entropy with other options than the defaults. */
+Var *var_cross_entropy_with(Var *logits, const Labels *labels, CrossEntropyOptions options);
 
 #endif

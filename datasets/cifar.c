@@ -86,17 +86,17 @@ typedef struct CifarFiles {
 static bool cifar_open(CifarFiles *files, const char *path, Error *err)
 {
     ByteStream *stream = &files->stream[files->count];
-    if (!stream_open(stream, path, err))
+    if (!slope_stream_open(stream, path, err))
         return false;
     ptrdiff_t *records = &files->records[files->count++]; /* from here on it is there to close */
-    return stream_require_raw(stream, err) &&
+    return slope_stream_require_raw(stream, err) &&
            cifar_count((uint64_t)stream->size, path, records, err);
 }
 
 static void cifar_close(CifarFiles *files)
 {
     for (int i = 0; i < files->count; i++)
-        stream_close(&files->stream[i]);
+        slope_stream_close(&files->stream[i]);
 }
 
 /* The records of one file, from example `first` on. A file may change while it is read. */
@@ -107,14 +107,14 @@ static bool cifar_fill(Dataset *data, ptrdiff_t first, ByteStream *stream, ptrdi
     size_t got;
     for (ptrdiff_t i = 0; i < records; i++) {
         int64_t offset = stream->offset;
-        if (!stream_read(stream, record, sizeof record, &got, err))
+        if (!slope_stream_read(stream, record, sizeof record, &got, err))
             return false;
         if (got < sizeof record)
             return error_set(err, stream->path, stream->offset, "the file became shorter");
         if (!cifar_take(data, first + i, record, stream->path, offset, err))
             return false;
     }
-    return stream_expect_end(stream, err);
+    return slope_stream_expect_end(stream, err);
 }
 
 static Dataset *cifar_join(const char *name, CifarFiles *files, Error *err)
@@ -149,7 +149,7 @@ static Dataset *cifar_load_folder(const char *folder, bool train, Error *err)
     bool ok = true;
     for (int i = 0; ok && i < (train ? CIFAR_BATCHES : 1); i++) {
         snprintf(name, sizeof name, "data_batch_%d.bin", i + 1);
-        search_file(path[i], folder, train ? name : "test_batch.bin");
+        slope_search_file(path[i], folder, train ? name : "test_batch.bin");
         ok = cifar_open(&files, path[i], err);
     }
     Dataset *data = ok ? cifar_join(train ? "cifar-10 train" : "cifar-10 test", &files, err) : NULL;
@@ -162,7 +162,7 @@ static Dataset *cifar_not_found(const Search *search, const char *dir, Error *er
 {
     char places[SEARCH_TEXT];
     error_set(err, "cifar-10", -1, "the files were not found; looked in %s",
-              search_places(search, places));
+              slope_search_places(search, places));
     error_hint(err,
                "No package ships the set. Fetch cifar-10-binary.tar.gz from "
                "https://www.cs.toronto.edu/~kriz/cifar.html, unpack it, and put data_batch_1.bin "
@@ -175,10 +175,10 @@ Dataset *cifar10_load(const char *dir, bool train, Error *err)
 {
     Search search;
     char path[SEARCH_PATH];
-    search_folders(&search, dir, "cifar-10");
+    slope_search_folders(&search, dir, "cifar-10");
     for (int i = 0; i < search.count; i++)
-        if (search_file(path, search.folder[i], "data_batch_1.bin") ||
-            search_file(path, search.folder[i], "test_batch.bin"))
+        if (slope_search_file(path, search.folder[i], "data_batch_1.bin") ||
+            slope_search_file(path, search.folder[i], "test_batch.bin"))
             return cifar_load_folder(search.folder[i], train, err);
     return cifar_not_found(&search, dir, err);
 }

@@ -55,12 +55,12 @@ static bool csv_collect(CsvTable *table, CsvText *t)
     if (csv_find((const char *const *)table->name, table->count, t->cell) >= 0)
         return true;
     if (table->count == CSV_MAX_CLASSES) {
-        csv_text_error(t, "there are more than 1000 different labels", NULL);
+        slope_csv_text_error(t, "there are more than 1000 different labels", NULL);
         return error_hint(t->err, "is this the column of the labels?");
     }
     char *copy = memory_try_new(size);
     if (!copy)
-        return csv_text_error(t, "memory is too short for the labels", NULL);
+        return slope_csv_text_error(t, "memory is too short for the labels", NULL);
     table->name[table->count++] = memcpy(copy, t->cell, size);
     return true;
 }
@@ -72,13 +72,14 @@ static bool csv_survey_label(CsvTable *table, CsvText *t)
     int number = csv_class_number(t->cell);
     char expected[64];
     if (t->cell[0] == '\0')
-        return csv_text_error(t, "the label is missing", "a label");
+        return slope_csv_text_error(t, "the label is missing", "a label");
     if (o->class_names)
         return csv_find(o->class_names, o->classes, t->cell) >= 0 ||
-               csv_text_error(t, "the label is none of the classes", "one of the given names");
+               slope_csv_text_error(t, "the label is none of the classes",
+                                    "one of the given names");
     if (o->classes > 0 && (number < 0 || number >= o->classes)) {
         snprintf(expected, sizeof expected, "0 to %d", o->classes - 1);
-        return csv_text_error(t, "the label is no class", expected);
+        return slope_csv_text_error(t, "the label is no class", expected);
     }
     table->numbered = table->numbered && number >= 0;
     table->largest = number > table->largest ? number : table->largest;
@@ -104,11 +105,12 @@ static bool csv_end_first_row(CsvTable *table, CsvText *t)
     char problem[128];
     table->columns = t->column;
     if (table->columns < 2)
-        return csv_text_error(t, "a table takes two columns or more, one of them of labels", NULL);
+        return slope_csv_text_error(t, "a table takes two columns or more, one of them of labels",
+                                    NULL);
     if (table->options.label && table->label > 0)
         return true;
     if (table->options.label) {
-        csv_text_error(t, "the header ends, and no column has the label's name", NULL);
+        slope_csv_text_error(t, "the header ends, and no column has the label's name", NULL);
         return error_expected(t->err, table->options.label, "%td other names", table->columns);
     }
     table->label = wanted < 0 ? wanted + table->columns + 1 : (ptrdiff_t)wanted + 1;
@@ -116,15 +118,15 @@ static bool csv_end_first_row(CsvTable *table, CsvText *t)
         return true;
     snprintf(problem, sizeof problem, "the label is to be column number %d (from 0), and there are "
              "%td", wanted, table->columns);
-    return csv_text_error(t, problem, NULL);
+    return slope_csv_text_error(t, problem, NULL);
 }
 
 static bool csv_survey_header(CsvTable *table, CsvText *t)
 {
-    while (csv_text_next(t)) {
+    while (slope_csv_text_next(t)) {
         if (table->options.label && strcmp(t->cell, table->options.label) == 0) {
             if (table->label > 0)
-                return csv_text_error(t, "two columns have the label's name", NULL);
+                return slope_csv_text_error(t, "two columns have the label's name", NULL);
             table->label = t->column;
         }
         if (t->ends_row)
@@ -137,7 +139,7 @@ static bool csv_survey_header(CsvTable *table, CsvText *t)
 static bool csv_survey_columns(CsvTable *table, const CsvText *start)
 {
     CsvText t = *start;
-    while (csv_text_next(&t))
+    while (slope_csv_text_next(&t))
         if (t.ends_row)
             return csv_end_first_row(table, &t);
     return !t.failed;
@@ -149,8 +151,10 @@ static bool csv_survey_cell(CsvTable *table, CsvText *t)
     bool last = t->column == table->columns;
     if (t->ends_row != last) {
         snprintf(expected, sizeof expected, "%td cells", table->columns);
-        csv_text_error(t, last ? "the line has more cells than the first"
-                               : "the line has fewer cells than the first", NULL);
+        slope_csv_text_error(t,
+                             last ? "the line has more cells than the first"
+                                  : "the line has fewer cells than the first",
+                             NULL);
         return error_expected(t->err, expected, last ? "more" : "%td", t->column);
     }
     table->rows += t->ends_row;
@@ -161,7 +165,7 @@ static bool csv_survey(CsvTable *table, CsvText *t)
 {
     if (!(table->options.header ? csv_survey_header(table, t) : csv_survey_columns(table, t)))
         return false;
-    while (csv_text_next(t))
+    while (slope_csv_text_next(t))
         if (!csv_survey_cell(table, t))
             return false;
     if (!t->failed && table->rows == 0)
@@ -195,9 +199,9 @@ static bool csv_is_decimal(const char *s)
 static bool csv_number(CsvText *t, real *value)
 {
     if (t->cell[0] == '\0')
-        return csv_text_error(t, "the number is missing", "a number");
+        return slope_csv_text_error(t, "the number is missing", "a number");
     if (!csv_is_decimal(t->cell))
-        return csv_text_error(t, "this is no number", "a decimal number");
+        return slope_csv_text_error(t, "this is no number", "a decimal number");
     char *point = strchr(t->cell, '.');
     if (point)
         *point = localeconv()->decimal_point[0];
@@ -205,7 +209,7 @@ static bool csv_number(CsvText *t, real *value)
     if (point)
         *point = '.';
     return isfinite(*value) ||
-           csv_text_error(t, "the number is too large for a " REAL_NAME, "a smaller number");
+           slope_csv_text_error(t, "the number is too large for a " REAL_NAME, "a smaller number");
 }
 
 static bool csv_fill(const CsvTable *table, CsvText *t, Dataset *data)
@@ -213,9 +217,9 @@ static bool csv_fill(const CsvTable *table, CsvText *t, Dataset *data)
     real *x = data->features;
     int32_t *label = data->labels.data;
     if (table->options.header)
-        while (csv_text_next(t) && !t->ends_row)
+        while (slope_csv_text_next(t) && !t->ends_row)
             continue;
-    while (csv_text_next(t)) {
+    while (slope_csv_text_next(t)) {
         if (t->column == table->label)
             *label++ = csv_class(table, t->cell);
         else if (!csv_number(t, x++))
@@ -276,10 +280,10 @@ Dataset *csv_parse(const uint8_t *data, size_t size, const char *name, CsvOption
     }
     table->options = options;
     table->numbered = true;
-    CsvText t = csv_text_new(data, size, name, separator, err);
+    CsvText t = slope_csv_text_new(data, size, name, separator, err);
     Dataset *set = NULL;
     if (csv_survey(table, &t)) {
-        t = csv_text_new(data, size, name, separator, err);
+        t = slope_csv_text_new(data, size, name, separator, err);
         set = csv_dataset(table, &t);
     }
     for (int i = 0; i < table->count; i++)
@@ -292,14 +296,15 @@ Dataset *csv_read(const char *path, CsvOptions options, Error *err)
 {
     ByteStream stream;
     csv_check(&options);
-    if (!stream_open(&stream, path, err))
+    if (!slope_stream_open(&stream, path, err))
         return NULL;
     size_t size = (size_t)stream.size;
-    uint8_t *bytes = stream_require_raw(&stream, err) ? stream_take(&stream, size, err) : NULL;
+    uint8_t *bytes = slope_stream_require_raw(&stream, err) ? slope_stream_take(&stream, size, err)
+                                                            : NULL;
     Dataset *data = NULL;
-    if (bytes && stream_expect_end(&stream, err))
+    if (bytes && slope_stream_expect_end(&stream, err))
         data = csv_parse(bytes, size, path, options, err);
-    stream_close(&stream);
+    slope_stream_close(&stream);
     memory_free(bytes);
     return data;
 }

@@ -24,7 +24,7 @@ static void csv_text_show(char shown[CSV_SHOWN + 4], const char *cell)
     strcpy(shown + n, cell[n] ? "..." : "");
 }
 
-bool csv_text_error(CsvText *t, const char *problem, const char *expected)
+bool slope_csv_text_error(CsvText *t, const char *problem, const char *expected)
 {
     char shown[CSV_SHOWN + 4];
     t->failed = true;
@@ -52,9 +52,9 @@ static size_t csv_text_line_end(const CsvText *t)
 static bool csv_text_put(CsvText *t, size_t *n, int c)
 {
     if (c == 0)
-        return csv_text_error(t, "a byte 0 is no text", NULL);
+        return slope_csv_text_error(t, "a byte 0 is no text", NULL);
     if (*n == CSV_MAX_CELL)
-        return csv_text_error(t, "the cell is longer than 1000 bytes", NULL);
+        return slope_csv_text_error(t, "the cell is longer than 1000 bytes", NULL);
     t->cell[(*n)++] = (char)c;
     t->cell[*n] = '\0';
     t->next_line += c == '\n';
@@ -69,7 +69,7 @@ static bool csv_text_quoted(CsvText *t, size_t *n)
     for (;;) {
         int c = csv_text_peek(t);
         if (c < 0)
-            return csv_text_error(t, "the quote that opens the cell is never closed", NULL);
+            return slope_csv_text_error(t, "the quote that opens the cell is never closed", NULL);
         if (c == '"') {
             t->at++;
             if (csv_text_peek(t) != '"')
@@ -85,9 +85,10 @@ static bool csv_text_plain(CsvText *t, size_t *n)
     for (int c = csv_text_peek(t); c >= 0 && c != t->separator && !csv_text_line_end(t);
          c = csv_text_peek(t)) {
         if (c == '"')
-            return csv_text_error(t, "a quote within a cell that does not begin with one", NULL);
+            return slope_csv_text_error(t, "a quote within a cell that does not begin with one",
+                                        NULL);
         if (c == '\r')
-            return csv_text_error(t, "a carriage return that no line feed follows", NULL);
+            return slope_csv_text_error(t, "a carriage return that no line feed follows", NULL);
         if (!csv_text_put(t, n, c))
             return false;
     }
@@ -103,7 +104,7 @@ static bool csv_text_close(CsvText *t)
     t->at += end ? end : c == t->separator;
     t->next_line += end > 0;
     return end || c < 0 || !t->ends_row ||
-           csv_text_error(t, "text follows the quote that closes the cell", NULL);
+           slope_csv_text_error(t, "text follows the quote that closes the cell", NULL);
 }
 
 static void csv_text_trim(char *cell, size_t n)
@@ -117,8 +118,8 @@ static void csv_text_trim(char *cell, size_t n)
 
 /* --- all cells -------------------------------------------------------------------------------- */
 
-CsvText csv_text_new(const uint8_t *bytes, size_t size, const char *file, char separator,
-                     Error *err)
+CsvText slope_csv_text_new(const uint8_t *bytes, size_t size, const char *file, char separator,
+                           Error *err)
 {
     bool mark = size >= 3 && memcmp(bytes, "\xef\xbb\xbf", 3) == 0;
     return (CsvText){.bytes = bytes, .size = size, .at = mark ? 3 : 0, .file = file, .err = err,
@@ -134,7 +135,7 @@ static void csv_text_skip_empty_lines(CsvText *t)
 }
 
 /* A separator at the very end of the text is followed by one more cell, an empty one. */
-bool csv_text_next(CsvText *t)
+bool slope_csv_text_next(CsvText *t)
 {
     size_t n = 0;
     if (t->ends_row)

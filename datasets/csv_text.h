@@ -1,11 +1,12 @@
 /* datasets/csv_text.h -- the cells of a CSV text, one after the other.
  *
- *  - csv_text_next takes the next cell into text->cell, without quotes, and says where it was.
- *  - csv_text_error is how all errors about a cell begin: line and column.
+ *  - slope_csv_text_next takes the next cell into text->cell, without quotes, and says where it
+ *    was.
+ *  - slope_csv_text_error is how all errors about a cell begin: line and column.
  *  - For csv.c; programs use datasets/csv.h.
  *
- *      CsvText t = csv_text_new(bytes, size, "iris.csv", ',', err);
- *      while (csv_text_next(&t))
+ *      CsvText t = slope_csv_text_new(bytes, size, "iris.csv", ',', err);
+ *      while (slope_csv_text_next(&t))
  *          use(t.line, t.column, t.cell, t.ends_row);
  *      return !t.failed;
  *
@@ -33,14 +34,14 @@ typedef struct CsvText {
     char           cell[CSV_MAX_CELL + 1];  /* blanks at its ends are gone; no NUL inside */
 } CsvText;
 
-CsvText csv_text_new(const uint8_t *bytes, size_t size, const char *file, char separator,
-                     Error *err);
+CsvText slope_csv_text_new(const uint8_t *bytes, size_t size, const char *file, char separator,
+                           Error *err);
 
 /* False at the end, or with `failed` and *err set. */
-bool csv_text_next(CsvText *t);
+bool slope_csv_text_next(CsvText *t);
 
 /* "line 3, column 2: PROBLEM", about the cell taken last. Marks the text as failed; returns
  * false. */
-bool csv_text_error(CsvText *t, const char *problem, const char *expected);
+bool slope_csv_text_error(CsvText *t, const char *problem, const char *expected);
 
 #endif

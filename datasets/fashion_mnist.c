@@ -22,11 +22,11 @@ static bool fashion_file(char path[SEARCH_PATH], const char *folder, bool train,
 {
     char name[64];
     snprintf(name, sizeof name, "%s-%s-ubyte.gz", train ? "train" : "t10k", part);
-    bool gzipped = search_file(path, folder, name);
+    bool gzipped = slope_search_file(path, folder, name);
     name[strlen(name) - strlen(".gz")] = '\0';
 
     char raw[SEARCH_PATH];
-    bool raw_exists = search_file(raw, folder, name);
+    bool raw_exists = slope_search_file(raw, folder, name);
     if (raw_exists || !gzipped)
         memcpy(path, raw, sizeof raw);
     return raw_exists || gzipped;
@@ -37,7 +37,7 @@ static Dataset *fashion_not_found(const Search *search, const char *dir, Error *
 {
     char places[SEARCH_TEXT];
     error_set(err, "fashion-mnist", -1, "the files were not found; looked in %s",
-              search_places(search, places));
+              slope_search_places(search, places));
     error_hint(err,
                "Debian, Ubuntu: apt-get install dataset-fashion-mnist\n"
                "  Elsewhere put these four, raw or as .gz, into %.160s: "
@@ -72,7 +72,7 @@ Dataset *fashion_mnist_load(const char *dir, bool train, Error *err)
 {
     Search search;
     char images[SEARCH_PATH], labels[SEARCH_PATH];
-    search_folders(&search, dir, "fashion-mnist");
+    slope_search_folders(&search, dir, "fashion-mnist");
     for (int i = 0; i < search.count; i++) {
         bool has_images = fashion_file(images, search.folder[i], train, "images-idx3");
         bool has_labels = fashion_file(labels, search.folder[i], train, "labels-idx1");

@@ -137,11 +137,11 @@ static bool idx_read_stream(ByteStream *stream, int ndim, IdxArray *out, Error *
 {
     uint8_t header[IDX_MAX_HEADER];
     size_t present, total;
-    if (!stream_read(stream, header, idx_header_size(ndim), &present, err) ||
+    if (!slope_stream_read(stream, header, idx_header_size(ndim), &present, err) ||
         !idx_header(header, present, stream->path, ndim, out, &total, err))
         return false;
-    out->bytes = stream_take(stream, total, err);
-    return out->bytes && stream_expect_end(stream, err);
+    out->bytes = slope_stream_take(stream, total, err);
+    return out->bytes && slope_stream_expect_end(stream, err);
 }
 
 bool idx_read(const char *path, int ndim, IdxArray *out, Error *err)
@@ -149,10 +149,10 @@ bool idx_read(const char *path, int ndim, IdxArray *out, Error *err)
     idx_check_ndim("idx_read", ndim);
     ByteStream stream;
     *out = (IdxArray){.ndim = ndim};
-    if (!stream_open(&stream, path, err))
+    if (!slope_stream_open(&stream, path, err))
         return false;
     bool ok = idx_read_stream(&stream, ndim, out, err);
-    stream_close(&stream);
+    slope_stream_close(&stream);
     if (!ok)
         idx_free(out);
     return ok;

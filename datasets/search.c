@@ -16,7 +16,7 @@ static void search_add(Search *search, const char *folder, const char *slash, co
     search->count += snprintf(path, SEARCH_PATH, "%s%s%s", folder, slash, name) < SEARCH_PATH;
 }
 
-void search_folders(Search *search, const char *dir, const char *name)
+void slope_search_folders(Search *search, const char *dir, const char *name)
 {
     const char *root = getenv("SLOPE_DATA");
     search->count = 0;
@@ -31,7 +31,7 @@ void search_folders(Search *search, const char *dir, const char *name)
     search_add(search, "/usr/share/datasets", "/", name);
 }
 
-bool search_file(char path[SEARCH_PATH], const char *folder, const char *file)
+bool slope_search_file(char path[SEARCH_PATH], const char *folder, const char *file)
 {
     struct stat info;
     if (snprintf(path, SEARCH_PATH, "%s/%s", folder, file) >= SEARCH_PATH)
@@ -40,7 +40,7 @@ bool search_file(char path[SEARCH_PATH], const char *folder, const char *file)
            (errno != ENOENT && errno != ENOTDIR && errno != ENAMETOOLONG);
 }
 
-const char *search_places(const Search *search, char text[SEARCH_TEXT])
+const char *slope_search_places(const Search *search, char text[SEARCH_TEXT])
 {
     text[0] = '\0';
     for (int i = 0; i < search->count; i++) {

@@ -21,13 +21,13 @@ typedef struct Search {
 } Search;
 
 /* `dir` NULL: the usual three. */
-void search_folders(Search *search, const char *dir, const char *name);
+void slope_search_folders(Search *search, const char *dir, const char *name);
 
 /* "folder/file" to path. Is something there, even if it cannot be read? What may not be read should
  * be reported as such when it is opened, not as missing. */
-bool search_file(char path[SEARCH_PATH], const char *folder, const char *file);
+bool slope_search_file(char path[SEARCH_PATH], const char *folder, const char *file);
 
 /* "data/x, /usr/share/datasets/x", cut where it does not fit. */
-const char *search_places(const Search *search, char text[SEARCH_TEXT]);
+const char *slope_search_places(const Search *search, char text[SEARCH_TEXT]);
 
 #endif

@@ -311,8 +311,8 @@ static void all_modes(const Lesson *lesson)
         for (int order = 1; order <= 2; order++) {
             size_t mark = tape_mark();
             Var *in[2];
-            Demo demo = {.n_in = 1, .in = {{mode[m].x, (real)0.1, 2, true}}}; /* 0.1 <= |x| < 2 */
-            demo_inputs(&demo, lesson->seed, in);
+            OpSample sample = {.n_in = 1, .in = {{mode[m].x, (real)0.1, 2, true}}}; /* 0.1 <= |x| < 2 */
+            op_sample_inputs(&sample, lesson->seed, in);
             Tensor *a = tensor_from(SHAPE(mode[m].n), slopes + mode[m].first);
             in[1] = var_leaf(a);
             GradReport r = gradcheck(prelu_of, NULL, in, 2, (GradCheckOptions){
@@ -344,7 +344,7 @@ int main(int argc, char **argv)
  * 1. The five-point formula (-f(x+2h) + 8 f(x+h) - 8 f(x-h) + f(x-2h)) / (12h) is off by about h^4.
  *    Where will its minimum lie, and how deep? Add it to `curve` and see.
  * 2. Repair wrong_backward by one letter. Then break it otherwise: send to a without the `where`.
- * 3. Give the wrong op a .choices, and call verdict_of(wrong_of, 1, 0.25). Which verdict, and what was
+ * 3. Give the wrong op a .branch_hash, and call verdict_of(wrong_of, 1, 0.25). Which verdict, and what was
  *    it without?
  * 4. In tensor/kernels/prelu.c flip the sign in prelu_ga and in prelu_ga_vec, which does the same for vectors.
  *    Which claims fail, and which do not? Put it back. What if only one of the two is wrong?

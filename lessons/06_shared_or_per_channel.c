@@ -285,7 +285,7 @@ static double train(const LessonData *data, SlopeMode mode, uint64_t seed)
                        .epochs = EPOCHS,
                        .quiet = true};
     trainer_fit(&trainer);
-    double accuracy = evaluate(net, loss_cross_entropy, test, NULL).accuracy;
+    double accuracy = trainer_evaluate(net, loss_cross_entropy, test, NULL).accuracy;
     history_free(&trainer.history);
     optimizer_free(adam), loader_free(loader), loader_free(test), module_free(net);
     return accuracy;

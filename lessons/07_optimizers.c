@@ -363,7 +363,7 @@ static double train(Rule r, double lr, int epochs, uint64_t seed, Film **film, d
                        .on_step = film ? film_step : NULL,
                        .ctx = film ? *film : NULL};
     trainer_fit(&trainer);
-    double accuracy = evaluate(net, loss_cross_entropy, test, NULL).accuracy;
+    double accuracy = trainer_evaluate(net, loss_cross_entropy, test, NULL).accuracy;
     if (plane)
         plane_read(net, plane);
     history_free(&trainer.history);

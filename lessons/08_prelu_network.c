@@ -127,7 +127,7 @@ static void draw_confusion(const Lesson *lesson, const LessonData *data, Module 
     double matrix[10][10] = {{0}};
     ptrdiff_t n = data->test->count;
     int32_t *found = memory_new_array((size_t)n, sizeof *found);
-    evaluate(net, loss_cross_entropy, test, found);
+    trainer_evaluate(net, loss_cross_entropy, test, found);
     int row = 0, column = 1;
     for (ptrdiff_t i = 0; i < n; i++)
         matrix[data->test->labels.data[i]][found[i]]++;

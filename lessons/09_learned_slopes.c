@@ -67,7 +67,7 @@ static Run train(const Lesson *lesson, const LessonData *data, SlopeMode mode)
                        .name = mode == SLOPES_SHARED ? "one slope a layer" : "a slope a channel"};
     trainer_fit(&trainer);
     slope_log_finish(run.log, &trainer);
-    run.accuracy = evaluate(run.net, loss_cross_entropy, test_loader, NULL).accuracy;
+    run.accuracy = trainer_evaluate(run.net, loss_cross_entropy, test_loader, NULL).accuracy;
     history_free(&trainer.history);
     optimizer_free(adam);
     loader_free(train_loader), loader_free(test_loader);

@@ -1,7 +1,7 @@
 /* Lesson 16: write an op. From a formula to a trained network, in this one file.
  *
  * You will see    an op that the library does not have, Swish, made from its formula: forward,
- *                 backward, demo; the checker's word on it; a module around it; a network with it
+ *                 backward, sample; the checker's word on it; a module around it; a network with it
  *                 trained beside one with PReLU; its weights saved and loaded.
  * You need first  lessons 02 (sums over positions), 04 (the checker), 08 (training).
  *
@@ -69,13 +69,13 @@ static void swish_backward(Var *y, Var *gy)
     SEND(b, var_mul(gy, var_mul(x, bend)));
 }
 
-static Var *swish_demo(Var **in) { return var_swish(in[0], in[1]); }
+static Var *swish_sample(Var **in) { return var_swish(in[0], in[1]); }
 
 static const Op op_swish = {
     .name = "swish",
     .forward = swish_forward,
     .backward = swish_backward,
-    .demo = {.call = swish_demo, .n_in = 2,
+    .sample = {.call = swish_sample, .n_in = 2,
              .in = {{.shape = {3, {2, 3, 4}}, .low = -2, .high = 2},
                     {.shape = {1, {3}}, .low = -1, .high = 3}}},
 };
@@ -191,7 +191,7 @@ static Run train(const Lesson *lesson, const Dataset *data, bool swish)
                  .epochs = lesson->epochs, .name = run.name, .quiet = lesson->quiet,
                  .bar_only = true};
     trainer_fit(&t);
-    run.accuracy = evaluate(run.net, loss_cross_entropy, loader, NULL).accuracy;
+    run.accuracy = trainer_evaluate(run.net, loss_cross_entropy, loader, NULL).accuracy;
     run.history = t.history;
     optimizer_free(adam), loader_free(loader);
     return run;

@@ -26,11 +26,11 @@ Var *loss_squared(Var *output, const Labels *labels)
     return var_mse(output, target);
 }
 
-ptrdiff_t count_correct(const Tensor *logits, const Labels *labels)
+ptrdiff_t labels_correct(const Tensor *logits, const Labels *labels)
 {
     Shape s = logits->shape;
     if (s.ndim != 2 || s.dim[0] != labels->count || s.dim[1] < 1)
-        slope_fail("count_correct", "%td labels for logits %s: expected (%td,K)", labels->count,
+        slope_fail("labels_correct", "%td labels for logits %s: expected (%td,K)", labels->count,
                    SHAPE_TEXT(s), labels->count);
     ptrdiff_t correct = 0;
     for (ptrdiff_t i = 0; i < s.dim[0]; i++) {

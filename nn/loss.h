@@ -19,6 +19,6 @@ Var *loss_cross_entropy(Var *logits, const Labels *labels);
 Var *loss_squared(Var *output, const Labels *labels);
 
 /* How many rows of logits (N,K) have their largest element at the label. */
-ptrdiff_t count_correct(const Tensor *logits, const Labels *labels);
+ptrdiff_t labels_correct(const Tensor *logits, const Labels *labels);
 
 #endif

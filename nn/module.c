@@ -186,21 +186,21 @@ void module_eval(Module *m)
     module_set_training(m, false);
 }
 
-void module_suspend(Module *m)
+void module_eval_begin(Module *m)
 {
     if (m->suspended++ == 0)
         m->resumes = m->training;
     m->training = false;
     for (int i = 0; i < m->n_children; i++)
-        module_suspend(m->child[i].module);
+        module_eval_begin(m->child[i].module);
 }
 
-void module_resume(Module *m)
+void module_eval_end(Module *m)
 {
     if (m->suspended > 0 && --m->suspended == 0)
         m->training = m->resumes;
     for (int i = 0; i < m->n_children; i++)
-        module_resume(m->child[i].module);
+        module_eval_end(m->child[i].module);
 }
 
 /* --- all parameters --------------------------------------------------------------------------- */

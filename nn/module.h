@@ -48,7 +48,7 @@ struct Module {
     const ModuleType *type;
     bool  training;
     bool  has_parent; /* who frees it */
-    int   suspended; /* module_suspend without its module_resume */
+    int   suspended; /* module_eval_begin without its module_eval_end */
     bool  resumes;   /* what the last of these puts back */
     Shape output; /* of the last forward, for the summary */
     int   n_params, n_buffers, n_counters, n_rngs, n_children;
@@ -81,11 +81,11 @@ Var *module_forward(Module *m, Var *x);
 void module_train(Module *m);
 void module_eval(Module *m);
 
-/* Evaluation mode for a while, in the module and all its descendants; module_resume puts back what
- * each was before. Pairs nest. Like the training flag itself, this is not undone by tape_rewind:
- * after a failure in between, call module_resume. */
-void module_suspend(Module *m);
-void module_resume(Module *m);
+/* Evaluation mode for a while, in the module and all its descendants; module_eval_end puts back
+ * what each was before. Pairs nest. Like the training flag itself, this is not undone by
+ * tape_rewind: after a failure in between, call module_eval_end. */
+void module_eval_begin(Module *m);
+void module_eval_end(Module *m);
 
 /* --- all parameters, with their full names ---------------------------------------------------- */
 

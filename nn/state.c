@@ -7,7 +7,6 @@
 #include <stdarg.h>
 #include <string.h>
 
-#include "tensor/files/safetensors_header.h"
 #include "tensor/memory.h"
 
 enum { STATE_NAME = 320 };
@@ -76,8 +75,8 @@ static void state_check(State *s, const char *name, const NamedTensor *t, Dtype 
         error_hint(s->err, "was it saved from a network with other parts, or other names?");
     } else if (t->dtype != dtype) {
         state_refuse(s, "the tensor '%s' has another type in the file", name);
-        error_expected(s->err, safetensors_dtype[dtype].name, "%s",
-                       safetensors_dtype[t->dtype].name);
+        error_expected(s->err, safetensors_dtype_name(dtype), "%s",
+                       safetensors_dtype_name(t->dtype));
     } else if (!shape_equal(t->shape, shape)) {
         state_refuse(s, "the tensor '%s' has another shape in the file", name);
         error_expected(s->err, SHAPE_TEXT(shape), "%s", SHAPE_TEXT(t->shape));

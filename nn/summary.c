@@ -70,11 +70,11 @@ static void summary_run(Module *m, Shape input)
 {
     size_t mark = tape_mark();
     no_grad_begin();
-    module_suspend(m);
+    module_eval_begin(m);
     module_forward(m, var_full(input, 0));
     no_grad_end();
     tape_rewind(mark);
-    module_resume(m);
+    module_eval_end(m);
 }
 
 void module_summary(FILE *out, Module *m, Shape input)

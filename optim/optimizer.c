@@ -137,8 +137,8 @@ static Step step_new(const Optimizer *opt)
 static ParamRun step_run(const StepPart *part, ptrdiff_t begin, ptrdiff_t end)
 {
     ParamRun run = part->run;
-    ptrdiff_t from = cut_max(0, begin - part->first);
-    ptrdiff_t to = cut_min(run.n, end - part->first);
+    ptrdiff_t from = max_size(0, begin - part->first);
+    ptrdiff_t to = min_size(run.n, end - part->first);
     if (to <= from)
         return (ParamRun){0};
     run.n = to - from;
@@ -216,13 +216,13 @@ static void clip_block(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 static double optimizer_grad_norm(const Optimizer *opt)
 {
     Step s = step_new(opt);
-    ptrdiff_t blocks = cut_parts(s.count, OPTIMIZER_BLOCK);
+    ptrdiff_t blocks = ceil_div(s.count, OPTIMIZER_BLOCK);
     double total = 0;
-    s.squares = pool_take((size_t)blocks * sizeof *s.squares);
+    s.squares = memory_take((size_t)blocks * sizeof *s.squares);
     parallel_for(s.count, OPTIMIZER_BLOCK, clip_block, &s);
     for (ptrdiff_t b = 0; b < blocks; b++)
         total += s.squares[b];
-    pool_give(s.squares, (size_t)blocks * sizeof *s.squares);
+    memory_give(s.squares, (size_t)blocks * sizeof *s.squares);
     return sqrt(total);
 }
 

@@ -12,7 +12,7 @@
 
 enum { PROGRESS_WIDTH = 28 };
 
-double clock_seconds(void)
+double slope_seconds(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
@@ -22,7 +22,7 @@ double clock_seconds(void)
 Progress progress_begin(const char *title, ptrdiff_t total, bool quiet)
 {
     const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
-    Progress p = {.title = title, .total = total, .quiet = quiet, .started = clock_seconds()};
+    Progress p = {.title = title, .total = total, .quiet = quiet, .started = slope_seconds()};
     p.terminal = isatty(STDERR_FILENO) && term && strcmp(term, "dumb") != 0;
     p.color = p.terminal && !(no_color && no_color[0]);
     return p;
@@ -39,7 +39,7 @@ static void progress_bar(const Progress *p, ptrdiff_t done)
 
 void progress_update(Progress *p, ptrdiff_t done, const char *note)
 {
-    double now = clock_seconds();
+    double now = slope_seconds();
     if (p->quiet || !p->terminal || now - p->drawn < 0.1)
         return;
     p->drawn = now;

@@ -32,6 +32,6 @@ void progress_clear(const Progress *p);
 void progress_done(Progress *p, const char *format, ...) SLOPE_PRINTF(2, 3);
 
 /* Seconds on the monotonic clock. */
-double clock_seconds(void);
+double slope_seconds(void);
 
 #endif

@@ -14,7 +14,6 @@
 
 #include "nn/state.h"
 #include "optim/trainer.h"
-#include "tensor/files/safetensors_header.h"
 #include "tensor/memory.h"
 
 /* A step's or an example's number in a file can be at most this: counting on must not overflow. */
@@ -225,7 +224,8 @@ static void resume_checksum(const Safetensors *s, char text[17])
     for (int i = 0; i < s->count; i++) {
         const NamedTensor *t = &s->item[i];
         uint64_t hash = resume_hash(0xcbf29ce484222325, t->name, strlen(t->name), 1);
-        sum += resume_hash(hash, t->data, (size_t)shape_count(t->shape), dtype_size(t->dtype));
+        sum += resume_hash(hash, t->data, (size_t)shape_count(t->shape),
+                           safetensors_dtype_size(t->dtype));
     }
     snprintf(text, 17, "%016" PRIx64, sum);
 }

@@ -15,7 +15,7 @@
 static void tally_add(Tally *t, const Var *loss, const Var *output, const Batch *batch)
 {
     t->loss += (double)var_item(loss) * (double)batch->count;
-    t->correct += count_correct(output->value, &batch->labels);
+    t->correct += labels_correct(output->value, &batch->labels);
     t->count += batch->count;
     t->batches++;
 }
@@ -28,11 +28,11 @@ static Evaluation tally_mean(const Tally *t)
 
 /* --- evaluation ------------------------------------------------------------------------------- */
 
-Evaluation evaluate(Module *net, LossFn loss, Loader *loader, int32_t *predicted)
+Evaluation trainer_evaluate(Module *net, LossFn loss, Loader *loader, int32_t *predicted)
 {
     Tally tally = {0};
     size_t outer = tape_mark();
-    module_suspend(net);
+    module_eval_begin(net);
     no_grad_begin();
     loader_start(loader, 0);
     for (Batch batch; loader_next(loader, &batch);) {
@@ -45,7 +45,7 @@ Evaluation evaluate(Module *net, LossFn loss, Loader *loader, int32_t *predicted
     }
     no_grad_end();
     tape_rewind(outer);
-    module_resume(net);
+    module_eval_end(net);
     return tally_mean(&tally);
 }
 
@@ -92,8 +92,8 @@ static void trainer_checkpoint(Trainer *t, const Progress *progress)
     Error err;
     if (!t->checkpoint)
         return;
-    t->unsaved = trainer_save(t, t->checkpoint, &err) ? 0 : t->unsaved + 1;
-    if (t->unsaved != 1)
+    t->failed_saves = trainer_save(t, t->checkpoint, &err) ? 0 : t->failed_saves + 1;
+    if (t->failed_saves != 1)
         return;
     progress_clear(progress);
     fprintf(stderr, "slope: trainer_fit goes on, but could not save its checkpoint at step %lld: ",
@@ -105,13 +105,13 @@ static void trainer_checkpoint(Trainer *t, const Progress *progress)
  * record. */
 static void trainer_epoch(Trainer *t, Progress *progress, EpochRecord *record)
 {
-    double started = clock_seconds() - t->tally.seconds;
+    double started = slope_seconds() - t->tally.seconds;
     loader_start(t->train, t->epoch);
     loader_skip(t->train, t->tally.batches);
     module_train(t->net);
     for (Batch batch; loader_next(t->train, &batch);) {
         trainer_step(t, &batch);
-        t->tally.seconds = clock_seconds() - started;
+        t->tally.seconds = slope_seconds() - started;
         trainer_show(t, progress);
         if (t->checkpoint_every > 0 && t->step % t->checkpoint_every == 0)
             trainer_checkpoint(t, progress);
@@ -168,7 +168,7 @@ void trainer_fit(Trainer *t)
             .epoch = t->epoch + 1, .test_loss = (double)NAN, .test_accuracy = (double)NAN};
         trainer_epoch(t, &progress, &r);
         if (t->test) {
-            Evaluation e = evaluate(t->net, t->loss, t->test, NULL);
+            Evaluation e = trainer_evaluate(t->net, t->loss, t->test, NULL);
             r.test_loss = e.loss, r.test_accuracy = e.accuracy;
         }
         t->epoch++;

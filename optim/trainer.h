@@ -67,7 +67,7 @@ struct Trainer {
     int64_t step;    /* updates done */
     int     epoch;   /* epochs done, ... */
     Tally   tally;   /* ... and the part done of the one under way */
-    int64_t unsaved; /* checkpoints since the last that was saved well; 0 is good */
+    int64_t failed_saves; /* checkpoints since the last that was saved well; 0 is good */
     History history;
 };
 
@@ -108,7 +108,7 @@ bool trainer_resume(Trainer *t, Error *err);
 typedef struct Evaluation {
     double loss, accuracy;
 } Evaluation;
-Evaluation evaluate(Module *net, LossFn loss, Loader *loader, int32_t *predicted);
+Evaluation trainer_evaluate(Module *net, LossFn loss, Loader *loader, int32_t *predicted);
 
 void history_free(History *history);
 

@@ -7,24 +7,24 @@
 
 #include <stddef.h>
 
-static inline ptrdiff_t cut_min(ptrdiff_t a, ptrdiff_t b)
+static inline ptrdiff_t min_size(ptrdiff_t a, ptrdiff_t b)
 {
     return a < b ? a : b;
 }
 
-static inline ptrdiff_t cut_max(ptrdiff_t a, ptrdiff_t b)
+static inline ptrdiff_t max_size(ptrdiff_t a, ptrdiff_t b)
 {
     return a > b ? a : b;
 }
 
 /* How many parts of `size` there are in n, a last smaller one included: n / size, rounded up. */
-static inline ptrdiff_t cut_parts(ptrdiff_t n, ptrdiff_t size)
+static inline ptrdiff_t ceil_div(ptrdiff_t n, ptrdiff_t size)
 {
     return (n + size - 1) / size;
 }
 
 /* Where part i begins, of n things dealt out evenly to so many parts. */
-static inline ptrdiff_t cut_at(ptrdiff_t n, ptrdiff_t parts, ptrdiff_t i)
+static inline ptrdiff_t part_begin(ptrdiff_t n, ptrdiff_t parts, ptrdiff_t i)
 {
     return i * n / parts;
 }

@@ -79,6 +79,21 @@ bool error_hint(Error *err, const char *hint, ...)
     return false;
 }
 
+const char *error_shown(const char *name, char text[ERROR_SHOWN])
+{
+    size_t n = 0;
+    for (; name[n] && n < ERROR_SHOWN - 4; n++) {
+        uint8_t c = (uint8_t)name[n], before = n ? (uint8_t)name[n - 1] : 0;
+        bool control = c < 0x20 || c == 0x7f || (before == 0xc2 && c >= 0x80 && c < 0xa0);
+        text[n] = control ? '?' : name[n];
+    }
+    if (name[n]) /* cut before a character, not within one */
+        while (n > 0 && ((uint8_t)name[n] & 0xc0) == 0x80)
+            n--;
+    strcpy(text + n, name[n] ? "..." : "");
+    return text;
+}
+
 void error_print(FILE *out, const Error *err)
 {
     fprintf(out, "%s: ", err->file);

@@ -55,6 +55,12 @@ bool error_set(Error *err, const char *file, int64_t offset, const char *problem
 bool error_expected(Error *err, const char *expected, const char *found, ...) SLOPE_PRINTF(3, 4);
 bool error_hint(Error *err, const char *hint, ...) SLOPE_PRINTF(2, 3);
 
+/* A name from outside, for a message: shortened if it is long, with control characters replaced,
+ * because a hostile name must not control the terminal. */
+enum { ERROR_SHOWN = 64 };
+const char *error_shown(const char *name, char text[ERROR_SHOWN]);
+#define SHOWN(name) error_shown((name), (char[ERROR_SHOWN]){0})
+
 /* Writes the error as one sentence, with a line for the hint. */
 void error_print(FILE *out, const Error *err);
 

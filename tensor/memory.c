@@ -139,7 +139,7 @@ static int pool_class(size_t bytes)
     return class;
 }
 
-void *pool_try_take(size_t bytes)
+void *memory_try_take(size_t bytes)
 {
     if (bytes > PTRDIFF_MAX)
         return NULL;
@@ -154,22 +154,22 @@ void *pool_try_take(size_t bytes)
     return memory_allocate(size);
 }
 
-void *pool_take(size_t bytes)
+void *memory_take(size_t bytes)
 {
-    void *block = pool_try_take(bytes);
+    void *block = memory_try_take(bytes);
     if (!block)
-        slope_fail("pool_take", "out of memory asking for %zu bytes", bytes);
+        slope_fail("memory_take", "out of memory asking for %zu bytes", bytes);
     return block;
 }
 
 #ifdef SLOPE_NO_POOL
-void pool_give(void *block, size_t bytes)
+void memory_give(void *block, size_t bytes)
 {
     (void)bytes;
     memory_free(block);
 }
 #else
-static _Thread_local bool pool_watched; /* will pool_trim run when this thread ends? */
+static _Thread_local bool pool_watched; /* will memory_trim run when this thread ends? */
 static pthread_key_t pool_key;
 static pthread_once_t pool_once = PTHREAD_ONCE_INIT;
 
@@ -177,13 +177,13 @@ static void pool_at_thread_end(void *unused)
 {
     (void)unused;
     pool_watched = false; /* what another destructor gives back is trimmed in the next round */
-    pool_trim();
+    memory_trim();
 }
 
 static void pool_make_key(void)
 {
     pthread_key_create(&pool_key, pool_at_thread_end);
-    atexit(pool_trim); /* the main thread's destructors do not run */
+    atexit(memory_trim); /* the main thread's destructors do not run */
 }
 
 static void pool_watch_thread(void)
@@ -206,7 +206,7 @@ static void pool_spoil(void *block, size_t size)
 #endif
 }
 
-void pool_give(void *block, size_t bytes)
+void memory_give(void *block, size_t bytes)
 {
     if (!block)
         return;
@@ -222,7 +222,7 @@ void pool_give(void *block, size_t bytes)
 }
 #endif
 
-void pool_trim(void)
+void memory_trim(void)
 {
     for (int class = 0; class < POOL_CLASSES; class++) {
         while (pool_free[class]) {

@@ -1,12 +1,12 @@
 /* tensor/memory.h -- every byte the library uses, through one allocator that can be swapped.
  *
  *  - memory_new / memory_free: long-lived objects, zeroed, 64-byte aligned.
- *  - pool_take / pool_give: buffers of a training step. A buffer given back waits in this
+ *  - memory_take / memory_give: buffers of a training step. A buffer given back waits in this
  *    thread's pool, in a list for its size class, and the next step takes it from there:
  *    from the second step on, with the same shapes, no allocation reaches the heap.
  *  - A buffer goes to the pool of the thread that gives it back, not of the one that took it. Where
  *    one thread makes tensors and another frees them, they pile up in the second's pool: it should
- *    call pool_trim now and then.
+ *    call memory_trim now and then.
  *  - The pool keeps no header in front of a block: the caller says the size again when
  *    giving it back. A block of 2^24 bytes therefore stays in its own class.
  *  - Debug builds fill what is given back with NaN; under the address sanitizer it is
@@ -51,12 +51,12 @@ char *memory_copy_text(const char *text);
 void memory_free(void *block); /* NULL is fine */
 
 /* Uninitialised memory from this thread's pool, 64-byte aligned; fails when out of memory.
- * pool_give must be told the same size. */
-void *pool_take(size_t bytes);
-void *pool_try_take(size_t bytes); /* NULL when out of memory: for who has blocks to give back */
-void pool_give(void *block, size_t bytes);
+ * memory_give must be told the same size. */
+void *memory_take(size_t bytes);
+void *memory_try_take(size_t bytes); /* NULL when out of memory: for who has blocks to give back */
+void memory_give(void *block, size_t bytes);
 
 /* Returns everything this thread's pool keeps to the allocator. A thread that ends does so. */
-void pool_trim(void);
+void memory_trim(void);
 
 #endif

@@ -255,7 +255,7 @@ static bool npy_write_numbers(DurableFile *file, const Tensor *x, Error *err)
         for (ptrdiff_t i = 0; i < n; i++, done++)
             npy_put_bits(chunk + (size_t)i * sizeof(real),
                          from + (packed ? done : tensor_locate(x, done)));
-        if (!durable_write(file, chunk, (size_t)n * sizeof(real), err))
+        if (!slope_durable_write(file, chunk, (size_t)n * sizeof(real), err))
             return false;
     }
     return true;
@@ -266,8 +266,8 @@ bool npy_save(const char *path, const Tensor *x, Error *err)
     uint8_t header[NPY_WRITTEN];
     DurableFile file;
     size_t size = npy_header_write(x->shape, header);
-    if (!durable_open(&file, path, err))
+    if (!slope_durable_open(&file, path, err))
         return false;
-    bool ok = durable_write(&file, header, size, err) && npy_write_numbers(&file, x, err);
-    return durable_close(&file, ok, err);
+    bool ok = slope_durable_write(&file, header, size, err) && npy_write_numbers(&file, x, err);
+    return slope_durable_close(&file, ok, err);
 }

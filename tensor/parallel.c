@@ -1,11 +1,11 @@
 /* tensor/parallel.c -- a pool of POSIX threads that share out the blocks of one loop.
  *
  * The caller opens a job, everybody (the caller too) takes block after block, and the caller closes
- * the job when no block is left and waits for the helpers that are still inside. A helper that comes
- * too late finds it closed, so nobody waits for a sleeper.
- * Each worker begins with a share of its own, neighbouring blocks handed out by an atomic counter, and
- * then takes from the others' shares. A loop like the one before is shared out alike, so a worker
- * often finds in its core's cache what it wrote there.
+ * the job when no block is left and waits for the helpers that are still inside. A helper that
+ * comes too late finds it closed, so nobody waits for a sleeper.
+ * Each worker begins with a share of its own, neighbouring blocks handed out by an atomic counter,
+ * and then takes from the others' shares. A loop like the one before is shared out alike, so a
+ * worker often finds in its core's cache what it wrote there.
  * A helper without work watches for the next job a little while before it sleeps: kernels of a
  * training step follow one another within microseconds, and waking a thread takes tens of them.
  *
@@ -29,8 +29,8 @@
 
 enum { PARALLEL_MAX = 256, PARALLEL_SPINS = 20000, JOB_OPEN = 1 << 16 };
 
-/* Neighbouring blocks that one worker begins with. In a cache line of their own, or workers would slow
- * each other's counting. */
+/* Neighbouring blocks that one worker begins with. In a cache line of their own, or workers would
+ * slow each other's counting. */
 typedef struct Share {
     _Alignas(CACHE_LINE) atomic_ptrdiff_t next;
     ptrdiff_t end;
@@ -81,11 +81,11 @@ static inline void parallel_pause(void)
 /* Deals the blocks out evenly and in order. */
 static void job_share_out(Job *job, int workers)
 {
-    ptrdiff_t blocks = cut_parts(job->n, job->grain);
-    job->shares = (int)cut_min(workers, blocks);
+    ptrdiff_t blocks = ceil_div(job->n, job->grain);
+    job->shares = (int)min_size(workers, blocks);
     for (int s = 0; s < job->shares; s++) {
-        atomic_store(&job->share[s].next, cut_at(blocks, job->shares, s));
-        job->share[s].end = cut_at(blocks, job->shares, s + 1);
+        atomic_store(&job->share[s].next, part_begin(blocks, job->shares, s));
+        job->share[s].end = part_begin(blocks, job->shares, s + 1);
     }
 }
 
@@ -286,7 +286,7 @@ static void pool_run(int workers, ptrdiff_t n, ptrdiff_t grain, ParallelFn fn, v
 {
     pool.job.fn = fn, pool.job.ctx = ctx, pool.job.workers = workers;
     pool.job.n = n, pool.job.grain = grain;
-    job_share_out(&pool.job, (int)cut_min(workers, pool.helpers + 1));
+    job_share_out(&pool.job, (int)min_size(workers, pool.helpers + 1));
     atomic_store(&pool.inside, JOB_OPEN);
     pool_announce();
     job_run_blocks(&pool.job);

@@ -21,8 +21,8 @@
 
 enum { PHILOX_ROUNDS = 10, PHILOX_LANES = RNG_WORDS / 2 }; /* lanes: counters worked on together */
 
-/* One of ten rounds of multiply, swap and xor, which turn a 128-bit counter, here in four parts, and a
- * 64-bit key, which grows from round to round, into 128 random bits. */
+/* One of ten rounds of multiply, swap and xor, which turn a 128-bit counter, here in four parts,
+ * and a 64-bit key, which grows from round to round, into 128 random bits. */
 static inline void philox_round(uint32_t *c0, uint32_t *c1, uint32_t *c2, uint32_t *c3,
                                 uint32_t key0, uint32_t key1)
 {
@@ -80,7 +80,7 @@ void rng_words(uint64_t seed, uint64_t stream, uint64_t position, ptrdiff_t n, u
 {
     uint64_t some[RNG_WORDS];
     while (n > 0) {
-        ptrdiff_t skip = (ptrdiff_t)(position % 2), count = cut_min(RNG_WORDS - skip, n);
+        ptrdiff_t skip = (ptrdiff_t)(position % 2), count = min_size(RNG_WORDS - skip, n);
         philox_lanes(seed, stream, position / 2, some);
         memcpy(words, some + skip, (size_t)count * sizeof *words);
         words += count, position += (uint64_t)count, n -= count;
@@ -159,7 +159,7 @@ static void random_fill_uniform_block(ptrdiff_t begin, ptrdiff_t end, void *ctx)
     const RandomFill *f = ctx;
     uint64_t words[RNG_WORDS];
     for (ptrdiff_t i = begin; i < end; i += RNG_WORDS) {
-        ptrdiff_t n = cut_min(RNG_WORDS, end - i);
+        ptrdiff_t n = min_size(RNG_WORDS, end - i);
         rng_words(f->rng.seed, f->rng.stream, f->rng.position + (uint64_t)i, n, words);
         for (ptrdiff_t k = 0; k < n; k++)
             f->out[i + k] = f->shift + f->scale * random_unit(words[k]);
@@ -171,7 +171,7 @@ static void random_fill_normal_block(ptrdiff_t begin, ptrdiff_t end, void *ctx)
     const RandomFill *f = ctx;
     uint64_t words[RNG_WORDS];
     for (ptrdiff_t i = begin; i < end; i += RNG_WORDS / 2) {
-        ptrdiff_t n = cut_min(RNG_WORDS / 2, end - i);
+        ptrdiff_t n = min_size(RNG_WORDS / 2, end - i);
         rng_words(f->rng.seed, f->rng.stream, f->rng.position + 2 * (uint64_t)i, 2 * n, words);
         for (ptrdiff_t k = 0; k < n; k++)
             f->out[i + k] = f->shift + f->scale * random_gauss(words[2 * k], words[2 * k + 1]);

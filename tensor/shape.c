@@ -157,7 +157,7 @@ Axes shape_all_but_channels(Shape x)
     return axes;
 }
 
-AxisView axis_view(Shape s, int axis)
+AxisView shape_axis_view(Shape s, int axis)
 {
     AxisView v = {.outer = 1, .n = s.dim[axis], .inner = 1};
     for (int i = 0; i < axis; i++)

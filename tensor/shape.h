@@ -80,7 +80,7 @@ Axes shape_all_but_channels(Shape x);
 typedef struct AxisView {
     ptrdiff_t outer, n, inner;
 } AxisView;
-AxisView axis_view(Shape s, int axis);
+AxisView shape_axis_view(Shape s, int axis);
 
 /* The offset of element number i, counted in row-major order, over axes of these strides. */
 static inline ptrdiff_t stride_locate(int ndim, const ptrdiff_t *dim, const ptrdiff_t *stride,

@@ -13,10 +13,10 @@
 /* NULL when out of memory. */
 static Storage *storage_try_new(size_t count)
 {
-    Storage *s = pool_try_take(sizeof *s);
-    real *data = s ? pool_try_take(count * sizeof *data) : NULL;
+    Storage *s = memory_try_take(sizeof *s);
+    real *data = s ? memory_try_take(count * sizeof *data) : NULL;
     if (!data) {
-        pool_give(s, sizeof *s);
+        memory_give(s, sizeof *s);
         return NULL;
     }
     s->data = data;
@@ -30,8 +30,8 @@ static void storage_drop(Storage *s)
 {
     if (atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) > 1)
         return;
-    pool_give(s->data, s->count * sizeof(real));
-    pool_give(s, sizeof *s);
+    memory_give(s->data, s->count * sizeof(real));
+    memory_give(s, sizeof *s);
 }
 
 static void tensor_set_row_major(Tensor *x)
@@ -45,10 +45,10 @@ static void tensor_set_row_major(Tensor *x)
 
 Tensor *tensor_try_new(Shape shape)
 {
-    Tensor *x = shape_is_possible(shape) ? pool_try_take(sizeof *x) : NULL;
+    Tensor *x = shape_is_possible(shape) ? memory_try_take(sizeof *x) : NULL;
     Storage *storage = x ? storage_try_new((size_t)shape_count(shape)) : NULL;
     if (!storage) {
-        pool_give(x, sizeof *x);
+        memory_give(x, sizeof *x);
         return NULL;
     }
     *x = (Tensor){.shape = shape, .storage = storage};
@@ -70,13 +70,13 @@ void tensor_free(Tensor *x)
     if (!x)
         return;
     storage_drop(x->storage);
-    pool_give(x, sizeof *x);
+    memory_give(x, sizeof *x);
 }
 
 /* A new header over x's storage; the caller changes shape and strides to make the view. */
 static Tensor *tensor_view(const Tensor *x)
 {
-    Tensor *v = pool_take(sizeof *v);
+    Tensor *v = memory_take(sizeof *v);
     *v = *x;
     atomic_fetch_add_explicit(&x->storage->refs, 1, memory_order_relaxed);
     return v;

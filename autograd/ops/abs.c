@@ -25,19 +25,19 @@ static void abs_backward(Var *y, Var *gy)
     SEND(x, var_mul(gy, sign));
 }
 
-static uint64_t abs_choices(const Var *y)
+static uint64_t abs_branch_hash(const Var *y)
 {
-    return choices_of_signs(0, y->in[0]->value);
+    return op_branch_of_signs(0, y->in[0]->value);
 }
 
-static Var *abs_demo(Var **in) { return var_abs(in[0]); }
+static Var *abs_sample(Var **in) { return var_abs(in[0]); }
 
 const Op op_abs = {
     .name = "abs",
     .forward = abs_forward,
     .backward = abs_backward,
-    .choices = abs_choices,
-    .demo = {.call = abs_demo, .n_in = 1, .any_shape = true,
+    .branch_hash = abs_branch_hash,
+    .sample = {.call = abs_sample, .n_in = 1, .any_shape = true,
              .in = {{.shape = {2, {2, 3}}, .low = (real)0.1, .high = 2, .both_signs = true}}},
 };
 

@@ -22,13 +22,13 @@ static void add_backward(Var *y, Var *gy)
     SEND(b, gy);
 }
 
-static Var *add_demo(Var **in) { return var_add(in[0], in[1]); }
+static Var *add_sample(Var **in) { return var_add(in[0], in[1]); }
 
 const Op op_add = {
     .name = "add",
     .forward = add_forward,
     .backward = add_backward,
-    .demo = {.call = add_demo, .n_in = 2, .any_shape = true,
+    .sample = {.call = add_sample, .n_in = 2, .any_shape = true,
              .in = {{.shape = {2, {2, 3}}, .low = -2, .high = 2},
                     {.shape = {1, {3}}, .low = -2, .high = 2}}},
 };

@@ -23,11 +23,10 @@ static const Tensor *batch_norm_input(const Var *y, int i)
     return i < y->n_in ? y->in[i]->value : NULL;
 }
 
-static void batch_norm_op_forward(Var *y)
+static void batch_norm_forward(Var *y)
 {
-    batch_norm_forward(y->value, var_output(y, 1)->value, var_output(y, 2)->value,
-                       y->in[0]->value, batch_norm_input(y, 1), batch_norm_input(y, 2),
-                       batch_norm_eps(y));
+    tensor_batch_norm(y->value, var_output(y, 1)->value, var_output(y, 2)->value, y->in[0]->value,
+                      batch_norm_input(y, 1), batch_norm_input(y, 2), batch_norm_eps(y));
 }
 
 /* --- the rule as a kernel --------------------------------------------------------------------- */
@@ -46,9 +45,10 @@ static void batch_norm_fused(Var *y, Var *gy)
     gy = var_contiguous(gy);
     for (int i = 0; i < 3; i++)
         g[i] = batch_norm_slot(y, i, gy);
-    batch_norm_backward(g[0] ? g[0]->value : NULL, g[1] ? g[1]->value : NULL,
-                        g[2] ? g[2]->value : NULL, gy->value, x->value, batch_norm_input(y, 1),
-                        var_output(y, 1)->value, var_output(y, 2)->value, batch_norm_eps(y));
+    tensor_batch_norm_backward(g[0] ? g[0]->value : NULL, g[1] ? g[1]->value : NULL,
+                               g[2] ? g[2]->value : NULL, gy->value, x->value,
+                               batch_norm_input(y, 1), var_output(y, 1)->value,
+                               var_output(y, 2)->value, batch_norm_eps(y));
     for (int i = 0; i < 3; i++)
         if (g[i])
             var_send(y->in[i], g[i]);
@@ -75,21 +75,21 @@ static void batch_norm_in_ops(Var *y, Var *gy)
     }
 }
 
-static void batch_norm_rule(Var *y, Var *const *gy)
+static void batch_norm_backward(Var *y, Var *const *gy)
 {
-    if (grad_enabled() || anomaly_mode_on())
+    if (grad_enabled() || tape_anomaly_mode())
         batch_norm_in_ops(y, gy[0]);
     else
         batch_norm_fused(y, gy[0]);
 }
 
-static Var *batch_norm_demo(Var **in) { return var_batch_norm(in[0], in[1], in[2], (real)0.1); }
+static Var *batch_norm_sample(Var **in) { return var_batch_norm(in[0], in[1], in[2], (real)0.1); }
 
 const Op op_batch_norm = {
     .name = "batch_norm",
-    .forward = batch_norm_op_forward,
-    .backward_all = batch_norm_rule,
-    .demo = {.call = batch_norm_demo, .n_in = 3,
+    .forward = batch_norm_forward,
+    .backward_all = batch_norm_backward,
+    .sample = {.call = batch_norm_sample, .n_in = 3,
              .in = {{.shape = {4, {3, 2, 2, 3}}, .low = -2, .high = 2},
                     {.shape = {1, {2}}, .low = (real)0.5, .high = 2},
                     {.shape = {1, {2}}, .low = -2, .high = 2}}},

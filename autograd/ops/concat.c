@@ -36,7 +36,7 @@ static void concat_backward(Var *y, Var *gy)
     }
 }
 
-static Var *concat_demo(Var **in)
+static Var *concat_sample(Var **in)
 {
     return var_concat((Var *const[]){in[0], in[1], in[0]}, 3, 1);
 }
@@ -45,7 +45,7 @@ const Op op_concat = {
     .name = "concat",
     .forward = concat_forward,
     .backward = concat_backward,
-    .demo = {.call = concat_demo, .n_in = 2,
+    .sample = {.call = concat_sample, .n_in = 2,
              .in = {{.shape = {2, {2, 3}}, .low = -2, .high = 2},
                     {.shape = {2, {2, 1}}, .low = -2, .high = 2}}},
 };

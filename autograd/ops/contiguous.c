@@ -18,13 +18,13 @@ static void contiguous_backward(Var *y, Var *gy)
     SEND(y->in[0], gy);
 }
 
-static Var *contiguous_demo(Var **in) { return var_contiguous(var_transpose(in[0], 0, 1)); }
+static Var *contiguous_sample(Var **in) { return var_contiguous(var_transpose(in[0], 0, 1)); }
 
 const Op op_contiguous = {
     .name = "contiguous",
     .forward = contiguous_forward,
     .backward = contiguous_backward,
-    .demo = {.call = contiguous_demo,
+    .sample = {.call = contiguous_sample,
              .n_in = 1,
              .in = {{.shape = {2, {2, 3}}, .low = -2, .high = 2}}},
 };

@@ -1,6 +1,7 @@
 /* conv2d -------------- y[n,o,p,q] = b[o] + sum of w[o,c,r,s] x[n,c,h,w] over c,r,s
  *   where     h = p sh - ph + r dh, w = q sw - pw + s dw; outside the image x is 0
- *   shape     x (N,C,H,W), w (O,C/groups,R,S), b (O) or NULL -> y (N,O,P,Q); see tensor/kernels/conv.h
+ *   shape     x (N,C,H,W), w (O,C/groups,R,S), b (O) or NULL -> y (N,O,P,Q);
+ *             see tensor/kernels/conv.h
  *   backward  gx = conv2d_grad_input(gy, w), gw = conv2d_grad_weight(x, gy),
  *             gb = gy summed over N, P and Q
  *   care      linear in x and in w: conv2d, conv2d_grad_input and conv2d_grad_weight are one
@@ -11,11 +12,12 @@
  */
 #include "autograd/op.h"
 #include "autograd/record.h"
+#include "tensor/kernels/conv.h"
 
-static void conv2d_op_forward(Var *y)
+static void conv2d_forward(Var *y)
 {
     const Tensor *b = y->n_in > 2 ? y->in[2]->value : NULL;
-    conv2d_forward(y->value, y->in[0]->value, y->in[1]->value, b, y->attr);
+    tensor_conv2d(y->value, y->in[0]->value, y->in[1]->value, b, y->attr);
 }
 
 /* gw and gb in one pass over gy. */
@@ -24,7 +26,7 @@ static void conv2d_fused(Var *y, Var *gy)
     Var *x = y->in[0], *w = y->in[1], *b = y->in[2];
     Var *g = var_contiguous(gy), *gw = var_empty(var_shape(w));
     Var *gb = var_needs_grad(b) ? var_empty(var_shape(b)) : NULL;
-    conv2d_grad_weight(gw->value, gb ? gb->value : NULL, x->value, g->value, y->attr);
+    tensor_conv2d_grad_weight(gw->value, gb ? gb->value : NULL, x->value, g->value, y->attr);
     var_send(w, gw);
     if (gb)
         var_send(b, gb);
@@ -35,7 +37,7 @@ static void conv2d_backward(Var *y, Var *gy)
     const Conv2d *c = y->attr;
     Var *x = y->in[0], *w = y->in[1];
     SEND(x, var_conv2d_grad_input(gy, w, var_shape(x), c->o));
-    if (y->n_in > 2 && var_needs_grad(w) && !grad_enabled() && !anomaly_mode_on()) {
+    if (y->n_in > 2 && var_needs_grad(w) && !grad_enabled() && !tape_anomaly_mode()) {
         conv2d_fused(y, gy);
         return;
     }
@@ -44,7 +46,7 @@ static void conv2d_backward(Var *y, Var *gy)
         SEND(y->in[2], var_sum(gy, AXES(0, 2, 3), false));
 }
 
-static Var *conv2d_demo(Var **in)
+static Var *conv2d_sample(Var **in)
 {
     Conv2dOptions o = {.stride = {2, 1}, .padding = {1, 2}, .dilation = {1, 2}, .groups = 2};
     return var_conv2d(in[0], in[1], in[2], o);
@@ -52,9 +54,9 @@ static Var *conv2d_demo(Var **in)
 
 const Op op_conv2d = {
     .name = "conv2d",
-    .forward = conv2d_op_forward,
+    .forward = conv2d_forward,
     .backward = conv2d_backward,
-    .demo = {.call = conv2d_demo, .n_in = 3,
+    .sample = {.call = conv2d_sample, .n_in = 3,
              .in = {{.shape = {4, {2, 4, 5, 4}}, .low = -2, .high = 2},
                     {.shape = {4, {2, 2, 3, 2}}, .low = -2, .high = 2},
                     {.shape = {1, {2}}, .low = -2, .high = 2}}},
@@ -62,7 +64,7 @@ const Op op_conv2d = {
 
 Var *var_conv2d(Var *x, Var *w, Var *b, Conv2dOptions options)
 {
-    Conv2d c = conv2d_plan(var_shape(x), var_shape(w), options, "var_conv2d");
+    Conv2d c = tensor_conv2d_plan(var_shape(x), var_shape(w), options, "var_conv2d");
     if (b && !shape_equal(var_shape(b), SHAPE(c.O)))
         slope_fail("var_conv2d", "the bias has shape %s; expected one number for each of the %td "
                    "output channels", SHAPE_TEXT(var_shape(b)), c.O);

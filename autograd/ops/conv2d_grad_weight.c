@@ -1,15 +1,16 @@
 /* conv2d_grad_weight ----- gw[o,c,r,s] = sum of g[n,o,p,q] x[n,c,h,w] over n,p,q
  *   shape     x (N,C,H,W), g (N,O,P,Q) -> gw (O,C/groups,R,S), the given shape
- *   backward  with v the gradient of gw:  for x  conv2d_grad_input(g, v)
+ *   backward  with v the gradient of gw:  for x  tensor_conv2d_grad_input(g, v)
  *                                         for g  conv2d(x, v)
  *
  * SPDX-License-Identifier: MIT
  */
 #include "autograd/op.h"
+#include "tensor/kernels/conv.h"
 
 static void conv2d_grad_weight_forward(Var *y)
 {
-    conv2d_grad_weight(y->value, NULL, y->in[0]->value, y->in[1]->value, y->attr);
+    tensor_conv2d_grad_weight(y->value, NULL, y->in[0]->value, y->in[1]->value, y->attr);
 }
 
 static void conv2d_grad_weight_backward(Var *y, Var *v)
@@ -20,7 +21,7 @@ static void conv2d_grad_weight_backward(Var *y, Var *v)
     SEND(g, var_conv2d(x, v, NULL, c->o));
 }
 
-static Var *conv2d_grad_weight_demo(Var **in)
+static Var *conv2d_grad_weight_sample(Var **in)
 {
     Conv2dOptions o = {.stride = {2, 1}, .padding = {1, 2}, .dilation = {1, 2}, .groups = 2};
     return var_conv2d_grad_weight(in[0], in[1], SHAPE(2, 2, 3, 2), o);
@@ -30,14 +31,14 @@ const Op op_conv2d_grad_weight = {
     .name = "conv2d_grad_weight",
     .forward = conv2d_grad_weight_forward,
     .backward = conv2d_grad_weight_backward,
-    .demo = {.call = conv2d_grad_weight_demo, .n_in = 2,
+    .sample = {.call = conv2d_grad_weight_sample, .n_in = 2,
              .in = {{.shape = {4, {2, 4, 5, 4}}, .low = -2, .high = 2},
                     {.shape = {4, {2, 2, 3, 6}}, .low = -2, .high = 2}}},
 };
 
 Var *var_conv2d_grad_weight(Var *x, Var *g, Shape w, Conv2dOptions options)
 {
-    Conv2d c = conv2d_plan(var_shape(x), w, options, "var_conv2d_grad_weight");
+    Conv2d c = tensor_conv2d_plan(var_shape(x), w, options, "var_conv2d_grad_weight");
     if (!shape_equal(var_shape(g), SHAPE(c.N, c.O, c.P, c.Q)))
         slope_fail("var_conv2d_grad_weight",
                    "the gradient has shape %s, but input %s and weight %s give "

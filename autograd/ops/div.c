@@ -22,13 +22,13 @@ static void div_backward(Var *y, Var *gy)
     SEND(b, var_neg(var_div(var_mul(gy, y), b)));
 }
 
-static Var *div_demo(Var **in) { return var_div(in[0], in[1]); }
+static Var *div_sample(Var **in) { return var_div(in[0], in[1]); }
 
 const Op op_div = {
     .name = "div",
     .forward = div_forward,
     .backward = div_backward,
-    .demo = {.call = div_demo, .n_in = 2, .any_shape = true,
+    .sample = {.call = div_sample, .n_in = 2, .any_shape = true,
              .in = {{.shape = {2, {2, 3}}, .low = (real)0.5, .high = 2, .both_signs = true},
                     {.shape = {1, {3}}, .low = (real)0.5, .high = 2, .both_signs = true}}},
 };

@@ -41,7 +41,7 @@ static void dropout_block(ptrdiff_t begin, ptrdiff_t end, void *ctx)
     for (ptrdiff_t i = begin; i < end; i += 2 * RNG_WORDS) {
         const real *x = run.x + i;
         real *y = run.y + i;
-        ptrdiff_t n = cut_min(2 * RNG_WORDS, end - i);
+        ptrdiff_t n = min_size(2 * RNG_WORDS, end - i);
         rng_words(rng->seed, rng->stream, rng->position + (uint64_t)i / 2, (n + 1) / 2, words);
         for (ptrdiff_t k = 0; k < n / 2; k++) {
             y[2 * k] = dropout_value(&run, x[2 * k], (uint32_t)words[k]);
@@ -68,13 +68,13 @@ static void dropout_backward(Var *y, Var *gy)
     SEND(x, var_dropout(gy, d->p, d->rng));
 }
 
-static Var *dropout_demo(Var **in) { return var_dropout(in[0], (real)0.4, rng_new(3, 0)); }
+static Var *dropout_sample(Var **in) { return var_dropout(in[0], (real)0.4, rng_new(3, 0)); }
 
 const Op op_dropout = {
     .name = "dropout",
     .forward = dropout_forward,
     .backward = dropout_backward,
-    .demo = {.call = dropout_demo, .n_in = 1,
+    .sample = {.call = dropout_sample, .n_in = 1,
              .in = {{.shape = {2, {4, 5}}, .low = -2, .high = 2}}},
 };
 

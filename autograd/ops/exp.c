@@ -23,13 +23,13 @@ static void exp_backward(Var *y, Var *gy)
     SEND(x, var_mul(gy, y));
 }
 
-static Var *exp_demo(Var **in) { return var_exp(in[0]); }
+static Var *exp_sample(Var **in) { return var_exp(in[0]); }
 
 const Op op_exp = {
     .name = "exp",
     .forward = exp_forward,
     .backward = exp_backward,
-    .demo = {.call = exp_demo, .n_in = 1, .any_shape = true,
+    .sample = {.call = exp_sample, .n_in = 1, .any_shape = true,
              .in = {{.shape = {2, {2, 3}}, .low = -2, .high = 2}}},
 };
 

@@ -18,13 +18,14 @@ static void expand_backward(Var *y, Var *gy)
     SEND(x, gy);
 }
 
-static Var *expand_demo(Var **in) { return var_expand(in[0], SHAPE(2, 3, 4)); }
+static Var *expand_sample(Var **in) { return var_expand(in[0], SHAPE(2, 3, 4)); }
 
 const Op op_expand = {
     .name = "expand",
     .view = expand_view,
     .backward = expand_backward,
-    .demo = {.call = expand_demo, .n_in = 1, .in = {{.shape = {2, {3, 1}}, .low = -2, .high = 2}}},
+    .sample = {.call = expand_sample, .n_in = 1,
+               .in = {{.shape = {2, {3, 1}}, .low = -2, .high = 2}}},
 };
 
 Var *var_expand(Var *x, Shape shape)

@@ -29,19 +29,19 @@ static void leaky_relu_backward(Var *y, Var *gy)
     SEND(x, var_where(var_is_positive(x), gy, var_scale(gy, leaky_relu_slope(y))));
 }
 
-static uint64_t leaky_relu_choices(const Var *y)
+static uint64_t leaky_relu_branch_hash(const Var *y)
 {
-    return choices_of_signs(0, y->in[0]->value);
+    return op_branch_of_signs(0, y->in[0]->value);
 }
 
-static Var *leaky_relu_demo(Var **in) { return var_leaky_relu(in[0], (real)0.2); }
+static Var *leaky_relu_sample(Var **in) { return var_leaky_relu(in[0], (real)0.2); }
 
 const Op op_leaky_relu = {
     .name = "leaky_relu",
     .forward = leaky_relu_forward,
     .backward = leaky_relu_backward,
-    .choices = leaky_relu_choices,
-    .demo = {.call = leaky_relu_demo, .n_in = 1, .any_shape = true,
+    .branch_hash = leaky_relu_branch_hash,
+    .sample = {.call = leaky_relu_sample, .n_in = 1, .any_shape = true,
              .in = {{.shape = {2, {2, 3}}, .low = (real)0.1, .high = 2, .both_signs = true}}},
 };
 

@@ -10,10 +10,10 @@
 #include "autograd/op.h"
 #include "tensor/kernels/matmul.h"
 
-static void linear_op_forward(Var *y)
+static void linear_forward(Var *y)
 {
     const Tensor *b = y->n_in > 2 ? y->in[2]->value : NULL;
-    linear_forward(y->value, y->in[0]->value, y->in[1]->value, b);
+    tensor_linear(y->value, y->in[0]->value, y->in[1]->value, b);
 }
 
 /* (...,D) as (M,D) */
@@ -35,13 +35,13 @@ static void linear_backward(Var *y, Var *gy)
         SEND(y->in[2], var_sum(g, AXES(0), false));
 }
 
-static Var *linear_demo(Var **in) { return var_linear(in[0], in[1], in[2]); }
+static Var *linear_sample(Var **in) { return var_linear(in[0], in[1], in[2]); }
 
 const Op op_linear = {
     .name = "linear",
-    .forward = linear_op_forward,
+    .forward = linear_forward,
     .backward = linear_backward,
-    .demo = {.call = linear_demo, .n_in = 3,
+    .sample = {.call = linear_sample, .n_in = 3,
              .in = {{.shape = {3, {2, 3, 4}}, .low = -2, .high = 2},
                     {.shape = {2, {5, 4}}, .low = -2, .high = 2},
                     {.shape = {1, {5}}, .low = -2, .high = 2}}},

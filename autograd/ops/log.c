@@ -23,13 +23,13 @@ static void log_backward(Var *y, Var *gy)
     SEND(x, var_div(gy, x));
 }
 
-static Var *log_demo(Var **in) { return var_log(in[0]); }
+static Var *log_sample(Var **in) { return var_log(in[0]); }
 
 const Op op_log = {
     .name = "log",
     .forward = log_forward,
     .backward = log_backward,
-    .demo = {.call = log_demo, .n_in = 1, .any_shape = true,
+    .sample = {.call = log_sample, .n_in = 1, .any_shape = true,
              .in = {{.shape = {2, {2, 3}}, .low = (real)0.5, .high = 3}}},
 };
 

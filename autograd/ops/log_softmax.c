@@ -13,9 +13,9 @@ static int log_softmax_axis(const Var *y)
     return *(const int *)y->attr;
 }
 
-static void log_softmax_op_forward(Var *y)
+static void log_softmax_forward(Var *y)
 {
-    log_softmax_forward(y->value, y->in[0]->value, log_softmax_axis(y));
+    tensor_log_softmax(y->value, y->in[0]->value, log_softmax_axis(y));
 }
 
 static void log_softmax_backward(Var *y, Var *gy)
@@ -25,13 +25,13 @@ static void log_softmax_backward(Var *y, Var *gy)
     SEND(x, var_sub(gy, var_mul(var_exp(y), along)));
 }
 
-static Var *log_softmax_demo(Var **in) { return var_log_softmax(in[0], 1); }
+static Var *log_softmax_sample(Var **in) { return var_log_softmax(in[0], 1); }
 
 const Op op_log_softmax = {
     .name = "log_softmax",
-    .forward = log_softmax_op_forward,
+    .forward = log_softmax_forward,
     .backward = log_softmax_backward,
-    .demo = {.call = log_softmax_demo, .n_in = 1,
+    .sample = {.call = log_softmax_sample, .n_in = 1,
              .in = {{.shape = {3, {2, 4, 3}}, .low = -2, .high = 2}}},
 };
 

@@ -20,19 +20,19 @@ static void matmul_backward(Var *y, Var *gy)
     SEND(b, var_matmul(var_transpose(a, -2, -1), gy));
 }
 
-static Var *matmul_demo(Var **in) { return var_matmul(in[0], in[1]); }
+static Var *matmul_sample(Var **in) { return var_matmul(in[0], in[1]); }
 
 const Op op_matmul = {
     .name = "matmul",
     .forward = matmul_forward,
     .backward = matmul_backward,
-    .demo = {.call = matmul_demo, .n_in = 2,
+    .sample = {.call = matmul_sample, .n_in = 2,
              .in = {{.shape = {3, {2, 3, 4}}, .low = -2, .high = 2},
                     {.shape = {2, {4, 2}}, .low = -2, .high = 2}}},
 };
 
 Var *var_matmul(Var *a, Var *b)
 {
-    Shape out = matmul_shape(var_shape(a), var_shape(b), "var_matmul");
+    Shape out = tensor_matmul_shape(var_shape(a), var_shape(b), "var_matmul");
     return var_apply(&op_matmul, out, VARS(a, b));
 }

@@ -35,20 +35,21 @@ static void max_backward(Var *y, Var *gy)
 }
 
 /* Which elements hold the maximum. */
-static uint64_t max_choices(const Var *y)
+static uint64_t max_branch_hash(const Var *y)
 {
     Var *winners = max_winners(y);
-    return choices_of_signs(0, winners->value);
+    return op_branch_of_signs(0, winners->value);
 }
 
-static Var *max_demo(Var **in) { return var_max(in[0], AXES(0, 2), false); }
+static Var *max_sample(Var **in) { return var_max(in[0], AXES(0, 2), false); }
 
 const Op op_max = {
     .name = "max",
     .forward = max_forward,
     .backward = max_backward,
-    .choices = max_choices,
-    .demo = {.call = max_demo, .n_in = 1, .in = {{.shape = {3, {2, 3, 4}}, .low = -2, .high = 2}}},
+    .branch_hash = max_branch_hash,
+    .sample = {.call = max_sample, .n_in = 1,
+               .in = {{.shape = {3, {2, 3, 4}}, .low = -2, .high = 2}}},
 };
 
 Var *var_max(Var *x, Axes axes, bool keepdim)

@@ -6,10 +6,11 @@
  * SPDX-License-Identifier: MIT
  */
 #include "autograd/op.h"
+#include "tensor/kernels/max_pool.h"
 
-static void max_pool2d_op_forward(Var *y)
+static void max_pool2d_forward(Var *y)
 {
-    max_pool2d_forward(y->value, var_output(y, 1)->value, y->in[0]->value, y->attr);
+    tensor_max_pool2d(y->value, var_output(y, 1)->value, y->in[0]->value, y->attr);
 }
 
 /* The places are whole numbers that do not move with x: they ask for no gradient. */
@@ -20,7 +21,7 @@ static void max_pool2d_backward(Var *y, Var *gy)
     SEND(x, var_max_pool2d_scatter(gy, var_output(y, 1), var_shape(x), p->o));
 }
 
-static uint64_t max_pool2d_choices(const Var *y)
+static uint64_t max_pool2d_branch_hash(const Var *y)
 {
     const Tensor *winner = var_output(y, 1)->value;
     uint64_t hash = 0;
@@ -29,7 +30,7 @@ static uint64_t max_pool2d_choices(const Var *y)
     return hash;
 }
 
-static Var *max_pool2d_demo(Var **in)
+static Var *max_pool2d_sample(Var **in)
 {
     Pool2dOptions o = {.kernel = {3, 2}, .stride = {2, 1}, .padding = {1, 0}};
     return var_max_pool2d(in[0], o);
@@ -37,17 +38,17 @@ static Var *max_pool2d_demo(Var **in)
 
 const Op op_max_pool2d = {
     .name = "max_pool2d",
-    .forward = max_pool2d_op_forward,
+    .forward = max_pool2d_forward,
     .backward = max_pool2d_backward,
-    .choices = max_pool2d_choices,
-    .demo = {.call = max_pool2d_demo, .n_in = 1,
+    .branch_hash = max_pool2d_branch_hash,
+    .sample = {.call = max_pool2d_sample, .n_in = 1,
              .in = {{.shape = {4, {2, 2, 5, 4}}, .low = -2, .high = 2}}},
 };
 
 Var *var_max_pool2d(Var *x, Pool2dOptions options)
 {
     Shape s = var_shape(x);
-    Pool2d p = pool2d_plan(s, options, "var_max_pool2d");
+    Pool2d p = tensor_max_pool2d_plan(s, options, "var_max_pool2d");
     Shape out = SHAPE(s.dim[0], s.dim[1], p.P, p.Q);
     Var *y = var_apply_all(&op_max_pool2d, (const Shape *const[]){&out, &out}, 2,
                            VARS(var_contiguous(x)), &p, sizeof p);

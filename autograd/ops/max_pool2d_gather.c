@@ -5,10 +5,11 @@
  * SPDX-License-Identifier: MIT
  */
 #include "autograd/op.h"
+#include "tensor/kernels/max_pool.h"
 
 static void max_pool2d_gather_forward(Var *y)
 {
-    max_pool2d_gather(y->value, y->in[0]->value, y->in[1]->value, y->attr);
+    tensor_max_pool2d_gather(y->value, y->in[0]->value, y->in[1]->value, y->attr);
 }
 
 static void max_pool2d_gather_backward(Var *y, Var *gy)
@@ -18,7 +19,7 @@ static void max_pool2d_gather_backward(Var *y, Var *gy)
     SEND(x, var_max_pool2d_scatter(gy, y->in[1], var_shape(x), p->o));
 }
 
-static Var *max_pool2d_gather_demo(Var **in)
+static Var *max_pool2d_gather_sample(Var **in)
 {
     Pool2dOptions o = {.kernel = {3, 2}, .stride = {2, 1}, .padding = {1, 0}};
     Var *x = var_full(SHAPE(2, 2, 5, 4), 1);
@@ -31,14 +32,14 @@ const Op op_max_pool2d_gather = {
     .name = "max_pool2d_gather",
     .forward = max_pool2d_gather_forward,
     .backward = max_pool2d_gather_backward,
-    .demo = {.call = max_pool2d_gather_demo, .n_in = 1,
+    .sample = {.call = max_pool2d_gather_sample, .n_in = 1,
              .in = {{.shape = {4, {2, 2, 5, 4}}, .low = -2, .high = 2}}},
 };
 
 Var *var_max_pool2d_gather(Var *x, Var *winner, Pool2dOptions options)
 {
     Shape s = var_shape(x);
-    Pool2d p = pool2d_plan(s, options, "var_max_pool2d_gather");
+    Pool2d p = tensor_max_pool2d_plan(s, options, "var_max_pool2d_gather");
     Shape pooled = SHAPE(s.dim[0], s.dim[1], p.P, p.Q);
     if (!shape_equal(var_shape(winner), pooled))
         slope_fail("var_max_pool2d_gather", "winners %s: expected %s",

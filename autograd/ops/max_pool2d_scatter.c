@@ -6,10 +6,11 @@
  * SPDX-License-Identifier: MIT
  */
 #include "autograd/op.h"
+#include "tensor/kernels/max_pool.h"
 
 static void max_pool2d_scatter_forward(Var *y)
 {
-    max_pool2d_scatter(y->value, y->in[0]->value, y->in[1]->value, y->attr);
+    tensor_max_pool2d_scatter(y->value, y->in[0]->value, y->in[1]->value, y->attr);
 }
 
 static void max_pool2d_scatter_backward(Var *y, Var *gy)
@@ -19,8 +20,8 @@ static void max_pool2d_scatter_backward(Var *y, Var *gy)
     SEND(g, var_max_pool2d_gather(gy, y->in[1], p->o));
 }
 
-/* Both demos take their winners from a pooling of fixed numbers. */
-static Var *max_pool2d_scatter_demo(Var **in)
+/* Both samples take their winners from a pooling of fixed numbers. */
+static Var *max_pool2d_scatter_sample(Var **in)
 {
     Pool2dOptions o = {.kernel = {3, 2}, .stride = {2, 1}, .padding = {1, 0}};
     Var *x = var_full(SHAPE(2, 2, 5, 4), 1);
@@ -33,13 +34,13 @@ const Op op_max_pool2d_scatter = {
     .name = "max_pool2d_scatter",
     .forward = max_pool2d_scatter_forward,
     .backward = max_pool2d_scatter_backward,
-    .demo = {.call = max_pool2d_scatter_demo, .n_in = 1,
+    .sample = {.call = max_pool2d_scatter_sample, .n_in = 1,
              .in = {{.shape = {4, {2, 2, 3, 3}}, .low = -2, .high = 2}}},
 };
 
 Var *var_max_pool2d_scatter(Var *g, Var *winner, Shape x, Pool2dOptions options)
 {
-    Pool2d p = pool2d_plan(x, options, "var_max_pool2d_scatter");
+    Pool2d p = tensor_max_pool2d_plan(x, options, "var_max_pool2d_scatter");
     Shape pooled = SHAPE(x.dim[0], x.dim[1], p.P, p.Q);
     if (!shape_equal(var_shape(g), pooled) || !shape_equal(var_shape(winner), pooled))
         slope_fail("var_max_pool2d_scatter", "gradient %s and winners %s: expected %s",

@@ -32,13 +32,14 @@ static void mean_backward(Var *y, Var *gy)
     SEND(x, var_expand(var_reshape(var_div(gy, var_scalar(m->n)), m->kept), var_shape(x)));
 }
 
-static Var *mean_demo(Var **in) { return var_mean(in[0], AXES(1), true); }
+static Var *mean_sample(Var **in) { return var_mean(in[0], AXES(1), true); }
 
 const Op op_mean = {
     .name = "mean",
     .forward = mean_forward,
     .backward = mean_backward,
-    .demo = {.call = mean_demo, .n_in = 1, .in = {{.shape = {3, {2, 3, 4}}, .low = -2, .high = 2}}},
+    .sample = {.call = mean_sample, .n_in = 1,
+               .in = {{.shape = {3, {2, 3, 4}}, .low = -2, .high = 2}}},
 };
 
 Var *var_mean(Var *x, Axes axes, bool keepdim)

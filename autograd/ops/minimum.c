@@ -42,23 +42,23 @@ static void minimum_backward(Var *y, Var *gy)
     SEND(b, minimum_part(gy, b_share));
 }
 
-static uint64_t minimum_choices(const Var *y)
+static uint64_t minimum_branch_hash(const Var *y)
 {
     Shape shape = y->value->shape;
     Tensor *a = tensor_expand(y->in[0]->value, shape), *b = tensor_expand(y->in[1]->value, shape);
-    uint64_t hash = choices_of_order(choices_of_order(0, a, b), b, a);
+    uint64_t hash = op_branch_of_order(op_branch_of_order(0, a, b), b, a);
     tensor_free(a), tensor_free(b);
     return hash;
 }
 
-static Var *minimum_demo(Var **in) { return var_minimum(in[0], in[1]); }
+static Var *minimum_sample(Var **in) { return var_minimum(in[0], in[1]); }
 
 const Op op_minimum = {
     .name = "minimum",
     .forward = minimum_forward,
     .backward = minimum_backward,
-    .choices = minimum_choices,
-    .demo = {.call = minimum_demo, .n_in = 2, .any_shape = true,
+    .branch_hash = minimum_branch_hash,
+    .sample = {.call = minimum_sample, .n_in = 2, .any_shape = true,
              .in = {{.shape = {2, {2, 3}}, .low = -2, .high = 2},
                     {.shape = {1, {3}}, .low = -2, .high = 2}}},
 };

@@ -22,13 +22,13 @@ static void mul_backward(Var *y, Var *gy)
     SEND(b, var_mul(gy, a));
 }
 
-static Var *mul_demo(Var **in) { return var_mul(in[0], in[1]); }
+static Var *mul_sample(Var **in) { return var_mul(in[0], in[1]); }
 
 const Op op_mul = {
     .name = "mul",
     .forward = mul_forward,
     .backward = mul_backward,
-    .demo = {.call = mul_demo, .n_in = 2, .any_shape = true,
+    .sample = {.call = mul_sample, .n_in = 2, .any_shape = true,
              .in = {{.shape = {2, {2, 3}}, .low = -2, .high = 2},
                     {.shape = {1, {3}}, .low = -2, .high = 2}}},
 };

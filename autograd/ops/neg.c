@@ -21,13 +21,13 @@ static void neg_backward(Var *y, Var *gy)
     SEND(x, var_neg(gy));
 }
 
-static Var *neg_demo(Var **in) { return var_neg(in[0]); }
+static Var *neg_sample(Var **in) { return var_neg(in[0]); }
 
 const Op op_neg = {
     .name = "neg",
     .forward = neg_forward,
     .backward = neg_backward,
-    .demo = {.call = neg_demo, .n_in = 1, .any_shape = true,
+    .sample = {.call = neg_sample, .n_in = 1, .any_shape = true,
              .in = {{.shape = {2, {2, 3}}, .low = -2, .high = 2}}},
 };
 

@@ -29,13 +29,13 @@ static void permute_backward(Var *y, Var *gy)
     SEND(x, var_permute(gy, back));
 }
 
-static Var *permute_demo(Var **in) { return var_permute(in[0], (const int[]){2, 0, 1}); }
+static Var *permute_sample(Var **in) { return var_permute(in[0], (const int[]){2, 0, 1}); }
 
 const Op op_permute = {
     .name = "permute",
     .view = permute_view,
     .backward = permute_backward,
-    .demo = {.call = permute_demo,
+    .sample = {.call = permute_sample,
              .n_in = 1,
              .in = {{.shape = {3, {2, 3, 4}}, .low = -2, .high = 2}}},
 };

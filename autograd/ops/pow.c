@@ -32,13 +32,13 @@ static void pow_backward(Var *y, Var *gy)
         SEND(x, var_mul(gy, var_scale(var_pow(x, p - 1), p)));
 }
 
-static Var *pow_demo(Var **in) { return var_pow(in[0], (real)2.5); }
+static Var *pow_sample(Var **in) { return var_pow(in[0], (real)2.5); }
 
 const Op op_pow = {
     .name = "pow",
     .forward = pow_forward,
     .backward = pow_backward,
-    .demo = {.call = pow_demo, .n_in = 1, .any_shape = true,
+    .sample = {.call = pow_sample, .n_in = 1, .any_shape = true,
              .in = {{.shape = {2, {2, 3}}, .low = (real)0.5, .high = 2}}},
 };
 

@@ -11,22 +11,22 @@
 #include "autograd/op.h"
 #include "tensor/kernels/activation.h"
 
-static void prelu_op_forward(Var *y)
+static void prelu_forward(Var *y)
 {
-    prelu_forward(y->value, y->in[0]->value, y->in[1]->value);
+    tensor_prelu(y->value, y->in[0]->value, y->in[1]->value);
 }
 
 /* gx in the place of gy. */
 static void prelu_overwrite(Var *x, Var *a, Var *gy)
 {
     Var *ga = var_needs_grad(a) ? var_empty(var_shape(a)) : NULL;
-    prelu_backward(gy->value, ga ? ga->value : NULL, x->value, a->value, gy->value);
+    tensor_prelu_backward(gy->value, ga ? ga->value : NULL, x->value, a->value, gy->value);
     var_send(x, gy);
     if (ga)
         var_send(a, ga);
 }
 
-static void prelu_op_backward(Var *y, Var *gy)
+static void prelu_backward(Var *y, Var *gy)
 {
     Var *x = y->in[0], *a = y->in[1];
     if (var_needs_grad(x) && var_may_overwrite(gy)) {
@@ -38,19 +38,19 @@ static void prelu_op_backward(Var *y, Var *gy)
     SEND(a, var_output(g, 1));
 }
 
-static uint64_t prelu_choices(const Var *y)
+static uint64_t prelu_branch_hash(const Var *y)
 {
-    return choices_of_signs(0, y->in[0]->value);
+    return op_branch_of_signs(0, y->in[0]->value);
 }
 
-static Var *prelu_demo(Var **in) { return var_prelu(in[0], in[1]); }
+static Var *prelu_sample(Var **in) { return var_prelu(in[0], in[1]); }
 
 const Op op_prelu = {
     .name = "prelu",
-    .forward = prelu_op_forward,
-    .backward = prelu_op_backward,
-    .choices = prelu_choices,
-    .demo = {.call = prelu_demo, .n_in = 2,
+    .forward = prelu_forward,
+    .backward = prelu_backward,
+    .branch_hash = prelu_branch_hash,
+    .sample = {.call = prelu_sample, .n_in = 2,
              .in = {{.shape = {3, {2, 3, 4}}, .low = (real)0.1, .high = 2, .both_signs = true},
                     {.shape = {1, {3}}, .low = -(real)0.5, .high = (real)0.9}}},
 };

@@ -15,7 +15,7 @@
 static void prelu_backward_forward(Var *y)
 {
     Var *x = y->in[0], *a = y->in[1], *g = y->in[2];
-    prelu_backward(y->value, var_output(y, 1)->value, x->value, a->value, g->value);
+    tensor_prelu_backward(y->value, var_output(y, 1)->value, x->value, a->value, g->value);
 }
 
 /* The shape in which slopes broadcast along axis 1 of x; () for a shared one, since x may be a
@@ -25,7 +25,7 @@ static Shape prelu_spread_shape(Shape x, Shape a)
     return a.dim[0] == 1 ? SHAPE_SCALAR : shape_channels(x);
 }
 
-static void prelu_backward_rule(Var *y, Var *const *gy)
+static void prelu_backward_backward(Var *y, Var *const *gy)
 {
     Var *x = y->in[0], *a = y->in[1], *g = y->in[2], *v = gy[0], *w = gy[1];
     Shape spread = prelu_spread_shape(var_shape(x), var_shape(a));
@@ -42,13 +42,13 @@ static void prelu_backward_rule(Var *y, Var *const *gy)
     }
 }
 
-static uint64_t prelu_backward_choices(const Var *y)
+static uint64_t prelu_backward_branch_hash(const Var *y)
 {
-    return choices_of_signs(0, y->in[0]->value);
+    return op_branch_of_signs(0, y->in[0]->value);
 }
 
 /* Both outputs in one number per element: gx + ga spread along the channels. */
-static Var *prelu_backward_demo(Var **in)
+static Var *prelu_backward_sample(Var **in)
 {
     Var *y = var_prelu_backward(in[0], in[1], in[2], true, true);
     Shape spread = prelu_spread_shape(var_shape(in[0]), var_shape(in[1]));
@@ -58,9 +58,9 @@ static Var *prelu_backward_demo(Var **in)
 const Op op_prelu_backward = {
     .name = "prelu_backward",
     .forward = prelu_backward_forward,
-    .backward_all = prelu_backward_rule,
-    .choices = prelu_backward_choices,
-    .demo = {.call = prelu_backward_demo, .n_in = 3,
+    .backward_all = prelu_backward_backward,
+    .branch_hash = prelu_backward_branch_hash,
+    .sample = {.call = prelu_backward_sample, .n_in = 3,
              .in = {{.shape = {3, {2, 3, 4}}, .low = (real)0.1, .high = 2, .both_signs = true},
                     {.shape = {1, {3}}, .low = -(real)0.5, .high = (real)0.9},
                     {.shape = {3, {2, 3, 4}}, .low = -2, .high = 2}}},

@@ -22,19 +22,19 @@ static void relu_backward(Var *y, Var *gy)
     SEND(x, var_where(var_is_positive(x), gy, var_scalar(0)));
 }
 
-static uint64_t relu_choices(const Var *y)
+static uint64_t relu_branch_hash(const Var *y)
 {
-    return choices_of_signs(0, y->in[0]->value);
+    return op_branch_of_signs(0, y->in[0]->value);
 }
 
-static Var *relu_demo(Var **in) { return var_relu(in[0]); }
+static Var *relu_sample(Var **in) { return var_relu(in[0]); }
 
 const Op op_relu = {
     .name = "relu",
     .forward = relu_forward,
     .backward = relu_backward,
-    .choices = relu_choices,
-    .demo = {.call = relu_demo, .n_in = 1, .any_shape = true,
+    .branch_hash = relu_branch_hash,
+    .sample = {.call = relu_sample, .n_in = 1, .any_shape = true,
              .in = {{.shape = {2, {2, 3}}, .low = (real)0.1, .high = 2, .both_signs = true}}},
 };
 

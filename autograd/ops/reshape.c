@@ -18,13 +18,14 @@ static void reshape_backward(Var *y, Var *gy)
     SEND(x, var_reshape(gy, var_shape(x)));
 }
 
-static Var *reshape_demo(Var **in) { return var_reshape(in[0], SHAPE(4, 3)); }
+static Var *reshape_sample(Var **in) { return var_reshape(in[0], SHAPE(4, 3)); }
 
 const Op op_reshape = {
     .name = "reshape",
     .view = reshape_view,
     .backward = reshape_backward,
-    .demo = {.call = reshape_demo, .n_in = 1, .in = {{.shape = {2, {2, 6}}, .low = -2, .high = 2}}},
+    .sample = {.call = reshape_sample, .n_in = 1,
+               .in = {{.shape = {2, {2, 6}}, .low = -2, .high = 2}}},
 };
 
 Var *var_reshape(Var *x, Shape shape)

@@ -27,15 +27,14 @@ static void select_backward(Var *y, Var *gy)
     SEND(x, var_slice_scatter(var_reshape(gy, one), var_shape(x), axis, s->index, 1));
 }
 
-static Var *select_demo(Var **in) { return var_select(in[0], 1, 2); }
+static Var *select_sample(Var **in) { return var_select(in[0], 1, 2); }
 
 const Op op_select = {
     .name = "select",
     .view = select_view,
     .backward = select_backward,
-    .demo = {.call = select_demo,
-             .n_in = 1,
-             .in = {{.shape = {3, {2, 3, 4}}, .low = -2, .high = 2}}},
+    .sample = {.call = select_sample, .n_in = 1,
+               .in = {{.shape = {3, {2, 3, 4}}, .low = -2, .high = 2}}},
 };
 
 Var *var_select(Var *x, int axis, ptrdiff_t index)

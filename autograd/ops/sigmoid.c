@@ -28,13 +28,13 @@ static void sigmoid_backward(Var *y, Var *gy)
     SEND(x, var_mul(gy, var_mul(y, var_sub(var_scalar(1), y))));
 }
 
-static Var *sigmoid_demo(Var **in) { return var_sigmoid(in[0]); }
+static Var *sigmoid_sample(Var **in) { return var_sigmoid(in[0]); }
 
 const Op op_sigmoid = {
     .name = "sigmoid",
     .forward = sigmoid_forward,
     .backward = sigmoid_backward,
-    .demo = {.call = sigmoid_demo, .n_in = 1, .any_shape = true,
+    .sample = {.call = sigmoid_sample, .n_in = 1, .any_shape = true,
              .in = {{.shape = {2, {2, 3}}, .low = -2, .high = 2}}},
 };
 

@@ -25,13 +25,14 @@ static void slice_backward(Var *y, Var *gy)
     SEND(x, var_slice_scatter(gy, var_shape(x), s->axis, s->start, s->step));
 }
 
-static Var *slice_demo(Var **in) { return var_slice(in[0], -1, 1, 6, 2); }
+static Var *slice_sample(Var **in) { return var_slice(in[0], -1, 1, 6, 2); }
 
 const Op op_slice = {
     .name = "slice",
     .view = slice_view,
     .backward = slice_backward,
-    .demo = {.call = slice_demo, .n_in = 1, .in = {{.shape = {2, {2, 7}}, .low = -2, .high = 2}}},
+    .sample = {.call = slice_sample, .n_in = 1,
+               .in = {{.shape = {2, {2, 7}}, .low = -2, .high = 2}}},
 };
 
 Var *var_slice(Var *x, int axis, ptrdiff_t start, ptrdiff_t stop, ptrdiff_t step)

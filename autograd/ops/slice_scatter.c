@@ -28,7 +28,7 @@ static void slice_scatter_backward(Var *y, Var *gy)
     SEND(x, var_slice(gy, s->axis, s->start, s->stop, s->step));
 }
 
-static Var *slice_scatter_demo(Var **in)
+static Var *slice_scatter_sample(Var **in)
 {
     return var_slice_scatter(in[0], SHAPE(2, 7), 1, 1, 2);
 }
@@ -37,7 +37,7 @@ const Op op_slice_scatter = {
     .name = "slice_scatter",
     .forward = slice_scatter_forward,
     .backward = slice_scatter_backward,
-    .demo = {.call = slice_scatter_demo, .n_in = 1,
+    .sample = {.call = slice_scatter_sample, .n_in = 1,
              .in = {{.shape = {2, {2, 3}}, .low = -2, .high = 2}}},
 };
 

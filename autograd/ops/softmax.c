@@ -13,9 +13,9 @@ static int softmax_axis(const Var *y)
     return *(const int *)y->attr;
 }
 
-static void softmax_op_forward(Var *y)
+static void softmax_forward(Var *y)
 {
-    softmax_forward(y->value, y->in[0]->value, softmax_axis(y));
+    tensor_softmax(y->value, y->in[0]->value, softmax_axis(y));
 }
 
 static void softmax_backward(Var *y, Var *gy)
@@ -25,13 +25,13 @@ static void softmax_backward(Var *y, Var *gy)
     SEND(x, var_mul(y, var_sub(gy, along)));
 }
 
-static Var *softmax_demo(Var **in) { return var_softmax(in[0], 1); }
+static Var *softmax_sample(Var **in) { return var_softmax(in[0], 1); }
 
 const Op op_softmax = {
     .name = "softmax",
-    .forward = softmax_op_forward,
+    .forward = softmax_forward,
     .backward = softmax_backward,
-    .demo = {.call = softmax_demo, .n_in = 1,
+    .sample = {.call = softmax_sample, .n_in = 1,
              .in = {{.shape = {3, {2, 4, 3}}, .low = -2, .high = 2}}},
 };
 

@@ -24,13 +24,13 @@ static void sqrt_backward(Var *y, Var *gy)
     SEND(x, var_div(gy, var_scale(y, 2)));
 }
 
-static Var *sqrt_demo(Var **in) { return var_sqrt(in[0]); }
+static Var *sqrt_sample(Var **in) { return var_sqrt(in[0]); }
 
 const Op op_sqrt = {
     .name = "sqrt",
     .forward = sqrt_forward,
     .backward = sqrt_backward,
-    .demo = {.call = sqrt_demo, .n_in = 1, .any_shape = true,
+    .sample = {.call = sqrt_sample, .n_in = 1, .any_shape = true,
              .in = {{.shape = {2, {2, 3}}, .low = (real)0.5, .high = 3}}},
 };
 

@@ -22,13 +22,13 @@ static void sub_backward(Var *y, Var *gy)
     SEND(b, var_neg(gy));
 }
 
-static Var *sub_demo(Var **in) { return var_sub(in[0], in[1]); }
+static Var *sub_sample(Var **in) { return var_sub(in[0], in[1]); }
 
 const Op op_sub = {
     .name = "sub",
     .forward = sub_forward,
     .backward = sub_backward,
-    .demo = {.call = sub_demo, .n_in = 2, .any_shape = true,
+    .sample = {.call = sub_sample, .n_in = 2, .any_shape = true,
              .in = {{.shape = {2, {2, 3}}, .low = -2, .high = 2},
                     {.shape = {1, {3}}, .low = -2, .high = 2}}},
 };

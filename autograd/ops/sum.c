@@ -25,13 +25,14 @@ static void sum_backward(Var *y, Var *gy)
     SEND(x, var_expand(var_reshape(gy, sum_kept_shape(y)), var_shape(x)));
 }
 
-static Var *sum_demo(Var **in) { return var_sum(in[0], AXES(0, -1), false); }
+static Var *sum_sample(Var **in) { return var_sum(in[0], AXES(0, -1), false); }
 
 const Op op_sum = {
     .name = "sum",
     .forward = sum_forward,
     .backward = sum_backward,
-    .demo = {.call = sum_demo, .n_in = 1, .in = {{.shape = {3, {2, 3, 4}}, .low = -2, .high = 2}}},
+    .sample = {.call = sum_sample, .n_in = 1,
+               .in = {{.shape = {3, {2, 3, 4}}, .low = -2, .high = 2}}},
 };
 
 Var *var_sum(Var *x, Axes axes, bool keepdim)

@@ -18,15 +18,14 @@ static void sum_to_backward(Var *y, Var *gy)
     SEND(x, var_expand(gy, var_shape(x)));
 }
 
-static Var *sum_to_demo(Var **in) { return var_sum_to(in[0], SHAPE(3, 1)); }
+static Var *sum_to_sample(Var **in) { return var_sum_to(in[0], SHAPE(3, 1)); }
 
 const Op op_sum_to = {
     .name = "sum_to",
     .forward = sum_to_forward,
     .backward = sum_to_backward,
-    .demo = {.call = sum_to_demo,
-             .n_in = 1,
-             .in = {{.shape = {3, {2, 3, 4}}, .low = -2, .high = 2}}},
+    .sample = {.call = sum_to_sample, .n_in = 1,
+               .in = {{.shape = {3, {2, 3, 4}}, .low = -2, .high = 2}}},
 };
 
 Var *var_sum_to(Var *x, Shape shape)

@@ -23,13 +23,13 @@ static void tanh_backward(Var *y, Var *gy)
     SEND(x, var_mul(gy, var_sub(var_scalar(1), var_square(y))));
 }
 
-static Var *tanh_demo(Var **in) { return var_tanh(in[0]); }
+static Var *tanh_sample(Var **in) { return var_tanh(in[0]); }
 
 const Op op_tanh = {
     .name = "tanh",
     .forward = tanh_forward,
     .backward = tanh_backward,
-    .demo = {.call = tanh_demo, .n_in = 1, .any_shape = true,
+    .sample = {.call = tanh_sample, .n_in = 1, .any_shape = true,
              .in = {{.shape = {2, {2, 3}}, .low = -2, .high = 2}}},
 };
 

@@ -24,13 +24,13 @@ static void transpose_backward(Var *y, Var *gy)
     SEND(x, var_transpose(gy, t->axis0, t->axis1));
 }
 
-static Var *transpose_demo(Var **in) { return var_transpose(in[0], 0, -1); }
+static Var *transpose_sample(Var **in) { return var_transpose(in[0], 0, -1); }
 
 const Op op_transpose = {
     .name = "transpose",
     .view = transpose_view,
     .backward = transpose_backward,
-    .demo = {.call = transpose_demo, .n_in = 1,
+    .sample = {.call = transpose_sample, .n_in = 1,
              .in = {{.shape = {3, {2, 3, 4}}, .low = -2, .high = 2}}},
 };
 

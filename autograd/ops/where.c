@@ -28,7 +28,7 @@ static void where_backward(Var *y, Var *gy)
 }
 
 /* The condition is every other element. */
-static Var *where_demo(Var **in)
+static Var *where_sample(Var **in)
 {
     Var *condition = var_full(var_shape(in[0]), 0);
     real *c = tensor_write(condition->value);
@@ -41,7 +41,7 @@ const Op op_where = {
     .name = "where",
     .forward = where_forward,
     .backward = where_backward,
-    .demo = {.call = where_demo, .n_in = 2, .any_shape = true,
+    .sample = {.call = where_sample, .n_in = 2, .any_shape = true,
              .in = {{.shape = {2, {2, 3}}, .low = -2, .high = 2},
                     {.shape = {1, {3}}, .low = -2, .high = 2}}},
 };

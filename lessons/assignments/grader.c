@@ -82,7 +82,7 @@ static bool grader_listen(int from, double deadline, char report[GRADE_TEXT])
 {
     size_t used = 0;
     for (;;) {
-        double left = deadline - clock_seconds();
+        double left = deadline - slope_seconds();
         struct pollfd p = {.fd = from, .events = POLLIN};
         if (left <= 0 || poll(&p, 1, (int)(left * 1000) + 1) == 0)
             return false;
@@ -98,7 +98,7 @@ static bool grader_listen(int from, double deadline, char report[GRADE_TEXT])
 
 static bool grader_ends(pid_t child, double deadline, int *status)
 {
-    while (clock_seconds() < deadline) {
+    while (slope_seconds() < deadline) {
         if (waitpid(child, status, WNOHANG) == child)
             return true;
         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
@@ -122,7 +122,7 @@ static Ran grader_run(const GraderOptions *o, const GradeTest *t, uint64_t seed,
         grader_become(o, t, seed, word, channel[1], limit);
     setpgid(child, child); /* whoever comes first */
     close(channel[1]);
-    double deadline = clock_seconds() + limit;
+    double deadline = slope_seconds() + limit;
     ran.late = !grader_listen(channel[0], deadline, ran.report) ||
                !grader_ends(child, deadline, &ran.status);
     kill(-child, SIGKILL); /* and whatever it started */
@@ -261,7 +261,7 @@ int main(int argc, char **argv)
     static Grade grade;
     Error err = {0};
     GraderOptions o = grader_options(argc, argv);
-    double start = clock_seconds();
+    double start = slope_seconds();
     if (!points_read(&grade, o.points, &err))
         return error_print(stderr, &err), 2;
     grade.seed = o.seed ? (uint64_t)grader_number("SEED", o.seed, 0, 9e15)
@@ -270,7 +270,7 @@ int main(int argc, char **argv)
         grader_refused(&o, &grade);
     else
         grader_run_all(&o, &grade);
-    grade.seconds = clock_seconds() - start;
+    grade.seconds = slope_seconds() - start;
     if (!results_write(&grade, o.results, &err))
         return error_print(stderr, &err), 2;
     printf("  total %3g of %g\n", grade_score(&grade), grade_most(&grade));

@@ -45,7 +45,7 @@ static void json_write_string(FILE *f, const char *text)
     const uint8_t *p = (const uint8_t *)text;
     fputc('"', f);
     for (size_t left = strlen(text), n; left > 0; p += n, left -= n) {
-        n = utf8_length(p, left);
+        n = slope_utf8_length(p, left);
         if (n == 0)
             fputs("\\ufffd", f), n = 1;
         else if (*p == '"' || *p == '\\')

@@ -53,7 +53,7 @@ void trials_train(const Lesson *lesson, Trials *t, const LessonData *data, int s
                        .name = kind->name};
     trainer_fit(&trainer);
     const History *h = &trainer.history;
-    t->value[ACCURACY][size][k][s] = evaluate(net, loss_cross_entropy, test, NULL).accuracy;
+    t->value[ACCURACY][size][k][s] = trainer_evaluate(net, loss_cross_entropy, test, NULL).accuracy;
     t->value[TRAIN_LOSS][size][k][s] = h->record[h->count - 1].train_loss;
     for (int layer = 0; layer < 2; layer++)
         t->value[SLOPE_1 + layer][size][k][s] =

@@ -59,11 +59,11 @@ static bool page_write(const Page *page, const char *path, Error *err)
     Text t = {0};
     page_html(&t, page);
     DurableFile file;
-    if (!durable_open(&file, path, err))
+    if (!slope_durable_open(&file, path, err))
         return text_free(&t), false;
-    bool ok = durable_write(&file, t.bytes, t.length, err);
+    bool ok = slope_durable_write(&file, t.bytes, t.length, err);
     text_free(&t);
-    return durable_close(&file, ok, err);
+    return slope_durable_close(&file, ok, err);
 }
 
 static void page_free(Page *page)

@@ -49,7 +49,7 @@ static int durable_create(DurableFile *file)
     return fd;
 }
 
-bool durable_open(DurableFile *file, const char *path, Error *err)
+bool slope_durable_open(DurableFile *file, const char *path, Error *err)
 {
     const char *slash = strrchr(path, '/');
     *file = (DurableFile){.path = path, .name = slash ? slash + 1 : path};
@@ -68,7 +68,7 @@ bool durable_open(DurableFile *file, const char *path, Error *err)
 
 /* --- writing ---------------------------------------------------------------------------------- */
 
-bool durable_write(DurableFile *file, const void *bytes, size_t count, Error *err)
+bool slope_durable_write(DurableFile *file, const void *bytes, size_t count, Error *err)
 {
     const char *from = bytes;
     while (count > 0) {
@@ -114,7 +114,7 @@ static bool durable_sync_folder(DurableFile *file, Error *err)
                      strerror(errno));
 }
 
-bool durable_close(DurableFile *file, bool ok, Error *err)
+bool slope_durable_close(DurableFile *file, bool ok, Error *err)
 {
     if (ok)
         ok = durable_sync(file, err);

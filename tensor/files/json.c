@@ -27,13 +27,13 @@ static int json_skip_space(JsonText *json)
     return c;
 }
 
-size_t json_place(JsonText *json)
+size_t slope_json_place(JsonText *json)
 {
     json_skip_space(json);
     return json->at;
 }
 
-bool json_unexpected(JsonText *json, size_t at, const char *expected)
+bool slope_json_unexpected(JsonText *json, size_t at, const char *expected)
 {
     int c = at < json->size ? json->bytes[at] : JSON_END;
     error_set(json->err, json->file, json->start + (int64_t)at, "the header is not well formed");
@@ -46,15 +46,15 @@ bool json_unexpected(JsonText *json, size_t at, const char *expected)
 
 /* --- punctuation ------------------------------------------------------------------------------ */
 
-bool json_expect(JsonText *json, char c)
+bool slope_json_expect(JsonText *json, char c)
 {
     if (json_skip_space(json) != c)
-        return json_unexpected(json, json->at, (char[]){'\'', c, '\'', '\0'});
+        return slope_json_unexpected(json, json->at, (char[]){'\'', c, '\'', '\0'});
     json->at++;
     return true;
 }
 
-bool json_more(JsonText *json, char close, int n)
+bool slope_json_more(JsonText *json, char close, int n)
 {
     int c = json_skip_space(json);
     if (c == close) {
@@ -68,32 +68,32 @@ bool json_more(JsonText *json, char close, int n)
         return true;
     }
     json->failed = true;
-    return json_unexpected(json, json->at, close == '}' ? "',' or '}'" : "',' or ']'");
+    return slope_json_unexpected(json, json->at, close == '}' ? "',' or '}'" : "',' or ']'");
 }
 
-bool json_expect_end(JsonText *json)
+bool slope_json_expect_end(JsonText *json)
 {
     return json_skip_space(json) == JSON_END ||
-           json_unexpected(json, json->at, "the end of the header");
+           slope_json_unexpected(json, json->at, "the end of the header");
 }
 
 /* --- numbers ---------------------------------------------------------------------------------- */
 
 /* 19 digits always fit in 64 bits. */
-bool json_number(JsonText *json, uint64_t *number)
+bool slope_json_number(JsonText *json, uint64_t *number)
 {
     int c = json_skip_space(json);
     size_t start = json->at;
     for (*number = 0; c >= '0' && c <= '9'; c = json_peek(json)) {
         if (json->at - start == JSON_MAX_DIGITS)
-            return json_unexpected(json, json->at, "a number of at most 19 digits");
+            return slope_json_unexpected(json, json->at, "a number of at most 19 digits");
         *number = 10 * *number + (uint64_t)(c - '0');
         json->at++;
     }
     if (json->at == start)
-        return json_unexpected(json, start, "a whole number, not negative");
+        return slope_json_unexpected(json, start, "a whole number, not negative");
     if (json->bytes[start] == '0' && json->at - start > 1)
-        return json_unexpected(json, start, "a number without leading zeros");
+        return slope_json_unexpected(json, start, "a number without leading zeros");
     return true;
 }
 
@@ -104,7 +104,7 @@ bool json_number(JsonText *json, uint64_t *number)
  *    2     11   110xxxxx       0x80
  *    3     16   1110xxxx      0x800
  *    4     21   11110xxx    0x10000 (to 0x10ffff) */
-size_t utf8_length(const uint8_t *p, size_t left)
+size_t slope_utf8_length(const uint8_t *p, size_t left)
 {
     static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
     size_t n = p[0] < 0x80 ? 1 : p[0] < 0xc0 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
@@ -139,7 +139,7 @@ static bool json_hex(JsonText *json, uint32_t *unit)
         int digit = c >= '0' && c <= '9' ? c - '0' : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ?
                     (c | 0x20) - 'a' + 10 : -1;
         if (c == JSON_END || digit < 0)
-            return json_unexpected(json, json->at, "four hexadecimal digits");
+            return slope_json_unexpected(json, json->at, "four hexadecimal digits");
         *unit = *unit << 4 | (uint32_t)digit;
     }
     return true;
@@ -161,7 +161,7 @@ static bool json_unicode(JsonText *json, uint8_t **to)
             code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
     }
     if (code == 0 || (code >= 0xd800 && code <= 0xdfff))
-        return json_unexpected(json, start, "the code of a character, not 0 or half a pair");
+        return slope_json_unexpected(json, start, "the code of a character, not 0 or half a pair");
     *to = utf8_put(*to, code);
     return true;
 }
@@ -177,7 +177,8 @@ static bool json_escape(JsonText *json, uint8_t **to)
     }
     const char *known = c > 0 ? strchr(written, c) : NULL;
     if (!known)
-        return json_unexpected(json, json->at, "one of \" \\ / b f n r t u after the backslash");
+        return slope_json_unexpected(json, json->at,
+                                     "one of \" \\ / b f n r t u after the backslash");
     *(*to)++ = (uint8_t)meant[known - written];
     json->at++;
     return true;
@@ -187,18 +188,18 @@ static bool json_escape(JsonText *json, uint8_t **to)
 static bool json_plain(JsonText *json, uint8_t **to)
 {
     const uint8_t *from = json->bytes + json->at;
-    size_t n = json->at < json->size ? utf8_length(from, json->size - json->at) : 0;
+    size_t n = json->at < json->size ? slope_utf8_length(from, json->size - json->at) : 0;
     if (n == 0 || *from < 0x20)
-        return json_unexpected(json, json->at, "a character in UTF-8, or '\"'");
+        return slope_json_unexpected(json, json->at, "a character in UTF-8, or '\"'");
     memmove(*to, from, n);
     *to += n;
     json->at += n;
     return true;
 }
 
-bool json_string(JsonText *json, const char **string)
+bool slope_json_string(JsonText *json, const char **string)
 {
-    if (!json_expect(json, '"'))
+    if (!slope_json_expect(json, '"'))
         return false;
     uint8_t *to = json->bytes + json->at;
     *string = (const char *)to;

@@ -21,9 +21,14 @@ const FileDtype safetensors_dtype[FILE_DTYPES] = {
     [FILE_BF16] = {"BF16", 2, DTYPE_F32},
 };
 
-size_t dtype_size(Dtype dtype)
+size_t safetensors_dtype_size(Dtype dtype)
 {
     return safetensors_dtype[dtype].size;
+}
+
+const char *safetensors_dtype_name(Dtype dtype)
+{
+    return safetensors_dtype[dtype].name;
 }
 
 /* --- growing, where memory may be short ------------------------------------------------------- */
@@ -56,7 +61,7 @@ NamedTensor *safetensors_try_add(Safetensors *s, const char *name, Dtype dtype, 
     s->item = items;
     NamedTensor t = {.dtype = dtype, .shape = shape};
     t.name = safetensors_try_copy(name);
-    t.data = memory_try_new((size_t)shape_count(shape) * dtype_size(dtype));
+    t.data = memory_try_new((size_t)shape_count(shape) * safetensors_dtype_size(dtype));
     if (!t.name || !t.data) {
         memory_free(t.name);
         memory_free(t.data);
@@ -111,7 +116,7 @@ static void safetensors_require_utf8(const char *function, const char *text)
     const uint8_t *p = (const uint8_t *)text;
     size_t left = strlen(text), n = 0;
     for (; left > 0; p += n, left -= n) {
-        n = utf8_length(p, left);
+        n = slope_utf8_length(p, left);
         if (n == 0)
             slope_fail(function, "'%s' is not UTF-8", text);
     }

@@ -34,7 +34,8 @@ typedef enum Dtype { DTYPE_U8, DTYPE_I32, DTYPE_F32, DTYPE_F64, DTYPE_I64 } Dtyp
 #define DTYPE_REAL DTYPE_F32
 #endif
 
-size_t dtype_size(Dtype dtype); /* bytes of one number */
+size_t safetensors_dtype_size(Dtype dtype);      /* bytes of one number */
+const char *safetensors_dtype_name(Dtype dtype); /* "F32" */
 
 typedef struct NamedTensor {
     char *name; /* UTF-8 */
@@ -98,7 +99,8 @@ Safetensors *safetensors_read(const char *path, size_t max_header, Error *err);
 Safetensors *safetensors_parse(const uint8_t *data, size_t size, size_t max_header,
                                const char *name, Error *err);
 
-/* Replaces the file by the list, durably (tensor/files/durable.h); if that fails the old file stays. */
+/* Replaces the file by the list, durably (tensor/files/durable.h); if that fails the old file
+ * stays. */
 bool safetensors_write(const Safetensors *s, const char *path, Error *err);
 
 #endif

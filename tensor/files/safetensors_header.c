@@ -1,4 +1,5 @@
-/* tensor/files/safetensors_header.c -- from the JSON header to a table of entries that fit together.
+/* tensor/files/safetensors_header.c -- from the JSON header to a table of entries that fit
+ * together.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -16,21 +17,6 @@
 /* --- names in messages ------------------------------------------------------------------------ */
 
 /* Characters 0x80 to 0x9f, two bytes in UTF-8, are control characters as well. */
-const char *safetensors_shown(const char *name, char text[SAFETENSORS_SHOWN])
-{
-    size_t n = 0;
-    for (; name[n] && n < SAFETENSORS_SHOWN - 4; n++) {
-        uint8_t c = (uint8_t)name[n], before = n ? (uint8_t)name[n - 1] : 0;
-        bool control = c < 0x20 || c == 0x7f || (before == 0xc2 && c >= 0x80 && c < 0xa0);
-        text[n] = control ? '?' : name[n];
-    }
-    if (name[n]) /* cut before a character, not within one */
-        while (n > 0 && ((uint8_t)name[n] & 0xc0) == 0x80)
-            n--;
-    strcpy(text + n, name[n] ? "..." : "");
-    return text;
-}
-
 static bool header_error(const JsonText *json, size_t at, const char *problem, const char *name)
 {
     return error_set(json->err, json->file, json->start + (int64_t)at, "%s '%s'", problem,
@@ -48,13 +34,13 @@ static bool header_no_memory(const JsonText *json)
 static bool header_numbers(JsonText *json, uint64_t *list, int max, int *count)
 {
     *count = 0;
-    if (!json_expect(json, '['))
+    if (!slope_json_expect(json, '['))
         return false;
-    while (json_more(json, ']', *count)) {
+    while (slope_json_more(json, ']', *count)) {
         if (*count == max)
-            return json_unexpected(json, json->at, max == 2 ? "two offsets"
-                                                            : "a shape of at most 8 axes");
-        if (!json_number(json, &list[*count]))
+            return slope_json_unexpected(json, json->at,
+                                         max == 2 ? "two offsets" : "a shape of at most 8 axes");
+        if (!slope_json_number(json, &list[*count]))
             return false;
         ++*count;
     }
@@ -64,8 +50,8 @@ static bool header_numbers(JsonText *json, uint64_t *list, int max, int *count)
 static bool header_dtype(JsonText *json, HeaderEntry *e)
 {
     const char *name;
-    size_t at = json_place(json);
-    if (!json_string(json, &name))
+    size_t at = slope_json_place(json);
+    if (!slope_json_string(json, &name))
         return false;
     for (e->dtype = 0; e->dtype < FILE_DTYPES; e->dtype++)
         if (strcmp(safetensors_dtype[e->dtype].name, name) == 0)
@@ -79,7 +65,7 @@ static bool header_dtype(JsonText *json, HeaderEntry *e)
 static bool header_shape(JsonText *json, HeaderEntry *e)
 {
     uint64_t dim[MAX_DIMS], count = 1;
-    size_t at = json_place(json);
+    size_t at = slope_json_place(json);
     if (!header_numbers(json, dim, MAX_DIMS, &e->shape.ndim))
         return false;
     for (int i = 0; i < e->shape.ndim; i++) {
@@ -99,7 +85,7 @@ static bool header_offsets(JsonText *json, HeaderEntry *e)
     if (!header_numbers(json, offset, 2, &count))
         return false;
     if (count != 2)
-        return json_unexpected(json, json->at - 1, "two offsets");
+        return slope_json_unexpected(json, json->at - 1, "two offsets");
     e->begin = offset[0];
     e->end = offset[1];
     return true;
@@ -113,8 +99,8 @@ static bool header_field(JsonText *json, HeaderEntry *e, unsigned *seen)
     static const char *const names[] = {"dtype", "shape", "data_offsets"};
     const char *key;
     unsigned field = 0;
-    size_t at = json_place(json);
-    if (!json_string(json, &key) || !json_expect(json, ':'))
+    size_t at = slope_json_place(json);
+    if (!slope_json_string(json, &key) || !slope_json_expect(json, ':'))
         return false;
     while (field < 3 && strcmp(names[field], key) != 0)
         field++;
@@ -146,9 +132,9 @@ static bool header_check_span(const JsonText *json, const HeaderEntry *e)
 static bool header_entry(JsonText *json, HeaderEntry *e)
 {
     unsigned seen = 0;
-    if (!json_expect(json, '{'))
+    if (!slope_json_expect(json, '{'))
         return false;
-    for (int n = 0; json_more(json, '}', n); n++)
+    for (int n = 0; slope_json_more(json, '}', n); n++)
         if (!header_field(json, e, &seen))
             return false;
     if (json->failed)
@@ -177,8 +163,9 @@ static bool header_add_entry(JsonText *json, Header *header, const char *name, s
 /* "key":"value" */
 static bool header_add_text(JsonText *json, Header *header)
 {
-    HeaderText t = {.at = json_place(json)};
-    if (!json_string(json, &t.key) || !json_expect(json, ':') || !json_string(json, &t.value))
+    HeaderText t = {.at = slope_json_place(json)};
+    if (!slope_json_string(json, &t.key) || !slope_json_expect(json, ':') ||
+        !slope_json_string(json, &t.value))
         return false;
     HeaderText *texts = safetensors_grow(header->text, header->n_texts, sizeof *texts);
     if (!texts)
@@ -193,9 +180,9 @@ static bool header_metadata(JsonText *json, Header *header, size_t at)
     if (header->has_metadata)
         return header_error(json, at, "the header has two entries named", "__metadata__");
     header->has_metadata = true;
-    if (!json_expect(json, '{'))
+    if (!slope_json_expect(json, '{'))
         return false;
-    for (int n = 0; json_more(json, '}', n); n++)
+    for (int n = 0; slope_json_more(json, '}', n); n++)
         if (!header_add_text(json, header))
             return false;
     return !json->failed;
@@ -253,8 +240,8 @@ static int header_by_offset(const void *a, const void *b)
 static bool header_member(JsonText *json, Header *header)
 {
     const char *name;
-    size_t at = json_place(json);
-    if (!json_string(json, &name) || !json_expect(json, ':'))
+    size_t at = slope_json_place(json);
+    if (!slope_json_string(json, &name) || !slope_json_expect(json, ':'))
         return false;
     return strcmp(name, "__metadata__") == 0 ? header_metadata(json, header, at)
                                              : header_add_entry(json, header, name, at);
@@ -266,12 +253,12 @@ bool safetensors_header_parse(uint8_t *bytes, size_t size, const char *file, Hea
     JsonText json = {.bytes = bytes, .size = size, .file = file, .start = HEADER_START, .err = err};
     *header = (Header){0};
     if (size == 0 || bytes[0] != '{') /* white space may end a header, not begin it */
-        return json_unexpected(&json, 0, "'{' as the first byte");
+        return slope_json_unexpected(&json, 0, "'{' as the first byte");
     json.at = 1;
-    for (int n = 0; json_more(&json, '}', n); n++)
+    for (int n = 0; slope_json_more(&json, '}', n); n++)
         if (!header_member(&json, header))
             return false;
-    if (json.failed || !json_expect_end(&json) || !header_check_names(&json, header))
+    if (json.failed || !slope_json_expect_end(&json) || !header_check_names(&json, header))
         return false;
     if (header->n_entries > 0)
         qsort(header->entry, (size_t)header->n_entries, sizeof *header->entry, header_by_offset);

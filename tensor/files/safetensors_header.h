@@ -1,4 +1,5 @@
-/* tensor/files/safetensors_header.h -- the JSON header as entries; what the files of safetensors share.
+/* tensor/files/safetensors_header.h -- the JSON header as entries; what the files of safetensors
+ * share.
  *
  *  - safetensors_header_parse checks all that can be said without knowing the file's size: the
  *    grammar, the names, and that each tensor's shape and offsets agree.
@@ -48,12 +49,6 @@ enum { HEADER_START = 8 };
 bool safetensors_header_parse(uint8_t *bytes, size_t size, const char *file, Header *header,
                               Error *err);
 void safetensors_header_free(Header *header);
-
-/* A name for a message: cut if long, and without control characters, for a hostile name must not
- * steer the terminal. */
-enum { SAFETENSORS_SHOWN = 64 };
-const char *safetensors_shown(const char *name, char text[SAFETENSORS_SHOWN]);
-#define SHOWN(name) safetensors_shown((name), (char[SAFETENSORS_SHOWN]){0})
 
 /* Room for one more in an array of `count`, which is doubled at each power of two. NULL when out
  * of memory: the array is then as it was. */

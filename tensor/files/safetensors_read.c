@@ -87,7 +87,7 @@ static uint32_t safetensors_from_half(uint32_t half)
 static void safetensors_decode(void *data, ptrdiff_t count, int dtype)
 {
     const FileDtype *type = &safetensors_dtype[dtype];
-    size_t n = (size_t)count, wide = dtype_size(type->held), width = type->size;
+    size_t n = (size_t)count, wide = safetensors_dtype_size(type->held), width = type->size;
     const uint8_t *from = (const uint8_t *)data + n * (wide - width);
     for (size_t i = 0; i < n; i++) {
         uint64_t bits = safetensors_little_endian(from + i * width, width);
@@ -172,7 +172,8 @@ static bool safetensors_read_tensor(SafetensorsSource *from, const HeaderEntry *
         return safetensors_no_memory(from, err);
     size_t count = (size_t)shape_count(e->shape), bytes = count * type->size;
     uint8_t *data = t->data;
-    if (!safetensors_take(from, data + count * dtype_size(type->held) - bytes, bytes, err))
+    if (!safetensors_take(from, data + count * safetensors_dtype_size(type->held) - bytes, bytes,
+                          err))
         return false;
     safetensors_decode(t->data, (ptrdiff_t)count, e->dtype);
     return true;

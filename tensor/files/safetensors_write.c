@@ -107,7 +107,7 @@ static void header_put_tensor(HeaderSink *to, const NamedTensor *t, uint64_t *of
     }
     header_put(to, "],\"data_offsets\":[");
     header_put_number(to, *offset);
-    *offset += (uint64_t)shape_count(t->shape) * dtype_size(t->dtype);
+    *offset += (uint64_t)shape_count(t->shape) * safetensors_dtype_size(t->dtype);
     header_put(to, ",");
     header_put_number(to, *offset);
     header_put(to, "]}");
@@ -151,8 +151,8 @@ static bool safetensors_write_header(DurableFile *file, const Safetensors *s, Er
     safetensors_put_little_endian(size, sink.length, sizeof size);
     sink.length = 0;
     header_put_all(&sink, s);
-    bool ok = durable_write(file, size, sizeof size, err) &&
-              durable_write(file, sink.text, sink.length, err);
+    bool ok = slope_durable_write(file, size, sizeof size, err) &&
+              slope_durable_write(file, sink.text, sink.length, err);
     memory_free(sink.text);
     return ok;
 }
@@ -176,12 +176,12 @@ static bool safetensors_write_tensor(DurableFile *file, const NamedTensor *t, Er
 {
     uint8_t chunk[WRITE_CHUNK];
     const uint8_t *from = t->data;
-    size_t width = dtype_size(t->dtype), left = (size_t)shape_count(t->shape) * width;
+    size_t width = safetensors_dtype_size(t->dtype), left = (size_t)shape_count(t->shape) * width;
     while (left > 0) {
         size_t n = left < WRITE_CHUNK ? left : WRITE_CHUNK;
         for (size_t i = 0; i < n; i += width)
             safetensors_put_little_endian(chunk + i, safetensors_bits(from + i, width), width);
-        if (!durable_write(file, chunk, n, err))
+        if (!slope_durable_write(file, chunk, n, err))
             return false;
         from += n;
         left -= n;
@@ -192,12 +192,12 @@ static bool safetensors_write_tensor(DurableFile *file, const NamedTensor *t, Er
 static bool safetensors_write_sorted(const Safetensors *s, const char *path, Error *err)
 {
     DurableFile file;
-    if (!durable_open(&file, path, err))
+    if (!slope_durable_open(&file, path, err))
         return false;
     bool ok = safetensors_write_header(&file, s, err);
     for (int i = 0; ok && i < s->count; i++)
         ok = safetensors_write_tensor(&file, &s->item[i], err);
-    return durable_close(&file, ok, err);
+    return slope_durable_close(&file, ok, err);
 }
 
 bool safetensors_write(const Safetensors *s, const char *path, Error *err)

@@ -35,8 +35,8 @@ static bool stream_pipe(int ends[2])
 }
 
 /* Runs `gzip -dc` from descriptor `in` to descriptor `out`. Its messages go to /dev/null: we
- * say in an Error what went wrong. posix_spawnp looks for gzip along $PATH, hands the arguments over
- * as they are (no shell), and reports a program that is missing. Returns 0 or an errno. */
+ * say in an Error what went wrong. posix_spawnp looks for gzip along $PATH, hands the arguments
+ * over as they are (no shell), and reports a program that is missing. Returns 0 or an errno. */
 static int stream_spawn_gzip(int in, int out, pid_t *child)
 {
     char *const argv[] = {"gzip", "-dc", NULL};
@@ -145,20 +145,20 @@ static bool stream_inspect(ByteStream *stream, Error *err)
 }
 
 /* O_NONBLOCK: opening a named pipe must not wait for a writer. Regular files ignore it. */
-bool stream_open(ByteStream *stream, const char *path, Error *err)
+bool slope_stream_open(ByteStream *stream, const char *path, Error *err)
 {
     *stream = (ByteStream){.path = path, .fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
     if (stream->fd < 0)
         return error_set(err, path, -1, "the file cannot be opened (%s)", strerror(errno));
     if (stream_inspect(stream, err))
         return true;
-    stream_close(stream);
+    slope_stream_close(stream);
     return false;
 }
 
 /* The pipe is closed before the wait: a gzip that still writes dies of SIGPIPE or, where this
  * program ignores that signal and gzip inherits it so, ends with a write error. */
-void stream_close(ByteStream *stream)
+void slope_stream_close(ByteStream *stream)
 {
     close(stream->fd);
     if (stream->gzip > 0)
@@ -166,7 +166,7 @@ void stream_close(ByteStream *stream)
     stream->fd = -1;
 }
 
-bool stream_require_raw(const ByteStream *stream, Error *err)
+bool slope_stream_require_raw(const ByteStream *stream, Error *err)
 {
     if (stream->size >= 0)
         return true;
@@ -178,7 +178,7 @@ bool stream_require_raw(const ByteStream *stream, Error *err)
 /* --- reading ---------------------------------------------------------------------------------- */
 
 /* A pipe gives what it has, often less than asked for, and a signal may interrupt the wait. */
-bool stream_read(ByteStream *stream, uint8_t *bytes, size_t want, size_t *got, Error *err)
+bool slope_stream_read(ByteStream *stream, uint8_t *bytes, size_t want, size_t *got, Error *err)
 {
     *got = 0;
     while (*got < want) {
@@ -224,7 +224,7 @@ static uint8_t *stream_fill(ByteStream *stream, size_t room, size_t count, Error
 {
     size_t held = 0, got;
     uint8_t *bytes = memory_try_new(room);
-    while (bytes && stream_read(stream, bytes + held, room - held, &got, err)) {
+    while (bytes && slope_stream_read(stream, bytes + held, room - held, &got, err)) {
         held += got;
         if (held == count)
             return bytes;
@@ -242,7 +242,7 @@ static uint8_t *stream_fill(ByteStream *stream, size_t room, size_t count, Error
 
 /* What a header declares is compared with what the file holds before memory is asked for; of a
  * pipe that cannot be known, so there the memory follows the bytes. */
-uint8_t *stream_take(ByteStream *stream, size_t count, Error *err)
+uint8_t *slope_stream_take(ByteStream *stream, size_t count, Error *err)
 {
     if (stream->size < 0)
         return stream_fill(stream, count < STREAM_FIRST_ROOM ? count : STREAM_FIRST_ROOM, count,
@@ -253,12 +253,12 @@ uint8_t *stream_take(ByteStream *stream, size_t count, Error *err)
     return stream_fill(stream, count, count, err);
 }
 
-bool stream_expect_end(ByteStream *stream, Error *err)
+bool slope_stream_expect_end(ByteStream *stream, Error *err)
 {
     uint8_t byte;
     size_t got;
     int64_t end = stream->offset;
-    if (!stream_read(stream, &byte, 1, &got, err))
+    if (!slope_stream_read(stream, &byte, 1, &got, err))
         return false;
     if (got == 0)
         return true;

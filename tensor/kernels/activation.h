@@ -13,14 +13,15 @@
 #include "tensor/tensor.h"
 
 /* y = PReLU(x) with slopes a (1) or (C); C is axis 1 of x. */
-void prelu_forward(Tensor *y, const Tensor *x, const Tensor *a);
+void tensor_prelu(Tensor *y, const Tensor *x, const Tensor *a);
 
 /* gx = g where x > 0, else a g; ga = the sum of x g over the elements with x <= 0 that share
  * the slope. gx or ga may be NULL: not wanted. gx may be g itself. */
-void prelu_backward(Tensor *gx, Tensor *ga, const Tensor *x, const Tensor *a, const Tensor *g);
+void tensor_prelu_backward(Tensor *gx, Tensor *ga, const Tensor *x, const Tensor *a,
+                           const Tensor *g);
 
 /* y = e^x / sum e^x, or its logarithm, along an axis (0 … ndim-1). */
-void softmax_forward(Tensor *y, const Tensor *x, int axis);
-void log_softmax_forward(Tensor *y, const Tensor *x, int axis);
+void tensor_softmax(Tensor *y, const Tensor *x, int axis);
+void tensor_log_softmax(Tensor *y, const Tensor *x, int axis);
 
 #endif

@@ -1,16 +1,16 @@
-/* tensor/kernels/conv.c -- convolution and its input gradient, as matrix products whose right side is packed
- * from a few rows of an image at a time (an implicit GEMM).
+/* tensor/kernels/conv.c -- convolution and its input gradient, as matrix products whose right side
+ * is packed from a few rows of an image at a time (an implicit GEMM).
  *
  * For one image and one group, with c,r,s and p,q each read as a single index:
  *
  *   forward     y (O, PQ)  = w (O, CRS)   patches (CRS, PQ)    of x
  *   grad_input  gx (C, HW) = w' (C, ORS)  patches (ORS, HW)    of gy
  *
- * where w' has input and output channels exchanged and its kernel turned by half a circle, and gy is
- * spread out by the stride. So both are one pass: a task takes some rows of one image's result; it
- * stages (tensor/kernels/conv_stage.h) and packs a few channels of the image at a time and adds their product
- * with the weights. Each result is summed by one thread in the order of c, r, s, so the bits do not
- * depend on the number of threads.
+ * where w' has input and output channels exchanged and its kernel turned by half a circle, and gy
+ * is spread out by the stride. So both are one pass: a task takes some rows of one image's result;
+ * it stages (tensor/kernels/conv_stage.h) and packs a few channels of the image at a time and adds
+ * their product with the weights. Each result is summed by one thread in the order of c, r, s, so
+ * the bits do not depend on the number of threads.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -68,9 +68,9 @@ static void conv_product(const Conv *v, real *room, const real *staged, const Ge
                          ptrdiff_t count, GemmOut y)
 {
     for (ptrdiff_t j = 0; j < count; j += v->columns, y.p += v->columns) {
-        ptrdiff_t cols = cut_min(v->columns, count - j);
-        conv_stage_pack(&v->stage, room, staged, v->tap, w->run, j, cols);
-        gemm_group(v->out, cols, w->run, w, slivers_packed(room, w->run), y);
+        ptrdiff_t cols = min_size(v->columns, count - j);
+        tensor_conv_stage_pack(&v->stage, room, staged, v->tap, w->run, j, cols);
+        tensor_gemm_macro_kernel(v->out, cols, w->run, w, slivers_packed(room, w->run), y);
     }
 }
 
@@ -87,9 +87,9 @@ static void conv_rows(const Conv *v, real *room, ptrdiff_t n, ptrdiff_t g, ptrdi
     GemmOut y = {.p = v->y + (n * v->groups + g) * v->out * to + first * s->result[1], .row = to,
                  .row_bias = v->b ? v->b + g * v->out : NULL};
     do {
-        ptrdiff_t few = cut_min(v->few, v->in - c);
+        ptrdiff_t few = min_size(v->few, v->in - c);
         const real *staged =
-            conv_stage_fill(&v->stage, room + v->slivers, x, few, first, rows);
+            tensor_conv_stage_fill(&v->stage, room + v->slivers, x, few, first, rows);
         w.run = few * places;
         conv_product(v, room, staged, &w, rows * s->result[1], y);
         x += few * from, w.p += few * places, c += few, y.add = true;
@@ -105,7 +105,7 @@ static void conv_tasks(ptrdiff_t begin, ptrdiff_t end, void *ctx)
     for (ptrdiff_t t = begin; t < end; t++) {
         ptrdiff_t first = t % v->chunks * rows;
         for (ptrdiff_t g = 0; g < v->groups; g++)
-            conv_rows(v, room, t / v->chunks, g, first, cut_min(rows, all - first));
+            conv_rows(v, room, t / v->chunks, g, first, min_size(rows, all - first));
     }
 }
 
@@ -116,8 +116,8 @@ static void conv_tasks(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 static ptrdiff_t conv_few(const Conv *v)
 {
     ptrdiff_t steps = CONV_TAPS / conv_places(v), fit = CONV_STAGED / v->stage.plane;
-    ptrdiff_t most = cut_max(1, cut_min(steps, fit));
-    return v->in ? cut_parts(v->in, cut_parts(v->in, most)) : 1;
+    ptrdiff_t most = max_size(1, min_size(steps, fit));
+    return v->in ? ceil_div(v->in, ceil_div(v->in, most)) : 1;
 }
 
 /* Takes room for the workers, for `weights` numbers, which it returns, and for the taps, all in one
@@ -127,14 +127,14 @@ static real *conv_take_room(Conv *v, ptrdiff_t weights)
     ptrdiff_t taps = v->few * conv_places(v);
     v->columns = conv_columns(taps);
     v->slivers = v->columns * taps + VEC;
-    v->each = v->slivers + conv_stage_room(&v->stage, v->few);
-    v->each = cut_parts(v->each, VEC) * VEC; /* so that every worker's begins at a vector */
+    v->each = v->slivers + tensor_conv_stage_workspace(&v->stage, v->few);
+    v->each = ceil_div(v->each, VEC) * VEC; /* so that every worker's begins at a vector */
     v->workers = parallel_threads();
-    ptrdiff_t numbers = cut_parts(v->workers * v->each + weights, VEC) * VEC;
+    ptrdiff_t numbers = ceil_div(v->workers * v->each + weights, VEC) * VEC;
     v->bytes = (size_t)numbers * sizeof(real) + (size_t)taps * sizeof *v->tap;
-    v->room = pool_take(v->bytes);
+    v->room = memory_take(v->bytes);
     v->tap = (ptrdiff_t *)(void *)(v->room + numbers);
-    conv_stage_taps(&v->stage, v->few, v->tap);
+    tensor_conv_stage_taps(&v->stage, v->few, v->tap);
     return v->room + v->workers * v->each;
 }
 
@@ -144,8 +144,8 @@ static Conv conv_begin(const Conv2d *c, ConvShape s, ptrdiff_t in, ptrdiff_t out
 {
     ptrdiff_t rows = CONV_SLIVERS * TILE_N / s.result[1];
     Conv v = {.images = c->N, .groups = c->o.groups, .in = in / c->o.groups,
-              .out = out / c->o.groups, .stage = conv_stage_plan(s, cut_max(1, rows))};
-    v.chunks = cut_parts(s.result[0], v.stage.rows);
+              .out = out / c->o.groups, .stage = tensor_conv_stage_plan(s, max_size(1, rows))};
+    v.chunks = ceil_div(s.result[0], v.stage.rows);
     v.few = conv_few(&v);
     return v;
 }
@@ -153,15 +153,15 @@ static Conv conv_begin(const Conv2d *c, ConvShape s, ptrdiff_t in, ptrdiff_t out
 static void conv_run(Conv *v)
 {
     ptrdiff_t tasks = v->images * v->chunks;
-    parallel_for_workers(v->workers, tasks, cut_parts(tasks, CONV_BLOCKS), conv_tasks, v);
-    pool_give(v->room, v->bytes);
+    parallel_for_workers(v->workers, tasks, ceil_div(tasks, CONV_BLOCKS), conv_tasks, v);
+    memory_give(v->room, v->bytes);
 }
 
-void conv2d_forward(Tensor *y, const Tensor *x, const Tensor *w, const Tensor *b, const Conv2d *c)
+void tensor_conv2d(Tensor *y, const Tensor *x, const Tensor *w, const Tensor *b, const Conv2d *c)
 {
     if (tensor_count(y) == 0)
         return;
-    Conv v = conv_begin(c, conv_shape(c), c->C, c->O);
+    Conv v = conv_begin(c, tensor_conv_shape(c), c->C, c->O);
     v.x = tensor_read(x), v.w = tensor_read(w), v.b = b ? tensor_read(b) : NULL;
     v.y = tensor_write(y);
     conv_take_room(&v, 0);
@@ -179,7 +179,7 @@ static void conv_turn_weights(real *out, const real *w, const Conv2d *c)
                     out[k] = w[((g * Og + o) * Cg + i) * places + places - 1 - k];
 }
 
-void conv2d_grad_input(Tensor *gx, const Tensor *gy, const Tensor *w, const Conv2d *c)
+void tensor_conv2d_grad_input(Tensor *gx, const Tensor *gy, const Tensor *w, const Conv2d *c)
 {
     if (tensor_count(gx) == 0)
         return;

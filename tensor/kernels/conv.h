@@ -17,14 +17,8 @@
 #ifndef SLOPE_TENSOR_KERNELS_CONV_H
 #define SLOPE_TENSOR_KERNELS_CONV_H
 
+#include "tensor/kernels/options.h"
 #include "tensor/tensor.h"
-
-/* Index 0 is the height, 1 the width. Start from CONV2D_DEFAULTS. */
-typedef struct Conv2dOptions {
-    ptrdiff_t stride[2], padding[2], dilation[2];
-    ptrdiff_t groups;
-} Conv2dOptions;
-#define CONV2D_DEFAULTS ((Conv2dOptions){.stride = {1, 1}, .dilation = {1, 1}, .groups = 1})
 
 /* All sizes of one convolution. */
 typedef struct Conv2d {
@@ -36,11 +30,12 @@ typedef struct Conv2d {
 
 /* Works the sizes out; fails in the name of `function`, with both shapes and the formula, where
  * they do not fit. */
-Conv2d conv2d_plan(Shape x, Shape w, Conv2dOptions options, const char *function);
+Conv2d tensor_conv2d_plan(Shape x, Shape w, Conv2dOptions options, const char *function);
 
 /* All tensors are contiguous. b (O), and its gradient gb, may be NULL. */
-void conv2d_forward(Tensor *y, const Tensor *x, const Tensor *w, const Tensor *b, const Conv2d *c);
-void conv2d_grad_input(Tensor *gx, const Tensor *gy, const Tensor *w, const Conv2d *c);
-void conv2d_grad_weight(Tensor *gw, Tensor *gb, const Tensor *x, const Tensor *gy, const Conv2d *c);
+void tensor_conv2d(Tensor *y, const Tensor *x, const Tensor *w, const Tensor *b, const Conv2d *c);
+void tensor_conv2d_grad_input(Tensor *gx, const Tensor *gy, const Tensor *w, const Conv2d *c);
+void tensor_conv2d_grad_weight(Tensor *gw, Tensor *gb, const Tensor *x, const Tensor *gy,
+                               const Conv2d *c);
 
 #endif

@@ -52,7 +52,7 @@ static ptrdiff_t conv_output_size(Shape x, Shape w, Conv2dOptions o, int i, cons
     return room / o.stride[i] + 1;
 }
 
-Conv2d conv2d_plan(Shape x, Shape w, Conv2dOptions options, const char *function)
+Conv2d tensor_conv2d_plan(Shape x, Shape w, Conv2dOptions options, const char *function)
 {
     conv_check_options(options, function);
     conv_check_channels(x, w, options, function);

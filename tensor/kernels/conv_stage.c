@@ -1,4 +1,5 @@
-/* tensor/kernels/conv_stage.c -- padding, spreading and dealing out the columns of an image; packing patches.
+/* tensor/kernels/conv_stage.c -- padding, spreading and dealing out the columns of an image;
+ * packing patches.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -10,7 +11,7 @@
 
 enum { STAGE_AHEAD = 2 }; /* while row h of an image is copied, row h + 2 is prefetched; measured */
 
-ConvShape conv_shape(const Conv2d *c)
+ConvShape tensor_conv_shape(const Conv2d *c)
 {
     const Conv2dOptions *o = &c->o;
     return (ConvShape){.image = {c->H, c->W}, .kernel = {c->R, c->S}, .result = {c->P, c->Q},
@@ -33,22 +34,22 @@ static bool stage_is_direct(const ConvShape *s)
     return true;
 }
 
-ConvStage conv_stage_plan(ConvShape s, ptrdiff_t rows)
+ConvStage tensor_conv_stage_plan(ConvShape s, ptrdiff_t rows)
 {
-    ConvStage g = {.s = s, .rows = cut_min(rows, s.result[0]), .direct = stage_is_direct(&s)};
+    ConvStage g = {.s = s, .rows = min_size(rows, s.result[0]), .direct = stage_is_direct(&s)};
     g.height = stage_reach(&s, 0, g.rows);
-    g.cols = cut_parts(stage_reach(&s, 1, s.result[1]), s.step[1]);
+    g.cols = ceil_div(stage_reach(&s, 1, s.result[1]), s.step[1]);
     g.row = g.cols * s.step[1];
     g.plane = g.direct ? s.image[0] * s.image[1] : g.height * g.row;
     return g;
 }
 
-ptrdiff_t conv_stage_room(const ConvStage *g, ptrdiff_t channels)
+ptrdiff_t tensor_conv_stage_workspace(const ConvStage *g, ptrdiff_t channels)
 {
     return g->direct ? 0 : channels * g->plane + VEC;
 }
 
-void conv_stage_taps(const ConvStage *g, ptrdiff_t channels, ptrdiff_t *tap)
+void tensor_conv_stage_taps(const ConvStage *g, ptrdiff_t channels, ptrdiff_t *tap)
 {
     const ConvShape *s = &g->s;
     for (ptrdiff_t c = 0; c < channels; c++)
@@ -73,8 +74,8 @@ static void stage_copy(real *out, const real *x, ptrdiff_t count, ptrdiff_t ahea
         out[i] = x[i];
 }
 
-/* Copies pixels [begin, end) of an image row to where they belong in a staged row. A plain copy also
- * prefetches what lies `ahead` numbers further on. */
+/* Copies pixels [begin, end) of an image row to where they belong in a staged row. A plain copy
+ * also prefetches what lies `ahead` numbers further on. */
 static void stage_row(const ConvStage *g, real *staged, const real *image, ptrdiff_t begin,
                       ptrdiff_t end, ptrdiff_t ahead)
 {
@@ -92,22 +93,22 @@ static void stage_row(const ConvStage *g, real *staged, const real *image, ptrdi
 /* The smallest i with i * spread >= n */
 static ptrdiff_t stage_first(ptrdiff_t n, ptrdiff_t spread)
 {
-    return n <= 0 ? 0 : cut_parts(n, spread);
+    return n <= 0 ? 0 : ceil_div(n, spread);
 }
 
-const real *conv_stage_fill(const ConvStage *g, real *staged, const real *image, ptrdiff_t channels,
-                            ptrdiff_t first, ptrdiff_t rows)
+const real *tensor_conv_stage_fill(const ConvStage *g, real *staged, const real *image,
+                                   ptrdiff_t channels, ptrdiff_t first, ptrdiff_t rows)
 {
     const ConvShape *s = &g->s;
     if (g->direct)
         return image + first * s->image[1];
     ptrdiff_t width = stage_reach(s, 1, s->result[1]), height = stage_reach(s, 0, rows);
     ptrdiff_t begin = stage_first(-s->padding[1], s->spread[1]);
-    ptrdiff_t end = cut_min(s->image[1], stage_first(width - s->padding[1], s->spread[1]));
+    ptrdiff_t end = min_size(s->image[1], stage_first(width - s->padding[1], s->spread[1]));
     for (ptrdiff_t t = 0; t < height; t++) {
         ptrdiff_t at = first * s->step[0] + t - s->padding[0], h = at / s->spread[0];
         bool inside = at >= 0 && at % s->spread[0] == 0 && h < s->image[0] && begin < end;
-        ptrdiff_t ahead = inside ? cut_min(STAGE_AHEAD, s->image[0] - 1 - h) * s->image[1] : 0;
+        ptrdiff_t ahead = inside ? min_size(STAGE_AHEAD, s->image[0] - 1 - h) * s->image[1] : 0;
         for (ptrdiff_t c = 0; c < channels; c++)
             if (inside)
                 stage_row(g, staged + c * g->plane + t * g->row,
@@ -120,9 +121,9 @@ const real *conv_stage_fill(const ConvStage *g, real *staged, const real *image,
 
 /* --- packing ------------------------------------------------------------------------------------ */
 
-/* A vector of neighbours: columns `lane` … of a sliver, read from `from` on. Results at the end of a
- * row are fewer than a vector; what is copied beyond them is written over by the next piece or the next
- * step, or lies in columns that do not exist and are dropped. */
+/* A vector of neighbours: columns `lane` … of a sliver, read from `from` on. Results at the end of
+ * a row are fewer than a vector; what is copied beyond them is written over by the next piece or
+ * the next step, or lies in columns that do not exist and are dropped. */
 typedef struct StagePiece {
     ptrdiff_t lane, from;
 } StagePiece;
@@ -136,7 +137,7 @@ static int stage_pieces(const ConvStage *g, ptrdiff_t first, ptrdiff_t count,
     for (ptrdiff_t lane = 0; lane < count; n++) {
         ptrdiff_t p = (first + lane) / Q, q = (first + lane) % Q;
         piece[n] = (StagePiece){.lane = lane, .from = p * row + q};
-        lane += cut_min(VEC, cut_min(Q - q, count - lane));
+        lane += min_size(VEC, min_size(Q - q, count - lane));
     }
     return n;
 }
@@ -164,13 +165,13 @@ static void stage_pack_sliver(const ConvStage *g, real *sliver, const real *stag
                 vec_store(sliver + piece[i].lane, vec_load(staged + tap[k] + piece[i].from));
 }
 
-void conv_stage_pack(const ConvStage *g, real *slivers, const real *staged, const ptrdiff_t *tap,
-                     ptrdiff_t taps, ptrdiff_t first, ptrdiff_t count)
+void tensor_conv_stage_pack(const ConvStage *g, real *slivers, const real *staged,
+                            const ptrdiff_t *tap, ptrdiff_t taps, ptrdiff_t first, ptrdiff_t count)
 {
     if (g->direct) {
-        gemm_pack(slivers, taps, count, (Matrix){staged + first, g->plane, 1});
+        tensor_gemm_pack(slivers, taps, count, (Matrix){staged + first, g->plane, 1});
         return;
     }
     for (ptrdiff_t end = first + count; first < end; first += TILE_N, slivers += taps * TILE_N)
-        stage_pack_sliver(g, slivers, staged, tap, taps, first, cut_min(TILE_N, end - first));
+        stage_pack_sliver(g, slivers, staged, tap, taps, first, min_size(TILE_N, end - first));
 }

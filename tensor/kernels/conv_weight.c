@@ -2,14 +2,14 @@
  *
  *      gw' (CRS, O) = patches (CRS, PQ) gy' (PQ, O), summed over the images
  *
- * Turned this way, a row of the left side runs along a row of the staged image, where a tile reads it
- * as it lies, and only gy is packed.
+ * Turned this way, a row of the left side runs along a row of the staged image, where a tile reads
+ * it as it lies, and only gy is packed.
  *
  * The gradient of the bias, the sum of gy, is taken in passing from what is packed.
  *
- * The images are cut into at most WEIGHT_BLOCKS blocks with a sum each, which are then added in order;
- * where that would take much room, or there are few images, the channels are cut too. Neither depends
- * on the number of threads, so neither do the bits.
+ * The images are cut into at most WEIGHT_BLOCKS blocks with a sum each, which are then added in
+ * order; where that would take much room, or there are few images, the channels are cut too.
+ * Neither depends on the number of threads, so neither do the bits.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -82,7 +82,7 @@ static WeightPart weight_part(const ConvWeight *v, ptrdiff_t block, ptrdiff_t g,
     const Conv2d *c = v->c;
     ptrdiff_t first = part * v->few, groups = c->o.groups;
     return (WeightPart){
-        .channel = g * v->Cg + first, .few = cut_min(v->few, v->Cg - first), .out = g * v->Og,
+        .channel = g * v->Cg + first, .few = min_size(v->few, v->Cg - first), .out = g * v->Og,
         .sum = v->sums + ((block * groups + g) * v->Cg + first) * c->R * c->S * v->Og,
         .bias = v->gb && part == 0 ? v->bias + block * c->O + g * v->Og : NULL};
 }
@@ -92,19 +92,19 @@ static void weight_rows(const ConvWeight *v, real *room, const WeightPart *part,
                         ptrdiff_t first, bool add)
 {
     const Conv2d *c = v->c;
-    ptrdiff_t rows = cut_min(v->stage.rows, c->P - first), count = rows * c->Q;
+    ptrdiff_t rows = min_size(v->stage.rows, c->P - first), count = rows * c->Q;
     const real *x = v->x + (n * c->C + part->channel) * c->H * c->W;
     GemmRows patches = {
-        .p = conv_stage_fill(&v->stage, room + v->slivers, x, part->few, first, rows),
+        .p = tensor_conv_stage_fill(&v->stage, room + v->slivers, x, part->few, first, rows),
         .at = v->tap, .step = 1, .run = c->Q, .skip = c->o.stride[0] * v->stage.row - c->Q};
     const real *gy = v->gy + ((n * c->O + part->out) * c->P + first) * c->Q;
-    gemm_pack(room, count, v->Og, (Matrix){gy, 1, c->P * c->Q});
+    tensor_gemm_pack(room, count, v->Og, (Matrix){gy, 1, c->P * c->Q});
     if (part->bias)
         weight_add_rows(part->bias, room, count, v->Og);
     for (ptrdiff_t j = 0; j < v->Og; j += TILE_N) { /* a sliver at a time */
         GemmOut sum = {.p = part->sum + j, .row = v->Og, .add = add};
-        gemm_group(part->few * c->R * c->S, cut_min(TILE_N, v->Og - j), count, &patches,
-                   slivers_packed(room + j * count, count), sum);
+        tensor_gemm_macro_kernel(part->few * c->R * c->S, min_size(TILE_N, v->Og - j), count,
+                                 &patches, slivers_packed(room + j * count, count), sum);
     }
 }
 
@@ -117,7 +117,7 @@ static void weight_tasks(ptrdiff_t begin, ptrdiff_t end, void *ctx)
     memset(room + v->slivers, 0, (size_t)(v->each - v->slivers) * sizeof(real));
     for (ptrdiff_t t = begin; t < end; t++) {
         ptrdiff_t block = t / v->parts / groups;
-        ptrdiff_t n = block * v->grain, last = cut_min(n + v->grain, v->c->N);
+        ptrdiff_t n = block * v->grain, last = min_size(n + v->grain, v->c->N);
         WeightPart part = weight_part(v, block, t / v->parts % groups, t % v->parts);
         if (part.bias)
             memset(part.bias, 0, (size_t)v->Og * sizeof(real));
@@ -156,17 +156,19 @@ static void weight_sum_channels(Tensor *gb, const Tensor *gy)
 static ConvWeight weight_plan(const Conv2d *c)
 {
     ptrdiff_t rows = GEMM_STEPS / c->Q;
-    ConvWeight v = {.c = c, .stage = conv_stage_plan(conv_shape(c), cut_max(1, rows)),
-                    .Cg = c->C / c->o.groups, .Og = c->O / c->o.groups};
-    ptrdiff_t weights = c->O * v.Cg * c->R * c->S, most = cut_max(1, WEIGHT_SUMS / weights);
-    v.blocks = cut_min(cut_min(WEIGHT_BLOCKS, c->N), most);
-    v.grain = cut_parts(c->N, v.blocks);
-    v.blocks = cut_parts(c->N, v.grain);
+    ConvWeight v = {.c = c,
+                    .stage = tensor_conv_stage_plan(tensor_conv_shape(c), max_size(1, rows)),
+                    .Cg = c->C / c->o.groups,
+                    .Og = c->O / c->o.groups};
+    ptrdiff_t weights = c->O * v.Cg * c->R * c->S, most = max_size(1, WEIGHT_SUMS / weights);
+    v.blocks = min_size(min_size(WEIGHT_BLOCKS, c->N), most);
+    v.grain = ceil_div(c->N, v.blocks);
+    v.blocks = ceil_div(c->N, v.grain);
     ptrdiff_t tasks = v.blocks * c->o.groups;
-    v.parts = cut_min(v.Cg, cut_parts(WEIGHT_BLOCKS, tasks));
+    v.parts = min_size(v.Cg, ceil_div(WEIGHT_BLOCKS, tasks));
     ptrdiff_t fit = WEIGHT_STAGED / (v.stage.height * v.stage.row) + 1;
-    v.few = cut_min(fit, cut_parts(v.Cg, v.parts));
-    v.parts = cut_parts(v.Cg, v.few);
+    v.few = min_size(fit, ceil_div(v.Cg, v.parts));
+    v.parts = ceil_div(v.Cg, v.few);
     return v;
 }
 
@@ -176,20 +178,21 @@ static size_t weight_take_room(ConvWeight *v, int workers)
 {
     const Conv2d *c = v->c;
     ptrdiff_t weights = c->O * v->Cg * c->R * c->S, taps = v->few * c->R * c->S;
-    v->slivers = cut_parts(v->Og, TILE_N) * TILE_N * v->stage.rows * c->Q;
-    v->each = cut_parts(v->slivers + conv_stage_room(&v->stage, v->few), VEC) * VEC;
+    v->slivers = ceil_div(v->Og, TILE_N) * TILE_N * v->stage.rows * c->Q;
+    v->each = ceil_div(v->slivers + tensor_conv_stage_workspace(&v->stage, v->few), VEC) * VEC;
     ptrdiff_t sums = v->blocks * (weights + c->O);
-    ptrdiff_t numbers = cut_parts(workers * v->each + sums, VEC) * VEC;
+    ptrdiff_t numbers = ceil_div(workers * v->each + sums, VEC) * VEC;
     size_t bytes = (size_t)numbers * sizeof(real) + (size_t)taps * sizeof *v->tap;
-    v->room = pool_take(bytes);
+    v->room = memory_take(bytes);
     v->sums = v->room + workers * v->each;
     v->bias = v->sums + v->blocks * weights;
     v->tap = (ptrdiff_t *)(void *)(v->room + numbers);
-    conv_stage_taps(&v->stage, v->few, v->tap);
+    tensor_conv_stage_taps(&v->stage, v->few, v->tap);
     return bytes;
 }
 
-void conv2d_grad_weight(Tensor *gw, Tensor *gb, const Tensor *x, const Tensor *gy, const Conv2d *c)
+void tensor_conv2d_grad_weight(Tensor *gw, Tensor *gb, const Tensor *x, const Tensor *gy,
+                               const Conv2d *c)
 {
     if (c->N == 0 || tensor_count(gw) == 0) {
         tensor_fill(gw, 0);
@@ -206,5 +209,5 @@ void conv2d_grad_weight(Tensor *gw, Tensor *gb, const Tensor *x, const Tensor *g
     parallel_for(c->C * c->R * c->S, 1 + 16384 / (v.blocks * v.Og), weight_add_blocks, &v);
     if (gb)
         weight_add_bias(&v);
-    pool_give(v.room, bytes);
+    memory_give(v.room, bytes);
 }

@@ -1,4 +1,5 @@
-/* tensor/kernels/cross_entropy.c -- the cross-entropy of rows of scores, and its gradient, row by row.
+/* tensor/kernels/cross_entropy.c -- the cross-entropy of rows of scores, and its gradient, row by
+ * row.
  *
  * The row's maximum is subtracted first, as in softmax, so that no exponential overflows. The
  * exponentials are the whole cost: the forward keeps them as p, and the backward has none.
@@ -29,7 +30,7 @@ typedef struct CrossEntropy {
 static double cross_entropy_row(real *p, const real *x, ptrdiff_t K, ptrdiff_t label,
                                 real smoothing)
 {
-    real max = reduce_max(x, K, 1);
+    real max = tensor_row_max(x, K, 1);
     double sum = 0, total = 0, s = (double)smoothing;
     for (ptrdiff_t k = 0; k < K; k++) {
         p[k] = exp(x[k] - max);
@@ -81,8 +82,8 @@ static void cross_entropy_run(CrossEntropy c, ptrdiff_t rows, ParallelFn fn)
     parallel_for(rows, 1 + CROSS_ENTROPY_GRAIN / (c.K + 1), fn, &c);
 }
 
-void cross_entropy_forward(double *loss, Tensor *p, const Tensor *x, const Tensor *label,
-                           real smoothing)
+void tensor_cross_entropy(double *loss, Tensor *p, const Tensor *x, const Tensor *label,
+                          real smoothing)
 {
     cross_entropy_run((CrossEntropy){.K = x->shape.dim[1], .x = tensor_read(x),
                                      .label = tensor_read(label), .p = tensor_write(p),
@@ -90,8 +91,8 @@ void cross_entropy_forward(double *loss, Tensor *p, const Tensor *x, const Tenso
                       x->shape.dim[0], cross_entropy_forward_rows);
 }
 
-void cross_entropy_backward(Tensor *gx, const Tensor *p, const Tensor *label, const Tensor *weight,
-                            real smoothing)
+void tensor_cross_entropy_backward(Tensor *gx, const Tensor *p, const Tensor *label,
+                                   const Tensor *weight, real smoothing)
 {
     cross_entropy_run((CrossEntropy){.K = p->shape.dim[1], .p_in = tensor_read(p),
                                      .label = tensor_read(label), .weight = tensor_read(weight),

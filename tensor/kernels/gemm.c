@@ -2,16 +2,18 @@
  *
  * The product is cut from the inside out:
  *
- *   tile    up to TILE_M rows by TILE_N columns of C in registers (tensor/kernels/gemm_tile.c);
- *   strip   the rows of a tile, GEMM_STEPS columns of A: they stay in the first cache while all
+ *   tile    up to TILE_M rows by TILE_N columns of C in registers
+ *   (tensor/kernels/gemm_micro_kernel.c); strip   the rows of a tile, GEMM_STEPS columns of A: they
+ *   stay in the first cache while all
  *           slivers of a group pass by;
- *   group   some slivers, each TILE_N columns and at most GEMM_STEPS rows of B, mostly packed: copied
+ *   group   some slivers, each TILE_N columns and at most GEMM_STEPS rows of B, mostly packed:
+ *   copied
  *           so that a tile reads them strictly forwards. They stay in the second cache while all
- *           strips pass by, and C is visited along its rows (tensor/kernels/gemm_group.c);
+ *           strips pass by, and C is visited along its rows (tensor/kernels/gemm_macro_kernel.c);
  *   task    a group against some strips, for all steps of the sum: what one thread does at a time.
  *
- * Few rows use B too little to pay for packing: then gemm takes dot products, reads B where it lies,
- * or computes the transpose of C.
+ * Few rows use B too little to pay for packing: then gemm takes dot products, reads B where it
+ * lies, or computes the transpose of C.
  *
  * Source of the scheme: Goto and van de Geijn, "Anatomy of high-performance matrix
  * multiplication", 2008.
@@ -80,7 +82,7 @@ static void dot_tasks(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 {
     const Gemm *g = ctx;
     for (ptrdiff_t t = begin; t < end; t++) {
-        ptrdiff_t j = cut_min(t * DOT, g->N - DOT), fresh = t * DOT - j;
+        ptrdiff_t j = min_size(t * DOT, g->N - DOT), fresh = t * DOT - j;
         for (ptrdiff_t i = 0; i < g->M; i++) {
             real sum[DOT], *c = g->C.p + i * g->C.row + j;
             dot_few(g->K, g->A.p + i * g->A.row, g->B.p + j * g->B.col, g->B.col, sum);
@@ -92,8 +94,8 @@ static void dot_tasks(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 
 /* --- tasks -------------------------------------------------------------------------------------- */
 
-/* B is read in place only if its rows lie along memory and are whole vectors, and a single strip uses
- * it, or few strips and B is small enough to stay in a near cache. */
+/* B is read in place only if its rows lie along memory and are whole vectors, and a single strip
+ * uses it, or few strips and B is small enough to stay in a near cache. */
 static bool gemm_packs(const Gemm *g, ptrdiff_t m, ptrdiff_t n)
 {
     bool near = g->M <= NEAR_ROWS && g->K * g->N <= NEAR;
@@ -106,7 +108,7 @@ static Slivers gemm_slivers(const Gemm *g, real *room, ptrdiff_t m, ptrdiff_t n,
 {
     if (!gemm_packs(g, m, n))
         return slivers_in_place(B);
-    gemm_pack(room, K, n, B);
+    tensor_gemm_pack(room, K, n, B);
     return slivers_packed(room, K);
 }
 
@@ -114,12 +116,12 @@ static Slivers gemm_slivers(const Gemm *g, real *room, ptrdiff_t m, ptrdiff_t n,
 static void gemm_block(const Gemm *g, real *room, ptrdiff_t i, ptrdiff_t m, ptrdiff_t j,
                        ptrdiff_t n, ptrdiff_t k)
 {
-    ptrdiff_t K = cut_min(GEMM_STEPS, g->K - k);
+    ptrdiff_t K = min_size(GEMM_STEPS, g->K - k);
     Matrix A = matrix_at(g->A, i, k), B = matrix_at(g->B, k, j);
     GemmRows rows = {.p = A.p, .row = A.row, .step = A.col, .run = K};
     GemmOut C = gemm_out_at(g->C, i, j);
     C.add = C.add || k > 0;
-    gemm_group(m, n, K, &rows, gemm_slivers(g, room, m, n, K, B), C);
+    tensor_gemm_macro_kernel(m, n, K, &rows, gemm_slivers(g, room, m, n, K, B), C);
 }
 
 static void gemm_part(const Gemm *g, real *room, ptrdiff_t begin, ptrdiff_t end)
@@ -127,7 +129,7 @@ static void gemm_part(const Gemm *g, real *room, ptrdiff_t begin, ptrdiff_t end)
     for (ptrdiff_t t = begin; t < end; t++) {
         ptrdiff_t i = t / g->across * g->rows, j = t % g->across * g->cols, k = 0;
         do
-            gemm_block(g, room, i, cut_min(g->rows, g->M - i), j, cut_min(g->cols, g->N - j), k);
+            gemm_block(g, room, i, min_size(g->rows, g->M - i), j, min_size(g->cols, g->N - j), k);
         while ((k += GEMM_STEPS) < g->K);
     }
 }
@@ -140,28 +142,29 @@ static void gemm_tasks(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 
 /* Cuts the product into tasks, in a way that does not depend on the number of threads, and returns
  * how many. Narrow groups share out more evenly, but wide ones read C and B along more of a row and
- * have every strip of A copied less often. With AVX-512, 1024 x 1024 floats are 8 tasks: 4 across of
- * 8 slivers, 256 columns, and 2 down of 512 rows. */
+ * have every strip of A copied less often. With AVX-512, 1024 x 1024 floats are 8 tasks: 4 across
+ * of 8 slivers, 256 columns, and 2 down of 512 rows. */
 static ptrdiff_t gemm_cut(Gemm *g)
 {
-    ptrdiff_t slivers = cut_parts(g->N, TILE_N);
-    ptrdiff_t steps = cut_max(FEW_STEPS, cut_min(g->K, GEMM_STEPS));
+    ptrdiff_t slivers = ceil_div(g->N, TILE_N);
+    ptrdiff_t steps = max_size(FEW_STEPS, min_size(g->K, GEMM_STEPS));
     ptrdiff_t most = GEMM_ROOM / TILE_N / steps; /* slivers in a group */
     /* At first: groups of full width if that makes four or more, else TASKS narrow ones; … */
-    ptrdiff_t narrow = slivers < 4 * most ? cut_parts(slivers, TASKS) : most;
+    ptrdiff_t narrow = slivers < 4 * most ? ceil_div(slivers, TASKS) : most;
     /* … then downwards what is missing to TASKS, but neither too few rows each nor too many; … */
-    ptrdiff_t down = cut_parts(TASKS, cut_parts(slivers, narrow));
-    down = cut_max(cut_min(down, cut_parts(g->M, TASK_ROWS)), cut_parts(g->M, GROUP_ROWS));
+    ptrdiff_t down = ceil_div(TASKS, ceil_div(slivers, narrow));
+    down = max_size(min_size(down, ceil_div(g->M, TASK_ROWS)), ceil_div(g->M, GROUP_ROWS));
     /* … at last as wide as still leaves TASKS. */
-    ptrdiff_t wide = cut_min(most, cut_parts(slivers, cut_parts(TASKS, down)));
-    ptrdiff_t group = cut_max(narrow, wide);
-    g->rows = cut_parts(g->M, down);
+    ptrdiff_t wide = min_size(most, ceil_div(slivers, ceil_div(TASKS, down)));
+    ptrdiff_t group = max_size(narrow, wide);
+    g->rows = ceil_div(g->M, down);
     g->cols = group * TILE_N;
-    g->across = cut_parts(slivers, group);
-    return cut_parts(g->M, g->rows) * g->across;
+    g->across = ceil_div(slivers, group);
+    return ceil_div(g->M, g->rows) * g->across;
 }
 
-void gemm_in(real *room, ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, Matrix A, Matrix B, GemmOut C)
+void tensor_gemm_in(real *room, ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, Matrix A, Matrix B,
+                    GemmOut C)
 {
     Gemm g = {.M = M, .N = N, .K = K, .A = A, .B = B, .C = C};
     if (M > 0 && N > 0)
@@ -177,9 +180,9 @@ static void gemm_run(Gemm *g, int workers)
 
 /* --- the transpose instead ---------------------------------------------------------------------- */
 
-/* If C has few rows for its columns, each number of a packed B is used too seldom to be worth packing.
- * C' = B' A' packs A' instead, and takes B' strip by strip. C' is kept in a buffer and transposed in
- * the end: M N numbers more to write and read, little beside a long sum. */
+/* If C has few rows for its columns, each number of a packed B is used too seldom to be worth
+ * packing. C' = B' A' packs A' instead, and takes B' strip by strip. C' is kept in a buffer and
+ * transposed in the end: M N numbers more to write and read, little beside a long sum. */
 static bool swap_pays(const Gemm *g)
 {
     bool along = g->A.col == 1 && g->B.row == 1;
@@ -197,9 +200,9 @@ typedef struct Transpose {
 static void transpose_tasks(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 {
     const Transpose *t = ctx;
-    for (ptrdiff_t i = begin * VEC; i < cut_min(end * VEC, t->rows); i += VEC)
+    for (ptrdiff_t i = begin * VEC; i < min_size(end * VEC, t->rows); i += VEC)
         transpose_rows(t->out + i, t->out_row, t->in + i * t->cols, t->cols,
-                       cut_min(VEC, t->rows - i), t->cols);
+                       min_size(VEC, t->rows - i), t->cols);
 }
 
 /* C = A B by way of C', for which there is room at c. */
@@ -210,26 +213,26 @@ static void gemm_swapped(const Gemm *g, int workers, real *c)
                     .B = matrix_transpose(g->A), .C = C, .room = g->room};
     Transpose back = {.in = c, .out = g->C.p, .rows = g->N, .cols = g->M, .out_row = g->C.row};
     gemm_run(&swapped, workers);
-    parallel_for(cut_parts(g->N, VEC), 1 + TASK_WORK / (VEC * g->M), transpose_tasks, &back);
+    parallel_for(ceil_div(g->N, VEC), 1 + TASK_WORK / (VEC * g->M), transpose_tasks, &back);
 }
 
-void gemm(ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, Matrix A, Matrix B, GemmOut C)
+void tensor_gemm(ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, Matrix A, Matrix B, GemmOut C)
 {
     if (M == 0 || N == 0)
         return;
     Gemm g = {.M = M, .N = N, .K = K, .A = A, .B = B, .C = C};
     if (M <= DOT_ROWS && N >= DOT && A.col == 1 && B.row == 1) {
-        parallel_for(cut_parts(N, DOT), 1 + TASK_WORK / (M * DOT * (K + 1)), dot_tasks, &g);
+        parallel_for(ceil_div(N, DOT), 1 + TASK_WORK / (M * DOT * (K + 1)), dot_tasks, &g);
         return;
     }
     bool swap = swap_pays(&g);
     int workers = parallel_threads();
     size_t numbers = (size_t)workers * GEMM_ROOM;
     size_t bytes = (numbers + (swap ? (size_t)(M * N) : 0)) * sizeof(real);
-    g.room = pool_take(bytes);
+    g.room = memory_take(bytes);
     if (swap)
         gemm_swapped(&g, workers, g.room + numbers);
     else
         gemm_run(&g, workers);
-    pool_give(g.room, bytes);
+    memory_give(g.room, bytes);
 }

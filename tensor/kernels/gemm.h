@@ -1,8 +1,10 @@
-/* tensor/kernels/gemm.h -- the one dense kernel: C = A B, blocked for the caches, vectorised, in parallel.
+/* tensor/kernels/gemm.h -- the one dense kernel: C = A B, blocked for the caches, vectorised, in
+ * parallel.
  *
  *  - gemm multiplies matrices in memory, of any strides.
- *  - gemm_group and gemm_pack are what it is made of, for callers whose operands are no matrices in
- *    memory: the convolutions pack patches of an image as B, or read them as A.
+ *  - tensor_gemm_macro_kernel and tensor_gemm_pack are what it is made of, for callers whose
+ *    operands are no matrices in memory: the convolutions pack patches of an image as B, or read
+ *    them as A.
  *  - The bits do not depend on the number of threads: each element of C is summed by one thread,
  *    in an order that sizes and strides decide.
  *
@@ -11,7 +13,7 @@
 #ifndef SLOPE_TENSOR_KERNELS_GEMM_H
 #define SLOPE_TENSOR_KERNELS_GEMM_H
 
-#include "tensor/kernels/gemm_tile.h"
+#include "tensor/kernels/gemm_micro_kernel.h"
 
 /* A matrix somewhere in memory: element (i, j) at p[i * row + j * col]. Its transpose has the two
  * strides exchanged. */
@@ -31,9 +33,9 @@ static inline Matrix matrix_transpose(Matrix m)
     return (Matrix){m.p, m.col, m.row};
 }
 
-/* What C starts from, and where it lies: its rows are `row` apart, its columns 1. It must not overlap
- * A or B. With `add` it starts from what it holds; else from a bias, if one is not NULL: one number a
- * row or one a column, not both; else from 0. */
+/* What C starts from, and where it lies: its rows are `row` apart, its columns 1. It must not
+ * overlap A or B. With `add` it starts from what it holds; else from a bias, if one is not NULL:
+ * one number a row or one a column, not both; else from 0. */
 typedef struct GemmOut {
     real       *p;
     ptrdiff_t   row;
@@ -50,15 +52,16 @@ static inline GemmOut gemm_out_at(GemmOut C, ptrdiff_t i, ptrdiff_t j)
 }
 
 /* C (M,N) = start + A (M,K) B (K,N). Sizes may be 0, but no pointer NULL. */
-void gemm(ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, Matrix A, Matrix B, GemmOut C);
+void tensor_gemm(ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, Matrix A, Matrix B, GemmOut C);
 
-/* GEMM_STEPS steps of the sum are taken at a time, at most. GEMM_ROOM numbers hold a packed group: 8
- * slivers of so many steps, 256 KB with AVX-512, a part of the second cache; or more of fewer. */
+/* GEMM_STEPS steps of the sum are taken at a time, at most. GEMM_ROOM numbers hold a packed group:
+ * 8 slivers of so many steps, 256 KB with AVX-512, a part of the second cache; or more of fewer. */
 enum { GEMM_STEPS = 256, GEMM_ROOM = 8 * TILE_N * GEMM_STEPS };
 
-/* The same on this thread alone, in GEMM_ROOM numbers of room: for use in parallel_for, whose workers
- * may not fail, as taking memory can. */
-void gemm_in(real *room, ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, Matrix A, Matrix B, GemmOut C);
+/* The same on this thread alone, in GEMM_ROOM numbers of room: for use in parallel_for, whose
+ * workers may not fail, as taking memory can. */
+void tensor_gemm_in(real *room, ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, Matrix A, Matrix B,
+                    GemmOut C);
 
 /* --- its parts ---------------------------------------------------------------------------------- */
 
@@ -70,19 +73,20 @@ typedef struct GemmRows {
     ptrdiff_t        row, step, run, skip;
 } GemmRows;
 
-/* Columns of B as tiles read them, TILE_N at a time: a row of a sliver lies `row` numbers after the one
- * before, a sliver `sliver` numbers. */
+/* Columns of B as tiles read them, TILE_N at a time: a row of a sliver lies `row` numbers after the
+ * one before, a sliver `sliver` numbers. */
 typedef struct Slivers {
     const real *p;
     ptrdiff_t   row, sliver;
 } Slivers;
 
 /* C (M,N) = start + A (M,K) B (K,N) for any K. B is read in whole vectors: N is rounded up to them. */
-void gemm_group(ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, const GemmRows *A, Slivers B, GemmOut C);
+void tensor_gemm_macro_kernel(ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, const GemmRows *A, Slivers B,
+                              GemmOut C);
 
-/* Packs N columns of B's first K rows as slivers (N / TILE_N, K, TILE_N), the number of slivers rounded
- * up; what is missing to the last becomes 0. */
-void gemm_pack(real *slivers, ptrdiff_t K, ptrdiff_t N, Matrix B);
+/* Packs N columns of B's first K rows as slivers (N / TILE_N, K, TILE_N), the number of slivers
+ * rounded up; what is missing to the last becomes 0. */
+void tensor_gemm_pack(real *slivers, ptrdiff_t K, ptrdiff_t N, Matrix B);
 
 static inline Slivers slivers_packed(const real *slivers, ptrdiff_t K)
 {

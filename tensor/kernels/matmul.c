@@ -15,7 +15,7 @@ static Shape matmul_batch(Shape s)
     return s;
 }
 
-Shape matmul_shape(Shape a, Shape b, const char *function)
+Shape tensor_matmul_shape(Shape a, Shape b, const char *function)
 {
     if (a.ndim < 2 || b.ndim < 2)
         slope_fail(function, "shapes %s and %s: a matrix product needs two axes or more on both "
@@ -63,13 +63,13 @@ static void matmul_batches(ptrdiff_t begin, ptrdiff_t end, void *ctx)
     ptrdiff_t K = m->a->shape.dim[m->a->shape.ndim - 1];
     real *room = m->room + (ptrdiff_t)parallel_worker() * GEMM_ROOM;
     for (ptrdiff_t i = begin; i < end; i++)
-        gemm_in(room, M, N, K, matmul_operand(m->a, out, i), matmul_operand(m->b, out, i),
-                (GemmOut){.p = m->c + i * M * N, .row = N});
+        tensor_gemm_in(room, M, N, K, matmul_operand(m->a, out, i), matmul_operand(m->b, out, i),
+                       (GemmOut){.p = m->c + i * M * N, .row = N});
 }
 
 void tensor_matmul(Tensor *out, const Tensor *a, const Tensor *b)
 {
-    Shape shape = matmul_shape(a->shape, b->shape, "tensor_matmul");
+    Shape shape = tensor_matmul_shape(a->shape, b->shape, "tensor_matmul");
     if (!shape_equal(out->shape, shape) || !tensor_is_contiguous(out))
         slope_fail("tensor_matmul", "out must be contiguous and of shape %s, not %s",
                    SHAPE_TEXT(shape), SHAPE_TEXT(out->shape));
@@ -78,21 +78,22 @@ void tensor_matmul(Tensor *out, const Tensor *a, const Tensor *b)
     if (tensor_count(out) == 0)
         return;
     if (batch == 1) {
-        gemm(shape.dim[shape.ndim - 2], shape.dim[shape.ndim - 1], a->shape.dim[a->shape.ndim - 1],
-             matmul_operand(a, shape, 0), matmul_operand(b, shape, 0),
-             (GemmOut){.p = m.c, .row = shape.dim[shape.ndim - 1]});
+        tensor_gemm(shape.dim[shape.ndim - 2], shape.dim[shape.ndim - 1],
+                    a->shape.dim[a->shape.ndim - 1], matmul_operand(a, shape, 0),
+                    matmul_operand(b, shape, 0),
+                    (GemmOut){.p = m.c, .row = shape.dim[shape.ndim - 1]});
         return;
     }
     int workers = parallel_threads();
     size_t bytes = (size_t)workers * GEMM_ROOM * sizeof(real);
-    m.room = pool_take(bytes);
+    m.room = memory_take(bytes);
     parallel_for_workers(workers, batch, 1, matmul_batches, &m);
-    pool_give(m.room, bytes);
+    memory_give(m.room, bytes);
 }
 
-void linear_forward(Tensor *y, const Tensor *x, const Tensor *w, const Tensor *b)
+void tensor_linear(Tensor *y, const Tensor *x, const Tensor *w, const Tensor *b)
 {
     ptrdiff_t O = w->shape.dim[0], D = w->shape.dim[1], M = O ? tensor_count(y) / O : 0;
-    gemm(M, O, D, (Matrix){tensor_read(x), D, 1}, (Matrix){tensor_read(w), 1, D},
-         (GemmOut){.p = tensor_write(y), .row = O, .col_bias = b ? tensor_read(b) : NULL});
+    tensor_gemm(M, O, D, (Matrix){tensor_read(x), D, 1}, (Matrix){tensor_read(w), 1, D},
+                (GemmOut){.p = tensor_write(y), .row = O, .col_bias = b ? tensor_read(b) : NULL});
 }

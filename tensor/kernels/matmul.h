@@ -1,7 +1,7 @@
 /* tensor/kernels/matmul.h -- the matrix product, for any strides and any batch of matrices.
  *
  *  - tensor_matmul multiplies the last two axes and broadcasts the ones before.
- *  - linear_forward is x w' + b. All of it ends in gemm (tensor/kernels/gemm.h).
+ *  - tensor_linear is x w' + b. All of it ends in tensor_gemm (tensor/kernels/gemm.h).
  *
  * SPDX-License-Identifier: MIT
  */
@@ -12,12 +12,12 @@
 
 /* The shape of a (…,M,K) times b (…,K,N): (…,M,N) with the leading axes broadcast. Fails, in
  * the name of `function`, with both shapes where they do not fit. */
-Shape matmul_shape(Shape a, Shape b, const char *function);
+Shape tensor_matmul_shape(Shape a, Shape b, const char *function);
 
-/* out = a b; out is contiguous and has the shape matmul_shape gives. */
+/* out = a b; out is contiguous and has the shape tensor_matmul_shape gives. */
 void tensor_matmul(Tensor *out, const Tensor *a, const Tensor *b);
 
 /* y (…,O) = x (…,D) w' + b, with w (O,D) and b (O) or NULL. All are contiguous. */
-void linear_forward(Tensor *y, const Tensor *x, const Tensor *w, const Tensor *b);
+void tensor_linear(Tensor *y, const Tensor *x, const Tensor *w, const Tensor *b);
 
 #endif

@@ -45,7 +45,7 @@ static ptrdiff_t pool_size(Shape x, Pool2dOptions o, int i, const char *function
     return room / o.stride[i] + 1;
 }
 
-Pool2d pool2d_plan(Shape x, Pool2dOptions options, const char *function)
+Pool2d tensor_max_pool2d_plan(Shape x, Pool2dOptions options, const char *function)
 {
     if (x.ndim != 4)
         slope_fail(function, "input %s: expected (N,C,H,W)", SHAPE_TEXT(x));
@@ -192,8 +192,9 @@ static bool pool_scatter_plane(const Pool2d *p, real *gx, const real *g, const r
     return all;
 }
 
-/* VEC 2x2 windows side by side, the first at `place` of a plane of that width: their two rows of gx,
- * 2 VEC numbers each, are g where the winner is and 0 elsewhere. Returns a 1 for each winner found. */
+/* VEC 2x2 windows side by side, the first at `place` of a plane of that width: their two rows of
+ * gx, 2 VEC numbers each, are g where the winner is and 0 elsewhere. Returns a 1 for each winner
+ * found. */
 static inline vec pool_scatter_2x2(real *gx, real *below, const real *g, const real *winner,
                                    real place, real width)
 {
@@ -288,7 +289,7 @@ static void pool2d_run(PoolRun run, ParallelFn fn)
     parallel_for(run.p->planes, 1 + POOL_GRAIN / (run.p->H * run.p->W + 1), fn, &run);
 }
 
-void max_pool2d_forward(Tensor *y, Tensor *winner, const Tensor *x, const Pool2d *p)
+void tensor_max_pool2d(Tensor *y, Tensor *winner, const Tensor *x, const Pool2d *p)
 {
     PoolRun run = {.p = p, .x = tensor_read(x)};
     if (pool_is_2x2(&p->o)) {
@@ -297,12 +298,12 @@ void max_pool2d_forward(Tensor *y, Tensor *winner, const Tensor *x, const Pool2d
         return;
     }
     size_t windows = (size_t)(p->P * p->Q + POOL_LANES), bytes = 2 * windows * sizeof(int32_t);
-    int32_t *top = pool_take(bytes), *left = top + windows;
+    int32_t *top = memory_take(bytes), *left = top + windows;
     pool_windows(p, top, left);
     run.y = tensor_write(y), run.winner = tensor_write(winner);
     run.top = top, run.left = left;
     pool2d_run(run, pool_forward_planes);
-    pool_give(top, bytes);
+    memory_give(top, bytes);
 }
 
 /* Names the first winner that is no place. Workers cannot fail, so they only noted that there is
@@ -328,12 +329,12 @@ static void pool2d_move(Tensor *y, const Tensor *x, const Tensor *winner, const 
         pool_refuse(winner, p, function);
 }
 
-void max_pool2d_scatter(Tensor *gx, const Tensor *g, const Tensor *winner, const Pool2d *p)
+void tensor_max_pool2d_scatter(Tensor *gx, const Tensor *g, const Tensor *winner, const Pool2d *p)
 {
     pool2d_move(gx, g, winner, p, pool_scatter_planes, "max_pool2d_scatter");
 }
 
-void max_pool2d_gather(Tensor *y, const Tensor *v, const Tensor *winner, const Pool2d *p)
+void tensor_max_pool2d_gather(Tensor *y, const Tensor *v, const Tensor *winner, const Pool2d *p)
 {
     pool2d_move(y, v, winner, p, pool_gather_planes, "max_pool2d_gather");
 }

@@ -10,12 +10,8 @@
 #ifndef SLOPE_TENSOR_KERNELS_MAX_POOL_H
 #define SLOPE_TENSOR_KERNELS_MAX_POOL_H
 
+#include "tensor/kernels/options.h"
 #include "tensor/tensor.h"
-
-/* Index 0 is the height, 1 the width. A stride of 0 means the kernel's size. */
-typedef struct Pool2dOptions {
-    ptrdiff_t kernel[2], stride[2], padding[2];
-} Pool2dOptions;
 
 typedef struct Pool2d {
     Pool2dOptions o;
@@ -25,15 +21,15 @@ typedef struct Pool2d {
 
 /* Works the sizes out, with P = (H + 2 padding - kernel) / stride + 1; fails in the name of
  * `function` where they do not fit. */
-Pool2d pool2d_plan(Shape x, Pool2dOptions options, const char *function);
+Pool2d tensor_max_pool2d_plan(Shape x, Pool2dOptions options, const char *function);
 
 /* All tensors are contiguous. */
-void max_pool2d_forward(Tensor *y, Tensor *winner, const Tensor *x, const Pool2d *p);
+void tensor_max_pool2d(Tensor *y, Tensor *winner, const Tensor *x, const Pool2d *p);
 
 /* Adds every g (N,C,P,Q) to gx (N,C,H,W), zero before, at its winner's place; and the other way
  * round, reads v (N,C,H,W) at the winners' places into y (N,C,P,Q).
  * The winners must come from a pooling of this shape; a place outside the plane fails. */
-void max_pool2d_scatter(Tensor *gx, const Tensor *g, const Tensor *winner, const Pool2d *p);
-void max_pool2d_gather(Tensor *y, const Tensor *v, const Tensor *winner, const Pool2d *p);
+void tensor_max_pool2d_scatter(Tensor *gx, const Tensor *g, const Tensor *winner, const Pool2d *p);
+void tensor_max_pool2d_gather(Tensor *y, const Tensor *v, const Tensor *winner, const Pool2d *p);
 
 #endif

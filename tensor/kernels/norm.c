@@ -100,8 +100,8 @@ typedef struct NormPlace {
 static NormPlace norm_place(const Norm *n, ptrdiff_t block, ptrdiff_t strip)
 {
     NormPlace p = {.begin = block * n->rows, .c = strip * n->width};
-    p.end = cut_min(p.begin + n->rows, n->view.outer);
-    p.n = cut_min(n->width, n->view.n - p.c);
+    p.end = min_size(p.begin + n->rows, n->view.outer);
+    p.n = min_size(n->width, n->view.n - p.c);
     return p;
 }
 
@@ -269,13 +269,13 @@ static void norm_cut(Norm *n, ptrdiff_t arrays)
 {
     AxisView v = n->view;
     n->width = v.inner == 1 ? NORM_STRIP : 1;
-    n->strips = cut_parts(v.n, n->width);
+    n->strips = ceil_div(v.n, n->width);
     n->alone = n->strips >= NORM_STRIPS && arrays * v.outer * v.inner * n->width <= NORM_CACHE;
     if (!n->alone && v.inner == 1)
         n->width = v.n, n->strips = 1;
     ptrdiff_t each = n->width * v.inner;
-    n->rows = cut_max(cut_parts(NORM_BLOCK, each), cut_parts(v.outer, NORM_BLOCKS));
-    n->blocks = cut_parts(v.outer, n->rows);
+    n->rows = max_size(ceil_div(NORM_BLOCK, each), ceil_div(v.outer, NORM_BLOCKS));
+    n->blocks = ceil_div(v.outer, n->rows);
 }
 
 /* One block for all scratch: were there two, a failure to get the second would lose the first. */
@@ -286,10 +286,10 @@ static size_t norm_room(const Norm *n)
 
 static Norm norm_begin(const Tensor *x, const Tensor *gy, const Tensor *w, real eps)
 {
-    Norm n = {.view = axis_view(x->shape, 1), .x = tensor_read(x), .eps = eps,
+    Norm n = {.view = shape_axis_view(x->shape, 1), .x = tensor_read(x), .eps = eps,
               .gy = gy ? tensor_read(gy) : NULL, .w = w ? tensor_read(w) : NULL};
     norm_cut(&n, gy ? 2 : 1);
-    n.scale = pool_take(norm_room(&n));
+    n.scale = memory_take(norm_room(&n));
     n.offset = n.scale + n.view.n, n.tilt = n.offset + n.view.n, n.partial = n.tilt + n.view.n;
     return n;
 }
@@ -305,8 +305,8 @@ static real norm_guess(const Norm *n, ptrdiff_t c)
     return sum / (real)k;
 }
 
-void batch_norm_forward(Tensor *y, Tensor *mean, Tensor *var, const Tensor *x, const Tensor *w,
-                        const Tensor *b, real eps)
+void tensor_batch_norm(Tensor *y, Tensor *mean, Tensor *var, const Tensor *x, const Tensor *w,
+                       const Tensor *b, real eps)
 {
     if (x->shape.dim[1] == 0)
         return;
@@ -317,11 +317,12 @@ void batch_norm_forward(Tensor *y, Tensor *mean, Tensor *var, const Tensor *x, c
     for (ptrdiff_t c = 0; c < n.view.n; c++)
         n.mean[c] = norm_guess(&n, c);
     norm_run(&n);
-    pool_give(n.scale, norm_room(&n));
+    memory_give(n.scale, norm_room(&n));
 }
 
-void batch_norm_backward(Tensor *gx, Tensor *gw, Tensor *gb, const Tensor *gy, const Tensor *x,
-                         const Tensor *w, const Tensor *mean, const Tensor *var, real eps)
+void tensor_batch_norm_backward(Tensor *gx, Tensor *gw, Tensor *gb, const Tensor *gy,
+                                const Tensor *x, const Tensor *w, const Tensor *mean,
+                                const Tensor *var, real eps)
 {
     if (x->shape.dim[1] == 0)
         return;
@@ -331,5 +332,5 @@ void batch_norm_backward(Tensor *gx, Tensor *gw, Tensor *gb, const Tensor *gy, c
     n.gw = gw ? tensor_write(gw) : NULL;
     n.gb = gb ? tensor_write(gb) : NULL;
     norm_run(&n);
-    pool_give(n.scale, norm_room(&n));
+    memory_give(n.scale, norm_room(&n));
 }

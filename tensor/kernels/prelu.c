@@ -37,7 +37,7 @@ static AxisView prelu_view(const Tensor *x, const Tensor *a, const char *functio
     if (x->shape.ndim < 2 || x->shape.dim[1] != tensor_count(a))
         slope_fail(function, "%td slopes do not fit shape %s", tensor_count(a),
                    SHAPE_TEXT(x->shape));
-    return axis_view(x->shape, 1);
+    return shape_axis_view(x->shape, 1);
 }
 
 /* --- numbers and vectors of them -------------------------------------------------------------- */
@@ -102,7 +102,7 @@ static PreluBlock prelu_block(const Prelu *p, ptrdiff_t t)
     ptrdiff_t first = piece * PRELU_BLOCK, left = p->view.inner - first;
     return (PreluBlock){.channel = plane % C,
                         .start = plane * p->view.inner + first,
-                        .n = cut_min(PRELU_BLOCK, left),
+                        .n = min_size(PRELU_BLOCK, left),
                         .partial = (plane / C * p->blocks + piece) * C + plane % C};
 }
 
@@ -158,15 +158,15 @@ static void prelu_backward_rows(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 static ptrdiff_t prelu_rows_of(ptrdiff_t C)
 {
     ptrdiff_t rows = PRELU_BLOCK / 2 / (C + 1);
-    return cut_min(PRELU_MOST_ROWS, cut_max(PRELU_LEAST_ROWS, rows));
+    return min_size(PRELU_MOST_ROWS, max_size(PRELU_LEAST_ROWS, rows));
 }
 
 static Prelu prelu_plan(const Tensor *x, const Tensor *a, const char *function)
 {
     Prelu p = {.view = prelu_view(x, a, function), .x = tensor_read(x), .a = tensor_read(a)};
     p.rows = prelu_rows_of(p.view.n);
-    p.blocks = p.view.inner == 1 ? cut_parts(p.view.outer, p.rows)
-                                 : cut_parts(p.view.inner, PRELU_BLOCK);
+    p.blocks = p.view.inner == 1 ? ceil_div(p.view.outer, p.rows)
+                                 : ceil_div(p.view.inner, PRELU_BLOCK);
     return p;
 }
 
@@ -176,9 +176,9 @@ static ptrdiff_t prelu_grain(ptrdiff_t each)
     return each >= PRELU_BLOCK ? 1 : PRELU_BLOCK / (each + 1) + 1;
 }
 
-void prelu_forward(Tensor *y, const Tensor *x, const Tensor *a)
+void tensor_prelu(Tensor *y, const Tensor *x, const Tensor *a)
 {
-    Prelu p = prelu_plan(x, a, "prelu_forward");
+    Prelu p = prelu_plan(x, a, "tensor_prelu");
     p.y = tensor_write(y);
     AxisView v = p.view;
     if (v.inner == 1)
@@ -196,7 +196,8 @@ static void prelu_add_blocks(real *ga, const real *partial, ptrdiff_t blocks, pt
             ga[c] += partial[b * C + c];
 }
 
-void prelu_backward(Tensor *gx, Tensor *ga, const Tensor *x, const Tensor *a, const Tensor *g)
+void tensor_prelu_backward(Tensor *gx, Tensor *ga, const Tensor *x, const Tensor *a,
+                           const Tensor *g)
 {
     Prelu p = prelu_plan(x, a, "prelu_backward");
     p.g = tensor_read(g);
@@ -205,12 +206,12 @@ void prelu_backward(Tensor *gx, Tensor *ga, const Tensor *x, const Tensor *a, co
     bool rows = v.inner == 1;
     ptrdiff_t blocks = rows ? p.blocks : v.outer * p.blocks;
     size_t bytes = (size_t)(blocks * v.n) * sizeof(real);
-    p.partial = pool_take(bytes);
+    p.partial = memory_take(bytes);
     if (rows)
         parallel_for(v.outer, p.rows, prelu_backward_rows, &p);
     else
         parallel_for(blocks * v.n, prelu_grain(v.inner), prelu_backward_planes, &p);
     if (ga)
         prelu_add_blocks(tensor_write(ga), p.partial, blocks, v.n);
-    pool_give(p.partial, bytes);
+    memory_give(p.partial, bytes);
 }

@@ -107,7 +107,7 @@ static inline vec reduce_max_join_vec(vec a, vec b)
 REDUCE_KERNELS(reduce_sum, reduce_sum_join, 0)
 REDUCE_KERNELS(reduce_max, reduce_max_join, -(real)INFINITY)
 
-real reduce_sum(const real *x, ptrdiff_t n, ptrdiff_t step)
+real tensor_row_sum(const real *x, ptrdiff_t n, ptrdiff_t step)
 {
     if (n > REDUCE_LANES)
         return reduce_sum_row(x, n, step);
@@ -117,7 +117,7 @@ real reduce_sum(const real *x, ptrdiff_t n, ptrdiff_t step)
     return total;
 }
 
-real reduce_max(const real *x, ptrdiff_t n, ptrdiff_t step)
+real tensor_row_max(const real *x, ptrdiff_t n, ptrdiff_t step)
 {
     if (n > REDUCE_LANES)
         return reduce_max_row(x, n, step);
@@ -206,7 +206,7 @@ static void reduce_chunks(ptrdiff_t begin, ptrdiff_t end, void *ctx)
         ptrdiff_t result = t / p->chunks, chunk = t % p->chunks;
         const real *x = p->x + reduce_locate(&p->kept, p->kept.x_stride, result);
         ptrdiff_t first = chunk * REDUCE_CHUNK;
-        ptrdiff_t last = cut_min(first + REDUCE_CHUNK, p->reduced.count);
+        ptrdiff_t last = min_size(first + REDUCE_CHUNK, p->reduced.count);
         real value = reduce_range(p, x, first, last);
         if (p->chunks > 1)
             p->partial[t] = value;
@@ -218,16 +218,16 @@ static void reduce_chunks(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 static void reduce_rows(Reduce *p)
 {
     ptrdiff_t results = p->kept.count, n = p->reduced.count;
-    p->chunks = cut_max(1, cut_parts(n, REDUCE_CHUNK));
+    p->chunks = max_size(1, ceil_div(n, REDUCE_CHUNK));
     size_t bytes = (size_t)(results * p->chunks) * sizeof(real);
     if (p->chunks > 1)
-        p->partial = pool_take(bytes);
-    ptrdiff_t each = cut_min(REDUCE_CHUNK, n + 1);
+        p->partial = memory_take(bytes);
+    ptrdiff_t each = min_size(REDUCE_CHUNK, n + 1);
     parallel_for(results * p->chunks, REDUCE_CHUNK / each, reduce_chunks, p);
     for (ptrdiff_t i = 0; p->chunks > 1 && i < results; i++)
         p->out[reduce_locate(&p->kept, p->kept.out_stride, i)] =
             p->r->row(p->partial + i * p->chunks, p->chunks, 1);
-    pool_give(p->partial, bytes);
+    memory_give(p->partial, bytes);
 }
 
 /* --- strips: neighbouring results together ---------------------------------------------------- */
@@ -275,7 +275,7 @@ static void reduce_strip(const Reduce *p, ptrdiff_t first, ptrdiff_t n, ptrdiff_
 static ptrdiff_t reduce_strips_of(const Reduce *p)
 {
     ptrdiff_t inner = reduce_inner(&p->kept);
-    return cut_parts(inner, REDUCE_STRIP) * (p->kept.count / inner);
+    return ceil_div(inner, REDUCE_STRIP) * (p->kept.count / inner);
 }
 
 /* Tasks [begin, end): a strip of a chunk each. */
@@ -283,10 +283,10 @@ static void reduce_strips_block(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 {
     const Reduce *p = ctx;
     ptrdiff_t inner = reduce_inner(&p->kept), strips = reduce_strips_of(p);
-    ptrdiff_t a_line = cut_parts(inner, REDUCE_STRIP);
+    ptrdiff_t a_line = ceil_div(inner, REDUCE_STRIP);
     for (ptrdiff_t t = begin; t < end; t++) {
         ptrdiff_t strip = t % strips, column = strip % a_line * REDUCE_STRIP;
-        ptrdiff_t n = cut_min(REDUCE_STRIP, inner - column);
+        ptrdiff_t n = min_size(REDUCE_STRIP, inner - column);
         reduce_strip(p, strip / a_line * inner + column, n, t / strips);
     }
 }
@@ -307,17 +307,17 @@ static void reduce_strips_join(const Reduce *p)
 static void reduce_strips(Reduce *p)
 {
     ptrdiff_t inner = reduce_inner(&p->kept), rows = p->reduced.count;
-    ptrdiff_t wide = cut_min(REDUCE_STRIP, inner);
-    p->chunks = cut_max(1, cut_parts(rows, REDUCE_CHUNK / wide));
+    ptrdiff_t wide = min_size(REDUCE_STRIP, inner);
+    p->chunks = max_size(1, ceil_div(rows, REDUCE_CHUNK / wide));
     size_t bytes = (size_t)(p->kept.count * p->chunks) * sizeof(real);
     if (p->chunks > 1)
-        p->partial = pool_take(bytes);
+        p->partial = memory_take(bytes);
     ptrdiff_t each = rows / p->chunks * wide;
     parallel_for(reduce_strips_of(p) * p->chunks,
                  each < REDUCE_CHUNK ? REDUCE_CHUNK / (each + 1) : 1, reduce_strips_block, p);
     if (p->chunks > 1)
         reduce_strips_join(p);
-    pool_give(p->partial, bytes);
+    memory_give(p->partial, bytes);
 }
 
 /* --- the two reductions ----------------------------------------------------------------------- */

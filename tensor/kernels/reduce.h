@@ -11,9 +11,9 @@
 
 /* The sum of n numbers that lie `step` apart, pairwise, so that its rounding error grows with
  * log n. A few are added one by one. */
-real reduce_sum(const real *x, ptrdiff_t n, ptrdiff_t step);
+real tensor_row_sum(const real *x, ptrdiff_t n, ptrdiff_t step);
 
 /* The largest of them: -Inf for none, NaN if there is one. */
-real reduce_max(const real *x, ptrdiff_t n, ptrdiff_t step);
+real tensor_row_max(const real *x, ptrdiff_t n, ptrdiff_t step);
 
 #endif

@@ -23,10 +23,10 @@ typedef struct Softmax {
 static void softmax_line(const Softmax *s, const real *x, real *y)
 {
     ptrdiff_t n = s->view.n, step = s->view.inner;
-    real max = reduce_max(x, n, step);
+    real max = tensor_row_max(x, n, step);
     for (ptrdiff_t i = 0; i < n; i++)
         y[i * step] = exp(x[i * step] - max);
-    real sum = reduce_sum(y, n, step), log_sum = log(sum);
+    real sum = tensor_row_sum(y, n, step), log_sum = log(sum);
     for (ptrdiff_t i = 0; i < n; i++)
         y[i * step] = s->log ? x[i * step] - max - log_sum : y[i * step] / sum;
 }
@@ -42,17 +42,17 @@ static void softmax_lines(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 
 static void softmax_run(Tensor *y, const Tensor *x, int axis, bool log_wanted)
 {
-    Softmax s = {.view = axis_view(x->shape, axis), .x = tensor_read(x), .log = log_wanted};
+    Softmax s = {.view = shape_axis_view(x->shape, axis), .x = tensor_read(x), .log = log_wanted};
     s.y = tensor_write(y);
     parallel_for(s.view.outer * s.view.inner, 1 + 2048 / (s.view.n + 1), softmax_lines, &s);
 }
 
-void softmax_forward(Tensor *y, const Tensor *x, int axis)
+void tensor_softmax(Tensor *y, const Tensor *x, int axis)
 {
     softmax_run(y, x, axis, false);
 }
 
-void log_softmax_forward(Tensor *y, const Tensor *x, int axis)
+void tensor_log_softmax(Tensor *y, const Tensor *x, int axis)
 {
     softmax_run(y, x, axis, true);
 }

@@ -44,12 +44,12 @@ static void wrong_product_forward(Var *y)
     wrong_product_map(y->value, y->in[0]->value, y->in[1]->value);
 }
 
-/* An op whose demo calls it on leaves of these shapes: x (3,3) and, with n = 2, b. */
+/* An op whose sample calls it on leaves of these shapes: x (3,3) and, with n = 2, b. */
 #define WRONG_OP(id, forward_fn, n, result, ...)                                                  \
     static Var *id##_demo(Var **in);                                                              \
     static const Op id = {                                                                        \
         .name = #id, .forward = forward_fn, .backward = id##_backward,                            \
-        .demo = {.call = id##_demo, .n_in = n,                                                    \
+        .sample = {.call = id##_demo, .n_in = n,                                                    \
                  .in = {{{2, {3, 3}}, (real)0.5, 2, true}, {__VA_ARGS__, (real)0.5, 2, true}}},   \
     };                                                                                            \
     static Var *id##_demo(Var **in) { return var_apply(&id, (result), in, n); }
@@ -333,9 +333,9 @@ static void kink_send(Var *y, Var *gy, real at_kink)
     SEND(x, var_mul(gy, g));
 }
 
-static uint64_t kink_choices(const Var *y)
+static uint64_t kink_branch_hash(const Var *y)
 {
-    return choices_of_signs(0, y->in[0]->value);
+    return op_branch_of_signs(0, y->in[0]->value);
 }
 
 static void kink_inside_backward(Var *y, Var *gy) { kink_send(y, gy, (real)0.3); }
@@ -343,13 +343,13 @@ static void kink_above_backward(Var *y, Var *gy) { kink_send(y, gy, (real)1.2); 
 static void kink_below_backward(Var *y, Var *gy) { kink_send(y, gy, -(real)0.1); }
 
 static const Op kink_inside = {.name = "kink_inside", .forward = kink_forward,
-                               .backward = kink_inside_backward, .choices = kink_choices};
+                               .backward = kink_inside_backward, .branch_hash = kink_branch_hash};
 static const Op kink_above = {.name = "kink_above", .forward = kink_forward,
-                              .backward = kink_above_backward, .choices = kink_choices};
+                              .backward = kink_above_backward, .branch_hash = kink_branch_hash};
 static const Op kink_below = {.name = "kink_below", .forward = kink_forward,
-                              .backward = kink_below_backward, .choices = kink_choices};
+                              .backward = kink_below_backward, .branch_hash = kink_branch_hash};
 static const Op kink_silent = {.name = "kink_silent", .forward = kink_forward,
-                               .backward = kink_inside_backward}; /* does not tell its choices */
+                               .backward = kink_inside_backward}; /* has no branch hash */
 
 static Var *check_call_unary(Var **in, void *ctx)
 {
@@ -416,7 +416,7 @@ START_TEST(a_gradient_outside_the_two_slopes_fails)
 }
 END_TEST
 
-/* An op with kinks that does not tell its choices is not excused. */
+/* An op with kinks but without a branch hash is not excused. */
 START_TEST(an_op_without_choices_fails_at_its_kink)
 {
     ck_assert_int_eq(check_kink(&kink_silent, 1, 0, 1).verdict, GRAD_FAIL);
@@ -571,7 +571,7 @@ START_TEST(misuse_is_refused)
     ck_assert_fails(gradcheck(check_constant, NULL, &interior, 1, o), "input 0 is exp");
     ck_assert_fails(gradcheck(check_constant, NULL, &leaf, 0, o), "0 inputs; expected 1 to 15");
     ck_assert_fails(gradcheck(check_constant, NULL, many, 16, o), "16 inputs");
-    ck_assert_fails(op_check(&bare, o), "'bare' has no demo");
+    ck_assert_fails(op_check(&bare, o), "'bare' has no sample");
     tape_rewind(0);
 }
 END_TEST

@@ -1,6 +1,6 @@
 /* tests/autograd/check_ops.c -- every op's gradient against finite differences, in every layout.
  *
- * The tests walk op_table, so an op gets them all by its line in ops.def: as its demo says, with
+ * The tests walk op_table, so an op gets them all by its line in ops.def: as its sample says, with
  * one input at a time wanting a gradient, and with each input stored in each of several layouts.
  * A layout surrounds the elements with NaN, so a kernel that reads past a stride shows. Demos
  * that take any shape also run on scalars, empty tensors and shapes that broadcast.
@@ -14,7 +14,7 @@
 #include "tests/autograd/ops_cases.h"
 #include "tests/testing.h"
 
-/* h near eps^(1/3) leaves a truncation error about 1e-10 and as much rounding. No demo may
+/* h near eps^(1/3) leaves a truncation error about 1e-10 and as much rounding. No sample may
  * come so close to a kink that a step crosses it. */
 static const GradCheckOptions ops_tight = {
     .h = 1e-5, .atol = 1e-8, .rtol = 1e-7, .order = 1, .seed = 1};
@@ -29,7 +29,7 @@ static GradCheckOptions ops_order(int order)
 static Var *ops_call(Var **in, void *ctx)
 {
     const Op *op = ctx;
-    return op->demo.call(in);
+    return op->sample.call(in);
 }
 
 /* An op that cannot be differentiated twice says so by name. */
@@ -39,7 +39,7 @@ static void ops_assert_once(const Op *op, GradFunction fn, Var **in, int n_in)
     ck_assert_fails(gradcheck(fn, ctx, in, n_in, ops_order(2)), op->name);
 }
 
-/* Checks the demo at these inputs in both orders. `what` says which inputs they are. */
+/* Checks the sample at these inputs in both orders. `what` says which inputs they are. */
 static GradReport ops_assert(const Op *op, GradFunction fn, Var **in, int n_in, const char *what)
 {
     void *ctx = (void *)(uintptr_t)op;
@@ -62,7 +62,7 @@ static void ops_assert_nonzero(const Op *op, GradReport r, const char *what)
                   what);
 }
 
-/* --- as the demo says ------------------------------------------------------------------------- */
+/* --- as the sample says ------------------------------------------------------------------------- */
 
 START_TEST(every_op_is_complete)
 {
@@ -72,8 +72,8 @@ START_TEST(every_op_is_complete)
         ck_assert_msg(op->name && op->name[0] && e->formula[0], "op %d has no name or formula", n);
         ck_assert_msg(!op->forward != !op->view, "%s: needs a forward or a view", op->name);
         ck_assert_msg(!op->backward != !op->backward_all, "%s: needs one backward rule", op->name);
-        ck_assert_msg(op->demo.call && op->demo.n_in >= 1, "%s: needs a demo", op->name);
-        ck_assert_int_le(op->demo.n_in, DEMO_INPUTS);
+        ck_assert_msg(op->sample.call && op->sample.n_in >= 1, "%s: needs a sample", op->name);
+        ck_assert_int_le(op->sample.n_in, OP_SAMPLE_INPUTS);
         for (const OpEntry *other = op_table; other < e; other++)
             ck_assert_str_ne(op->name, other->op->name);
     }
@@ -84,13 +84,13 @@ END_TEST
 START_TEST(every_demo_uses_its_own_op)
 {
     for (const OpEntry *e = op_table; e->op; e++) {
-        Var *in[DEMO_INPUTS];
+        Var *in[OP_SAMPLE_INPUTS];
         size_t mark = tape_mark(), uses = 0;
-        demo_inputs(&e->op->demo, 1, in);
-        e->op->demo.call(in);
+        op_sample_inputs(&e->op->sample, 1, in);
+        e->op->sample.call(in);
         for (size_t i = mark; i < tape_mark(); i++)
             uses += tape_at(i)->op == e->op;
-        ck_assert_msg(uses > 0, "the demo of %s does not call it", e->op->name);
+        ck_assert_msg(uses > 0, "the sample of %s does not call it", e->op->name);
         tape_rewind(mark);
     }
 }
@@ -104,7 +104,7 @@ START_TEST(every_gradient_is_right)
             o.seed = seed;
             GradReport r = op_check(e->op, o);
             ck_assert_msg(r.verdict == GRAD_PASS, "%s: %s", e->op->name, r.message);
-            ops_assert_nonzero(e->op, r, "as its demo says");
+            ops_assert_nonzero(e->op, r, "as its sample says");
             ck_assert_msg(r.worst < 1e-7, "%s: an error of %g", e->op->name, r.worst);
         }
     }
@@ -136,13 +136,14 @@ END_TEST
 START_TEST(each_input_alone_can_want_the_gradient)
 {
     for (const OpEntry *e = op_table; e->op; e++) {
-        for (int only = 0; only < e->op->demo.n_in; only++) {
-            Var *in[DEMO_INPUTS];
+        for (int only = 0; only < e->op->sample.n_in; only++) {
+            Var *in[OP_SAMPLE_INPUTS];
             size_t mark = tape_mark();
-            demo_inputs(&e->op->demo, 4, in);
-            for (int k = 0; k < e->op->demo.n_in; k++)
+            op_sample_inputs(&e->op->sample, 4, in);
+            for (int k = 0; k < e->op->sample.n_in; k++)
                 in[k]->requires_grad = k == only;
-            GradReport r = ops_assert(e->op, ops_call, in, e->op->demo.n_in, "one input wants it");
+            GradReport r = ops_assert(e->op, ops_call, in, e->op->sample.n_in,
+                                      "one input wants it");
             ops_assert_nonzero(e->op, r, "one input wants it");
             ck_assert_int_eq(r.checked, tensor_count(in[only]->value));
             tape_rewind(mark);
@@ -246,17 +247,17 @@ END_TEST
 /* Inputs in the set (a bit each) get the layout; the results must not depend on it. */
 static void ops_check_layout(const Op *op, OpsLayout layout, unsigned set)
 {
-    Var *in[DEMO_INPUTS];
+    Var *in[OP_SAMPLE_INPUTS];
     size_t mark = tape_mark();
-    demo_inputs(&op->demo, 5, in);
-    Var *expected = op->demo.call(in);
-    for (int k = 0; k < op->demo.n_in; k++)
+    op_sample_inputs(&op->sample, 5, in);
+    Var *expected = op->sample.call(in);
+    for (int k = 0; k < op->sample.n_in; k++)
         if (set >> k & 1)
             in[k] = ops_laid_out(in[k], layout);
-    Var *found = op->demo.call(in);
+    Var *found = op->sample.call(in);
     ck_assert_msg(tensor_all_close(found->value, expected->value, 1e-13, 1e-13),
                   "%s, %s: the value is another", op->name, ops_layout_name[layout]);
-    GradReport r = ops_assert(op, ops_call, in, op->demo.n_in, ops_layout_name[layout]);
+    GradReport r = ops_assert(op, ops_call, in, op->sample.n_in, ops_layout_name[layout]);
     ops_assert_nonzero(op, r, ops_layout_name[layout]);
     tape_rewind(mark);
 }
@@ -265,13 +266,13 @@ START_TEST(every_op_works_in_every_layout)
 {
     for (const OpEntry *e = op_table; e->op; e++)
         for (OpsLayout layout = 0; layout < OPS_LAYOUTS; layout++)
-            for (unsigned set = 1; set < 1u << e->op->demo.n_in; set++)
+            for (unsigned set = 1; set < 1u << e->op->sample.n_in; set++)
                 ops_check_layout(e->op, layout, set);
 }
 END_TEST
 
-/* The cotangent that reaches a rule may have any layout as well: here the op's result, which is what
- * the rule gets the gradient of, is transposed, and its gradient with it. */
+/* The cotangent that reaches a rule may have any layout as well: here the op's result, which is
+ * what the rule gets the gradient of, is transposed, and its gradient with it. */
 static Var *ops_call_transposed(Var **in, void *ctx)
 {
     Var *y = ops_call(in, ctx);
@@ -281,10 +282,10 @@ static Var *ops_call_transposed(Var **in, void *ctx)
 START_TEST(every_rule_takes_a_transposed_gradient)
 {
     for (const OpEntry *e = op_table; e->op; e++) {
-        Var *in[DEMO_INPUTS];
+        Var *in[OP_SAMPLE_INPUTS];
         size_t mark = tape_mark();
-        demo_inputs(&e->op->demo, 6, in);
-        ops_assert(e->op, ops_call_transposed, in, e->op->demo.n_in, "a transposed gradient");
+        op_sample_inputs(&e->op->sample, 6, in);
+        ops_assert(e->op, ops_call_transposed, in, e->op->sample.n_in, "a transposed gradient");
         tape_rewind(mark);
     }
 }
@@ -300,10 +301,10 @@ typedef struct OpsExpand {
 static Var *ops_call_expanded(Var **in, void *ctx)
 {
     const OpsExpand *e = ctx;
-    Var *x[DEMO_INPUTS];
-    for (int k = 0; k < e->op->demo.n_in; k++)
-        x[k] = e->set >> k & 1 ? var_expand(in[k], e->op->demo.in[k].shape) : in[k];
-    return e->op->demo.call(x);
+    Var *x[OP_SAMPLE_INPUTS];
+    for (int k = 0; k < e->op->sample.n_in; k++)
+        x[k] = e->set >> k & 1 ? var_expand(in[k], e->op->sample.in[k].shape) : in[k];
+    return e->op->sample.call(x);
 }
 
 /* s with the axes in the mask set to 1. */
@@ -317,13 +318,13 @@ static Shape ops_shrunk(Shape s, unsigned axes)
 static void ops_check_expanded(const Op *op, unsigned set, unsigned axes)
 {
     OpsExpand e = {op, set};
-    Demo small = op->demo;
-    Var *in[DEMO_INPUTS];
+    OpSample small = op->sample;
+    Var *in[OP_SAMPLE_INPUTS];
     size_t mark = tape_mark();
     for (int k = 0; k < small.n_in; k++)
         if (set >> k & 1)
             small.in[k].shape = ops_shrunk(small.in[k].shape, axes);
-    demo_inputs(&small, 7, in);
+    op_sample_inputs(&small, 7, in);
     for (int order = 1; order <= (op->once ? 1 : 2); order++) {
         GradReport r = gradcheck(ops_call_expanded, &e, in, small.n_in, ops_order(order));
         ck_assert_msg(r.verdict == GRAD_PASS, "%s, inputs %u stretched along %u, order %d: %s",
@@ -336,14 +337,14 @@ static void ops_check_expanded(const Op *op, unsigned set, unsigned axes)
 START_TEST(every_op_works_on_stretched_inputs)
 {
     for (const OpEntry *e = op_table; e->op; e++)
-        for (unsigned set = 1; set < 1u << e->op->demo.n_in; set++)
+        for (unsigned set = 1; set < 1u << e->op->sample.n_in; set++)
             for (unsigned axes = 1; axes < 8; axes++)
                 ops_check_expanded(e->op, set, axes);
 }
 END_TEST
 
-/* The gradient of a sum arrives stretched, with stride 0; here after a square, so that it is not 1. An
- * eighth of the sum, since differences of large squares would be rounded too much. */
+/* The gradient of a sum arrives stretched, with stride 0; here after a square, so that it is not 1.
+ * An eighth of the sum, since differences of large squares would be rounded too much. */
 static Var *ops_call_summed(Var **in, void *ctx)
 {
     return var_square(var_scale(var_sum(ops_call(in, ctx), ALL_AXES, false), (real)0.125));
@@ -352,10 +353,10 @@ static Var *ops_call_summed(Var **in, void *ctx)
 START_TEST(every_rule_takes_a_stretched_gradient)
 {
     for (const OpEntry *e = op_table; e->op; e++) {
-        Var *in[DEMO_INPUTS];
+        Var *in[OP_SAMPLE_INPUTS];
         size_t mark = tape_mark();
-        demo_inputs(&e->op->demo, 8, in);
-        ops_assert(e->op, ops_call_summed, in, e->op->demo.n_in, "a stretched gradient");
+        op_sample_inputs(&e->op->sample, 8, in);
+        ops_assert(e->op, ops_call_summed, in, e->op->sample.n_in, "a stretched gradient");
         tape_rewind(mark);
     }
 }
@@ -363,34 +364,34 @@ END_TEST
 
 /* --- shapes ----------------------------------------------------------------------------------- */
 
-/* Leaves as the demo asks but in other shapes. */
+/* Leaves as the sample asks but in other shapes. */
 static void ops_inputs_of(const Op *op, const Shape *shape, Var **in)
 {
-    Demo demo = op->demo;
-    for (int k = 0; k < demo.n_in; k++)
-        demo.in[k].shape = shape[k];
-    demo_inputs(&demo, 9, in);
+    OpSample sample = op->sample;
+    for (int k = 0; k < sample.n_in; k++)
+        sample.in[k].shape = shape[k];
+    op_sample_inputs(&sample, 9, in);
 }
 
-static void ops_check_shapes(const Op *op, const Shape shape[DEMO_INPUTS], bool broadcasts)
+static void ops_check_shapes(const Op *op, const Shape shape[OP_SAMPLE_INPUTS], bool broadcasts)
 {
     char what[3 * SHAPE_TEXT_SIZE];
-    Var *in[DEMO_INPUTS];
+    Var *in[OP_SAMPLE_INPUTS];
     size_t mark = tape_mark();
     snprintf(what, sizeof what, "%s and %s", SHAPE_TEXT(shape[0]), SHAPE_TEXT(shape[1]));
     ops_inputs_of(op, shape, in);
-    Var *y = op->demo.call(in);
+    Var *y = op->sample.call(in);
     Shape expected = shape[0];
     if (broadcasts)
         ck_assert(shape_broadcast(shape[0], shape[1], &expected));
     ck_assert_msg(shape_equal(var_shape(y), expected), "%s, %s: the result is %s", op->name, what,
                   SHAPE_TEXT(var_shape(y)));
     var_backward_with(y, var_full(expected, 1));
-    for (int k = 0; k < op->demo.n_in; k++)
+    for (int k = 0; k < op->sample.n_in; k++)
         ck_assert_msg(in[k]->grad && shape_equal(in[k]->grad->shape, shape[k]),
                       "%s, %s: input %d's gradient is missing or of another shape", op->name, what,
                       k);
-    GradReport r = ops_assert(op, ops_call, in, op->demo.n_in, what);
+    GradReport r = ops_assert(op, ops_call, in, op->sample.n_in, what);
     if (shape_count(expected) > 0)
         ops_assert_nonzero(op, r, what);
     tape_rewind(mark);
@@ -401,15 +402,15 @@ START_TEST(demos_of_any_shape_take_any_shape)
     const Shape shapes[] = {SHAPE_SCALAR,      SHAPE(0, 3),    SHAPE(3, 0),      SHAPE(0), SHAPE(1),
                             SHAPE(2, 3, 2, 2), SHAPE(1, 1, 1), SHAPE(2, 1, 0, 3), SHAPE(17)};
     for (const OpEntry *e = op_table; e->op; e++)
-        for (size_t i = 0; e->op->demo.any_shape && i < sizeof shapes / sizeof *shapes; i++)
+        for (size_t i = 0; e->op->sample.any_shape && i < sizeof shapes / sizeof *shapes; i++)
             ops_check_shapes(e->op, (const Shape[]){shapes[i], shapes[i], shapes[i]}, false);
 }
 END_TEST
 
-/* An op broadcasts if its demo shows it: any shape will do, and its two differ. */
+/* An op broadcasts if its sample shows it: any shape will do, and its two differ. */
 static bool ops_broadcasts(const Op *op)
 {
-    const Demo *d = &op->demo;
+    const OpSample *d = &op->sample;
     return d->any_shape && d->n_in == 2 && !shape_equal(d->in[0].shape, d->in[1].shape);
 }
 
@@ -438,16 +439,16 @@ END_TEST
 
 static Var *ops_call_twice(Var **in, void *ctx)
 {
-    return ops_call((Var *[DEMO_INPUTS]){in[0], in[0], in[0]}, ctx);
+    return ops_call((Var *[OP_SAMPLE_INPUTS]){in[0], in[0], in[0]}, ctx);
 }
 
 START_TEST(one_var_may_be_every_input)
 {
     for (const OpEntry *e = op_table; e->op; e++) {
-        const Shape shape[DEMO_INPUTS] = {SHAPE(2, 3), SHAPE(2, 3), SHAPE(2, 3)};
-        Var *in[DEMO_INPUTS];
+        const Shape shape[OP_SAMPLE_INPUTS] = {SHAPE(2, 3), SHAPE(2, 3), SHAPE(2, 3)};
+        Var *in[OP_SAMPLE_INPUTS];
         size_t mark = tape_mark();
-        if (!e->op->demo.any_shape || e->op->demo.n_in < 2)
+        if (!e->op->sample.any_shape || e->op->sample.n_in < 2)
             continue;
         ops_inputs_of(e->op, shape, in);
         ops_assert(e->op, ops_call_twice, in, 1, "f(x, x)");
@@ -468,12 +469,12 @@ START_TEST(other_axes_shapes_and_options)
 {
     for (size_t i = 0; i < sizeof ops_cases / sizeof *ops_cases; i++) {
         OpsCase c = ops_cases[i];
-        Demo demo = {.n_in = c.n_in};
-        Var *in[DEMO_INPUTS];
+        OpSample sample = {.n_in = c.n_in};
+        Var *in[OP_SAMPLE_INPUTS];
         size_t mark = tape_mark();
         for (int k = 0; k < c.n_in; k++)
-            demo.in[k] = (DemoInput){c.shape[k], (real)0.5, 2, true};
-        demo_inputs(&demo, 10 + i, in);
+            sample.in[k] = (OpSampleInput){c.shape[k], (real)0.5, 2, true};
+        op_sample_inputs(&sample, 10 + i, in);
         for (int order = 1; order <= 2; order++) {
             GradReport r = gradcheck(ops_call_case, &c, in, c.n_in, ops_order(order));
             ck_assert_msg(r.verdict == GRAD_PASS && r.nonzero > 0, "%s on %s, order %d: %s", c.what,
@@ -506,9 +507,10 @@ END_TEST
 static void ops_prelu_long(Shape shape, ptrdiff_t C, ptrdiff_t inner)
 {
     size_t mark = tape_mark();
-    Demo demo = {.n_in = 2, .in = {{shape, (real)0.5, 2, true}, {SHAPE(C), (real)-0.5, 1, false}}};
+    OpSample sample = {.n_in = 2,
+                       .in = {{shape, (real)0.5, 2, true}, {SHAPE(C), (real)-0.5, 1, false}}};
     Var *in[2];
-    demo_inputs(&demo, 3, in);
+    op_sample_inputs(&sample, 3, in);
     var_backward(var_sum(var_square(var_prelu(in[0], in[1])), ALL_AXES, false));
     const real *x = tensor_read(in[0]->value), *a = tensor_read(in[1]->value);
     double *ga = calloc((size_t)C, sizeof *ga), worst = 0;
@@ -535,7 +537,7 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const demos[] = {
+    const TTest *const samples[] = {
         every_op_is_complete, every_demo_uses_its_own_op, every_gradient_is_right,
         every_gradient_of_a_gradient_is_right, the_default_tolerances_pass_too,
         each_input_alone_can_want_the_gradient, one_var_may_be_every_input, NULL};
@@ -550,7 +552,7 @@ int main(void)
         prelu_is_exact_away_from_its_kink, prelu_is_right_beyond_one_block, NULL};
 
     Suite *suite = suite_create("ops");
-    testing_add(suite, "as their demos say", 60, demos);
+    testing_add(suite, "as their samples say", 60, samples);
     testing_add(suite, "in every layout", 120, layouts);
     testing_add(suite, "in many shapes", 60, shapes);
     testing_add(suite, "PReLU", 60, prelu);

@@ -1,4 +1,5 @@
-/* tests/autograd/check_tape.c -- what the tape owns, when it lets go, and what a failure leaves behind.
+/* tests/autograd/check_tape.c -- what the tape owns, when it lets go, and what a failure leaves
+ * behind.
  *
  * Blocks are counted where they come from: what was allocated and not released, once this
  * thread's pool has been trimmed. A failure in the middle of a step, whether a mistake in a rule or
@@ -10,13 +11,14 @@
 #include <string.h>
 
 #include "autograd/backward.h"
+#include "autograd/graph.h"
 #include "tensor/memory.h"
 #include "tests/testing.h"
 
 /* Blocks in use, in any thread, besides the pools of other threads. */
 static int64_t tape_live_blocks(void)
 {
-    pool_trim();
+    memory_trim();
     MemoryCounts c = memory_counts();
     return (int64_t)(c.allocations - c.releases);
 }
@@ -55,8 +57,8 @@ static void net_zero_grad(const Net *net)
         var_zero_grad(net->param[k]);
 }
 
-/* A loss that goes through ops of every kind: views, copies, broadcasts, several outputs, one tensor
- * in two places, slots that are added into, batches of products. */
+/* A loss that goes through ops of every kind: views, copies, broadcasts, several outputs, one
+ * tensor in two places, slots that are added into, batches of products. */
 static Var *net_loss(const Net *net)
 {
     Labels labels = {.data = (int32_t[]){0, 1, 1, 0}, .count = 4};
@@ -418,7 +420,7 @@ static void attempt_every_failure(void (*step)(const Net *), bool stays_empty)
     }
     ck_assert_int_gt(k, 50);
     net_free(&net);
-    pool_trim();
+    memory_trim();
     memory_set_allocator(memory.old);
 }
 

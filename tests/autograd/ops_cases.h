@@ -1,6 +1,6 @@
-/* tests/autograd/ops_cases.h -- calls of ops that no demo makes: other axes, shapes and options.
+/* tests/autograd/ops_cases.h -- calls of ops that no sample makes: other axes, shapes and options.
  *
- *  - check_ops walks ops_cases as it walks the demos. To add one: a function and a line.
+ *  - check_ops walks ops_cases as it walks the samples. To add one: a function and a line.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -9,12 +9,12 @@
 
 #include "autograd/op.h"
 
-/* A call that no demo makes, with inputs of these shapes. */
+/* A call that no sample makes, with inputs of these shapes. */
 typedef struct OpsCase {
     const char *what;
     Var *(*call)(Var **in);
     int   n_in;
-    Shape shape[DEMO_INPUTS];
+    Shape shape[OP_SAMPLE_INPUTS];
 } OpsCase;
 
 static Var *ops_matmul(Var **in) { return var_matmul(in[0], in[1]); }

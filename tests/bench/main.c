@@ -35,7 +35,7 @@ static void bench_run(const Bench *b, double seconds)
         parallel_set_threads(0);
     }
     b->drop(state);
-    pool_trim(); /* the next one gets fresh blocks, whichever ran before it */
+    memory_trim(); /* the next one gets fresh blocks, whichever ran before it */
 }
 
 static void bench_print_name(const Bench *b, double seconds)

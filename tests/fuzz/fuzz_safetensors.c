@@ -25,7 +25,7 @@ static size_t check_list(const Safetensors *s)
     size_t total = 0;
     for (int i = 0; i < s->count; i++) {
         const NamedTensor *t = &s->item[i];
-        size_t bytes = (size_t)shape_count(t->shape) * dtype_size(t->dtype);
+        size_t bytes = (size_t)shape_count(t->shape) * safetensors_dtype_size(t->dtype);
         const uint8_t *p = t->data;
         volatile uint8_t sum = 0;
         for (size_t k = 0; k < bytes; k++)

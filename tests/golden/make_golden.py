@@ -76,7 +76,7 @@ def activations(out):
     op(out, 'leaky_relu', 'zero', lambda x: F.leaky_relu(x, 0.01), tensor(-1.5, 0, 2), attr=[0.01])
 
     def prelu_backward(x, a, g):
-        """gx + ga spread along the channels, as op_prelu_backward's demo combines them."""
+        """gx + ga spread along the channels, as op_prelu_backward's sample combines them."""
         gx, ga = torch.autograd.grad(F.prelu(x, a), [x, a], g, create_graph=True)
         return gx + ga.reshape(-1, *[1] * (x.dim() - 2))
 

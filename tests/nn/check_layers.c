@@ -235,12 +235,12 @@ START_TEST(count_correct_counts_rows_whose_largest_is_the_label)
 {
     Labels labels = {.data = (int32_t[]){2, 1, 0}, .count = 3};
     Var *y = net_leaf(SHAPE(3, 3), (const real[]){1, 2, 3, 5, 5, 1, 9, 8, 7});
-    ck_assert_int_eq(count_correct(y->value, &labels), 2); /* the first of equals is taken */
+    ck_assert_int_eq(labels_correct(y->value, &labels), 2); /* the first of equals is taken */
     Tensor *turned = tensor_transpose(y->value, 0, 1);     /* columns, by strides */
     labels.data[0] = 2, labels.data[1] = 0, labels.data[2] = 2;
-    ck_assert_int_eq(count_correct(turned, &labels), 2);
+    ck_assert_int_eq(labels_correct(turned, &labels), 2);
     tensor_free(turned);
-    ck_assert_fails(count_correct(var_full(SHAPE(2, 3), 0)->value, &labels),
+    ck_assert_fails(labels_correct(var_full(SHAPE(2, 3), 0)->value, &labels),
                     "3 labels for logits (2, 3)");
 }
 END_TEST

@@ -73,7 +73,7 @@ END_TEST
 
 static uint64_t nn_live_blocks(void)
 {
-    pool_trim();
+    memory_trim();
     MemoryCounts c = memory_counts();
     return c.allocations - c.releases;
 }

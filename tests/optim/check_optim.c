@@ -1,7 +1,8 @@
-/* tests/optim/check_optim.c -- single steps worked out by hand, groups, clipping, skipped parameters.
+/* tests/optim/check_optim.c -- single steps worked out by hand, groups, clipping, skipped
+ * parameters.
  *
- *  - tests/golden/check_golden.c compares ten steps of every rule with PyTorch's; here each number can be
- *    followed on paper.
+ *  - tests/golden/check_golden.c compares ten steps of every rule with PyTorch's; here each number
+ *    can be followed on paper.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -582,7 +583,7 @@ static void optim_live_and_die(void)
     ck_assert_ptr_nonnull(opt->state[3].slot[2]);
     optim_free(opt, &net->base);
     optimizer_free(NULL);
-    pool_trim();
+    memory_trim();
 }
 
 START_TEST(optimizer_free_frees_all)

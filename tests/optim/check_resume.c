@@ -160,8 +160,8 @@ static void assert_same_run(Run *a, Run *b)
     ck_assert_int_eq(b->t.step, RESUME_STEPS);
     ck_assert_mem_eq(a->t.history.record, b->t.history.record,
                      (size_t)a->t.history.count * sizeof *a->t.history.record);
-    Evaluation p = evaluate(a->t.net, a->t.loss, a->t.test, NULL);
-    Evaluation q = evaluate(b->t.net, b->t.loss, b->t.test, NULL);
+    Evaluation p = trainer_evaluate(a->t.net, a->t.loss, a->t.test, NULL);
+    Evaluation q = trainer_evaluate(b->t.net, b->t.loss, b->t.test, NULL);
     ck_assert(p.loss == q.loss && p.accuracy == q.accuracy);
     free(bytes_a), free(bytes_b);
 }
@@ -248,7 +248,7 @@ START_TEST(resume_does_what_was_left_to_do)
     ck_assert(trainer_resume(&r.t, &err)); /* no file: a fresh start */
     ck_assert_int_eq(r.t.epochs, RESUME_EPOCHS);
     trainer_fit(&r.t);
-    ck_assert_int_eq(r.t.unsaved, 0);
+    ck_assert_int_eq(r.t.failed_saves, 0);
     ck_assert(trainer_resume(&next.t, &err)); /* the end of the last epoch */
     ck_assert_int_eq(next.t.epochs, 0);
     trainer_fit(&next.t);
@@ -455,7 +455,7 @@ START_TEST(a_save_that_fails_costs_nothing)
     ck_assert_msg(strstr(text, "trainer_fit goes on, but could not save its checkpoint at step 1: "
                          "/nowhere/at/all: ") != NULL, "%s", text);
     ck_assert_ptr_null(strstr(text, "at step 2"));
-    ck_assert_int_eq(r.t.unsaved, RESUME_STEPS + RESUME_EPOCHS);
+    ck_assert_int_eq(r.t.failed_saves, RESUME_STEPS + RESUME_EPOCHS);
     assert_same_run(&without, &r);
     run_free(&without), run_free(&r);
 }
@@ -482,7 +482,7 @@ static void kill_run_child(uint64_t seed)
     if (!trainer_resume(&r.t, &err))
         _exit(1);
     trainer_fit(&r.t);
-    _exit(r.t.unsaved ? 2 : 0);
+    _exit(r.t.failed_saves ? 2 : 0);
 }
 
 /* Where there is a checkpoint, the first weights must not matter. */
@@ -542,9 +542,9 @@ START_TEST(killed_at_any_moment_it_ends_with_the_same_bits)
     whole.t.epochs = KILL_EPOCHS;
     whole.t.on_step = resume_schedule;
     trainer_fit(&whole.t);
-    double started = clock_seconds();
+    double started = slope_seconds();
     ck_assert(kill_wait(kill_start()));
-    double lasts = clock_seconds() - started;
+    double lasts = slope_seconds() - started;
     kill_check_end(&whole);
 
     int kills = 0, ends = 0;

@@ -107,7 +107,7 @@ START_TEST(train_loss_is_the_mean_over_examples)
 {
     TrainerRun r = trainer_run_new(xor_new(21, (real)0.05, 1), 4, 8, 0);
     trainer_fit(&r.t);
-    Evaluation e = evaluate(r.t.net, r.t.loss, r.t.train, NULL);
+    Evaluation e = trainer_evaluate(r.t.net, r.t.loss, r.t.train, NULL);
     ck_assert_close(trainer_run_last(&r)->train_loss, e.loss, net_tolerance);
     ck_assert_double_eq(trainer_run_last(&r)->train_accuracy, e.accuracy);
     trainer_run_free(&r);
@@ -321,7 +321,7 @@ static void trainer_live_and_die(void)
     r.t.epochs = 3;
     trainer_fit(&r.t);
     trainer_run_free(&r);
-    pool_trim();
+    memory_trim();
 }
 
 START_TEST(a_run_gives_everything_back)
@@ -345,7 +345,7 @@ START_TEST(evaluate_leaves_mode_tape_and_gradients_alone)
             module_train(r.t.net);
         else
             module_eval(r.t.net);
-        evaluate(r.t.net, r.t.loss, r.t.train, NULL);
+        trainer_evaluate(r.t.net, r.t.loss, r.t.train, NULL);
         ck_assert_int_eq(r.t.net->training, training);
         ck_assert_int_eq(r.net->prelu2->training, training);
         ck_assert_uint_eq(tape_mark(), mark);
@@ -392,8 +392,8 @@ START_TEST(evaluate_weighs_batches_by_their_size)
     Loader *parts = loader_new(r.data, (LoaderOptions){.batch = 8});
     Loader *whole = loader_new(r.data, (LoaderOptions){.batch = 21});
     int32_t in_parts[21], at_once[21], correct = 0;
-    Evaluation p = evaluate(r.t.net, r.t.loss, parts, in_parts);
-    Evaluation w = evaluate(r.t.net, r.t.loss, whole, at_once);
+    Evaluation p = trainer_evaluate(r.t.net, r.t.loss, parts, in_parts);
+    Evaluation w = trainer_evaluate(r.t.net, r.t.loss, whole, at_once);
     for (int i = 0; i < 21; i++)
         correct += in_parts[i] == r.data->labels.data[i];
     ck_assert_int_eq(memcmp(in_parts, at_once, sizeof in_parts), 0);

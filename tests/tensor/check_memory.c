@@ -43,7 +43,7 @@ static void watch_release(void *block, void *ctx)
 /* Starts to watch, with an empty pool. */
 static void watch_begin(void)
 {
-    pool_trim();
+    memory_trim();
     watch.calls = watch.releases = 0;
     watch.fail_at = -1;
     watch.real_one = memory_set_allocator((Allocator){watch_allocate, watch_release, &watch});
@@ -51,7 +51,7 @@ static void watch_begin(void)
 
 static void watch_end(void)
 {
-    pool_trim();
+    memory_trim();
     memory_set_allocator(watch.real_one);
 }
 
@@ -97,10 +97,10 @@ START_TEST(an_impossible_size_is_refused)
     ck_assert_fails(memory_new_array(SIZE_MAX / 2, 3), "are too many");
     ck_assert_fails(memory_new(SIZE_MAX), "out of memory");
     ck_assert_fails(memory_new((size_t)PTRDIFF_MAX), "out of memory");
-    ck_assert_fails(pool_take(SIZE_MAX), "out of memory");
-    ck_assert_ptr_null(pool_try_take(SIZE_MAX));
-    ck_assert_ptr_null(pool_try_take((size_t)PTRDIFF_MAX));
-    ck_assert_fails(pool_take((size_t)PTRDIFF_MAX), "out of memory");
+    ck_assert_fails(memory_take(SIZE_MAX), "out of memory");
+    ck_assert_ptr_null(memory_try_take(SIZE_MAX));
+    ck_assert_ptr_null(memory_try_take((size_t)PTRDIFF_MAX));
+    ck_assert_fails(memory_take((size_t)PTRDIFF_MAX), "out of memory");
     ck_assert_ptr_null(memory_try_new(SIZE_MAX));
     ck_assert_ptr_null(memory_try_new((size_t)PTRDIFF_MAX - 70));
     ck_assert_uint_eq(memory_counts().allocations, before.allocations);
@@ -111,11 +111,11 @@ END_TEST
 START_TEST(the_allocator_can_be_swapped)
 {
     watch_begin();
-    void *a = memory_new(100), *b = pool_take(1000);
+    void *a = memory_new(100), *b = memory_take(1000);
     ck_assert_int_eq(watch.calls, 2);
     memory_free(a);
     ck_assert_int_eq(watch.releases, 1);
-    pool_give(b, 1000);
+    memory_give(b, 1000);
     watch_end();
     ck_assert_int_eq(watch.releases, 2);
     memory_free(memory_new(1));
@@ -129,10 +129,10 @@ END_TEST
 static size_t class_of(size_t bytes)
 {
     watch.last_bytes = 0;
-    void *block = pool_take(bytes);
+    void *block = memory_take(bytes);
     ck_assert_uint_eq((uintptr_t)block % 64, 0);
-    pool_give(block, bytes);
-    pool_trim();
+    memory_give(block, bytes);
+    memory_trim();
     return watch.last_bytes;
 }
 
@@ -169,10 +169,10 @@ START_TEST(a_block_of_any_size_may_be_filled)
 {
     for (int round = 0; round < 2; round++)
         for (size_t bytes = 1; bytes < 2000; bytes += 13) {
-            unsigned char *a = pool_take(bytes), *b = pool_take(bytes);
+            unsigned char *a = memory_take(bytes), *b = memory_take(bytes);
             memset(a, 1, bytes), memset(b, 2, bytes);
             ck_assert(a[0] == 1 && a[bytes - 1] == 1 && b[0] == 2);
-            pool_give(a, bytes), pool_give(b, bytes);
+            memory_give(a, bytes), memory_give(b, bytes);
         }
 }
 END_TEST
@@ -182,15 +182,15 @@ END_TEST
 START_TEST(what_is_given_back_is_taken_again)
 {
     const size_t bytes = (size_t)1 << 24;
-    void *a = pool_take(bytes), *b = pool_take(bytes);
-    pool_give(a, bytes), pool_give(b, bytes);
+    void *a = memory_take(bytes), *b = memory_take(bytes);
+    memory_give(a, bytes), memory_give(b, bytes);
     uint64_t before = memory_counts().allocations;
-    ck_assert_ptr_eq(pool_take(bytes), b);
-    ck_assert_ptr_eq(pool_take(bytes - bytes / 16), a); /* the same class */
+    ck_assert_ptr_eq(memory_take(bytes), b);
+    ck_assert_ptr_eq(memory_take(bytes - bytes / 16), a); /* the same class */
     ck_assert_uint_eq(memory_counts().allocations, before);
-    void *c = pool_take(bytes + 1); /* another one */
+    void *c = memory_take(bytes + 1); /* another one */
     ck_assert_uint_eq(memory_counts().allocations, before + 1);
-    pool_give(a, bytes), pool_give(b, bytes), pool_give(c, bytes + 1);
+    memory_give(a, bytes), memory_give(b, bytes), memory_give(c, bytes + 1);
 }
 END_TEST
 
@@ -211,16 +211,16 @@ END_TEST
 
 START_TEST(a_trim_returns_what_the_pool_keeps)
 {
-    pool_trim();
+    memory_trim();
     uint64_t before = memory_live();
-    void *kept = pool_take(100), *given = pool_take(5000);
-    pool_give(given, 5000);
+    void *kept = memory_take(100), *given = memory_take(5000);
+    memory_give(given, 5000);
     ck_assert_uint_eq(memory_live(), before + 2);
-    pool_trim();
+    memory_trim();
     ck_assert_uint_eq(memory_live(), before + 1);
-    pool_give(kept, 100);
-    pool_trim();
-    pool_trim();
+    memory_give(kept, 100);
+    memory_trim();
+    memory_trim();
     ck_assert_uint_eq(memory_live(), before);
 }
 END_TEST
@@ -228,15 +228,15 @@ END_TEST
 START_TEST(freed_numbers_are_nan_in_a_debug_build)
 {
 #ifdef SLOPE_DEBUG
-    real *a = pool_take(64 * sizeof(real));
+    real *a = memory_take(64 * sizeof(real));
     for (int i = 0; i < 64; i++)
         a[i] = 1;
-    pool_give(a, 64 * sizeof(real));
-    real *b = pool_take(64 * sizeof(real));
+    memory_give(a, 64 * sizeof(real));
+    real *b = memory_take(64 * sizeof(real));
     ck_assert_ptr_eq(a, b);
     for (int i = 4; i < 64; i++) /* the link of the free list lies in front */
         ck_assert(isnan(b[i]));
-    pool_give(b, 64 * sizeof(real));
+    memory_give(b, 64 * sizeof(real));
 #endif
 }
 END_TEST
@@ -248,18 +248,18 @@ END_TEST
 static void *thread_uses_its_pool(void *block)
 {
     for (size_t bytes = 1; bytes < 100000; bytes *= 3)
-        pool_give(pool_take(bytes), bytes);
-    pool_give(block, 777); /* taken by another thread */
+        memory_give(memory_take(bytes), bytes);
+    memory_give(block, 777); /* taken by another thread */
     return NULL;
 }
 
 START_TEST(a_thread_that_ends_returns_its_pool)
 {
-    pool_trim();
+    memory_trim();
     uint64_t before = memory_live();
     for (int i = 0; i < 3; i++) {
         pthread_t thread;
-        ck_assert_int_eq(pthread_create(&thread, NULL, thread_uses_its_pool, pool_take(777)), 0);
+        ck_assert_int_eq(pthread_create(&thread, NULL, thread_uses_its_pool, memory_take(777)), 0);
         pthread_join(thread, NULL);
         ck_assert_uint_eq(memory_live(), before);
     }
@@ -275,14 +275,14 @@ static void *thread_drops_a_tensor(void *x)
 START_TEST(a_tensor_may_be_freed_by_another_thread)
 {
     pthread_t thread;
-    pool_trim();
+    memory_trim();
     uint64_t before = memory_live();
     Tensor *x = tensor_arange(1000), *ref = tensor_ref(x);
     ck_assert_int_eq(pthread_create(&thread, NULL, thread_drops_a_tensor, ref), 0);
     pthread_join(thread, NULL);
     ck_assert_close(tensor_read(x)[999], 999, 0);
     tensor_free(x);
-    pool_trim();
+    memory_trim();
     ck_assert_uint_eq(memory_live(), before);
 }
 END_TEST
@@ -294,7 +294,7 @@ START_TEST(out_of_memory_fails_with_a_sentence)
     watch_begin();
     watch.fail_at = 0;
     ck_assert_fails(memory_new(100), "memory_new: out of memory asking for 100 bytes");
-    ck_assert_fails(pool_take(100), "pool_take: out of memory asking for 100 bytes");
+    ck_assert_fails(memory_take(100), "memory_take: out of memory asking for 100 bytes");
     ck_assert_fails(tensor_new(SHAPE(1000, 1000)), "out of memory");
     ck_assert_ptr_null(memory_try_new(100));
     watch_end();
@@ -309,7 +309,7 @@ START_TEST(a_failed_tensor_leaves_nothing_behind)
     for (int call = 0; call < 3; call++) {
         watch.fail_at = watch.calls + call;
         ck_assert_fails(tensor_new(SHAPE(30, 1000)), "out of memory");
-        pool_trim();
+        memory_trim();
         ck_assert_uint_eq(memory_live(), before);
     }
     watch.fail_at = -1;

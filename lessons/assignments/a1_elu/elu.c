@@ -24,7 +24,7 @@ const Op op_elu = {
     .name = "elu",
     .forward = elu_forward,
     .backward = elu_backward,
-    /* TODO: .choices and .demo. See autograd/ops/leaky_relu.c, which has a constant too. */
+    /* TODO: .branch_hash and .sample. See autograd/ops/leaky_relu.c, which has a constant too. */
 };
 
 Var *var_elu(Var *x, real alpha)

@@ -186,13 +186,14 @@ START_TEST(elu_gradient_far)
 }
 END_TEST
 
-START_TEST(elu_demo)
+START_TEST(elu_sample)
 {
     const Op *op[] = {&op_elu, &op_selu};
     for (int i = 0; i < 2; i++) {
-        if (!op[i]->demo.call || !op[i]->choices)
+        if (!op[i]->sample.call || !op[i]->branch_hash)
             grade_fail("see autograd/ops/leaky_relu.c", "%s has no %s", op[i]->name,
-                       op[i]->demo.call ? "choices, which tell the checker of the kink" : "demo");
+                       op[i]->sample.call ? "branch_hash, which tells the checker of the kink"
+                                          : "sample");
         GradCheckOptions o = GRADCHECK_DEFAULTS;
         GradReport r = op_check(op[i], o);
         if (r.verdict == GRAD_FAIL || r.nonzero < 2)
@@ -300,7 +301,7 @@ void grade_tests(void)
     GRADE_TEST(elu_gradient);
     GRADE_TEST(elu_gradient_at_0);
     GRADE_TEST(elu_gradient_far);
-    GRADE_TEST(elu_demo);
+    GRADE_TEST(elu_sample);
     GRADE_TEST(elu_second);
     GRADE_TEST(elu_second_far);
     GRADE_TEST(selu_values);

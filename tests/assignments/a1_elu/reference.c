@@ -42,19 +42,19 @@ static void elu_backward(Var *y, Var *gy)
     SEND(x, elu_times_slope(x, gy, elu_alpha(y)));
 }
 
-static uint64_t elu_choices(const Var *y)
+static uint64_t elu_branch_hash(const Var *y)
 {
-    return choices_of_signs(0, y->in[0]->value);
+    return op_branch_of_signs(0, y->in[0]->value);
 }
 
-static Var *elu_demo(Var **in) { return var_elu(in[0], (real)0.7); }
+static Var *elu_sample(Var **in) { return var_elu(in[0], (real)0.7); }
 
 const Op op_elu = {
     .name = "elu",
     .forward = elu_forward,
     .backward = elu_backward,
-    .choices = elu_choices,
-    .demo = {.call = elu_demo, .n_in = 1, .any_shape = true,
+    .branch_hash = elu_branch_hash,
+    .sample = {.call = elu_sample, .n_in = 1, .any_shape = true,
              .in = {{.shape = {2, {2, 3}}, .low = (real)0.1, .high = 2, .both_signs = true}}},
 };
 
@@ -81,14 +81,14 @@ static void selu_backward(Var *y, Var *gy)
     SEND(x, elu_times_slope(x, var_scale(gy, selu_lambda), selu_alpha));
 }
 
-static Var *selu_demo(Var **in) { return var_selu(in[0]); }
+static Var *selu_sample(Var **in) { return var_selu(in[0]); }
 
 const Op op_selu = {
     .name = "selu",
     .forward = selu_forward,
     .backward = selu_backward,
-    .choices = elu_choices,
-    .demo = {.call = selu_demo, .n_in = 1, .any_shape = true,
+    .branch_hash = elu_branch_hash,
+    .sample = {.call = selu_sample, .n_in = 1, .any_shape = true,
              .in = {{.shape = {2, {2, 3}}, .low = (real)0.1, .high = 2, .both_signs = true}}},
 };
 

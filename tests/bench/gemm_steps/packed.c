@@ -87,27 +87,27 @@ static inline void steps_rows(StepsTile tile, int rows, int n, const real *A, co
  * of B, and lines that lie a power of two apart drove one another out of the cache. */
 void step_packed(int n, const real *A, const real *B, real *C)
 {
-    real *b = pool_take(sizeof(real) * DEPTH * (size_t)n);
+    real *b = memory_take(sizeof(real) * DEPTH * (size_t)n);
     memset(C, 0, sizeof(real) * (size_t)n * (size_t)n);
     for (int k0 = 0; k0 < n; k0 += DEPTH) {
         steps_pack_b(b, n, B, k0, 0, n);
         for (int i0 = 0; i0 < n; i0 += HEIGHT)
             steps_rows(tile_plain, ROWS, n, A, b, C, i0, k0);
     }
-    pool_give(b, sizeof(real) * DEPTH * (size_t)n);
+    memory_give(b, sizeof(real) * DEPTH * (size_t)n);
 }
 
 /* 6. Vectors: step 5 with the other tile. */
 void step_vector(int n, const real *A, const real *B, real *C)
 {
-    real *b = pool_take(sizeof(real) * DEPTH * (size_t)n);
+    real *b = memory_take(sizeof(real) * DEPTH * (size_t)n);
     memset(C, 0, sizeof(real) * (size_t)n * (size_t)n);
     for (int k0 = 0; k0 < n; k0 += DEPTH) {
         steps_pack_b(b, n, B, k0, 0, n);
         for (int i0 = 0; i0 < n; i0 += HEIGHT)
             steps_rows(tile_vector, TALL, n, A, b, C, i0, k0);
     }
-    pool_give(b, sizeof(real) * DEPTH * (size_t)n);
+    memory_give(b, sizeof(real) * DEPTH * (size_t)n);
 }
 
 /* 7. Threads. They share out the slivers to be packed, then the rows of C; each packs its own rows
@@ -134,12 +134,12 @@ static void steps_job_rows(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 
 void step_threads(int n, const real *A, const real *B, real *C)
 {
-    real *b = pool_take(sizeof(real) * DEPTH * (size_t)n);
+    real *b = memory_take(sizeof(real) * DEPTH * (size_t)n);
     memset(C, 0, sizeof(real) * (size_t)n * (size_t)n);
     for (int k0 = 0; k0 < n; k0 += DEPTH) {
         StepsJob job = {n, k0, A, B, b, C};
         parallel_for(n, 4 * COLUMNS, steps_job_pack, &job);
         parallel_for(n, HEIGHT, steps_job_rows, &job);
     }
-    pool_give(b, sizeof(real) * DEPTH * (size_t)n);
+    memory_give(b, sizeof(real) * DEPTH * (size_t)n);
 }

@@ -1,4 +1,5 @@
-/* tests/tensor/files/check_durable.c -- files that are the old one or the new one, whatever happens.
+/* tests/tensor/files/check_durable.c -- files that are the old one or the new one, whatever
+ * happens.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -26,10 +27,10 @@ static int entries_of(const char *path)
 static bool write_text(const char *path, const char *text, bool ok, Error *err)
 {
     DurableFile file;
-    if (!durable_open(&file, path, err))
+    if (!slope_durable_open(&file, path, err))
         return false;
-    ok = durable_write(&file, text, strlen(text), err) && ok;
-    return durable_close(&file, ok, err);
+    ok = slope_durable_write(&file, text, strlen(text), err) && ok;
+    return slope_durable_close(&file, ok, err);
 }
 
 static void assert_holds(const char *path, const char *text)
@@ -158,9 +159,9 @@ START_TEST(a_temporary_file_left_behind_is_stepped_over)
     unsigned number;
     scratch_subfolder("left");
     snprintf(path, sizeof path, "%s", scratch_path("left/file"));
-    ck_assert(durable_open(&file, path, &err));
+    ck_assert(slope_durable_open(&file, path, &err));
     ck_assert_int_eq(sscanf(strrchr(file.temporary, '-'), "-%u.tmp", &number), 1);
-    ck_assert(!durable_close(&file, false, &err));
+    ck_assert(!slope_durable_close(&file, false, &err));
     snprintf(name, sizeof name, "left/.slope-%ld-%u.tmp", (long)getpid(), number + 1);
     scratch_write(name, "x", 1);
     ck_assert(write_text(path, "text", true, &err));

@@ -1,4 +1,5 @@
-/* tests/tensor/files/check_npy.c -- .npy files: what is written, all that is read, and all that is refused.
+/* tests/tensor/files/check_npy.c -- .npy files: what is written, all that is read, and all that is
+ * refused.
  *
  * Given a folder it leaves files there for tests/npy_numpy.py and reads those that NumPy made.
  *
@@ -39,13 +40,13 @@ static Tensor *parse(const uint8_t *data, size_t size, Error *err)
     uint8_t *copy = malloc(size + (size == 0));
     ck_assert_ptr_nonnull(copy);
     memcpy(copy, data, size);
-    pool_trim();
+    memory_trim();
     MemoryCounts before = memory_counts();
     *err = (Error){0};
     Tensor *x = npy_parse(copy, size, "memory", err);
     free(copy);
     if (!x) {
-        pool_trim();
+        memory_trim();
         MemoryCounts after = memory_counts();
         ck_assert_uint_eq(after.allocations - before.allocations, after.releases - before.releases);
         ck_assert_str_eq(err->file, "memory");
@@ -251,7 +252,7 @@ START_TEST(hostile_sizes_are_refused_before_allocating)
     };
     Error err;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        pool_trim();
+        memory_trim();
         uint64_t before = memory_counts().allocations;
         ck_assert(!parse_header(1, bad[i], "\0\0\0\0", 4, &err));
         ck_assert(!parse_header(1, bad[i], NULL, 0, &err));

@@ -1,5 +1,6 @@
-/* tests/tensor/files/check_safetensors.c -- the safetensors format: what is written, to the byte, and what is
- * read back. tests/tensor/files/check_safetensors_refusals.c has the files that are bad.
+/* tests/tensor/files/check_safetensors.c -- the safetensors format: what is written, to the byte,
+ * and what is read back. tests/tensor/files/check_safetensors_refusals.c has the files that are
+ * bad.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -27,7 +28,8 @@ static Safetensors *through_disk(const Safetensors *s)
         ck_assert_ptr_nonnull(b);
         ck_assert_int_eq(a->dtype, b->dtype);
         ck_assert(shape_equal(a->shape, b->shape));
-        ck_assert(!memcmp(a->data, b->data, (size_t)shape_count(a->shape) * dtype_size(a->dtype)));
+        ck_assert(!memcmp(a->data, b->data,
+                          (size_t)shape_count(a->shape) * safetensors_dtype_size(a->dtype)));
     }
     return back;
 }

@@ -1,4 +1,5 @@
-/* tests/tensor/files/check_safetensors_refusals.c -- every way in which a safetensors file can be bad.
+/* tests/tensor/files/check_safetensors_refusals.c -- every way in which a safetensors file can be
+ * bad.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -304,7 +305,8 @@ START_TEST(no_flipped_bit_does_harm)
         if (s) {
             size_t bytes = 0;
             for (int i = 0; i < s->count; i++)
-                bytes += (size_t)shape_count(s->item[i].shape) * dtype_size(s->item[i].dtype);
+                bytes += (size_t)shape_count(s->item[i].shape) *
+                         safetensors_dtype_size(s->item[i].dtype);
             ck_assert_uint_ge(bytes, sizeof example_data);
         }
         safetensors_free(s);

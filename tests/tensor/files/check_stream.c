@@ -1,5 +1,5 @@
-/* tests/tensor/files/check_stream.c -- gzipped files: whole, cut short, damaged, hostile; and what gzip
- * leaves behind, which must be nothing.
+/* tests/tensor/files/check_stream.c -- gzipped files: whole, cut short, damaged, hostile; and what
+ * gzip leaves behind, which must be nothing.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -223,9 +223,9 @@ START_TEST(no_memory_is_an_error)
     Error err;
     ByteStream stream;
     uint8_t *file = labels_file(0, 0);
-    ck_assert(stream_open(&stream, scratch_gzip("labels.gz", file, 8), &err));
-    ck_assert_ptr_null(stream_take(&stream, SIZE_MAX, &err));
-    stream_close(&stream);
+    ck_assert(slope_stream_open(&stream, scratch_gzip("labels.gz", file, 8), &err));
+    ck_assert_ptr_null(slope_stream_take(&stream, SIZE_MAX, &err));
+    slope_stream_close(&stream);
     free(file);
 }
 END_TEST

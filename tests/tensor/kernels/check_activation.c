@@ -1,4 +1,5 @@
-/* tests/tensor/kernels/check_activation.c -- the kernels of PReLU and softmax, against loops and edge cases.
+/* tests/tensor/kernels/check_activation.c -- the kernels of PReLU and softmax, against loops and
+ * edge cases.
  *
  * Slopes are distinct and some negative: equal ones could not show a wrong channel. Values are
  * small integers and slopes quarters, so that results are exact.
@@ -74,8 +75,8 @@ static void prelu_case_in_a_run(size_t which, ptrdiff_t n)
     for (ptrdiff_t at = 0; at < n; at++) {
         Tensor *x = tensor_full(SHAPE(n), 1), *g = tensor_full(SHAPE(n), 1);
         tensor_set(x, &at, (real)c->x), tensor_set(g, &at, (real)c->g);
-        prelu_forward(y, x, a);
-        prelu_backward(gx, ga, x, a, g);
+        tensor_prelu(y, x, a);
+        tensor_prelu_backward(gx, ga, x, a, g);
         for (ptrdiff_t i = 0; i < n; i++) {
             same_number((double)tensor_read(y)[i], i == at ? c->y : 1, "y", which);
             same_number((double)tensor_read(gx)[i], i == at ? c->gx : 1, "gx", which);
@@ -108,8 +109,8 @@ START_TEST(prelu_edge_cases_side_by_side)
             tensor_write(a)[i / L] = (real)prelu_cases[i / L].a;
         }
         Tensor *y = tensor_new(s), *gx = tensor_new(s), *ga = tensor_new(SHAPE(C));
-        prelu_forward(y, x, a);
-        prelu_backward(gx, ga, x, a, g);
+        tensor_prelu(y, x, a);
+        tensor_prelu_backward(gx, ga, x, a, g);
         for (size_t c = 0; c < C; c++) {
             same_number((double)tensor_read(y)[c * (size_t)L], prelu_cases[c].y, "y", c);
             same_number((double)tensor_read(gx)[c * (size_t)L], prelu_cases[c].gx, "gx", c);
@@ -154,7 +155,7 @@ static ptrdiff_t naive_channel(Shape s, ptrdiff_t slopes, ptrdiff_t i)
 static void prelu_forward_is_right(const Tensor *x, const Tensor *a)
 {
     Tensor *y = tensor_full(x->shape, not_a_number);
-    prelu_forward(y, x, a);
+    tensor_prelu(y, x, a);
     for (ptrdiff_t i = 0; i < tensor_count(x); i++) {
         double v = (double)tensor_read(x)[i], found = (double)tensor_read(y)[i];
         double slope = (double)tensor_read(a)[naive_channel(x->shape, tensor_count(a), i)];
@@ -197,7 +198,7 @@ static void prelu_backward_is_right(const Tensor *x, const Tensor *a)
     for (int wanted = 1; wanted <= 3; wanted++) {
         Tensor *found_gx = wanted & 1 ? tensor_full(x->shape, not_a_number) : NULL;
         Tensor *found_ga = wanted & 2 ? tensor_full(a->shape, not_a_number) : NULL;
-        prelu_backward(found_gx, found_ga, x, a, g);
+        tensor_prelu_backward(found_gx, found_ga, x, a, g);
         values_are(found_gx, gx, "gx", x->shape);
         values_are(found_ga, ga, "ga", x->shape);
         tensor_free(found_gx), tensor_free(found_ga);
@@ -267,9 +268,9 @@ START_TEST(prelu_of_a_wrong_number_of_slopes_is_refused)
 {
     Tensor *x = integers(SHAPE(2, 3, 4), 1), *a = distinct_slopes(4), *line = integers(SHAPE(4), 1);
     Tensor *y = tensor_new(x->shape);
-    ck_assert_fails(prelu_forward(y, x, a), "prelu_forward: 4 slopes do not fit shape (2, 3, 4)");
-    ck_assert_fails(prelu_forward(line, line, a), "4 slopes do not fit shape (4,)");
-    ck_assert_fails(prelu_backward(y, NULL, x, a, x), "prelu_backward: 4 slopes do not fit");
+    ck_assert_fails(tensor_prelu(y, x, a), "tensor_prelu: 4 slopes do not fit shape (2, 3, 4)");
+    ck_assert_fails(tensor_prelu(line, line, a), "4 slopes do not fit shape (4,)");
+    ck_assert_fails(tensor_prelu_backward(y, NULL, x, a, x), "prelu_backward: 4 slopes do not fit");
     tensor_free(x), tensor_free(a), tensor_free(line), tensor_free(y);
 }
 END_TEST
@@ -285,12 +286,12 @@ static void prelu_bits_stay(Shape s, ptrdiff_t slopes)
     for (int threads = 1; threads <= 5; threads++) {
         int k = threads > 1;
         parallel_set_threads(threads);
-        prelu_forward(y[k], x, a);
-        prelu_backward(gx[k], ga[k], x, a, g);
+        tensor_prelu(y[k], x, a);
+        tensor_prelu_backward(gx[k], ga[k], x, a, g);
         ck_assert(k == 0 || tensor_same_bits(y[0], y[1]));
         ck_assert(k == 0 || tensor_same_bits(gx[0], gx[1]));
         ck_assert(k == 0 || tensor_same_bits(ga[0], ga[1]));
-        prelu_backward(NULL, ga[1], x, a, g); /* nor does leaving gx out */
+        tensor_prelu_backward(NULL, ga[1], x, a, g); /* nor does leaving gx out */
         ck_assert(k == 0 || tensor_same_bits(ga[0], ga[1]));
     }
     parallel_set_threads(0);
@@ -313,9 +314,9 @@ START_TEST(the_second_time_nothing_is_allocated)
 #ifndef SLOPE_NO_POOL
     Tensor *x = integers(SHAPE(8, 3, 40, 40), 1), *a = distinct_slopes(3),
            *ga = tensor_new(SHAPE(3));
-    prelu_backward(x, ga, x, a, x);
+    tensor_prelu_backward(x, ga, x, a, x);
     uint64_t before = memory_counts().allocations;
-    prelu_backward(x, ga, x, a, x);
+    tensor_prelu_backward(x, ga, x, a, x);
     ck_assert_uint_eq(memory_counts().allocations, before);
     tensor_free(x), tensor_free(a), tensor_free(ga);
 #endif
@@ -326,11 +327,11 @@ END_TEST
 
 START_TEST(an_axis_splits_a_shape_in_three)
 {
-    AxisView v = axis_view(SHAPE(2, 3, 4, 5), 1);
+    AxisView v = shape_axis_view(SHAPE(2, 3, 4, 5), 1);
     ck_assert(v.outer == 2 && v.n == 3 && v.inner == 20);
-    v = axis_view(SHAPE(2, 3, 4, 5), 0);
+    v = shape_axis_view(SHAPE(2, 3, 4, 5), 0);
     ck_assert(v.outer == 1 && v.n == 2 && v.inner == 60);
-    v = axis_view(SHAPE(2, 3, 4, 5), 3);
+    v = shape_axis_view(SHAPE(2, 3, 4, 5), 3);
     ck_assert(v.outer == 24 && v.n == 5 && v.inner == 1);
 }
 END_TEST
@@ -349,10 +350,10 @@ static double naive_log_softmax(const Tensor *x, AxisView v, ptrdiff_t i)
 
 static void softmax_is_right(const Tensor *x, int axis, double tolerance)
 {
-    AxisView v = axis_view(x->shape, axis);
+    AxisView v = shape_axis_view(x->shape, axis);
     Tensor *y = tensor_new(x->shape), *ln = tensor_new(x->shape);
-    softmax_forward(y, x, axis);
-    log_softmax_forward(ln, x, axis);
+    tensor_softmax(y, x, axis);
+    tensor_log_softmax(ln, x, axis);
     for (ptrdiff_t i = 0; i < tensor_count(x); i++) {
         double expected = naive_log_softmax(x, v, i);
         if (!testing_close((double)tensor_read(ln)[i], expected,
@@ -385,7 +386,7 @@ START_TEST(softmax_of_large_values_does_not_overflow)
                                                 -large, -large, -large};
     Tensor *x = tensor_from(SHAPE(3, 3), numbers);
     Tensor *y = tensor_new(SHAPE(3, 3));
-    softmax_forward(y, x, 1);
+    tensor_softmax(y, x, 1);
     ck_assert_tensor(y, SHAPE(3, 3), (double)REAL_EPSILON, .5, .5, 0, 1, 0, 0, 1 / 3., 1 / 3.,
                      1 / 3.);
     softmax_is_right(x, 1, 4 * (double)REAL_EPSILON);
@@ -399,10 +400,10 @@ START_TEST(softmax_with_infinities_and_nan)
     const real numbers[] = {0, -infinite, not_a_number, 1, -infinite, -infinite};
     Tensor *x = tensor_from(SHAPE(3, 2), numbers);
     Tensor *y = tensor_new(SHAPE(3, 2));
-    softmax_forward(y, x, 1);
+    tensor_softmax(y, x, 1);
     ck_assert_tensor(y, SHAPE(3, 2), 0, 1, 0, NOT_A_NUMBER, NOT_A_NUMBER, NOT_A_NUMBER,
                      NOT_A_NUMBER);
-    log_softmax_forward(y, x, 1);
+    tensor_log_softmax(y, x, 1);
     ck_assert_tensor(y, SHAPE(3, 2), 0, 0, -HUGE_VAL, NOT_A_NUMBER, NOT_A_NUMBER, NOT_A_NUMBER,
                      NOT_A_NUMBER);
     tensor_free(x), tensor_free(y);
@@ -413,9 +414,9 @@ END_TEST
 START_TEST(log_softmax_keeps_what_softmax_loses)
 {
     Tensor *x = tensor_from(SHAPE(2), (const real[]){0, 2000}), *y = tensor_new(SHAPE(2));
-    softmax_forward(y, x, 0);
+    tensor_softmax(y, x, 0);
     ck_assert_tensor(y, SHAPE(2), 0, 0, 1);
-    log_softmax_forward(y, x, 0);
+    tensor_log_softmax(y, x, 0);
     ck_assert_tensor(y, SHAPE(2), 0, -2000, 0);
     tensor_free(x), tensor_free(y);
 }
@@ -428,9 +429,9 @@ START_TEST(softmax_of_a_million_classes_keeps_its_digits)
     Tensor *x = tensor_full(SHAPE(n), (real)log(0.1)), *y = tensor_new(x->shape);
     tensor_write(x)[0] = 0;
     double sum = 1 + (double)(n - 1) * exp((double)(real)log(0.1));
-    softmax_forward(y, x, 0);
+    tensor_softmax(y, x, 0);
     ck_assert_close((double)tensor_read(y)[0] * sum, 1, 16 * (double)REAL_EPSILON);
-    log_softmax_forward(y, x, 0);
+    tensor_log_softmax(y, x, 0);
     ck_assert_close(tensor_read(y)[0], -log(sum), 16 * (double)REAL_EPSILON);
     tensor_free(x), tensor_free(y);
 }
@@ -439,8 +440,8 @@ END_TEST
 START_TEST(softmax_of_no_elements)
 {
     Tensor *none = tensor_new(SHAPE(3, 0)), *other = tensor_new(SHAPE(0, 3));
-    softmax_forward(none, none, 1), softmax_forward(none, none, 0);
-    log_softmax_forward(other, other, 1), log_softmax_forward(other, other, 0);
+    tensor_softmax(none, none, 1), tensor_softmax(none, none, 0);
+    tensor_log_softmax(other, other, 1), tensor_log_softmax(other, other, 0);
     tensor_free(none), tensor_free(other);
 }
 END_TEST
@@ -454,7 +455,7 @@ START_TEST(softmax_bits_do_not_depend_on_threads)
     for (int axis = 0; axis < 3; axis++)
         for (int threads = 1; threads <= 5; threads++) {
             parallel_set_threads(threads);
-            softmax_forward(threads == 1 ? one : more, x, axis);
+            tensor_softmax(threads == 1 ? one : more, x, axis);
             ck_assert(threads == 1 || tensor_same_bits(one, more));
         }
     parallel_set_threads(0);

@@ -34,7 +34,7 @@ typedef struct Case {
 
 static Case case_new(Shape x, Shape w, Conv2dOptions o)
 {
-    Conv2d c = conv2d_plan(x, w, o, "case_new");
+    Conv2d c = tensor_conv2d_plan(x, w, o, "case_new");
     Shape y = SHAPE(c.N, c.O, c.P, c.Q);
     return (Case){.c = c, .x = integers(x, 1), .w = integers(w, 2), .b = integers(SHAPE(c.O), 3),
                   .gy = integers(y, 4), .y = tensor_full(y, not_a_number),
@@ -44,9 +44,9 @@ static Case case_new(Shape x, Shape w, Conv2dOptions o)
 
 static void case_run(Case *k, const Tensor *bias)
 {
-    conv2d_forward(k->y, k->x, k->w, bias, &k->c);
-    conv2d_grad_input(k->gx, k->gy, k->w, &k->c);
-    conv2d_grad_weight(k->gw, k->gb, k->x, k->gy, &k->c);
+    tensor_conv2d(k->y, k->x, k->w, bias, &k->c);
+    tensor_conv2d_grad_input(k->gx, k->gy, k->w, &k->c);
+    tensor_conv2d_grad_weight(k->gw, k->gb, k->x, k->gy, &k->c);
 }
 
 static void case_free(Case *k)
@@ -234,7 +234,8 @@ START_TEST(far_away_is_zero)
     convolves(SHAPE(1, 2, 5, 4), SHAPE(2, 2, 2, 2), options(1, 300, 600, 1), true);
     Conv2dOptions o = CONV2D_DEFAULTS;
     o.padding[1] = (ptrdiff_t)1 << 59;
-    ck_assert_fails(conv2d_plan(SHAPE(1, 2, 17, 19), SHAPE(2, 2, 2, 2), o, "conv"), "too large");
+    ck_assert_fails(tensor_conv2d_plan(SHAPE(1, 2, 17, 19), SHAPE(2, 2, 2, 2), o, "conv"),
+                    "too large");
 }
 END_TEST
 
@@ -320,7 +321,7 @@ END_TEST
 
 static void refused(Shape x, Shape w, Conv2dOptions o, const char *text)
 {
-    ck_assert_fails(conv2d_plan(x, w, o, "the_caller"), text);
+    ck_assert_fails(tensor_conv2d_plan(x, w, o, "the_caller"), text);
     ck_assert_ptr_nonnull(strstr(testing_sentence, "the_caller: "));
 }
 
@@ -364,7 +365,7 @@ END_TEST
 START_TEST(the_plan_is_the_formula)
 {
     Conv2dOptions o = {.stride = {2, 3}, .padding = {1, 2}, .dilation = {2, 1}, .groups = 2};
-    Conv2d c = conv2d_plan(SHAPE(7, 4, 10, 11), SHAPE(6, 2, 3, 4), o, "f");
+    Conv2d c = tensor_conv2d_plan(SHAPE(7, 4, 10, 11), SHAPE(6, 2, 3, 4), o, "f");
     ck_assert(c.N == 7 && c.C == 4 && c.H == 10 && c.W == 11);
     ck_assert(c.O == 6 && c.R == 3 && c.S == 4);
     ck_assert_int_eq(c.P, (10 + 2 * 1 - 2 * 2 - 1) / 2 + 1);

@@ -1,4 +1,5 @@
-/* tests/tensor/kernels/check_matmul.c -- the matrix product: odd sizes, every layout, batches, against a loop.
+/* tests/tensor/kernels/check_matmul.c -- the matrix product: odd sizes, every layout, batches,
+ * against a loop.
  *
  * Values are integers from -4 to 4, whose products a float sums exactly, so results must be
  * equal and not merely close.
@@ -76,7 +77,7 @@ static Tensor *matrix_make(int kind, ptrdiff_t m, ptrdiff_t n, uint64_t salt)
 /* The result, from the kernel; it starts as NaN, so an element left out shows. */
 static Tensor *product(const Tensor *a, const Tensor *b)
 {
-    Tensor *out = tensor_full(matmul_shape(a->shape, b->shape, "product"), not_a_number);
+    Tensor *out = tensor_full(tensor_matmul_shape(a->shape, b->shape, "product"), not_a_number);
     tensor_matmul(out, a, b);
     return out;
 }
@@ -222,7 +223,8 @@ START_TEST(gemm_keeps_out_of_the_gap_between_rows)
     for (int i = 0; i < M * ROW; i++)
         c[i] = 99;
     Tensor *a = integers(SHAPE(M, K), 1), *b = integers(SHAPE(K, N), 2);
-    gemm(M, N, K, (Matrix){tensor_read(a), K, 1}, (Matrix){tensor_read(b), N, 1}, (GemmOut){.p = c, .row = ROW});
+    tensor_gemm(M, N, K, (Matrix){tensor_read(a), K, 1}, (Matrix){tensor_read(b), N, 1},
+                (GemmOut){.p = c, .row = ROW});
     for (ptrdiff_t i = 0; i < M; i++)
         for (ptrdiff_t j = 0; j < ROW; j++) {
             double expected = j < N ? naive_dot(a, tensor_read(a), b, tensor_read(b), i, j) : 99;
@@ -230,16 +232,17 @@ START_TEST(gemm_keeps_out_of_the_gap_between_rows)
                 ck_abort_msg("(%td, %td) is %g, expected %g", i, j, (double)c[i * ROW + j],
                              expected);
         }
-    gemm(M, N, 0, (Matrix){tensor_read(a), 0, 1}, (Matrix){tensor_read(b), N, 1},
-         (GemmOut){.p = c, .row = ROW});
+    tensor_gemm(M, N, 0, (Matrix){tensor_read(a), 0, 1}, (Matrix){tensor_read(b), N, 1},
+                (GemmOut){.p = c, .row = ROW});
     ck_assert_close(c[N - 1], 0, 0);
     ck_assert_close(c[N], 99, 0);
     tensor_free(a), tensor_free(b);
 }
 END_TEST
 
-/* A (M,K) and B (K,N) in blocks of exactly their size, so that an address sanitizer sees a read of one
- * number beyond. Row i of A is memory row M-1-i if `upside_down`; A or B lie by columns if turned. */
+/* A (M,K) and B (K,N) in blocks of exactly their size, so that an address sanitizer sees a read of
+ * one number beyond. Row i of A is memory row M-1-i if `upside_down`; A or B lie by columns if
+ * turned. */
 static void exact_operands(ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, bool turned_a, bool turned_b,
                            bool upside_down)
 {
@@ -252,7 +255,7 @@ static void exact_operands(ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, bool turned_a,
     Matrix A = {a, turned_a ? 1 : K, turned_a ? M : 1}, B = {b, turned_b ? 1 : N, turned_b ? K : 1};
     if (upside_down)
         A.p += (M - 1) * A.row, A.row = -A.row;
-    gemm(M, N, K, A, B, (GemmOut){.p = c, .row = N});
+    tensor_gemm(M, N, K, A, B, (GemmOut){.p = c, .row = N});
     for (ptrdiff_t i = 0; i < M * N; i++) {
         double sum = 0;
         for (ptrdiff_t k = 0; k < K; k++)
@@ -284,7 +287,8 @@ START_TEST(a_group_follows_rows_with_gaps)
     for (int i = 0; i < N * K; i++)
         slivers[i] = (real)(i * 5 % 13 - 6);
     GemmRows rows = {.p = a, .row = ROW, .step = 1, .run = RUN, .skip = SKIP};
-    gemm_group(M, N, K, &rows, slivers_packed(slivers, K), (GemmOut){.p = c, .row = N});
+    tensor_gemm_macro_kernel(M, N, K, &rows, slivers_packed(slivers, K),
+                             (GemmOut){.p = c, .row = N});
     for (int i = 0; i < M * N; i++) {
         double sum = 0;
         for (int k = 0; k < K; k++)
@@ -303,8 +307,8 @@ static void starts_from(ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, int left, int rig
     GemmOut out = {.p = tensor_write(c), .row = N, .add = start == 1,
                    .row_bias = start == 2 ? tensor_read(bias) : NULL,
                    .col_bias = start == 3 ? tensor_read(bias) : NULL};
-    gemm(M, N, K, (Matrix){tensor_read(a), a->stride[0], a->stride[1]},
-         (Matrix){tensor_read(b), b->stride[0], b->stride[1]}, out);
+    tensor_gemm(M, N, K, (Matrix){tensor_read(a), a->stride[0], a->stride[1]},
+                (Matrix){tensor_read(b), b->stride[0], b->stride[1]}, out);
     for (ptrdiff_t i = 0; i < M * N; i++) {
         const real *from[] = {NULL, tensor_read(old) + i, tensor_read(bias) + i / N,
                               tensor_read(bias) + i % N};
@@ -443,16 +447,17 @@ END_TEST
 
 START_TEST(shapes_that_do_not_multiply_are_refused)
 {
-    ck_assert_fails(matmul_shape(SHAPE(3), SHAPE(3, 4), "the_caller"),
+    ck_assert_fails(tensor_matmul_shape(SHAPE(3), SHAPE(3, 4), "the_caller"),
                     "the_caller: shapes (3,) and");
-    ck_assert_fails(matmul_shape(SHAPE(2, 3), SHAPE(3), "f"),
+    ck_assert_fails(tensor_matmul_shape(SHAPE(2, 3), SHAPE(3), "f"),
                     "needs two axes or more on both sides");
-    ck_assert_fails(matmul_shape(SHAPE(2, 3), SHAPE(4, 5), "f"),
+    ck_assert_fails(tensor_matmul_shape(SHAPE(2, 3), SHAPE(4, 5), "f"),
                     "the left has 3 columns, the right 4 rows");
-    ck_assert_fails(matmul_shape(SHAPE(2, 4, 3), SHAPE(5, 3, 2), "f"),
+    ck_assert_fails(tensor_matmul_shape(SHAPE(2, 4, 3), SHAPE(5, 3, 2), "f"),
                     "(2, 4, 3) and (5, 3, 2): the axes before the last two do not broadcast");
     const ptrdiff_t big = (ptrdiff_t)1 << 40; /* 2^80 elements would wrap to none */
-    ck_assert_fails(matmul_shape(SHAPE(big, 1), SHAPE(1, big), "f"), "more elements than memory");
+    ck_assert_fails(tensor_matmul_shape(SHAPE(big, 1), SHAPE(1, big), "f"),
+                    "more elements than memory");
 }
 END_TEST
 

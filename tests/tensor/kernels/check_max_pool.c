@@ -1,4 +1,5 @@
-/* tests/tensor/kernels/check_max_pool.c -- max pooling: every window looked at again, and both ways to the winners.
+/* tests/tensor/kernels/check_max_pool.c -- max pooling: every window looked at again, and both ways
+ * to the winners.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -33,14 +34,14 @@ typedef struct Case {
 /* Pools x, which the case then owns. */
 static Case case_new(Tensor *x, Pool2dOptions o)
 {
-    Pool2d p = pool2d_plan(x->shape, o, "case_new");
+    Pool2d p = tensor_max_pool2d_plan(x->shape, o, "case_new");
     Shape y = SHAPE(x->shape.dim[0], x->shape.dim[1], p.P, p.Q);
     Case k = {.p = p, .x = x, .y = tensor_full(y, not_a_number),
               .winner = tensor_full(y, not_a_number), .g = integers(y, 5),
               .gx = tensor_full(x->shape, not_a_number), .back = tensor_full(y, not_a_number)};
-    max_pool2d_forward(k.y, k.winner, k.x, &k.p);
-    max_pool2d_scatter(k.gx, k.g, k.winner, &k.p);
-    max_pool2d_gather(k.back, k.x, k.winner, &k.p);
+    tensor_max_pool2d(k.y, k.winner, k.x, &k.p);
+    tensor_max_pool2d_scatter(k.gx, k.g, k.winner, &k.p);
+    tensor_max_pool2d_gather(k.back, k.x, k.winner, &k.p);
     return k;
 }
 
@@ -200,11 +201,11 @@ START_TEST(winners_may_lie_outside_their_windows)
         real *winner = tensor_write(k.winner);
         for (int i = 0; i < 3; i++) {
             winner[40 * i + 7] = (real)(k.p.H * k.p.W - 1 - i);
-            max_pool2d_scatter(k.gx, k.g, k.winner, &k.p);
+            tensor_max_pool2d_scatter(k.gx, k.g, k.winner, &k.p);
             scatter_is_right(&k);
         }
         winner[34] = 3; /* among a row's last windows, fewer than a vector */
-        max_pool2d_scatter(k.gx, k.g, k.winner, &k.p);
+        tensor_max_pool2d_scatter(k.gx, k.g, k.winner, &k.p);
         scatter_is_right(&k);
         case_free(&k);
     }
@@ -250,7 +251,7 @@ static Case case_rounding(int threads)
     parallel_set_threads(threads);
     Case k = case_new(x, (Pool2dOptions){.kernel = {3, 3}, .stride = {1, 1}, .padding = {1, 1}});
     tensor_fill_normal(k.g, &rng, 0, 1);
-    max_pool2d_scatter(k.gx, k.g, k.winner, &k.p);
+    tensor_max_pool2d_scatter(k.gx, k.g, k.winner, &k.p);
     parallel_set_threads(0);
     return k;
 }
@@ -275,7 +276,7 @@ END_TEST
 
 static void refused(Shape x, Pool2dOptions o, const char *text)
 {
-    ck_assert_fails(pool2d_plan(x, o, "the_caller"), text);
+    ck_assert_fails(tensor_max_pool2d_plan(x, o, "the_caller"), text);
     ck_assert_ptr_nonnull(strstr(testing_sentence, "the_caller: "));
 }
 
@@ -308,8 +309,9 @@ START_TEST(shapes_that_do_not_fit_are_refused)
             "a plane may have at most");
     refused(SHAPE(1, 1, 5, 6), (Pool2dOptions){.kernel = {2 * wide, 2}, .padding = {wide, 0}},
             "has at most");
-    ck_assert_int_eq(pool2d_plan(SHAPE(1, 1, 1, wide), (Pool2dOptions){.kernel = {1, 1}}, "f").Q,
-                     wide);
+    ck_assert_int_eq(
+        tensor_max_pool2d_plan(SHAPE(1, 1, 1, wide), (Pool2dOptions){.kernel = {1, 1}}, "f").Q,
+        wide);
 }
 END_TEST
 
@@ -325,11 +327,11 @@ START_TEST(a_winner_outside_its_plane_is_refused)
         char text[64];
         tensor_write(k.winner)[at] = lost[i];
         snprintf(text, sizeof text, "winner %td is at place", at);
-        ck_assert_fails(max_pool2d_scatter(k.gx, k.g, k.winner, &k.p), text);
-        ck_assert_fails(max_pool2d_gather(k.back, k.x, k.winner, &k.p), text);
+        ck_assert_fails(tensor_max_pool2d_scatter(k.gx, k.g, k.winner, &k.p), text);
+        ck_assert_fails(tensor_max_pool2d_gather(k.back, k.x, k.winner, &k.p), text);
         tensor_write(k.winner)[at] = found;
     }
-    max_pool2d_scatter(k.gx, k.g, k.winner, &k.p);
+    tensor_max_pool2d_scatter(k.gx, k.g, k.winner, &k.p);
     scatter_is_right(&k);
     case_free(&k);
 }

@@ -32,7 +32,7 @@ static Tensor *normal(Shape s, uint64_t salt, double mean, double std)
 static Case case_new(Shape s, double mean, double std)
 {
     Shape C = SHAPE(s.dim[1]);
-    return (Case){.view = axis_view(s, 1), .eps = 1e-3, .x = normal(s, 1, mean, std),
+    return (Case){.view = shape_axis_view(s, 1), .eps = 1e-3, .x = normal(s, 1, mean, std),
                   .w = normal(C, 2, 0, 1), .b = normal(C, 3, 0, 1), .gy = normal(s, 4, 0.5, 1),
                   .y = tensor_full(s, not_a_number), .mean = tensor_full(C, not_a_number),
                   .var = tensor_full(C, not_a_number), .gx = tensor_full(s, not_a_number),
@@ -42,8 +42,8 @@ static Case case_new(Shape s, double mean, double std)
 static void case_run(Case *k, const Tensor *w, const Tensor *b)
 {
     real eps = (real)k->eps;
-    batch_norm_forward(k->y, k->mean, k->var, k->x, w, b, eps);
-    batch_norm_backward(k->gx, k->gw, k->gb, k->gy, k->x, w, k->mean, k->var, eps);
+    tensor_batch_norm(k->y, k->mean, k->var, k->x, w, b, eps);
+    tensor_batch_norm_backward(k->gx, k->gw, k->gb, k->gy, k->x, w, k->mean, k->var, eps);
 }
 
 static void case_free(Case *k)
@@ -160,7 +160,7 @@ START_TEST(gx_may_take_gy_s_place)
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         Case k = case_new(shapes[i], 0.5, 2);
         case_run(&k, k.w, k.b);
-        batch_norm_backward(k.gy, k.gw, k.gb, k.gy, k.x, k.w, k.mean, k.var, (real)k.eps);
+        tensor_batch_norm_backward(k.gy, k.gw, k.gb, k.gy, k.x, k.w, k.mean, k.var, (real)k.eps);
         ck_assert(tensor_same_bits(k.gy, k.gx));
         case_free(&k);
     }
@@ -218,9 +218,9 @@ START_TEST(gradients_that_are_not_wanted)
     Tensor *gx = tensor_clone(k.gx), *gw = tensor_clone(k.gw), *gb = tensor_clone(k.gb);
     for (int wanted = 0; wanted < 8; wanted++) {
         tensor_fill(k.gx, 9), tensor_fill(k.gw, 9), tensor_fill(k.gb, 9);
-        batch_norm_backward(wanted & 1 ? k.gx : NULL, wanted & 2 ? k.gw : NULL,
-                            wanted & 4 ? k.gb : NULL, k.gy, k.x, k.w, k.mean, k.var,
-                            (real)k.eps);
+        tensor_batch_norm_backward(wanted & 1 ? k.gx : NULL, wanted & 2 ? k.gw : NULL,
+                                   wanted & 4 ? k.gb : NULL, k.gy, k.x, k.w, k.mean, k.var,
+                                   (real)k.eps);
         ck_assert(!(wanted & 1) || tensor_same_bits(k.gx, gx));
         ck_assert(!(wanted & 2) || tensor_same_bits(k.gw, gw));
         ck_assert(!(wanted & 4) || tensor_same_bits(k.gb, gb));

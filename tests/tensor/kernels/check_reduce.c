@@ -1,4 +1,5 @@
-/* tests/tensor/kernels/check_reduce.c -- sums and maxima over any axes of any layout, against a double loop.
+/* tests/tensor/kernels/check_reduce.c -- sums and maxima over any axes of any layout, against a
+ * double loop.
  *
  * Values are small integers, whose sums a float holds exactly, so results must be equal and not
  * merely close: an element counted twice or left out cannot hide in a tolerance.
@@ -415,7 +416,7 @@ START_TEST(a_rows_sum_is_the_sum)
     Tensor *x = integers(SHAPE(2000));
     double sum = 0;
     for (ptrdiff_t n = 0; 3 * n < 2000; n++) {
-        ck_assert_close(reduce_sum(tensor_read(x), n, 3), sum, 0);
+        ck_assert_close(tensor_row_sum(tensor_read(x), n, 3), sum, 0);
         sum += (double)tensor_read(x)[3 * n];
     }
     tensor_free(x);

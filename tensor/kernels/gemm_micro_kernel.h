@@ -1,4 +1,5 @@
-/* tensor/kernels/gemm_tile.h -- the innermost piece of a matrix product: a tile of C held in registers.
+/* tensor/kernels/gemm_micro_kernel.h -- the innermost piece of a matrix product: a tile of C held
+ * in registers.
  *
  *  - A tile is up to TILE_M rows of A against up to TILE_N columns of B. Each step of the sum loads
  *    TILE_V vectors of B and TILE_M single numbers of A and does TILE_M * TILE_V multiply-adds, so
@@ -9,8 +10,8 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#ifndef SLOPE_TENSOR_KERNELS_GEMM_TILE_H
-#define SLOPE_TENSOR_KERNELS_GEMM_TILE_H
+#ifndef SLOPE_TENSOR_KERNELS_GEMM_MICRO_KERNEL_H
+#define SLOPE_TENSOR_KERNELS_GEMM_MICRO_KERNEL_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -49,6 +50,6 @@ typedef struct GemmTile {
 
 /* `rows` <= TILE_M and `cols` <= TILE_N of the tile exist; no others are read from A or written to
  * C. */
-void gemm_tile(const GemmTile *t, int rows, int cols);
+void tensor_gemm_micro_kernel(const GemmTile *t, int rows, int cols);
 
 #endif

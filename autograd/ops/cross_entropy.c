@@ -46,15 +46,15 @@ static void cross_entropy_reduce(Var *y, const double *loss, ptrdiff_t N)
         *out = (real)(o->reduction == LOSS_MEAN ? total / (double)count : total);
 }
 
-static void cross_entropy_op_forward(Var *y)
+static void cross_entropy_forward(Var *y)
 {
     const CrossEntropyOptions *o = y->attr;
     ptrdiff_t N = y->in[0]->value->shape.dim[0];
-    double *loss = pool_take((size_t)N * sizeof *loss);
-    cross_entropy_forward(loss, var_output(y, 1)->value, y->in[0]->value, y->in[1]->value,
-                          o->smoothing);
+    double *loss = memory_take((size_t)N * sizeof *loss);
+    tensor_cross_entropy(loss, var_output(y, 1)->value, y->in[0]->value, y->in[1]->value,
+                         o->smoothing);
     cross_entropy_reduce(y, loss, N);
-    pool_give(loss, (size_t)N * sizeof *loss);
+    memory_give(loss, (size_t)N * sizeof *loss);
 }
 
 /* --- backward --------------------------------------------------------------------------------- */
@@ -104,14 +104,14 @@ static void cross_entropy_fused(Var *y, Var *gy)
     Var *x = y->in[0], *w = cross_entropy_weights(y), *gx = var_empty(var_shape(x));
     Shape per_row = o->reduction == LOSS_NONE ? var_shape(w) : SHAPE_SCALAR;
     Var *weight = var_mul(w, var_reshape(gy, per_row));
-    cross_entropy_backward(gx->value, var_output(y, 1)->value, y->in[1]->value, weight->value,
-                           o->smoothing);
+    tensor_cross_entropy_backward(gx->value, var_output(y, 1)->value, y->in[1]->value,
+                                  weight->value, o->smoothing);
     var_send(x, gx);
 }
 
-static void cross_entropy_rule(Var *y, Var *const *gy)
+static void cross_entropy_backward(Var *y, Var *const *gy)
 {
-    if (grad_enabled() || anomaly_mode_on())
+    if (grad_enabled() || tape_anomaly_mode())
         cross_entropy_in_ops(y, gy[0]);
     else if (var_needs_grad(y->in[0]))
         cross_entropy_fused(y, gy[0]);
@@ -119,18 +119,18 @@ static void cross_entropy_rule(Var *y, Var *const *gy)
 
 /* --- the op ----------------------------------------------------------------------------------- */
 
-static Var *cross_entropy_demo(Var **in)
+static Var *cross_entropy_sample(Var **in)
 {
     Labels labels = {.data = (int32_t[]){2, -100, 0}, .count = 3};
     CrossEntropyOptions o = {.ignore_index = -100, .smoothing = (real)0.1};
     return var_cross_entropy_with(in[0], &labels, o);
 }
 
-const Op op_cross_entropy_with = {
+const Op op_cross_entropy = {
     .name = "cross_entropy",
-    .forward = cross_entropy_op_forward,
-    .backward_all = cross_entropy_rule,
-    .demo = {.call = cross_entropy_demo, .n_in = 1,
+    .forward = cross_entropy_forward,
+    .backward_all = cross_entropy_backward,
+    .sample = {.call = cross_entropy_sample, .n_in = 1,
              .in = {{.shape = {2, {3, 4}}, .low = -2, .high = 2}}},
 };
 
@@ -170,8 +170,13 @@ Var *var_cross_entropy_with(Var *logits, const Labels *labels, CrossEntropyOptio
         p[i] = labels->data[i] == options.ignore_index ? -1 : (real)labels->data[i];
     Shape p_shape = var_shape(logits);
     Shape out = options.reduction == LOSS_NONE ? var_shape(classes) : SHAPE_SCALAR;
-    Var *y = var_apply_all(&op_cross_entropy_with, (const Shape *const[]){&out, &p_shape}, 2,
+    Var *y = var_apply_all(&op_cross_entropy, (const Shape *const[]){&out, &p_shape}, 2,
                            VARS(var_contiguous(logits), classes), &options, sizeof options);
     var_output(y, 1)->requires_grad = false;
     return y;
+}
+
+Var *var_cross_entropy(Var *logits, const Labels *labels)
+{
+    return var_cross_entropy_with(logits, labels, CROSS_ENTROPY_DEFAULTS);
 }

@@ -1,11 +1,11 @@
-/* tensor/kernels/gemm_tile.c -- the register tile, once for every height and width.
+/* tensor/kernels/gemm_micro_kernel.c -- the register tile, once for every height and width.
  *
  * The loops over a tile's rows and vectors have constant bounds wherever they are compiled, so they
  * unroll and the sums become registers. tile_run is therefore inlined into one function a height.
  *
  * SPDX-License-Identifier: MIT
  */
-#include "tensor/kernels/gemm_tile.h"
+#include "tensor/kernels/gemm_micro_kernel.h"
 
 #include <string.h>
 
@@ -112,7 +112,7 @@ static void tile_edge(const GemmTile *t, int rows, int cols, int vecs)
         memcpy(t->c + i * t->c_row, whole + i * copy.c_row, bytes);
 }
 
-void gemm_tile(const GemmTile *t, int rows, int cols)
+void tensor_gemm_micro_kernel(const GemmTile *t, int rows, int cols)
 {
     int vecs = (cols + VEC - 1) / VEC;
     if (cols == vecs * VEC)
