@@ -138,3 +138,18 @@ uint64_t op_branch_of_order(uint64_t hash, const Tensor *a, const Tensor *b)
                                      tensor_read(b)[tensor_locate(b, i)]);
     return hash;
 }
+
+uint64_t op_branch_by_sign(const Var *y)
+{
+    return op_branch_of_signs(0, y->in[0]->value);
+}
+
+/* Both orders are folded in, since neither alone tells "equal" from "the other way round". */
+uint64_t op_branch_by_order(const Var *y)
+{
+    Shape shape = y->value->shape;
+    Tensor *a = tensor_expand(y->in[0]->value, shape), *b = tensor_expand(y->in[1]->value, shape);
+    uint64_t hash = op_branch_of_order(op_branch_of_order(0, a, b), b, a);
+    tensor_free(a), tensor_free(b);
+    return hash;
+}

@@ -127,6 +127,10 @@ bool var_may_overwrite(const Var *gy);
 uint64_t op_branch_of_signs(uint64_t hash, const Tensor *x);
 uint64_t op_branch_of_order(uint64_t hash, const Tensor *a, const Tensor *b);
 
+/* Whole functions for it: the signs of input 0; the order of inputs 0 and 1, broadcast to y. */
+uint64_t op_branch_by_sign(const Var *y);
+uint64_t op_branch_by_order(const Var *y);
+
 /* --- the list --------------------------------------------------------------------------------- */
 
 typedef struct OpEntry {

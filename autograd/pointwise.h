@@ -1,0 +1,120 @@
+/* autograd/pointwise.h -- an elementwise op in one entry: value, derivative, sample, kink.
+ *
+ *  - UNARY and BINARY define a whole op: its loop over a tensor, its backward rule, the sample by
+ *    which op_check calls it, op_NAME and var_NAME. UNARY_WITH does it for a function with a
+ *    constant, var_NAME(x, c).
+ *  - The value is C on numbers, x or a and b; mathematics comes from <tgmath.h>. The derivatives
+ *    are expressions of Vars, so that a gradient can be differentiated again: gy is the gradient
+ *    of the result y, and each expression is what is sent to one input. A gradient is summed over
+ *    the axes along which its input was broadcast, and is computed only if it is wanted.
+ *  - slope.h does not include this header: it is for files that define ops, inside the tree
+ *    (autograd/ops/pointwise.c) or outside it.
+ *
+ *      #include "autograd/pointwise.h"
+ *      #include "slope.h"
+ *
+ *      UNARY(cube, x * x * x, var_mul(gy, var_scale(var_square(x), 3)), IN(-2, 2), SMOOTH)
+ *
+ *      int main(void)
+ *      {
+ *          puts(op_check(&op_cube, GRADCHECK_DEFAULTS).message);
+ *      }
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SLOPE_AUTOGRAD_POINTWISE_H
+#define SLOPE_AUTOGRAD_POINTWISE_H
+
+#include <math.h>
+#include <tgmath.h>
+
+#include "autograd/op.h"
+#include "tensor/map.h"
+
+/* --- from which numbers a sample is drawn ----------------------------------------------------- */
+
+/* Uniform in low ... high; or of either sign with low <= |number| <= high, clear of a kink or a
+ * pole at 0. */
+#define IN(from, to)  .low = (real)(from), .high = (real)(to)
+#define OFF(from, to) .low = (real)(from), .high = (real)(to), .both_signs = true
+
+/* --- where the derivative jumps --------------------------------------------------------------- */
+
+/* Nowhere; where x changes its sign; where a and b exchange their order. */
+#define SMOOTH       NULL
+#define SIGN_OF_X    op_branch_by_sign
+#define ORDER_OF_A_B op_branch_by_order
+
+/* --- entries ---------------------------------------------------------------------------------- */
+
+/* y = value(x), shape of x. */
+#define UNARY(NAME, VALUE, GRADIENT, RANGE, KINK)                                              \
+    static inline real NAME##_value(real x) { return VALUE; }                                  \
+    MAP1(NAME##_map, NAME##_value)                                                             \
+    static void NAME##_forward(Var *y) { NAME##_map(y->value, y->in[0]->value); }              \
+    static void NAME##_backward(Var *y, Var *gy)                                               \
+    {                                                                                          \
+        Var *x = y->in[0];                                                                     \
+        SEND(x, GRADIENT);                                                                     \
+    }                                                                                          \
+    Var *var_##NAME(Var *x);                                                                   \
+    static Var *NAME##_sample(Var **in) { return var_##NAME(in[0]); }                          \
+    POINTWISE_OP(NAME, KINK, 1, {{.shape = {2, {2, 3}}, RANGE}})                               \
+    Var *var_##NAME(Var *x) { return var_apply_like(&op_##NAME, x); }
+
+/* y = value(x, c), shape of x, c a number; the sample has c = SAMPLE_C. */
+#define UNARY_WITH(NAME, VALUE, GRADIENT, RANGE, KINK, SAMPLE_C)                               \
+    static inline real NAME##_value(real x, real c) { return VALUE; }                          \
+    MAP1C(NAME##_map, NAME##_value)                                                            \
+    static void NAME##_forward(Var *y)                                                         \
+    {                                                                                          \
+        NAME##_map(y->value, y->in[0]->value, *(const real *)y->attr);                         \
+    }                                                                                          \
+    static void NAME##_backward(Var *y, Var *gy)                                               \
+    {                                                                                          \
+        Var *x = y->in[0];                                                                     \
+        real c = *(const real *)y->attr;                                                       \
+        SEND(x, GRADIENT);                                                                     \
+    }                                                                                          \
+    Var *var_##NAME(Var *x, real c);                                                           \
+    static Var *NAME##_sample(Var **in) { return var_##NAME(in[0], (real)(SAMPLE_C)); }        \
+    POINTWISE_OP(NAME, KINK, 1, {{.shape = {2, {2, 3}}, RANGE}})                               \
+    Var *var_##NAME(Var *x, real c)                                                            \
+    {                                                                                          \
+        return var_apply_with(&op_##NAME, var_shape(x), VARS(x), &c, sizeof c);                \
+    }
+
+/* y = value(a, b), the shape to which a and b broadcast. */
+#define BINARY(NAME, VALUE, GRADIENT_A, GRADIENT_B, RANGE, KINK)                               \
+    static inline real NAME##_value(real a, real b) { return VALUE; }                          \
+    MAP2(NAME##_map, NAME##_value)                                                             \
+    static void NAME##_forward(Var *y)                                                         \
+    {                                                                                          \
+        NAME##_map(y->value, y->in[0]->value, y->in[1]->value);                                \
+    }                                                                                          \
+    static void NAME##_backward(Var *y, Var *gy)                                               \
+    {                                                                                          \
+        Var *a = y->in[0], *b = y->in[1];                                                      \
+        SEND(a, GRADIENT_A);                                                                   \
+        SEND(b, GRADIENT_B);                                                                   \
+    }                                                                                          \
+    Var *var_##NAME(Var *a, Var *b);                                                           \
+    static Var *NAME##_sample(Var **in) { return var_##NAME(in[0], in[1]); }                   \
+    POINTWISE_OP(NAME, KINK, 2, {{.shape = {2, {2, 3}}, RANGE}, {.shape = {1, {3}}, RANGE}})   \
+    Var *var_##NAME(Var *a, Var *b)                                                            \
+    {                                                                                          \
+        return var_apply(&op_##NAME, var_broadcast(a, b, "var_" #NAME), VARS(a, b));           \
+    }
+
+/* What the three share. The inputs come last because they contain commas. */
+#define POINTWISE_OP(NAME, KINK, N_IN, ...)                                                    \
+    extern const Op op_##NAME;                                                                 \
+    const Op op_##NAME = {                                                                     \
+        .name = #NAME,                                                                         \
+        .forward = NAME##_forward,                                                             \
+        .backward = NAME##_backward,                                                           \
+        .branch_hash = KINK,                                                                   \
+        .sample = {.call = NAME##_sample, .n_in = N_IN, .any_shape = true, .in = __VA_ARGS__}, \
+    };
+
+#endif
