@@ -1,18 +1,31 @@
-/* autograd/backward.c -- the sweep: every op's rule once, from the last to the first.
+/* autograd/backward.c -- reverse mode: the tape played backwards, one rule per op.
  *
- * A pass gives every Var it reaches a slot for the gradient under way. Slots carry the number of
- * the pass that wrote them, so a new pass needs no clearing: it sees only its own.
+ * Every result on the tape was computed from Vars that lie before it. So walking the tape from y
+ * down to its start meets each Var after everything that used it. By then the Var's gradient is
+ * complete, and its op's rule can send a share of it to each input. That is the whole sweep:
  *
- * Without recording, the tape is marked before each rule and rewound after it. What the rule
- * computed is gone but for what it sent, because a slot holds a reference to the tensor. A
- * slot's own reference goes when the Var's rule has run. So the memory of a backward pass stays
- * near that of the forward.
+ *      the slot of y          <-  1, or the gradient that was given
+ *      for each op from y down:
+ *          gy                 <-  what its result's slot has collected
+ *          rule(y, gy)            sends gradients to the slots of its inputs
+ *      ->grad of each leaf    <-  ->grad + what its slot has collected
  *
- * Three aliases to beware of. A rule may send one tensor twice (a + b sends gy to both). It may
- * send a stretched view with stride 0 (sum sends its gy expanded). And a leaf's gradient must
- * never be shared with another's, or scaling one in place would scale both. So a slot is added to
- * in place only if it is contiguous and the only owner of its storage, and so is a gradient that
- * moves into a leaf's ->grad.
+ * A pass is one such sweep. Its struct lies in the block of the Var that opens the pass's scope on
+ * the tape, so rewinding the tape ends the pass, whatever a rule was doing. Each Var has one slot
+ * for the gradient under way. A slot says which pass it belongs to and is empty for every other,
+ * so a new pass has nothing to clear.
+ *
+ * Memory. Unless the pass is recorded, the tape is marked before each rule and rewound after it.
+ * What the rule computed is freed, except for what it sent, which the receiving slot keeps until
+ * that Var's own rule has run. So a backward pass needs little more memory than the forward. A
+ * recorded pass (CREATE_GRAPH) frees nothing: its gradients are Vars on the tape, to be
+ * differentiated again.
+ *
+ * Three aliasing traps. A rule may send one tensor twice: a + b sends gy to both. It may send an
+ * expanded view, whose elements share one place: sum does. And two leaves must not share the
+ * storage of their gradients, or scaling one in place would scale the other. So a tensor is added
+ * to in place, or becomes a leaf's ->grad, only if it is contiguous and the sole owner of its
+ * storage.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -20,15 +33,22 @@
 
 #include "autograd/record.h"
 
-/* A pass's number lies in its scope's slot, with the list of leaves that it reached. Numbers are
- * given out to all threads alike, since threads may share a parameter in turn. */
+/* Passes are numbered over all threads, because threads may share a parameter in turn. */
 static atomic_ullong pass_count;
 
 typedef struct Pass {
-    uint64_t id;
-    Var     *scope;
-    bool     recorded; /* CREATE_GRAPH */
+    uint64_t   id;
+    bool       recorded;   /* CREATE_GRAPH: the rules are recorded on the tape */
+    bool       selective;  /* var_grad: gradients flow only towards the Vars asked for */
+    const Var *playing;    /* the Var whose rule is running, or NULL */
+    Var       *first_leaf; /* the leaves reached so far, linked by slot.next_leaf */
 } Pass;
+
+/* The pass that a scope opened; NULL for another scope, or if there was no memory for it. */
+static Pass *pass_of(const Var *scope)
+{
+    return scope && scope->scope.kind == SCOPE_PASS ? scope->block : NULL;
+}
 
 /* --- slots ------------------------------------------------------------------------------------ */
 
@@ -39,23 +59,26 @@ static void slot_clear(Var *x)
     x->slot.var = NULL;
 }
 
-static bool slot_is_filled(const Var *x, uint64_t pass)
+static SlotMark slot_mark(const Var *x, const Pass *p)
 {
-    return x->slot.pass == pass && (x->slot.sum || x->slot.var);
+    return x->slot.pass == p->id ? x->slot.mark : SLOT_UNMARKED;
 }
 
-static void slot_begin(Var *x, Var *g, Var *scope)
+/* Makes the slot this pass's, clearing what a failed pass may have left, and raises its mark. */
+static void slot_claim(Var *x, const Pass *p, SlotMark mark)
 {
-    slot_clear(x); /* an abandoned pass may have left something */
-    x->slot.pass = scope->slot.pass;
-    if (scope->scope.records)
-        x->slot.var = g;
-    else
-        x->slot.sum = tensor_ref(g->value);
-    if (!x->op) { /* a leaf: nobody visits it again, so it goes on the list */
-        x->slot.next_leaf = scope->slot.next_leaf;
-        scope->slot.next_leaf = x;
+    if (x->slot.pass != p->id) {
+        slot_clear(x);
+        x->slot.pass = p->id;
+        x->slot.mark = SLOT_UNMARKED;
     }
+    if (x->slot.mark < mark)
+        x->slot.mark = mark;
+}
+
+static bool slot_is_filled(const Var *x, const Pass *p)
+{
+    return x->slot.pass == p->id && (x->slot.sum || x->slot.var);
 }
 
 static bool tensor_may_add_in_place(const Tensor *x)
@@ -63,9 +86,24 @@ static bool tensor_may_add_in_place(const Tensor *x)
     return tensor_is_contiguous(x) && tensor_owns_storage(x);
 }
 
-static void slot_add(Var *x, Var *g, Var *scope)
+/* The first gradient that arrives. */
+static void slot_fill(Var *x, Var *g, Pass *p)
 {
-    if (scope->scope.records) {
+    slot_claim(x, p, SLOT_UNMARKED);
+    if (p->recorded)
+        x->slot.var = g;
+    else
+        x->slot.sum = tensor_ref(g->value);
+    if (!x->op) { /* a leaf has no rule: the end of the pass finds it in this list */
+        x->slot.next_leaf = p->first_leaf;
+        p->first_leaf = x;
+    }
+}
+
+/* Every further one. */
+static void slot_add(Var *x, Var *g, const Pass *p)
+{
+    if (p->recorded) {
         x->slot.var = var_add(x->slot.var, g);
     } else if (tensor_may_add_in_place(x->slot.sum)) {
         tensor_add(x->slot.sum, x->slot.sum, g->value);
@@ -77,32 +115,27 @@ static void slot_add(Var *x, Var *g, Var *scope)
     }
 }
 
-void tape_pass_abandon(Var *scope)
-{
-    Var *next;
-    for (Var *leaf = scope->slot.next_leaf; leaf; leaf = next) {
-        next = leaf->slot.next_leaf;
-        slot_clear(leaf);
-    }
-}
-
-void tape_pass_forget(Var *param)
-{
-    for (Var *s = tape_scope_innermost(); s; s = s->scope.outer)
-        for (Var **at = &s->slot.next_leaf; *at; at = &(*at)->slot.next_leaf)
-            if (*at == param) {
-                *at = param->slot.next_leaf;
-                break;
-            }
-}
-
 /* --- what a rule calls ------------------------------------------------------------------------ */
 
 bool var_needs_grad(const Var *x)
 {
-    const Var *scope = tape_scope_innermost();
-    return x->requires_grad && scope && scope->scope.kind == SCOPE_PASS &&
-           (scope->slot.needed == 0 || x->slot.needed == scope->slot.needed);
+    const Pass *p = pass_of(tape_scope_innermost());
+    return p && x->requires_grad && (!p->selective || slot_mark(x, p) >= SLOT_NEEDED);
+}
+
+void var_send(Var *x, Var *g)
+{
+    Pass *p = pass_of(tape_scope_innermost());
+    if (!p)
+        slope_fail("var_send", "may only be called in a backward rule");
+    if (!var_needs_grad(x))
+        return;
+    if (!shape_equal(var_shape(g), var_shape(x)))
+        g = var_sum_to(g, var_shape(x));
+    if (slot_is_filled(x, p))
+        slot_add(x, g, p);
+    else
+        slot_fill(x, g, p);
 }
 
 /* In anomaly mode every result must be an op's own, to be looked at. */
@@ -111,100 +144,76 @@ bool var_may_overwrite(const Var *gy)
     return !grad_enabled() && !tape_anomaly_mode() && tensor_may_add_in_place(gy->value);
 }
 
-void var_send(Var *x, Var *g)
-{
-    Var *scope = tape_scope_innermost();
-    if (!scope || scope->scope.kind != SCOPE_PASS)
-        slope_fail("var_send", "may only be called in a backward rule");
-    if (!var_needs_grad(x))
-        return;
-    if (!shape_equal(var_shape(g), var_shape(x)))
-        g = var_sum_to(g, var_shape(x));
-    if (slot_is_filled(x, scope->slot.pass))
-        slot_add(x, g, scope);
-    else
-        slot_begin(x, g, scope);
-}
-
-/* --- the sweep -------------------------------------------------------------------------------- */
-
-static unsigned pass_version(const Var *x)
-{
-    return atomic_load_explicit(&x->value->storage->version, memory_order_relaxed);
-}
+/* --- one rule --------------------------------------------------------------------------------- */
 
 /* y's rule may read its inputs and its own outputs: they must be as they were. */
 static void pass_check_versions(const Var *y)
 {
     for (int k = 0; k < y->n_out; k++) {
         const Var *out = var_output(y, k);
-        if (out->value && pass_version(out) != out->version)
+        if (out->value && var_version(out) != out->version)
             slope_fail("var_backward", "the result of %s was written to, so the gradient would "
                        "belong to other values; run the forward again", VAR_TEXT(out));
     }
     for (int i = 0; i < y->n_in; i++) {
         const Var *x = y->in[i];
         var_check(x, "var_backward");
-        if (pass_version(x) != y->in_version[i])
+        if (var_version(x) != y->in_version[i])
             slope_fail("var_backward", "%s was written to after %s had used it, so the gradient "
                        "would belong to other values; run the forward again after changing it",
                        VAR_TEXT(x), VAR_TEXT(y));
     }
 }
 
-/* An interior that retains its gradient gets it; anyone's slot is emptied unless var_grad asks. */
-static void pass_retain(const Pass *p, Var *y)
+/* Takes the gradient out of an output's slot, as a Var for the rule. The slot is emptied unless
+ * var_grad will return what it holds; ->grad gets a copy if var_retain_grad asked for one. */
+static Var *pass_take(const Pass *p, Var *out)
 {
-    if (y->retains_grad && p->scope->slot.needed == 0) {
-        var_zero_grad(y);
-        y->grad = tensor_clone(y->slot.sum);
+    Var *gy = p->recorded ? out->slot.var : var_const(out->slot.sum);
+    if (out->retains_grad && !p->selective) {
+        var_zero_grad(out);
+        out->grad = tensor_clone(out->slot.sum);
     }
-    if (y->slot.wanted != p->id)
-        slot_clear(y);
+    if (slot_mark(out, p) != SLOT_WANTED)
+        slot_clear(out);
+    return gy;
 }
 
-/* Plays the rule of the op whose first output is y, if any of its outputs has a gradient. */
-static void pass_play(const Pass *p, Var *y)
+static void pass_call_rule(Pass *p, Var *y, Var *const *gy)
+{
+    pass_check_versions(y);
+    if (p->recorded && y->op->once)
+        slope_fail("var_grad", "%s cannot be differentiated twice", VAR_TEXT(y));
+    p->playing = y;
+    if (y->op->backward_all)
+        y->op->backward_all(y, gy);
+    else if (y->op->backward)
+        y->op->backward(y, gy[0]);
+    p->playing = NULL;
+}
+
+/* Plays the rule of the op whose first output is y, if a gradient has reached any output. */
+static void pass_play(Pass *p, Var *y)
 {
     Var *gy[OP_OUTPUTS] = {0};
-    bool any = false;
+    bool reached = false;
     size_t mark = tape_mark();
     for (int k = 0; k < y->n_out; k++) {
         Var *out = var_output(y, k);
-        if (!slot_is_filled(out, p->id))
-            continue;
-        gy[k] = p->recorded ? out->slot.var : var_const(out->slot.sum);
-        pass_retain(p, out);
-        any = true;
+        if (slot_is_filled(out, p)) {
+            gy[k] = pass_take(p, out);
+            reached = true;
+        }
     }
-    if (any) {
-        pass_check_versions(y);
-        if (p->recorded && y->op->once)
-            slope_fail("var_grad", "%s cannot be differentiated twice", VAR_TEXT(y));
-        tape_set_playing(y);
-        if (y->op->backward_all)
-            y->op->backward_all(y, gy);
-        else if (y->op->backward)
-            y->op->backward(y, gy[0]);
-        tape_set_playing(NULL);
-    }
+    if (reached)
+        pass_call_rule(p, y, gy);
     if (!p->recorded)
         tape_truncate(mark);
 }
 
-static void pass_sweep(const Pass *p, const Var *y)
-{
-    if (y->is_param)
-        return;
-    for (size_t i = y->index - (size_t)y->out_index + 1; i-- > 0;) {
-        Var *v = tape_at(i);
-        if (v->op && v->out_index == 0 && v->requires_grad)
-            pass_play(p, v);
-    }
-}
+/* --- the sweep -------------------------------------------------------------------------------- */
 
-/* Opens the pass and puts gy (NULL: a one) into y's slot. */
-static Pass pass_begin(Var *y, Var *gy, bool recorded, bool selective, const char *function)
+static void pass_check(Var *y, Var *gy, const char *function)
 {
     var_check(y, function);
     if (tape_playing())
@@ -214,29 +223,42 @@ static Pass pass_begin(Var *y, Var *gy, bool recorded, bool selective, const cha
         slope_fail(function, "%s depends on nothing that requires a gradient; was it computed "
                    "between no_grad_begin and no_grad_end, or from constants only?", VAR_TEXT(y));
     if (!gy && tensor_count(y->value) != 1)
-        slope_fail(function,
-                   "%s has %td elements, so its gradient is not simply 1: reduce it to one "
-                   "number, or give the gradient with %s_with",
-                   VAR_TEXT(y), tensor_count(y->value), function);
+        slope_fail(function, "%s has %td elements, so its gradient is not simply 1: reduce it to "
+                   "one number, or give the gradient with %s_with", VAR_TEXT(y),
+                   tensor_count(y->value), function);
     if (gy && !shape_equal(var_shape(gy), var_shape(y)))
         slope_fail(function, "the gradient has shape %s, but %s", SHAPE_TEXT(var_shape(gy)),
                    VAR_TEXT(y));
-    Pass p = {.id = atomic_fetch_add(&pass_count, 1) + 1, .recorded = recorded};
-    p.scope = tape_scope_open(SCOPE_PASS, recorded);
-    p.scope->slot.pass = p.id;
-    p.scope->slot.needed = selective ? p.id : 0;
+}
+
+static Pass *pass_begin(bool recorded, bool selective)
+{
+    Var *scope = tape_scope_open(SCOPE_PASS, recorded);
+    var_make_room(scope, 0, sizeof(Pass));
+    Pass *p = scope->block;
+    *p = (Pass){.id = atomic_fetch_add(&pass_count, 1) + 1, .recorded = recorded,
+                .selective = selective};
     return p;
 }
 
-static void pass_seed(const Pass *p, Var *y, Var *gy)
+/* Puts gy, or a one if it is NULL, into y's slot and plays every rule from y down. */
+static void pass_run(Pass *p, Var *y, Var *gy)
 {
     if (var_needs_grad(y))
-        slot_begin(y, gy ? gy : var_full(var_shape(y), 1), p->scope);
+        slot_fill(y, gy ? gy : var_full(var_shape(y), 1), p);
+    if (y->is_param) /* not on the tape: nothing computed it */
+        return;
+    for (size_t i = y->index - (size_t)y->out_index + 1; i-- > 0;) {
+        Var *v = tape_at(i);
+        if (v->op && v->out_index == 0 && v->requires_grad)
+            pass_play(p, v);
+    }
 }
 
 /* --- var_backward ----------------------------------------------------------------------------- */
 
-/* The slot keeps its sum until ->grad has it: the copy may fail. */
+/* Moves what a leaf's slot has collected to ->grad. The slot keeps it until ->grad has it, since
+ * copying may run out of memory. */
 static void pass_deliver(Var *leaf)
 {
     if (leaf->grad) {
@@ -252,12 +274,11 @@ static void pass_deliver(Var *leaf)
 
 void var_backward_with(Var *y, Var *gy)
 {
+    pass_check(y, gy, "var_backward");
     size_t mark = tape_mark();
-    Pass p = pass_begin(y, gy, false, false, "var_backward");
-    pass_seed(&p, y, gy);
-    pass_sweep(&p, y);
-    for (Var *leaf; (leaf = p.scope->slot.next_leaf);
-         p.scope->slot.next_leaf = leaf->slot.next_leaf)
+    Pass *p = pass_begin(false, false);
+    pass_run(p, y, gy);
+    for (Var *leaf; (leaf = p->first_leaf); p->first_leaf = leaf->slot.next_leaf)
         pass_deliver(leaf);
     tape_scope_close(SCOPE_PASS, "var_backward");
     tape_truncate(mark);
@@ -275,36 +296,39 @@ static Var *pass_first_output(const Var *v)
     return tape_at(v->index - (size_t)v->out_index);
 }
 
-/* Marks all that y was computed from: a walk down the tape. What else lies there is not touched;
- * its inputs may be gone. */
+/* Marks everything that y was computed from: a walk down the tape. Other Vars on the tape are left
+ * alone, because their inputs may be gone. */
 static void pass_mark_met(const Pass *p, Var *y)
 {
-    y->slot.met = p->id;
+    slot_claim(y, p, SLOT_MET);
     for (size_t i = y->is_param ? 0 : y->index + 1; i-- > 0;) {
-        const Var *v = tape_at(i), *first = v->slot.met == p->id ? pass_first_output(v) : v;
-        for (int k = 0; k < first->n_in && v->slot.met == p->id; k++)
-            first->in[k]->slot.met = p->id;
+        const Var *v = tape_at(i);
+        if (slot_mark(v, p) < SLOT_MET)
+            continue;
+        const Var *first = pass_first_output(v);
+        for (int k = 0; k < first->n_in; k++)
+            slot_claim(first->in[k], p, SLOT_MET);
     }
 }
 
-/* Marks every Var of y's through which a gradient reaches one of x: a walk up the tape. */
+/* Of these, marks the Vars through which a gradient reaches one of x: a walk up the tape. */
 static void pass_mark_needed(const Pass *p, Var *y, Var *const *x, int n)
 {
     pass_mark_met(p, y);
     for (int i = 0; i < n; i++)
-        x[i]->slot.needed = x[i]->slot.wanted = p->id;
+        slot_claim(x[i], p, SLOT_WANTED);
     for (size_t i = 0; !y->is_param && i <= y->index; i++) {
         Var *v = tape_at(i);
-        if (v->slot.met != p->id || !v->requires_grad)
+        if (slot_mark(v, p) != SLOT_MET || !v->requires_grad)
             continue;
         const Var *first = pass_first_output(v);
         for (int k = 0; k < first->n_in; k++)
-            if (first->in[k]->slot.needed == p->id)
-                v->slot.needed = p->id;
+            if (slot_mark(first->in[k], p) >= SLOT_NEEDED)
+                slot_claim(v, p, SLOT_NEEDED);
     }
 }
 
-void var_grad_with(Var *y, Var *gy, Var *const *x, int n, GradMode mode, Var **grads)
+static void grad_check_inputs(Var *const *x, int n)
 {
     for (int i = 0; i < n; i++) {
         var_check(x[i], "var_grad");
@@ -312,21 +336,30 @@ void var_grad_with(Var *y, Var *gy, Var *const *x, int n, GradMode mode, Var **g
             slope_fail("var_grad", "input %d, %s, does not require a gradient; make it with "
                        "var_leaf or var_param_new", i, VAR_TEXT(x[i]));
     }
+}
+
+/* What x's slot has collected: a Var of the recorded pass, or a new constant. */
+static Var *grad_result(const Var *x, const Pass *p)
+{
+    if (!slot_is_filled(x, p))
+        return NULL;
+    return p->recorded ? x->slot.var : var_contiguous(var_const(x->slot.sum));
+}
+
+void var_grad_with(Var *y, Var *gy, Var *const *x, int n, GradMode mode, Var **grads)
+{
+    grad_check_inputs(x, n);
+    pass_check(y, gy, "var_grad");
     size_t mark = tape_mark();
-    Pass p = pass_begin(y, gy, mode == CREATE_GRAPH, true, "var_grad");
-    pass_mark_needed(&p, y, x, n);
-    pass_seed(&p, y, gy);
-    pass_sweep(&p, y);
-    p.scope->slot.next_leaf = NULL;
+    Pass *p = pass_begin(mode == CREATE_GRAPH, true);
+    pass_mark_needed(p, y, x, n);
+    pass_run(p, y, gy);
     tape_scope_close(SCOPE_PASS, "var_grad");
-    if (!p.recorded)
+    const Pass ended = *p; /* rewinding frees *p */
+    if (!ended.recorded)
         tape_truncate(mark);
-    for (int i = 0; i < n; i++) {
-        bool reached = slot_is_filled(x[i], p.id);
-        grads[i] = !reached     ? NULL
-                   : p.recorded ? x[i]->slot.var
-                                : var_contiguous(var_const(x[i]->slot.sum));
-    }
+    for (int i = 0; i < n; i++)
+        grads[i] = grad_result(x[i], &ended);
     for (int i = 0; i < n; i++)
         slot_clear(x[i]);
 }
@@ -336,16 +369,31 @@ void var_grad(Var *y, Var *const *x, int n, GradMode mode, Var **grads)
     var_grad_with(y, NULL, x, n, mode, grads);
 }
 
-/* --- leaves' gradients ------------------------------------------------------------------------ */
+/* --- for the rest of autograd/ ---------------------------------------------------------------- */
 
-void var_retain_grad(Var *x)
+const Var *tape_playing(void)
 {
-    var_check(x, "var_retain_grad");
-    x->retains_grad = true;
+    for (const Var *scope = tape_scope_innermost(); scope; scope = scope->scope.outer)
+        if (pass_of(scope))
+            return pass_of(scope)->playing;
+    return NULL;
 }
 
-void var_zero_grad(Var *x)
+void tape_pass_abandon(const Var *scope)
 {
-    tensor_free(x->grad);
-    x->grad = NULL;
+    Pass *p = pass_of(scope);
+    for (Var *leaf = p ? p->first_leaf : NULL; leaf; leaf = leaf->slot.next_leaf)
+        slot_clear(leaf);
+}
+
+void tape_pass_forget(const Var *param)
+{
+    for (const Var *scope = tape_scope_innermost(); scope; scope = scope->scope.outer) {
+        Pass *p = pass_of(scope);
+        for (Var **at = p ? &p->first_leaf : NULL; at && *at; at = &(*at)->slot.next_leaf)
+            if (*at == param) {
+                *at = param->slot.next_leaf;
+                break;
+            }
+    }
 }

@@ -31,10 +31,4 @@ void var_backward_with(Var *y, Var *gy);
 void var_grad(Var *y, Var *const *x, int n, GradMode mode, Var **grads);
 void var_grad_with(Var *y, Var *gy, Var *const *x, int n, GradMode mode, Var **grads);
 
-/* Asks var_backward to leave the gradient of an interior Var in ->grad too. */
-void var_retain_grad(Var *x);
-
-/* Back to "no gradient". */
-void var_zero_grad(Var *x);
-
 #endif

@@ -17,11 +17,6 @@ const OpEntry op_table[] = {
 
 /* --- applying --------------------------------------------------------------------------------- */
 
-static unsigned var_version(const Var *x)
-{
-    return atomic_load_explicit(&x->value->storage->version, memory_order_relaxed);
-}
-
 /* Fails if y, an output of the op that made `first`, is not finite although all inputs are. */
 static void var_check_finite(const Var *first, const Var *y)
 {

@@ -28,19 +28,24 @@ Var *tape_scope_open(ScopeKind kind, bool records);
 void tape_scope_close(ScopeKind kind, const char *function);
 Var *tape_scope_innermost(void);
 
+/* The version of its storage now: every write raises it. */
+static inline unsigned var_version(const Var *x)
+{
+    return atomic_load_explicit(&x->value->storage->version, memory_order_relaxed);
+}
+
 /* The op's name, or "parameter", "leaf", "constant". */
 const char *var_origin(const Var *x);
 
-/* Takes a parameter that is about to go out of every unfinished pass. */
-void tape_pass_forget(Var *param);
+/* Takes a parameter that is about to be freed out of every unfinished pass. */
+void tape_pass_forget(const Var *param);
 
-/* Drops the gradients under way that leaves hold for an unfinished pass. */
-void tape_pass_abandon(Var *scope);
+/* Drops the gradients under way that leaves hold for the unfinished pass of a scope. */
+void tape_pass_abandon(const Var *scope);
+
+/* The Var whose rule is running, for messages; NULL outside a backward pass. */
+const Var *tape_playing(void);
 
 bool tape_anomaly_mode(void);
-
-/* The Var whose rule is being played, for messages; NULL outside a backward pass. */
-void tape_set_playing(const Var *y);
-const Var *tape_playing(void);
 
 #endif

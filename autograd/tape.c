@@ -31,7 +31,6 @@ static _Thread_local struct {
     TapeChunk *chunks;
     Var       *scope; /* the innermost open one */
     bool       anomaly;
-    const Var *playing;
 } tape;
 
 static pthread_key_t tape_key;
@@ -150,10 +149,7 @@ void var_make_room(Var *y, int n_in, size_t attr_bytes)
 void var_drop(Var *y)
 {
     if (y->scope.kind != SCOPE_NONE && tape.scope == y) {
-        if (y->scope.kind == SCOPE_PASS) {
-            tape_pass_abandon(y);
-            tape.playing = NULL;
-        }
+        tape_pass_abandon(y);
         tape.scope = y->scope.outer;
     }
     tensor_free(y->value);
@@ -245,14 +241,4 @@ void anomaly_mode(bool on)
 bool tape_anomaly_mode(void)
 {
     return tape.anomaly;
-}
-
-void tape_set_playing(const Var *y)
-{
-    tape.playing = y;
-}
-
-const Var *tape_playing(void)
-{
-    return tape.playing;
 }

@@ -97,6 +97,20 @@ Var *var_detach(Var *x)
     return var_const(x->value);
 }
 
+/* --- ->grad ----------------------------------------------------------------------------------- */
+
+void var_retain_grad(Var *x)
+{
+    var_check(x, "var_retain_grad");
+    x->retains_grad = true;
+}
+
+void var_zero_grad(Var *x)
+{
+    tensor_free(x->grad);
+    x->grad = NULL;
+}
+
 /* --- looking ---------------------------------------------------------------------------------- */
 
 void var_check(const Var *x, const char *function)

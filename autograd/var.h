@@ -27,6 +27,14 @@ typedef struct Op Op;
 /* What a Var does on the tape besides holding a value: nothing, or opening a scope. */
 typedef enum ScopeKind { SCOPE_NONE, SCOPE_NO_GRAD, SCOPE_PASS } ScopeKind;
 
+/* What var_grad knows of a Var before its sweep, from little to much. */
+typedef enum SlotMark {
+    SLOT_UNMARKED, /* nothing; var_backward marks no Var, since it wants every gradient */
+    SLOT_MET,      /* y depends on it */
+    SLOT_NEEDED,   /* and it depends on a Var that was asked for, so a gradient flows through it */
+    SLOT_WANTED,   /* it was asked for itself */
+} SlotMark;
+
 /* Programs read value, grad and name; an op's functions also in, n_in and attr. The rest is the
  * tape's own. */
 struct Var {
@@ -53,12 +61,10 @@ struct Var {
     char        name[96]; /* "fc1.weight"; "" for most */
 
     struct { /* its gradient while a backward pass is under way: see autograd/backward.c */
-        uint64_t pass;   /* the pass that wrote it; every other pass sees none */
-        uint64_t met;    /* the pass that meets it on its way down from y */
-        uint64_t needed; /* the pass that wants a gradient to flow here */
-        uint64_t wanted; /* the pass that will return it */
-        Tensor  *sum;    /* what was sent so far, … */
-        Var     *var;    /* … or the same as a Var when the pass is recorded */
+        uint64_t pass; /* the pass that the rest belongs to; for every other one it is empty */
+        SlotMark mark;
+        Tensor  *sum; /* what was sent so far, … */
+        Var     *var; /* … or the same as a Var when the pass is recorded */
         Var     *next_leaf;
     } slot;
 
@@ -101,6 +107,14 @@ real var_item(const Var *x); /* of one element */
 enum { VAR_TEXT_SIZE = 320 };
 const char *var_text(const Var *x, char text[VAR_TEXT_SIZE]);
 #define VAR_TEXT(x) var_text((x), (char[VAR_TEXT_SIZE]){0})
+
+/* --- ->grad ----------------------------------------------------------------------------------- */
+
+/* Asks var_backward to leave the gradient of an interior Var in ->grad too. */
+void var_retain_grad(Var *x);
+
+/* Back to "no gradient". */
+void var_zero_grad(Var *x);
 
 /* --- arithmetic with numbers, made of the ops ------------------------------------------------- */
 
