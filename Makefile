@@ -99,7 +99,7 @@ program = $(foreach p,float double,$(eval $(call link,$(p),$(1),$(2),$(3))))
 
 KIT     := $(wildcard lessons/kit/*.c)
 LESSONS := $(patsubst %.c,%,$(sort $(wildcard lessons/[0-9][0-9]_*.c)))
-TESTS   := $(patsubst %.c,%,$(sort $(wildcard tests/*/check_*.c tests/*/*/check_*.c)))
+TESTS   := $(patsubst %.c,%,$(sort $(wildcard $(addsuffix /check_*.c,tests tests/* tests/*/*))))
 
 # The table, one line per program: its name in $(B)/float and $(B)/double, its sources, and the
 # libraries that it needs besides Slope's. $$ delays a variable until the program is linked.
