@@ -157,17 +157,15 @@ static Dataset *cifar_load_folder(const char *folder, bool train, Error *err)
     return data;
 }
 
-/* The error of a search without result: where it looked, and how to get the set. */
-static Dataset *cifar_not_found(const Search *search, const char *dir, Error *err)
+/* The error of a search that found nothing: where it looked, and how to get the set. */
+static Dataset *cifar_not_found(const Search *search, Error *err)
 {
-    char places[SEARCH_TEXT];
-    error_set(err, "cifar-10", -1, "the files were not found; looked in %s",
-              slope_search_places(search, places));
+    slope_search_failed(search, "cifar-10", err);
     error_hint(err,
                "No package ships the set. Fetch cifar-10-binary.tar.gz from "
                "https://www.cs.toronto.edu/~kriz/cifar.html, unpack it, and put data_batch_1.bin "
                "to data_batch_5.bin and test_batch.bin (30730000 bytes each) into %.160s",
-               search->count > 0 ? search->folder[0] : dir);
+               search->folder[0]);
     return NULL;
 }
 
@@ -180,5 +178,5 @@ Dataset *cifar10_load(const char *dir, bool train, Error *err)
         if (slope_search_file(path, search.folder[i], "data_batch_1.bin") ||
             slope_search_file(path, search.folder[i], "test_batch.bin"))
             return cifar_load_folder(search.folder[i], train, err);
-    return cifar_not_found(&search, dir, err);
+    return cifar_not_found(&search, err);
 }
