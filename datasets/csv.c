@@ -296,11 +296,10 @@ Dataset *csv_read(const char *path, CsvOptions options, Error *err)
 {
     ByteStream stream;
     csv_check(&options);
-    if (!slope_stream_open(&stream, path, err))
+    if (!slope_stream_open(&stream, path, GZIP_REFUSE, err))
         return NULL;
     size_t size = (size_t)stream.size;
-    uint8_t *bytes = slope_stream_require_raw(&stream, err) ? slope_stream_take(&stream, size, err)
-                                                            : NULL;
+    uint8_t *bytes = slope_stream_take(&stream, size, err);
     Dataset *data = NULL;
     if (bytes && slope_stream_expect_end(&stream, err))
         data = csv_parse(bytes, size, path, options, err);

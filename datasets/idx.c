@@ -89,73 +89,67 @@ static bool idx_header(const uint8_t *header, size_t present, const char *name, 
     return idx_sizes(header + 4, name, array, total, err);
 }
 
-static void idx_check_ndim(const char *function, int ndim)
+/* --- reading ---------------------------------------------------------------------------------- */
+
+static bool idx_wrong_size(const ByteStream *stream, size_t total, Error *err)
+{
+    char expected[64];
+    size_t present = (size_t)slope_stream_left(stream);
+    snprintf(expected, sizeof expected, "%zu bytes of data", total);
+    error_set(err, stream->name, stream->offset, present < total
+              ? "the data end before the header says they do"
+              : "more bytes follow than the header declares");
+    return error_expected(err, expected, "%zu", present);
+}
+
+/* The header first, then as many bytes as it declares, then nothing more. In memory a wrong size,
+ * too short or too long, is found before anything is allocated. */
+static bool idx_take(ByteStream *stream, int ndim, IdxArray *out, Error *err)
+{
+    uint8_t header[IDX_MAX_HEADER];
+    size_t present, total = 0;
+    if (!slope_stream_read(stream, header, idx_header_size(ndim), &present, err) ||
+        !idx_header(header, present, stream->name, ndim, out, &total, err))
+        return false;
+    if (stream->memory && (uint64_t)slope_stream_left(stream) != total)
+        return idx_wrong_size(stream, total, err);
+    out->bytes = slope_stream_take(stream, total, err);
+    if (out->bytes && slope_stream_expect_end(stream, err))
+        return true;
+    idx_free(out);
+    return false;
+}
+
+static void idx_begin(const char *function, int ndim, IdxArray *out)
 {
     if (ndim < 1 || ndim > IDX_MAX_DIMS)
         slope_fail(function, "an IDX array has 1 to %d axes here, not %d", IDX_MAX_DIMS, ndim);
+    *out = (IdxArray){.ndim = ndim};
 }
 
-/* --- from memory ------------------------------------------------------------------------------ */
-
-static bool idx_wrong_size(const char *name, size_t header, size_t total, size_t size, Error *err)
-{
-    char expected[64];
-    snprintf(expected, sizeof expected, "%zu bytes of data", total);
-    error_set(err, name, (int64_t)header, size - header < total
-              ? "the data end before the header says they do"
-              : "more bytes follow than the header declares");
-    return error_expected(err, expected, "%zu", size - header);
-}
-
-/* Nothing is allocated before the declared size is known to be the present one. */
 bool idx_parse(const uint8_t *data, size_t size, const char *name, int ndim, IdxArray *out,
                Error *err)
 {
-    idx_check_ndim("idx_parse", ndim);
-    size_t header = idx_header_size(ndim), total;
-    if (!idx_header(data, size, name, ndim, out, &total, err))
+    idx_begin("idx_parse", ndim, out);
+    ByteStream stream = slope_stream_of_memory(data, size, name);
+    return idx_take(&stream, ndim, out, err);
+}
+
+bool idx_read(const char *path, int ndim, IdxArray *out, Error *err)
+{
+    ByteStream stream;
+    idx_begin("idx_read", ndim, out);
+    if (!slope_stream_open(&stream, path, GZIP_UNPACK, err))
         return false;
-    if (size - header != total)
-        return idx_wrong_size(name, header, total, size, err);
-    out->bytes = memory_try_new(total);
-    if (!out->bytes)
-        return error_set(err, name, -1, "memory is too short for its %zu bytes", total);
-    memcpy(out->bytes, data + header, total);
-    return true;
+    bool ok = idx_take(&stream, ndim, out, err);
+    slope_stream_close(&stream);
+    return ok;
 }
 
 void idx_free(IdxArray *array)
 {
     memory_free(array->bytes);
     array->bytes = NULL;
-}
-
-/* --- from a file ------------------------------------------------------------------------------ */
-
-/* The header first, then as many bytes as it declares, then nothing more. */
-static bool idx_read_stream(ByteStream *stream, int ndim, IdxArray *out, Error *err)
-{
-    uint8_t header[IDX_MAX_HEADER];
-    size_t present, total;
-    if (!slope_stream_read(stream, header, idx_header_size(ndim), &present, err) ||
-        !idx_header(header, present, stream->path, ndim, out, &total, err))
-        return false;
-    out->bytes = slope_stream_take(stream, total, err);
-    return out->bytes && slope_stream_expect_end(stream, err);
-}
-
-bool idx_read(const char *path, int ndim, IdxArray *out, Error *err)
-{
-    idx_check_ndim("idx_read", ndim);
-    ByteStream stream;
-    *out = (IdxArray){.ndim = ndim};
-    if (!slope_stream_open(&stream, path, err))
-        return false;
-    bool ok = idx_read_stream(&stream, ndim, out, err);
-    slope_stream_close(&stream);
-    if (!ok)
-        idx_free(out);
-    return ok;
 }
 
 /* --- images and labels together --------------------------------------------------------------- */
