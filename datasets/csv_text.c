@@ -8,30 +8,12 @@
 
 #include <string.h>
 
-enum { CSV_SHOWN = 40 };
-
-/* --- errors ----------------------------------------------------------------------------------- */
-
-/* A cell's text for a message: its beginning, control characters as '?'. */
-static void csv_text_show(char shown[CSV_SHOWN + 4], const char *cell)
-{
-    size_t n = 0;
-    for (; cell[n] && n < CSV_SHOWN; n++)
-        shown[n] = (unsigned char)cell[n] < 0x20 || cell[n] == 0x7f ? '?' : cell[n];
-    if (cell[n]) /* cut before a UTF-8 character, not within one */
-        while (n > 0 && ((unsigned char)cell[n] & 0xc0) == 0x80)
-            n--;
-    strcpy(shown + n, cell[n] ? "..." : "");
-}
-
 bool slope_csv_text_error(CsvText *t, const char *problem, const char *expected)
 {
-    char shown[CSV_SHOWN + 4];
     t->failed = true;
     error_set(t->err, t->file, (int64_t)t->offset, "line %td, column %td: %s", t->line, t->column,
               problem);
-    csv_text_show(shown, t->cell);
-    return expected && error_expected(t->err, expected, "'%s'", shown);
+    return expected && error_expected(t->err, expected, "'%s'", SHOWN(t->cell));
 }
 
 /* --- one cell --------------------------------------------------------------------------------- */
