@@ -24,7 +24,7 @@ static uint64_t idx_big_endian(const uint8_t bytes[4])
     return (uint64_t)bytes[0] << 24 | (uint64_t)bytes[1] << 16 | (uint64_t)bytes[2] << 8 | bytes[3];
 }
 
-/* Says which of the four bytes is not as it should be, and what that means. */
+/* Fills the error for a magic whose byte `at` is wrong, and says what that means. */
 static bool idx_wrong_magic(const uint8_t found[4], const uint8_t wanted[4], int at,
                             const char *name, Error *err)
 {
@@ -52,7 +52,7 @@ static bool idx_check_magic(const uint8_t found[4], const char *name, int ndim, 
     return true;
 }
 
-/* The sizes into array->dim, their product into *total. A size of 0 must not hide that the
+/* Writes the sizes to array->dim and their product to *total. A size of 0 must not hide that the
  * others overflow: whether the file is refused should not depend on the order of its axes. */
 static bool idx_sizes(const uint8_t *sizes, const char *name, IdxArray *array, size_t *total,
                       Error *err)
@@ -72,21 +72,22 @@ static bool idx_sizes(const uint8_t *sizes, const char *name, IdxArray *array, s
     return true;
 }
 
-/* Reads a header of which `present` bytes are there; *total gets the bytes that must follow. The
- * magic is looked at first: for a file of another kind that is the better message. */
-static bool idx_header(const uint8_t *header, size_t present, const char *name, int ndim,
-                       IdxArray *array, size_t *total, Error *err)
+/* Reads the header; *total gets the number of bytes that must follow. The magic is checked before
+ * the length: for a file of another kind it gives the better message. */
+static bool idx_header(ByteStream *stream, IdxArray *array, size_t *total, Error *err)
 {
-    *array = (IdxArray){.ndim = ndim};
-    if (present >= 4 && !idx_check_magic(header, name, ndim, err))
+    uint8_t header[IDX_MAX_HEADER];
+    size_t present, wanted = idx_header_size(array->ndim);
+    if (!slope_stream_read(stream, header, wanted, &present, err))
         return false;
-    if (present < idx_header_size(ndim)) {
-        char expected[64];
-        snprintf(expected, sizeof expected, "%zu bytes", idx_header_size(ndim));
-        error_set(err, name, (int64_t)present, "the file ends within its header");
-        return error_expected(err, expected, "%zu", present);
-    }
-    return idx_sizes(header + 4, name, array, total, err);
+    if (present >= 4 && !idx_check_magic(header, stream->name, array->ndim, err))
+        return false;
+    if (present == wanted)
+        return idx_sizes(header + 4, stream->name, array, total, err);
+    char expected[64];
+    snprintf(expected, sizeof expected, "%zu bytes", wanted);
+    error_set(err, stream->name, stream->offset, "the file ends within its header");
+    return error_expected(err, expected, "%zu", present);
 }
 
 /* --- reading ---------------------------------------------------------------------------------- */
@@ -104,12 +105,10 @@ static bool idx_wrong_size(const ByteStream *stream, size_t total, Error *err)
 
 /* The header first, then as many bytes as it declares, then nothing more. In memory a wrong size,
  * too short or too long, is found before anything is allocated. */
-static bool idx_take(ByteStream *stream, int ndim, IdxArray *out, Error *err)
+static bool idx_take(ByteStream *stream, IdxArray *out, Error *err)
 {
-    uint8_t header[IDX_MAX_HEADER];
-    size_t present, total = 0;
-    if (!slope_stream_read(stream, header, idx_header_size(ndim), &present, err) ||
-        !idx_header(header, present, stream->name, ndim, out, &total, err))
+    size_t total = 0;
+    if (!idx_header(stream, out, &total, err))
         return false;
     if (stream->memory && (uint64_t)slope_stream_left(stream) != total)
         return idx_wrong_size(stream, total, err);
@@ -132,7 +131,7 @@ bool idx_parse(const uint8_t *data, size_t size, const char *name, int ndim, Idx
 {
     idx_begin("idx_parse", ndim, out);
     ByteStream stream = slope_stream_of_memory(data, size, name);
-    return idx_take(&stream, ndim, out, err);
+    return idx_take(&stream, out, err);
 }
 
 bool idx_read(const char *path, int ndim, IdxArray *out, Error *err)
@@ -141,7 +140,7 @@ bool idx_read(const char *path, int ndim, IdxArray *out, Error *err)
     idx_begin("idx_read", ndim, out);
     if (!slope_stream_open(&stream, path, GZIP_UNPACK, err))
         return false;
-    bool ok = idx_take(&stream, ndim, out, err);
+    bool ok = idx_take(&stream, out, err);
     slope_stream_close(&stream);
     return ok;
 }
