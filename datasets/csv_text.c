@@ -1,4 +1,4 @@
-/* datasets/csv_text.c -- cutting a CSV text into cells.
+/* datasets/csv_text.c -- splitting a CSV text into cells.
  *
  * Source: RFC 4180, "Common format and MIME type for comma-separated values files".
  *
@@ -23,7 +23,7 @@ static int csv_text_peek(const CsvText *t)
     return t->at < t->size ? t->bytes[t->at] : -1;
 }
 
-/* LF or CRLF: its length, or 0. */
+/* The length of the LF or CRLF that comes next, or 0. */
 static size_t csv_text_line_end(const CsvText *t)
 {
     int c = csv_text_peek(t);
@@ -77,7 +77,7 @@ static bool csv_text_plain(CsvText *t, size_t *n)
     return true;
 }
 
-/* What follows the cell: a separator, a line's end, or the end of the text. */
+/* What follows the cell: a separator, the end of the line, or the end of the text. */
 static bool csv_text_close(CsvText *t)
 {
     size_t end = csv_text_line_end(t);

@@ -1,8 +1,8 @@
 /* tensor/files/safetensors_read.c -- reading a list back, from a file or from memory.
  *
- * The order of things is what keeps a hostile file harmless: its size is known first; the header's
- * length is compared with it; then the header's every offset; only then is memory for tensors
- * asked for, and it is never more than twice (F16 as F32) what the file holds.
+ * The order of the checks keeps a hostile file harmless. Its size is known first; the header's
+ * length is compared with it, and then every offset in the header; only then is memory for the
+ * tensors allocated, never more than twice (F16 as F32) what the file holds.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -38,9 +38,9 @@ static uint32_t safetensors_from_half(uint32_t half)
     return sign | bits;
 }
 
-/* Turns the file's bytes, which stand at the end of `data`, into numbers. Where these are wider,
- * writing follows reading and never overtakes it: of n halves, number i is written up to byte
- * 4i + 4, and the next is read from byte 2n + 2(i + 1), which is never less. */
+/* Turns the file's bytes, which are at the end of `data`, into numbers that fill all of it. Where
+ * the numbers are wider, writing follows reading and never overtakes it: of n halves, number i is
+ * written up to byte 4i + 4, and the next is read from byte 2n + 2(i + 1), which is never less. */
 static void safetensors_decode(void *data, ptrdiff_t count, int dtype)
 {
     const FileDtype *type = &safetensors_dtype[dtype];
@@ -93,8 +93,8 @@ static bool safetensors_header_size(ByteStream *from, size_t max_header, size_t 
     return n <= (uint64_t)slope_stream_left(from) || safetensors_cut_short(from, *size, err);
 }
 
-/* Sorted by offset, each tensor begins where the one before ends, and the last ends with the file:
- * no gap in which anything could hide, no overlap. */
+/* Sorted by offset, each tensor begins where the one before it ends, and the last ends with the
+ * file: there is no overlap, and no gap in which anything could hide. */
 static bool safetensors_check_offsets(const ByteStream *from, const Header *header, Error *err)
 {
     uint64_t end = 0, size = (uint64_t)slope_stream_left(from);

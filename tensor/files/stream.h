@@ -1,11 +1,11 @@
-/* tensor/files/stream.h -- where every reader takes its bytes from, and the only place where a
- * file is opened for reading. Internal: programs call the readers.
+/* tensor/files/stream.h -- the one source from which all readers take their bytes. Internal:
+ * programs call the readers.
  *
  *  - A ByteStream is one of three things: a file, a gzipped file that is unpacked on the way, or
  *    bytes in memory. A reader does not need to know which.
- *  - Only regular files are opened. A folder, a device or a named pipe is an Error, without waiting
- *    for anybody to write to the pipe.
- *  - What makes a file gzipped is its first two bytes, 1f 8b, whatever its name.
+ *  - Only regular files are opened. A folder, a device or a named pipe is an Error, and no pipe is
+ *    waited for.
+ *  - A file is gzipped if its first two bytes are 1f 8b, whatever its name.
  *  - Unpacking is done by the gzip program, started without a shell and read through a pipe: no
  *    file name is ever parsed as a command, and a well-maintained tool handles the hostile bytes.
  *  - At the end of the data gzip's exit status is checked, so that damage that left the length
@@ -33,7 +33,7 @@ typedef struct ByteStream {
     const uint8_t *memory; /* borrowed; NULL for a file */
     int            fd;     /* the file, or the pipe that gzip writes to; -1 for memory */
     pid_t          gzip;   /* the unpacking process; 0 if there is none, or once it has ended */
-    int64_t        size;   /* in bytes; -1 while gzip unpacks, when only the end will tell */
+    int64_t        size;   /* in bytes; -1 if gzip unpacks, as only the end will tell */
     int64_t        offset; /* bytes read so far */
 } ByteStream;
 
@@ -42,27 +42,27 @@ typedef struct ByteStream {
  * of the format may begin with 1f 8b. */
 typedef enum GzipChoice { GZIP_UNPACK, GZIP_REFUSE, GZIP_IGNORE } GzipChoice;
 
-/* Opens a regular file. False and *err if it is missing, unreadable or not a regular file, or if it
- * is gzipped and is to be refused or gzip cannot be started; there is nothing to close then. Unless
- * the choice is GZIP_UNPACK, the stream's size is known. */
+/* Opens a file. False and *err if it is missing, unreadable, not a regular file, or gzipped where
+ * that is refused or gzip cannot be started; there is nothing to close then. With GZIP_REFUSE and
+ * GZIP_IGNORE the stream's size is always known. */
 bool slope_stream_open(ByteStream *stream, const char *path, GzipChoice gzip, Error *err);
 
 /* The bytes at `data`, which must outlive the stream. Cannot fail, and needs no closing. */
 ByteStream slope_stream_of_memory(const uint8_t *data, size_t size, const char *name);
 
-/* The number of bytes not read yet, or -1 while gzip unpacks. */
+/* The number of bytes not read yet, or -1 if gzip unpacks. */
 int64_t slope_stream_left(const ByteStream *stream);
 
 /* Reads until `want` bytes have arrived or the data end; *got is their number. False if reading
  * failed, or if gzip reports at the end of the data that the file is damaged. */
 bool slope_stream_read(ByteStream *stream, uint8_t *bytes, size_t want, size_t *got, Error *err);
 
-/* Reads exactly `count` bytes; false and *err if the data end before. */
+/* Reads exactly `count` bytes; false and *err if the data end earlier. */
 bool slope_stream_fill(ByteStream *stream, uint8_t *bytes, size_t count, Error *err);
 
-/* The same into new memory, which you free with memory_free; NULL on error. None is allocated for
- * more bytes than are there: if the size is known, it is checked first; while gzip unpacks, the
- * memory grows as bytes arrive. */
+/* The same into new memory, which you free with memory_free; NULL on error. A file gets no memory
+ * for bytes that it only claims to have: a known size is checked first, and if gzip unpacks, the
+ * memory grows as the bytes arrive. */
 uint8_t *slope_stream_take(ByteStream *stream, size_t count, Error *err);
 
 /* True if no byte follows; false and *err if one does. */

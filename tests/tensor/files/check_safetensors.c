@@ -1,6 +1,5 @@
 /* tests/tensor/files/check_safetensors.c -- the safetensors format: what is written, to the byte,
- * and what is read back. tests/tensor/files/check_safetensors_refusals.c has the files that are
- * bad.
+ * and what is read back. tests/tensor/files/check_safetensors_refusals.c has the bad files.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -139,7 +138,7 @@ START_TEST(every_type_comes_back)
 }
 END_TEST
 
-/* Longer than the writer's chunk, and its length no multiple of it. */
+/* Longer than the writer's chunk, and not a multiple of it. */
 START_TEST(large_tensors_come_back)
 {
     Safetensors *s = safetensors_new();
@@ -262,7 +261,8 @@ START_TEST(bfloats_become_floats)
 }
 END_TEST
 
-/* PyTorch's own counters are integers; a wider number is rounded, unless it would overflow. */
+/* Integers, such as PyTorch's counters, are converted; a wider number is rounded, unless it would
+ * overflow. */
 START_TEST(numbers_are_converted)
 {
     Error err;
@@ -325,7 +325,7 @@ static void scarce_release(void *block, void *ctx)
     heap.release(block, heap.ctx);
 }
 
-/* The first n allocations go well, for every n until it works. */
+/* The first n allocations succeed, for every n until all that are needed do. */
 START_TEST(no_memory_is_an_error)
 {
     uint8_t file[TEST_FILE];

@@ -1,5 +1,5 @@
-/* tests/tensor/files/check_stream.c -- bytes from memory and from files. check_stream_gzip.c has the
- * files that gzip unpacks.
+/* tests/tensor/files/check_stream.c -- bytes from memory and from files. check_stream_gzip.c has
+ * the files that gzip unpacks.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -48,7 +48,8 @@ static int lowest_descriptor(void)
     return fd;
 }
 
-/* Reads labels; whatever the outcome, no descriptor, no process and no half array remains. */
+/* Reads labels; whatever the outcome, no descriptor or process is left behind, and after an error
+ * no array. */
 static bool read_labels(const char *path, IdxArray *out, Error *err)
 {
     int before = lowest_descriptor();
