@@ -25,8 +25,8 @@ extern const char *const cifar10_classes[10];
 /* The records of a file as images (3,32,32) with ten classes, mean .4734 and standard deviation
  * .2516. These are computed over all training pixels, the three channels together, because a
  * dataset has one of each (per channel the means are .4914 .4822 .4465, the deviations .2470 .2435
- * .2616). `name` is what the dataset, and a file in errors, is called. You free the dataset. A
- * gzipped file is refused. */
+ * .2616). `name` names the dataset, and the file in errors. You free the dataset. A gzipped file is
+ * refused. */
 Dataset *cifar_parse(const uint8_t *data, size_t size, const char *name, Error *err);
 Dataset *cifar_read(const char *path, Error *err);
 

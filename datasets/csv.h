@@ -4,7 +4,7 @@
  *    every other is a feature, a number.
  *  - A cell that cannot be used is reported with its line and column. Nothing is guessed: a
  *    missing number is an error, not a 0.
- *  - A test set must number its classes as the training set does: pass the training set's names on.
+ *  - A test set must number its classes as the training set does: pass it that set's names.
  *
  *      // sepal,petal,species
  *      // 5.1,1.4,setosa
@@ -54,7 +54,7 @@ typedef struct CsvOptions {
  * dataset. */
 Dataset *csv_read(const char *path, CsvOptions options, Error *err);
 
-/* The same from memory; `name` is what the dataset, and the file in errors, is called. */
+/* The same from memory; `name` names the dataset, and the file in errors. */
 Dataset *csv_parse(const uint8_t *data, size_t size, const char *name, CsvOptions options,
                    Error *err);
 

@@ -96,7 +96,7 @@ enum { SAFETENSORS_HEADER = 1000000, SAFETENSORS_MAX_HEADER = 100000000 };
  * `max_header` bytes, or breaks any rule of the format. */
 Safetensors *safetensors_read(const char *path, size_t max_header, Error *err);
 
-/* The same from memory; `name` is what the file in errors is called. */
+/* The same from memory; `name` names the file in errors. */
 Safetensors *safetensors_parse(const uint8_t *data, size_t size, size_t max_header,
                                const char *name, Error *err);
 
