@@ -1,15 +1,21 @@
-# Slope -- build, test, run the lessons. `make help` lists the targets.
+# Slope -- build the library, run the lessons and the tests. `make help` lists the targets.
 #
-# B names the build folder. Objects remember the compiler and flags they were made with
-# (in B/float/flags and B/double/flags) and are made again when those change, a library when
-# its list of sources does;
-# `make CC=clang B=build-clang check` keeps a second build beside the first.
+#   CC, CFLAGS, LDFLAGS  the compiler, and flags that follow the ones below
+#   B=build              the build folder; CC=clang B=build-clang makes a second build beside it
+#   REAL=float           the precision of the tests: float or double
+#   MODE=release         release, debug, asan, tsan or valgrind
+#   ARCH=native          the processor to compile for; empty for the compiler's default
+#   V=1                  show whole commands
+#
+# A new source file needs no change here. Objects are recompiled when the compiler or a flag
+# changes, and a library is rebuilt when a source is added or deleted.
+# SPDX-License-Identifier: MIT
 
 CC   ?= cc
 B    ?= build
-ARCH ?= native
 REAL ?= float
 MODE ?= release
+ARCH ?= native
 
 ifeq ($(filter $(MODE),release debug asan tsan valgrind),)
 $(error MODE is '$(MODE)'; expected release, debug, asan, tsan or valgrind)
@@ -18,110 +24,114 @@ ifeq ($(filter $(REAL),float double),)
 $(error REAL is '$(REAL)'; expected float or double)
 endif
 
-# $(call try,FLAG): FLAG if the compiler takes it, else nothing.
-try = $(shell echo 'int main(void){return 0;}' | \
-        $(CC) -Werror $(1) -x c -c -o /dev/null - 2>/dev/null && echo '$(1)')
-
-WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wdouble-promotion \
-        -Wvla -Wstrict-prototypes -Wmissing-prototypes
-# With -std=c11 GCC fuses no multiply-add unless told to; the other two let square roots and
-# PReLU's branch vectorise. None of the three lets the compiler change a NaN or an Inf.
-MATH := -ffp-contract=fast -fno-math-errno -fno-trapping-math
-# Found out at first use, when `make deps` has installed a compiler, and kept.
-arch = $(if $(ARCH),$(or $(call try,-march=$(ARCH)),$(call try,-mcpu=$(ARCH))))
-ARCHFLAGS = $(eval ARCHFLAGS := $(arch))$(ARCHFLAGS)
-
-release  := -O3
-debug    := -O1 -g -DSLOPE_DEBUG
-asan     := $(debug) -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
-tsan     := $(debug) -fsanitize=thread
-valgrind := $(debug) -DSLOPE_NO_POOL
-double_REAL := -DSLOPE_DOUBLE
-
-FLAGS   = -std=c11 -D_DEFAULT_SOURCE -pthread -I. $(WARN) $(MATH) $(ARCHFLAGS) $($(MODE)) $(CFLAGS)
-LIBS    = $(LDFLAGS) -pthread -lm
-CHECK   = $(or $(shell pkg-config --libs check 2>/dev/null),\
-               -lcheck $(call trylib,-lsubunit) $(call trylib,-lrt))
-trylib  = $(shell echo 'int main(void){return 0;}' | \
-            $(CC) -x c -o /dev/null - $(1) 2>/dev/null && echo '$(1)')
-
-SRC     := $(wildcard $(foreach d,tensor autograd nn optim datasets,$(d)/*.c $(d)/*/*.c))
-LESSONS := $(sort $(wildcard lessons/[0-9][0-9]_*.c))
-HARNESS := $(wildcard lessons/kit/*.c)
-PAGE_SRC := $(wildcard lessons/page/*.c)
-TESTS   := $(sort $(wildcard tests/*/check_*.c tests/*/*/check_*.c))
-BENCH_SRC := $(wildcard tests/bench/*.c) lessons/kit/networks.c
-GRADER_SRC := $(filter-out %/runner.c,$(wildcard lessons/assignments/*.c))
-STEPS_SRC := $(wildcard tests/bench/gemm_steps/*.c) $(addprefix tests/bench/,time.c list.c limits.c)
-
-# What needs double precision whatever REAL is: finite differences in float see too little.
-DOUBLE_LESSONS := 04 15 16
-DOUBLE_TESTS   := check_ops check_gradcheck
-
-number      = $(firstword $(subst _, ,$(notdir $(1))))
-lesson_real = $(if $(filter $(DOUBLE_LESSONS),$(call number,$(1))),double,float)
-test_real   = $(if $(filter $(DOUBLE_TESTS),$(notdir $(1))),double,$(REAL))
-LESSON_BIN := $(foreach l,$(LESSONS:%.c=%),$(B)/$(call lesson_real,$(l))/$(l))
-TEST_BIN   := $(foreach t,$(TESTS:%.c=%),$(B)/$(call test_real,$(t))/$(t))
+## For learners:
 
 all: $(B)/libslope-float.a $(B)/libslope-double.a ## build both libraries
 double: $(B)/libslope-double.a                    ## build the double-precision library
 
-# $(call keep,TEXT): writes TEXT to $@, but leaves a file that says so already as it is, so that
-# nothing is made again without need. The text is quoted for the shell.
+# --- flags ----------------------------------------------------------------------------------------
+
+WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wdouble-promotion \
+        -Wvla -Wstrict-prototypes -Wmissing-prototypes
+# With -std=c11 GCC fuses multiply-adds only on request. The other two flags let square roots and
+# the branch of PReLU vectorise. None of the three changes how NaN and Inf behave.
+MATH := -ffp-contract=fast -fno-math-errno -fno-trapping-math
+
+release_FLAGS  := -O3
+debug_FLAGS    := -O1 -g -DSLOPE_DEBUG
+asan_FLAGS     := $(debug_FLAGS) -fno-omit-frame-pointer -fsanitize=address,undefined \
+                  -fno-sanitize-recover=all
+tsan_FLAGS     := $(debug_FLAGS) -fsanitize=thread
+valgrind_FLAGS := $(debug_FLAGS) -DSLOPE_NO_POOL
+double_FLAGS   := -DSLOPE_DOUBLE
+
+# $(call accepted,FLAG,OPTIONS): FLAG if the compiler accepts it, otherwise nothing.
+accepted = $(shell echo 'int main(void){return 0;}' | \
+             $(CC) -Werror $(2) -x c -o /dev/null - $(1) 2>/dev/null && echo '$(1)')
+# These two are evaluated at their first use, because `make deps` may have to install the compiler
+# and Check first; $(eval) then replaces each with its value.
+ARCHFLAGS = $(eval ARCHFLAGS := $(if $(ARCH),$(or $(call accepted,-march=$(ARCH),-c),\
+              $(call accepted,-mcpu=$(ARCH),-c))))$(ARCHFLAGS)
+CHECK     = $(eval CHECK := $(or $(shell pkg-config --libs check 2>/dev/null),\
+              -lcheck $(call accepted,-lsubunit) $(call accepted,-lrt)))$(CHECK)
+
+FLAGS = -std=c11 -D_DEFAULT_SOURCE -pthread -I. $(WARN) $(MATH) $(ARCHFLAGS) $($(MODE)_FLAGS) \
+        $(CFLAGS)
+LIBS  = $(LDFLAGS) -pthread -lm
+
+# --- the library, in float and in double ----------------------------------------------------------
+
+SRC := $(wildcard $(foreach d,tensor autograd nn optim datasets,$(d)/*.c $(d)/*/*.c))
+
+# $(call keep,TEXT): the recipe of a file that holds TEXT. A file that already holds it is left
+# unchanged, so that nothing is rebuilt because of it. quote protects a text from the shell.
 quote = '$(subst ','\'',$(1))'
 keep  = mkdir -p $(@D); printf '%s\n' $(call quote,$(1)) > $@.new; \
         cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
-# In front of a command: a short line in its place; with V=1 the whole of it, with -s nothing.
+# $(call show,TEXT) before a command prints TEXT in its place; with V=1 or make -s it does nothing.
 silent = $(findstring s,$(firstword -$(MAKEFLAGS)))
 show   = $(if $(V)$(silent),,@echo '  $(1)'; )
 
-# The rules for one precision; $(1) is float or double.
+# The rules of one precision: $(1) is float or double.
 define precision
 $(B)/$(1)/flags: FORCE
-	@$$(call keep,$$(CC) $$(FLAGS) $$($(1)_REAL) $$(LDFLAGS))
+	@$$(call keep,$$(CC) $$(FLAGS) $$($(1)_FLAGS) $$(LDFLAGS))
 $(B)/$(1)/sources: FORCE
 	@$$(call keep,$$(SRC))
 $(B)/$(1)/%.o: %.c $(B)/$(1)/flags
 	@mkdir -p $$(@D)
-	$$(call show,cc $$<)$(CC) $$(FLAGS) $$($(1)_REAL) -MMD -MP -c $$< -o $$@
+	$$(call show,cc $$<)$$(CC) $$(FLAGS) $$($(1)_FLAGS) -MMD -MP -c $$< -o $$@
 $(B)/libslope-$(1).a: $(SRC:%.c=$(B)/$(1)/%.o) $(B)/$(1)/sources
 	@rm -f $$@
 	$$(call show,ar $$@)$$(AR) rcs $$@ $$(filter %.o,$$^)
-$(B)/$(1)/lessons/%: $(B)/$(1)/lessons/%.o $(HARNESS:%.c=$(B)/$(1)/%.o) $(B)/libslope-$(1).a
-	$$(call show,ld $$@)$(CC) $$(FLAGS) $$^ $$(LIBS) -o $$@
-$(B)/$(1)/lessons/page/page: $(PAGE_SRC:%.c=$(B)/$(1)/%.o) $(B)/libslope-$(1).a
-	$$(call show,ld $$@)$(CC) $$(FLAGS) $$^ $$(LIBS) -o $$@
-$(B)/$(1)/lessons/assignments/grader: $(GRADER_SRC:%.c=$(B)/$(1)/%.o) $(B)/libslope-$(1).a
-	$$(call show,ld $$@)$(CC) $$(FLAGS) $$^ $$(LIBS) -o $$@
-$(B)/$(1)/tests/%: $(B)/$(1)/tests/%.o $(B)/$(1)/tests/testing.o $(B)/libslope-$(1).a
-	$$(call show,ld $$@)$(CC) $$(FLAGS) $$^ $$(CHECK) $$(LIBS) -o $$@
-$(B)/$(1)/tests/bench/bench: $(BENCH_SRC:%.c=$(B)/$(1)/%.o) $(B)/libslope-$(1).a
-	$$(call show,ld $$@)$(CC) $$(FLAGS) $$^ $$(LIBS) -o $$@
-$(B)/$(1)/tests/bench/gemm-steps: $(STEPS_SRC:%.c=$(B)/$(1)/%.o) $(B)/libslope-$(1).a
-	$$(call show,ld $$@)$(CC) $$(FLAGS) $$^ $$(LIBS) -o $$@
 endef
-$(eval $(call precision,float))
-$(eval $(call precision,double))
+$(foreach p,float double,$(eval $(call precision,$(p))))
 
-# In `make -j deps check` nothing is compiled before deps is done.
+# --- the programs ---------------------------------------------------------------------------------
+
+# The rule of one program; $(1) is its precision, $(2) to $(4) are its line in the table.
+define link
+$(B)/$(1)/$(2): $(patsubst %.c,$(B)/$(1)/%.o,$(3)) $(B)/libslope-$(1).a
+	$$(call show,ld $$@)$$(CC) $$(FLAGS) $$^ $(4) $$(LIBS) -o $$@
+endef
+program = $(foreach p,float double,$(eval $(call link,$(p),$(1),$(2),$(3))))
+
+KIT     := $(wildcard lessons/kit/*.c)
+LESSONS := $(patsubst %.c,%,$(sort $(wildcard lessons/[0-9][0-9]_*.c)))
+TESTS   := $(patsubst %.c,%,$(sort $(wildcard $(addsuffix /check_*.c,tests tests/* tests/*/*))))
+
+# The table, one line per program: its name in $(B)/float and $(B)/double, its sources, and the
+# libraries that it needs besides Slope's. $$ delays a variable until the program is linked.
+$(foreach l,$(LESSONS),$(call program,$(l),$(l).c $(KIT)))
+$(call program,lessons/page/page,$(wildcard lessons/page/*.c))
+$(foreach t,$(TESTS),$(call program,$(t),$(t).c tests/testing.c,$$(CHECK)))
+
+# These run in double whatever REAL is: in float, finite differences are too inaccurate.
+DOUBLE_LESSONS := 04 15 16
+DOUBLE_TESTS   := check_ops check_gradcheck
+
+number     = $(firstword $(subst _, ,$(notdir $(1))))
+LESSON_BIN := $(foreach l,$(LESSONS),\
+                $(B)/$(if $(filter $(DOUBLE_LESSONS),$(call number,$(l))),double,float)/$(l))
+TEST_BIN   := $(foreach t,$(TESTS),\
+                $(B)/$(if $(filter $(DOUBLE_TESTS),$(notdir $(t))),double,$(REAL))/$(t))
+
+# --- targets --------------------------------------------------------------------------------------
+
+deps: ## install what is missing: a compiler, Check, gnuplot, Fashion-MNIST
+	@CC='$(CC)' sh .ci/deps
+# `make -j deps check` compiles nothing before deps is done.
 ifneq ($(filter deps,$(MAKECMDGOALS)),)
 $(B)/float/flags $(B)/double/flags: | deps
 endif
-deps: ## install what is missing: Check, gnuplot, Fashion-MNIST
-	@CC='$(CC)' sh .ci/deps
 
 check: $(TEST_BIN) ## build and run the tests (REAL=double: all of them in double)
+	$(if $(TESTS),,@echo "make: there are no tests in this folder"; exit 2)
 	@failed=; for t in $(TEST_BIN); do $$t || failed="$$failed $$t"; done; \
 	if [ -n "$$failed" ]; then echo "FAILED:$$failed"; exit 1; fi
 
-asan: ## the tests under the address and undefined-behaviour sanitizers
-	@$(MAKE) --no-print-directory MODE=asan B=$(B)/asan check
-tsan: ## the tests under the thread sanitizer, without forking
-	@CK_FORK=no $(MAKE) --no-print-directory MODE=tsan B=$(B)/tsan check
-
-# Writes $(B)/lessons/index.html, one page of every lesson that has run, also when one failed.
+# Every run of a lesson, even one that fails, rewrites the page that shows all lessons.
 PAGE = $(B)/float/lessons/page/page
 page = $(PAGE) lessons $(B)/lessons $(if $(silent)$(filter --quiet --help,$(ARGS)),--quiet)
 
@@ -130,39 +140,34 @@ lessons: $(LESSON_BIN) $(PAGE) ## run every lesson (ARGS="--quick" for short run
 		$$l --out $(B)/lessons/$$(basename $$l | cut -c1-2) $(ARGS) || { failed=1; break; }; \
 	done; $(page) && [ -z "$$failed" ]
 
-# lesson-08 and its like: one rule a lesson, $(1) its program, $(2) its number.
-define lesson_rule
+# The target of one lesson; $(1) is its program, $(2) its number.
+define lesson_target
 .PHONY: lesson-$(2)
 lesson-$(2): $(1) $(PAGE)
 	@$(1) --out $(B)/lessons/$(2) $$(ARGS); status=$$$$?; $$(page) && exit $$$$status
 endef
-$(foreach l,$(LESSON_BIN),$(eval $(call lesson_rule,$(l),$(call number,$(l)))))
+$(foreach l,$(LESSON_BIN),$(eval $(call lesson_target,$(l),$(call number,$(l)))))
+
+lesson-%: ## run one lesson: make lesson-08 ARGS="--epochs 10"
+	@echo "make: there is no lesson $*; there are: \
+	$(foreach l,$(LESSONS),$(call number,$(l)))"; exit 2
 
 page: $(PAGE) ## write build/lessons/index.html: every lesson that has run, on one page
 	@$(page)
 
-lesson-%: ## run one lesson: make lesson-08 ARGS="--epochs 10"
-	@echo "make: there is no lesson $*; there are: \
-	$(foreach l,$(LESSON_BIN),$(call number,$(l)))"; exit 2
-
-# Graded in double, whatever REAL is. The submission is compiled by grade.sh, for its messages.
-grade: $(B)/double/lessons/assignments/grader ## grade a solution: A=a1_elu SUBMISSION=elu.c
-	@A=$(call quote,$(A)) SUBMISSION=$(call quote,$(SUBMISSION)) SEED=$(call quote,$(SEED)) \
-	LIMIT=$(call quote,$(LIMIT)) B=$(call quote,$(B)) GRADER=$(call quote,$<) \
-	CC=$(call quote,$(CC)) FLAGS=$(call quote,$(FLAGS) $(double_REAL)) \
-	LIBS=$(call quote,$(LIBS)) CHECK=$(call quote,$(CHECK)) sh lessons/assignments/grade.sh
-
-bench: $(B)/$(REAL)/tests/bench/bench ## measure speed, against PyTorch if there (BENCH="gemm adam" ROUNDS=1)
-	@sh tests/bench/run.sh $< $(B)/bench$(if $(filter double,$(REAL)),-double) $(BENCH)
-gemm-steps: $(B)/$(REAL)/tests/bench/gemm-steps ## a fast matrix product, step by step (ARGS="--step 3 --n 512")
-	@$< $(ARGS)
-
 clean: ## remove the build folder
 	rm -rf $(B)
 
+# Prints the headings (lines that begin with ##) and, below each, the targets described after ##.
 help: ## list the targets
-	@grep -hE '^[a-z%-]+:.*## ' Makefile | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@awk -F ':.*## ' '/^## / { print substr($$0, 4) } /^[a-z%-]+:.*## / { \
+		sub(/%/, "NN", $$1); printf "  make %-12s %s\n", $$1, $$2 }' Makefile $(MORE)
 
-.PHONY: all double deps check asan tsan lessons page grade bench gemm-steps clean help FORCE
-.SECONDARY:
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+# Targets for instructors and for developers. Either folder may be missing from a course's copy.
+MORE := $(wildcard lessons/assignments/targets.mk tests/targets.mk)
+include $(MORE)
+
+.PHONY: all double deps check lessons page clean help FORCE
+# Without make's own suffix rules, none of which is used here, make starts twice as fast.
+.SUFFIXES:
+-include $(shell find $(B)/float $(B)/double -name '*.d' 2>/dev/null)

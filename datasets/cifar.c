@@ -1,4 +1,4 @@
-/* datasets/cifar.c -- records of a label and an image, one after the other.
+/* datasets/cifar.c -- records of a label and an image, one after another.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -18,7 +18,7 @@ enum { CIFAR_CLASSES = 10, CIFAR_BATCHES = 5 };
 
 /* --- records ---------------------------------------------------------------------------------- */
 
-/* A file is nothing but records, so its size says how many there are. */
+/* A file holds nothing but records, so its size says how many. */
 static bool cifar_count(uint64_t size, const char *file, ptrdiff_t *count, Error *err)
 {
     uint64_t over = size % CIFAR_RECORD;
@@ -44,7 +44,7 @@ static Dataset *cifar_new(const char *name, ptrdiff_t count, Error *err)
     return data;
 }
 
-/* One record becomes example i; `offset` is its place in the file. */
+/* One record becomes example i; `offset` is its position in the file. */
 static bool cifar_take(Dataset *data, ptrdiff_t i, const uint8_t record[CIFAR_RECORD],
                        const char *file, int64_t offset, Error *err)
 {
@@ -58,39 +58,27 @@ static bool cifar_take(Dataset *data, ptrdiff_t i, const uint8_t record[CIFAR_RE
     return error_hint(err, "CIFAR-100's records have 3074 bytes and are not read here");
 }
 
-Dataset *cifar_parse(const uint8_t *data, size_t size, const char *name, Error *err)
-{
-    ptrdiff_t count;
-    if (!cifar_count(size, name, &count, err))
-        return NULL;
-    Dataset *set = cifar_new(name, count, err);
-    bool ok = set != NULL;
-    for (ptrdiff_t i = 0; ok && i < count; i++)
-        ok = cifar_take(set, i, data + i * CIFAR_RECORD, name, (int64_t)i * CIFAR_RECORD, err);
-    if (ok)
-        return set;
-    dataset_free(set);
-    return NULL;
-}
-
 /* --- files ------------------------------------------------------------------------------------ */
 
-/* Files that are read one after the other into one dataset. All are open before any is read, so
- * that their sizes are known, and what is missing is said at once. */
+/* Sources whose records follow one another in one dataset. All are opened before any is read, so
+ * that their sizes are known, and a missing file is reported at once. */
 typedef struct CifarFiles {
     int        count;
     ByteStream stream[CIFAR_BATCHES];
     ptrdiff_t  records[CIFAR_BATCHES];
 } CifarFiles;
 
+static bool cifar_add(CifarFiles *files, ByteStream stream, Error *err)
+{
+    int i = files->count++;
+    files->stream[i] = stream;
+    return cifar_count((uint64_t)stream.size, stream.name, &files->records[i], err);
+}
+
 static bool cifar_open(CifarFiles *files, const char *path, Error *err)
 {
-    ByteStream *stream = &files->stream[files->count];
-    if (!slope_stream_open(stream, path, err))
-        return false;
-    ptrdiff_t *records = &files->records[files->count++]; /* from here on it is there to close */
-    return slope_stream_require_raw(stream, err) &&
-           cifar_count((uint64_t)stream->size, path, records, err);
+    ByteStream stream;
+    return slope_stream_open(&stream, path, GZIP_REFUSE, err) && cifar_add(files, stream, err);
 }
 
 static void cifar_close(CifarFiles *files)
@@ -99,19 +87,15 @@ static void cifar_close(CifarFiles *files)
         slope_stream_close(&files->stream[i]);
 }
 
-/* The records of one file, from example `first` on. A file may change while it is read. */
+/* The records of one source, from example `first` on. A file may change while it is read. */
 static bool cifar_fill(Dataset *data, ptrdiff_t first, ByteStream *stream, ptrdiff_t records,
                        Error *err)
 {
     uint8_t record[CIFAR_RECORD];
-    size_t got;
     for (ptrdiff_t i = 0; i < records; i++) {
         int64_t offset = stream->offset;
-        if (!slope_stream_read(stream, record, sizeof record, &got, err))
-            return false;
-        if (got < sizeof record)
-            return error_set(err, stream->path, stream->offset, "the file became shorter");
-        if (!cifar_take(data, first + i, record, stream->path, offset, err))
+        if (!slope_stream_fill(stream, record, sizeof record, err) ||
+            !cifar_take(data, first + i, record, stream->name, offset, err))
             return false;
     }
     return slope_stream_expect_end(stream, err);
@@ -130,6 +114,13 @@ static Dataset *cifar_join(const char *name, CifarFiles *files, Error *err)
         return data;
     dataset_free(data);
     return NULL;
+}
+
+Dataset *cifar_parse(const uint8_t *data, size_t size, const char *name, Error *err)
+{
+    CifarFiles files = {0};
+    ByteStream memory = slope_stream_of_memory(data, size, name);
+    return cifar_add(&files, memory, err) ? cifar_join(name, &files, err) : NULL;
 }
 
 Dataset *cifar_read(const char *path, Error *err)
@@ -157,17 +148,15 @@ static Dataset *cifar_load_folder(const char *folder, bool train, Error *err)
     return data;
 }
 
-/* The error of a search without result: where it looked, and how to get the set. */
-static Dataset *cifar_not_found(const Search *search, const char *dir, Error *err)
+/* The error of a search that found nothing: where it looked, and how to get the set. */
+static Dataset *cifar_not_found(const Search *search, Error *err)
 {
-    char places[SEARCH_TEXT];
-    error_set(err, "cifar-10", -1, "the files were not found; looked in %s",
-              slope_search_places(search, places));
+    slope_search_failed(search, "cifar-10", err);
     error_hint(err,
                "No package ships the set. Fetch cifar-10-binary.tar.gz from "
                "https://www.cs.toronto.edu/~kriz/cifar.html, unpack it, and put data_batch_1.bin "
                "to data_batch_5.bin and test_batch.bin (30730000 bytes each) into %.160s",
-               search->count > 0 ? search->folder[0] : dir);
+               search->folder[0]);
     return NULL;
 }
 
@@ -180,5 +169,5 @@ Dataset *cifar10_load(const char *dir, bool train, Error *err)
         if (slope_search_file(path, search.folder[i], "data_batch_1.bin") ||
             slope_search_file(path, search.folder[i], "test_batch.bin"))
             return cifar_load_folder(search.folder[i], train, err);
-    return cifar_not_found(&search, dir, err);
+    return cifar_not_found(&search, err);
 }

@@ -1,8 +1,8 @@
 /* datasets/csv.c -- from cells to a dataset, in two passes over the text.
  *
- * The first pass counts rows and columns, finds the label's column and collects the labels; so all
- * sizes are known, and all of them come from cells that are really there, before the dataset is
- * made. The second pass fills it.
+ * The first pass counts rows and columns, finds the label's column and collects the labels. So all
+ * sizes come from cells that are really there, and are known before the dataset is allocated. The
+ * second pass fills it.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -23,9 +23,9 @@ typedef struct CsvTable {
     ptrdiff_t  rows, columns;         /* without the header; with the label */
     ptrdiff_t  label;                 /* its column, from 1 as in a CsvText; 0: not known yet */
     bool       numbered;              /* all labels so far are class numbers */
-    int        largest;               /* of the numbers */
-    int        count;                 /* of different labels */
-    char      *name[CSV_MAX_CLASSES]; /* they, in the order in which they first appear */
+    int        largest;               /* class number so far */
+    int        count;                 /* of distinct labels */
+    char      *name[CSV_MAX_CLASSES]; /* the distinct labels, in order of first appearance */
 } CsvTable;
 
 /* --- labels ----------------------------------------------------------------------------------- */
@@ -39,7 +39,7 @@ static int csv_class_number(const char *label)
     return atoi(label);
 }
 
-/* Its place in a list, or -1. */
+/* The index of a label in a list, or -1. */
 static int csv_find(const char *const *names, int count, const char *label)
 {
     for (int i = 0; i < count; i++)
@@ -48,7 +48,7 @@ static int csv_find(const char *const *names, int count, const char *label)
     return -1;
 }
 
-/* Appends a label that was not there before. */
+/* Adds a label to the list if it is new. */
 static bool csv_collect(CsvTable *table, CsvText *t)
 {
     size_t size = strlen(t->cell) + 1;
@@ -65,7 +65,7 @@ static bool csv_collect(CsvTable *table, CsvText *t)
     return true;
 }
 
-/* The first pass over a label: is it one at all? */
+/* The first pass over a label: is it valid? */
 static bool csv_survey_label(CsvTable *table, CsvText *t)
 {
     const CsvOptions *o = &table->options;
@@ -98,7 +98,7 @@ static int csv_class(const CsvTable *table, const char *label)
 
 /* --- the first pass: what is there ------------------------------------------------------------ */
 
-/* The last cell of the first line says how many columns there are. */
+/* The last cell of the first line gives the number of columns. */
 static bool csv_end_first_row(CsvTable *table, CsvText *t)
 {
     int wanted = table->options.label_column;
@@ -135,7 +135,7 @@ static bool csv_survey_header(CsvTable *table, CsvText *t)
     return !t->failed;
 }
 
-/* How many columns the first row of a table without a header has, before any label is looked at. */
+/* Counts the columns of a table without a header, before any label is read. */
 static bool csv_survey_columns(CsvTable *table, const CsvText *start)
 {
     CsvText t = *start;
@@ -195,7 +195,7 @@ static bool csv_is_decimal(const char *s)
     return exponent > 0 && s[exponent] == '\0';
 }
 
-/* strtod wants the locale's point. */
+/* strtod expects the locale's decimal point. */
 static bool csv_number(CsvText *t, real *value)
 {
     if (t->cell[0] == '\0')
@@ -237,7 +237,8 @@ static Dataset *csv_no_memory(const CsvText *t, Dataset *data)
     return NULL;
 }
 
-/* The classes' count and names are the options', the largest number and one, or those found. */
+/* The number of classes and their names come from the options, from the largest class number, or
+ * from the labels found. */
 static Dataset *csv_dataset(const CsvTable *table, CsvText *t)
 {
     const CsvOptions *o = &table->options;
@@ -296,11 +297,10 @@ Dataset *csv_read(const char *path, CsvOptions options, Error *err)
 {
     ByteStream stream;
     csv_check(&options);
-    if (!slope_stream_open(&stream, path, err))
+    if (!slope_stream_open(&stream, path, GZIP_REFUSE, err))
         return NULL;
     size_t size = (size_t)stream.size;
-    uint8_t *bytes = slope_stream_require_raw(&stream, err) ? slope_stream_take(&stream, size, err)
-                                                            : NULL;
+    uint8_t *bytes = slope_stream_take(&stream, size, err);
     Dataset *data = NULL;
     if (bytes && slope_stream_expect_end(&stream, err))
         data = csv_parse(bytes, size, path, options, err);

@@ -1,4 +1,4 @@
-/* datasets/csv_text.c -- cutting a CSV text into cells.
+/* datasets/csv_text.c -- splitting a CSV text into cells.
  *
  * Source: RFC 4180, "Common format and MIME type for comma-separated values files".
  *
@@ -8,30 +8,12 @@
 
 #include <string.h>
 
-enum { CSV_SHOWN = 40 };
-
-/* --- errors ----------------------------------------------------------------------------------- */
-
-/* A cell's text for a message: its beginning, control characters as '?'. */
-static void csv_text_show(char shown[CSV_SHOWN + 4], const char *cell)
-{
-    size_t n = 0;
-    for (; cell[n] && n < CSV_SHOWN; n++)
-        shown[n] = (unsigned char)cell[n] < 0x20 || cell[n] == 0x7f ? '?' : cell[n];
-    if (cell[n]) /* cut before a UTF-8 character, not within one */
-        while (n > 0 && ((unsigned char)cell[n] & 0xc0) == 0x80)
-            n--;
-    strcpy(shown + n, cell[n] ? "..." : "");
-}
-
 bool slope_csv_text_error(CsvText *t, const char *problem, const char *expected)
 {
-    char shown[CSV_SHOWN + 4];
     t->failed = true;
     error_set(t->err, t->file, (int64_t)t->offset, "line %td, column %td: %s", t->line, t->column,
               problem);
-    csv_text_show(shown, t->cell);
-    return expected && error_expected(t->err, expected, "'%s'", shown);
+    return expected && error_expected(t->err, expected, "'%s'", SHOWN(t->cell));
 }
 
 /* --- one cell --------------------------------------------------------------------------------- */
@@ -41,7 +23,7 @@ static int csv_text_peek(const CsvText *t)
     return t->at < t->size ? t->bytes[t->at] : -1;
 }
 
-/* LF or CRLF: its length, or 0. */
+/* The length of the LF or CRLF that comes next, or 0. */
 static size_t csv_text_line_end(const CsvText *t)
 {
     int c = csv_text_peek(t);
@@ -95,7 +77,7 @@ static bool csv_text_plain(CsvText *t, size_t *n)
     return true;
 }
 
-/* What follows the cell: a separator, a line's end, or the end of the text. */
+/* What follows the cell: a separator, the end of the line, or the end of the text. */
 static bool csv_text_close(CsvText *t)
 {
     size_t end = csv_text_line_end(t);

@@ -1,9 +1,9 @@
-/* datasets/csv_text.h -- the cells of a CSV text, one after the other.
+/* datasets/csv_text.h -- the cells of a CSV text, one after another. Internal: programs call
+ * csv_read and csv_parse.
  *
- *  - slope_csv_text_next takes the next cell into text->cell, without quotes, and says where it
- *    was.
- *  - slope_csv_text_error is how all errors about a cell begin: line and column.
- *  - For csv.c; programs use datasets/csv.h.
+ *  - slope_csv_text_next reads the next cell into text->cell, without its quotes, and its position
+ *    into the other fields.
+ *  - slope_csv_text_error starts an error about that cell with its line and column.
  *
  *      CsvText t = slope_csv_text_new(bytes, size, "iris.csv", ',', err);
  *      while (slope_csv_text_next(&t))
@@ -27,20 +27,20 @@ typedef struct CsvText {
     unsigned char  separator;
     bool           failed;
     ptrdiff_t      next_line;               /* the line that `at` is on, from 1 */
-    /* of the cell taken last */
-    ptrdiff_t      line, column;            /* where it begins; columns count cells, from 1 */
+    /* of the cell read last */
+    ptrdiff_t      line, column;            /* where it begins, from 1; columns count cells */
     size_t         offset;
     bool           ends_row;
-    char           cell[CSV_MAX_CELL + 1];  /* blanks at its ends are gone; no NUL inside */
+    char           cell[CSV_MAX_CELL + 1];  /* without blanks at its ends; no NUL inside */
 } CsvText;
 
 CsvText slope_csv_text_new(const uint8_t *bytes, size_t size, const char *file, char separator,
                            Error *err);
 
-/* False at the end, or with `failed` and *err set. */
+/* False at the end, or on an error, with `failed` and *err set. */
 bool slope_csv_text_next(CsvText *t);
 
-/* "line 3, column 2: PROBLEM", about the cell taken last. Marks the text as failed; returns
+/* "line 3, column 2: PROBLEM", about the cell read last. Marks the text as failed; returns
  * false. */
 bool slope_csv_text_error(CsvText *t, const char *problem, const char *expected);
 

@@ -16,8 +16,8 @@ const char *const fashion_mnist_classes[10] = {
     "sandal",  "shirt",   "sneaker",  "bag",   "ankle boot",
 };
 
-/* The path of one file of the set, raw or gzipped. False when neither is there; the path is
- * then the raw one's. */
+/* The path of one file of the set, raw or gzipped. False if neither is there; the path is then that
+ * of the raw one. */
 static bool fashion_file(char path[SEARCH_PATH], const char *folder, bool train, const char *part)
 {
     char name[64];
@@ -32,23 +32,21 @@ static bool fashion_file(char path[SEARCH_PATH], const char *folder, bool train,
     return raw_exists || gzipped;
 }
 
-/* The error of a search without result: where it looked, and how to get the set. */
-static Dataset *fashion_not_found(const Search *search, const char *dir, Error *err)
+/* The error of a search that found nothing: where it looked, and how to get the set. */
+static Dataset *fashion_not_found(const Search *search, Error *err)
 {
-    char places[SEARCH_TEXT];
-    error_set(err, "fashion-mnist", -1, "the files were not found; looked in %s",
-              slope_search_places(search, places));
+    slope_search_failed(search, "fashion-mnist", err);
     error_hint(err,
                "Debian, Ubuntu: apt-get install dataset-fashion-mnist\n"
                "  Elsewhere put these four, raw or as .gz, into %.160s: "
                "train-images-idx3-ubyte (47040016 bytes unpacked), "
                "train-labels-idx1-ubyte (60008), t10k-images-idx3-ubyte (7840016), "
                "t10k-labels-idx1-ubyte (10008)",
-               search->count > 0 ? search->folder[0] : dir);
+               search->folder[0]);
     return NULL;
 }
 
-/* Loads the two files; the set's images are 28x28, and networks count on that. */
+/* Loads the two files. The images must be 28x28, as networks for this set expect. */
 static Dataset *fashion_load(const char *images, const char *labels, bool train, Error *err)
 {
     Dataset *data = idx_load_pair(train ? "fashion-mnist train" : "fashion-mnist test", images,
@@ -76,8 +74,8 @@ Dataset *fashion_mnist_load(const char *dir, bool train, Error *err)
     for (int i = 0; i < search.count; i++) {
         bool has_images = fashion_file(images, search.folder[i], train, "images-idx3");
         bool has_labels = fashion_file(labels, search.folder[i], train, "labels-idx1");
-        if (has_images || has_labels) /* half a set: loading it names the file that is missing */
+        if (has_images || has_labels) /* half a set: loading it names the missing file */
             return fashion_load(images, labels, train, err);
     }
-    return fashion_not_found(&search, dir, err);
+    return fashion_not_found(&search, err);
 }

@@ -24,7 +24,7 @@ static uint64_t idx_big_endian(const uint8_t bytes[4])
     return (uint64_t)bytes[0] << 24 | (uint64_t)bytes[1] << 16 | (uint64_t)bytes[2] << 8 | bytes[3];
 }
 
-/* Says which of the four bytes is not as it should be, and what that means. */
+/* Fills the error for a magic whose byte `at` is wrong, and says what that means. */
 static bool idx_wrong_magic(const uint8_t found[4], const uint8_t wanted[4], int at,
                             const char *name, Error *err)
 {
@@ -52,7 +52,7 @@ static bool idx_check_magic(const uint8_t found[4], const char *name, int ndim, 
     return true;
 }
 
-/* The sizes into array->dim, their product into *total. A size of 0 must not hide that the
+/* Writes the sizes to array->dim and their product to *total. A size of 0 must not hide that the
  * others overflow: whether the file is refused should not depend on the order of its axes. */
 static bool idx_sizes(const uint8_t *sizes, const char *name, IdxArray *array, size_t *total,
                       Error *err)
@@ -72,90 +72,83 @@ static bool idx_sizes(const uint8_t *sizes, const char *name, IdxArray *array, s
     return true;
 }
 
-/* Reads a header of which `present` bytes are there; *total gets the bytes that must follow. The
- * magic is looked at first: for a file of another kind that is the better message. */
-static bool idx_header(const uint8_t *header, size_t present, const char *name, int ndim,
-                       IdxArray *array, size_t *total, Error *err)
+/* Reads the header; *total gets the number of bytes that must follow. The magic is checked before
+ * the length: for a file of another kind it gives the better message. */
+static bool idx_header(ByteStream *stream, IdxArray *array, size_t *total, Error *err)
 {
-    *array = (IdxArray){.ndim = ndim};
-    if (present >= 4 && !idx_check_magic(header, name, ndim, err))
+    uint8_t header[IDX_MAX_HEADER];
+    size_t present, wanted = idx_header_size(array->ndim);
+    if (!slope_stream_read(stream, header, wanted, &present, err))
         return false;
-    if (present < idx_header_size(ndim)) {
-        char expected[64];
-        snprintf(expected, sizeof expected, "%zu bytes", idx_header_size(ndim));
-        error_set(err, name, (int64_t)present, "the file ends within its header");
-        return error_expected(err, expected, "%zu", present);
-    }
-    return idx_sizes(header + 4, name, array, total, err);
+    if (present >= 4 && !idx_check_magic(header, stream->name, array->ndim, err))
+        return false;
+    if (present == wanted)
+        return idx_sizes(header + 4, stream->name, array, total, err);
+    char expected[64];
+    snprintf(expected, sizeof expected, "%zu bytes", wanted);
+    error_set(err, stream->name, stream->offset, "the file ends within its header");
+    return error_expected(err, expected, "%zu", present);
 }
 
-static void idx_check_ndim(const char *function, int ndim)
+/* --- reading ---------------------------------------------------------------------------------- */
+
+static bool idx_wrong_size(const ByteStream *stream, size_t total, Error *err)
+{
+    char expected[64];
+    size_t present = (size_t)slope_stream_left(stream);
+    snprintf(expected, sizeof expected, "%zu bytes of data", total);
+    error_set(err, stream->name, stream->offset, present < total
+              ? "the data end before the header says they do"
+              : "more bytes follow than the header declares");
+    return error_expected(err, expected, "%zu", present);
+}
+
+/* The header first, then as many bytes as it declares, then nothing more. In memory a wrong size,
+ * too short or too long, is found before anything is allocated. */
+static bool idx_take(ByteStream *stream, IdxArray *out, Error *err)
+{
+    size_t total = 0;
+    if (!idx_header(stream, out, &total, err))
+        return false;
+    if (stream->memory && (uint64_t)slope_stream_left(stream) != total)
+        return idx_wrong_size(stream, total, err);
+    out->bytes = slope_stream_take(stream, total, err);
+    if (out->bytes && slope_stream_expect_end(stream, err))
+        return true;
+    idx_free(out);
+    return false;
+}
+
+static void idx_begin(const char *function, int ndim, IdxArray *out)
 {
     if (ndim < 1 || ndim > IDX_MAX_DIMS)
         slope_fail(function, "an IDX array has 1 to %d axes here, not %d", IDX_MAX_DIMS, ndim);
+    *out = (IdxArray){.ndim = ndim};
 }
 
-/* --- from memory ------------------------------------------------------------------------------ */
-
-static bool idx_wrong_size(const char *name, size_t header, size_t total, size_t size, Error *err)
-{
-    char expected[64];
-    snprintf(expected, sizeof expected, "%zu bytes of data", total);
-    error_set(err, name, (int64_t)header, size - header < total
-              ? "the data end before the header says they do"
-              : "more bytes follow than the header declares");
-    return error_expected(err, expected, "%zu", size - header);
-}
-
-/* Nothing is allocated before the declared size is known to be the present one. */
 bool idx_parse(const uint8_t *data, size_t size, const char *name, int ndim, IdxArray *out,
                Error *err)
 {
-    idx_check_ndim("idx_parse", ndim);
-    size_t header = idx_header_size(ndim), total;
-    if (!idx_header(data, size, name, ndim, out, &total, err))
+    idx_begin("idx_parse", ndim, out);
+    ByteStream stream = slope_stream_of_memory(data, size, name);
+    return idx_take(&stream, out, err);
+}
+
+bool idx_read(const char *path, int ndim, IdxArray *out, Error *err)
+{
+    ByteStream stream;
+    idx_begin("idx_read", ndim, out);
+    if (!slope_stream_open(&stream, path, GZIP_UNPACK, err))
         return false;
-    if (size - header != total)
-        return idx_wrong_size(name, header, total, size, err);
-    out->bytes = memory_try_new(total);
-    if (!out->bytes)
-        return error_set(err, name, -1, "memory is too short for its %zu bytes", total);
-    memcpy(out->bytes, data + header, total);
-    return true;
+    bool ok = idx_take(&stream, out, err);
+    slope_stream_close(&stream);
+    return ok;
 }
 
 void idx_free(IdxArray *array)
 {
     memory_free(array->bytes);
     array->bytes = NULL;
-}
-
-/* --- from a file ------------------------------------------------------------------------------ */
-
-/* The header first, then as many bytes as it declares, then nothing more. */
-static bool idx_read_stream(ByteStream *stream, int ndim, IdxArray *out, Error *err)
-{
-    uint8_t header[IDX_MAX_HEADER];
-    size_t present, total;
-    if (!slope_stream_read(stream, header, idx_header_size(ndim), &present, err) ||
-        !idx_header(header, present, stream->path, ndim, out, &total, err))
-        return false;
-    out->bytes = slope_stream_take(stream, total, err);
-    return out->bytes && slope_stream_expect_end(stream, err);
-}
-
-bool idx_read(const char *path, int ndim, IdxArray *out, Error *err)
-{
-    idx_check_ndim("idx_read", ndim);
-    ByteStream stream;
-    *out = (IdxArray){.ndim = ndim};
-    if (!slope_stream_open(&stream, path, err))
-        return false;
-    bool ok = idx_read_stream(&stream, ndim, out, err);
-    slope_stream_close(&stream);
-    if (!ok)
-        idx_free(out);
-    return ok;
 }
 
 /* --- images and labels together --------------------------------------------------------------- */

@@ -22,28 +22,29 @@
 typedef struct IdxArray {
     int       ndim;
     ptrdiff_t dim[3];
-    uint8_t  *bytes; /* row-major; idx_free drops it */
+    uint8_t  *bytes; /* row-major; freed by idx_free */
 } IdxArray;
 
 /* Parses a whole IDX file in memory; `name` is what an error calls it. False and *err on
- * anything but ndim (1 … 3) axes of unsigned bytes followed by exactly their data. */
+ * anything but ndim (1 to 3) axes of unsigned bytes followed by exactly their data. */
 bool idx_parse(const uint8_t *data, size_t size, const char *name, int ndim, IdxArray *out,
                Error *err);
 
-/* The same from a file; one whose first bytes are 1f 8b is read through the gzip program. */
+/* The same from a file; one that begins with 1f 8b is unpacked by the gzip program. */
 bool idx_read(const char *path, int ndim, IdxArray *out, Error *err);
 void idx_free(IdxArray *array);
 
 /* Images (N,H,W) and labels (N) as a dataset of samples (1,H,W), mean 0 and std 1, without class
- * names. An error if the counts differ, N, H or W is 0, or a label is not below `classes`. */
+ * names. It is an error if the counts differ, if N, H or W is 0, or if a label is not below
+ * `classes`. */
 Dataset *idx_load_pair(const char *name, const char *images_path, const char *labels_path,
                        int classes, Error *err);
 
 /* Fashion-MNIST: 60000 training or 10000 test images of 28x28, ten classes, with the mean
  * .2860 and standard deviation .3530 of its training pixels. `dir` NULL: search as above;
- * otherwise only `dir` and `dir`/fashion-mnist are looked in. The first folder that holds one of
- * the two files is taken. When nothing is found the error says where it looked and how to install
- * the set. The count is the files' own (a smaller set will do), the 28x28 is insisted on. */
+ * otherwise only `dir` and `dir`/fashion-mnist are searched. The first folder that holds one of
+ * the two files is used. If none does, the error says where it looked and how to install the set.
+ * The count is taken from the files, so a smaller set will do, but the images must be 28x28. */
 Dataset *fashion_mnist_load(const char *dir, bool train, Error *err);
 
 /* Its ten class names. */

@@ -1,11 +1,10 @@
-/* datasets/search.c -- listing folders, and asking whether a file is there.
+/* datasets/search.c -- listing the folders, and checking whether a file is there.
  *
  * SPDX-License-Identifier: MIT
  */
 #include "datasets/search.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -40,12 +39,12 @@ bool slope_search_file(char path[SEARCH_PATH], const char *folder, const char *f
            (errno != ENOENT && errno != ENOTDIR && errno != ENAMETOOLONG);
 }
 
-const char *slope_search_places(const Search *search, char text[SEARCH_TEXT])
+void slope_search_failed(const Search *search, const char *set, Error *err)
 {
-    text[0] = '\0';
+    char places[512] = "";
     for (int i = 0; i < search->count; i++) {
-        size_t used = strlen(text);
-        snprintf(text + used, SEARCH_TEXT - used, "%s%s", i ? ", " : "", search->folder[i]);
+        size_t used = strlen(places);
+        snprintf(places + used, sizeof places - used, "%s%s", i ? ", " : "", search->folder[i]);
     }
-    return text;
+    error_set(err, set, -1, "the files were not found; looked in %s", places);
 }

@@ -1,33 +1,34 @@
-/* datasets/search.h -- the folders in which a data set may lie.
+/* datasets/search.h -- where the files of a known data set are looked for. Internal: programs call
+ * the loaders of the sets.
  *
- *  - $SLOPE_DATA/NAME, then data/NAME, then /usr/share/datasets/NAME; or a folder that the caller
- *    names, itself and NAME below it, and nothing else.
- *  - For the loaders of known sets.
+ *  - In $SLOPE_DATA/NAME, then data/NAME, then /usr/share/datasets/NAME; or, if the caller names a
+ *    folder, in it and in NAME below it, and nowhere else.
  *
  * SPDX-License-Identifier: MIT
  */
 #ifndef SLOPE_DATASETS_SEARCH_H
 #define SLOPE_DATASETS_SEARCH_H
 
-#include <stdbool.h>
+#include "tensor/error.h"
 
-enum { SEARCH_FOLDERS = 3, SEARCH_PATH = 4096, SEARCH_TEXT = 512 };
+enum { SEARCH_FOLDERS = 3, SEARCH_PATH = 4096 };
 
-/* The folders to look in, in order. One whose name is too long for a path is left out: it cannot
- * exist. */
+/* The folders to look in, in order. One whose name is too long for a path is not counted: it cannot
+ * exist. The first is always there for messages, cut if it is too long. */
 typedef struct Search {
     int  count;
     char folder[SEARCH_FOLDERS][SEARCH_PATH];
 } Search;
 
-/* `dir` NULL: the usual three. */
+/* `dir` NULL: the usual three folders. */
 void slope_search_folders(Search *search, const char *dir, const char *name);
 
-/* "folder/file" to path. Is something there, even if it cannot be read? What may not be read should
- * be reported as such when it is opened, not as missing. */
+/* Writes "folder/file" to path. True if something is there, even if it cannot be read: opening it
+ * should then report that, not that it is missing. */
 bool slope_search_file(char path[SEARCH_PATH], const char *folder, const char *file);
 
-/* "data/x, /usr/share/datasets/x", cut where it does not fit. */
-const char *slope_search_places(const Search *search, char text[SEARCH_TEXT]);
+/* Fills the error of a search that found none of the files of `set`, saying where it looked; the
+ * caller adds a hint. */
+void slope_search_failed(const Search *search, const char *set, Error *err);
 
 #endif

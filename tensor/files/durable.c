@@ -1,7 +1,7 @@
 /* tensor/files/durable.c -- temporary file, write, fsync, rename, fsync of the folder.
  *
- * All names are taken relative to the open folder, so that the file appears where it was begun
- * even if somebody moves the folder meanwhile.
+ * All names are relative to the open folder, so that the file appears where it was begun even if
+ * the folder is moved in the meantime.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -33,8 +33,8 @@ static int durable_open_folder(const char *path, size_t length)
     return fd;
 }
 
-/* O_EXCL: never a file that is there already, not even through a link. A name can be taken by what
- * a crashed process of the same number left behind; then the next one is tried. */
+/* O_EXCL: a file that already exists is never opened, not even through a link. A crashed process of
+ * the same number may have left a file of that name behind; then the next name is tried. */
 static int durable_create(DurableFile *file)
 {
     static atomic_uint count;
@@ -86,8 +86,8 @@ bool slope_durable_write(DurableFile *file, const void *bytes, size_t count, Err
 
 /* --- closing ---------------------------------------------------------------------------------- */
 
-/* The bytes must be on the disk before the name: a crash in between would leave a file that has its
- * name but not its contents. */
+/* The bytes must be on the disk before the name is: otherwise a crash in between would leave a file
+ * with its name but without its contents. */
 static bool durable_sync(DurableFile *file, Error *err)
 {
     bool ok = fsync(file->fd) == 0 ||
@@ -105,7 +105,7 @@ static bool durable_rename(DurableFile *file, Error *err)
                      strerror(errno));
 }
 
-/* A few file systems cannot sync a folder and say EINVAL: there is nothing more to do there. */
+/* A few file systems cannot sync a folder and return EINVAL: nothing more can be done there. */
 static bool durable_sync_folder(DurableFile *file, Error *err)
 {
     if (fsync(file->folder) == 0 || errno == EINVAL)

@@ -1,10 +1,10 @@
-/* tensor/files/durable.h -- writing a file so that a reader sees the old one or the new one, never
- * half.
+/* tensor/files/durable.h -- replacing a file so that readers see the old one or the new one, never
+ * part of one. Internal: programs call the writers.
  *
- *  - The bytes go to a temporary file in the same folder; slope_durable_close has the disk keep
- *    them, then gives the file its name in one step, then has the disk keep the name.
- *  - Whatever goes wrong before that last step, the temporary file is removed and the old file
- *    stays; if only the last goes wrong, the new file is there but might not outlive a crash.
+ *  - The bytes go to a temporary file in the same folder. slope_durable_close flushes them to the
+ *    disk, renames the file in a single step, and flushes the folder, which holds the name.
+ *  - If anything fails up to the rename, the temporary file is removed and the old file stays. If
+ *    only the last flush fails, the new file is there but might not survive a crash.
  *
  *      DurableFile file;
  *      if (!slope_durable_open(&file, "net.safetensors", &err))
@@ -23,20 +23,20 @@
 
 typedef struct DurableFile {
     const char *path;          /* borrowed */
-    const char *name;          /* its last part */
-    char        temporary[64]; /* the name in the same folder while the file is written */
+    const char *name;          /* the last part of path */
+    char        temporary[64]; /* the name in the same folder while the file is being written */
     int         folder, fd;
     int64_t     offset;        /* bytes written so far */
 } DurableFile;
 
-/* False and *err if the folder is missing or may not be written; nothing is left to close then. */
+/* False and *err if the folder is missing or may not be written; there is nothing to close then. */
 bool slope_durable_open(DurableFile *file, const char *path, Error *err);
 
 bool slope_durable_write(DurableFile *file, const void *bytes, size_t count, Error *err);
 
-/* Call it after every slope_durable_open that went well. If `ok`, the new file takes the place of
- * the old one; if not, the old one stays. False if !ok (then *err is left as it is), or if a last
- * step failed. */
+/* Call it after every slope_durable_open that succeeded. If `ok`, the new file replaces the old
+ * one; if not, the old one stays. False if !ok (*err is then left as it is), or if one of the last
+ * steps failed. */
 bool slope_durable_close(DurableFile *file, bool ok, Error *err);
 
 #endif

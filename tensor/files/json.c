@@ -1,4 +1,4 @@
-/* tensor/files/json.c -- taking strings, numbers and punctuation from a JSON text.
+/* tensor/files/json.c -- reading strings, numbers and punctuation from a JSON text.
  *
  * Source: RFC 8259 (JSON), RFC 3629 (UTF-8).
  *
@@ -10,7 +10,7 @@
 
 enum { JSON_END = -1, JSON_MAX_DIGITS = 19 };
 
-/* --- where we are ----------------------------------------------------------------------------- */
+/* --- the position ----------------------------------------------------------------------------- */
 
 static int json_peek(const JsonText *json)
 {
@@ -99,11 +99,13 @@ bool slope_json_number(JsonText *json, uint64_t *number)
 
 /* --- characters ------------------------------------------------------------------------------- */
 
-/*  bytes  bits  first byte   smallest code: a longer form than needed is refused, as are the halves
- *    1      7   0xxxxxxx          0         of UTF-16's pairs, which are no characters
+/*  bytes  bits  first byte  smallest code
+ *    1      7   0xxxxxxx          0
  *    2     11   110xxxxx       0x80
  *    3     16   1110xxxx      0x800
- *    4     21   11110xxx    0x10000 (to 0x10ffff) */
+ *    4     21   11110xxx    0x10000 (to 0x10ffff)
+ * An encoding longer than needed is refused, and so are the halves of UTF-16's pairs, which are not
+ * characters. */
 size_t slope_utf8_length(const uint8_t *p, size_t left)
 {
     static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
@@ -184,7 +186,7 @@ static bool json_escape(JsonText *json, uint8_t **to)
     return true;
 }
 
-/* A character that stands for itself. */
+/* A character that is not escaped. */
 static bool json_plain(JsonText *json, uint8_t **to)
 {
     const uint8_t *from = json->bytes + json->at;
@@ -207,6 +209,6 @@ bool slope_json_string(JsonText *json, const char **string)
         if (!(c == '\\' ? json_escape(json, &to) : json_plain(json, &to)))
             return false;
     json->at++;
-    *to = '\0'; /* at the latest over the closing quote, which has been read */
+    *to = '\0'; /* at or before the closing quote, which has been read */
     return true;
 }

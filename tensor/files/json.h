@@ -1,9 +1,10 @@
-/* tensor/files/json.h -- as much JSON as the header of a safetensors file needs: read on the spot.
+/* tensor/files/json.h -- the part of JSON that the header of a safetensors file needs, parsed in
+ * place. Internal: programs call the readers.
  *
- *  - A JsonText is a text and a place in it; each json_… call takes what it names from there.
- *  - There is no tree and no recursion: the caller knows what must come next, asks for that, and
- *    anything else is an Error. So a text cannot nest deeper than its reader.
- *  - Strings are decoded in place: what is decoded is never longer than what was written.
+ *  - A JsonText is a text and a position in it; each slope_json_… call consumes what it names.
+ *  - There is no tree and no recursion: the caller knows what must come next and asks for it, and
+ *    anything else is an Error. So a text cannot nest deeper than the calls of its reader.
+ *  - Strings are decoded in place: a decoded string is never longer than the written one.
  *
  *      if (!slope_json_expect(&json, '{'))                 // {"a": 1, "b": 2}
  *          return false;
@@ -23,25 +24,26 @@
 #include "tensor/error.h"
 
 typedef struct JsonText {
-    uint8_t    *bytes; /* need not end in NUL */
+    uint8_t    *bytes;  /* need not end in NUL */
     size_t      size, at;
-    const char *file;  /* for errors, … */
-    int64_t     start; /* … whose offsets count from where the text stands in the file */
+    const char *file;   /* what errors call it */
+    int64_t     start;  /* where in the file the text begins; errors give offsets in the file */
     Error      *err;
     bool        failed; /* set by slope_json_more, whose false can also mean the end of a list */
 } JsonText;
 
-/* The place of the next thing, after white space. */
+/* Skips white space and returns the position of what follows it. */
 size_t slope_json_place(JsonText *json);
 
-/* Takes this character, after white space. */
+/* Consumes this character, after any white space. */
 bool slope_json_expect(JsonText *json, char c);
 
-/* Called before each element of an object or array, n = 0, 1 …; takes the comma before it. False
- * when the list ended with `close`, which is taken too, or when the comma was missing. */
+/* Call it before each element n = 0, 1 … of an object or array: it consumes the comma before the
+ * element. False at the end of the list, whose `close` it consumes, or if the comma is missing;
+ * then `failed` is set. */
 bool slope_json_more(JsonText *json, char close, int n);
 
-/* A string: UTF-8, ended by NUL where it stands; one that holds a NUL itself is refused. */
+/* A string in UTF-8, decoded and NUL-terminated in place; one that contains a NUL is refused. */
 bool slope_json_string(JsonText *json, const char **string);
 
 /* A number of 1 to 19 digits and nothing else: no sign, point, exponent or leading zeros. */
@@ -50,10 +52,11 @@ bool slope_json_number(JsonText *json, uint64_t *number);
 /* Nothing but white space may follow. */
 bool slope_json_expect_end(JsonText *json);
 
-/* Fills the error: at `at` in the text `expected` was to stand. Returns false. */
+/* Fills the error: at position `at` the text should have had `expected`. Returns false. */
 bool slope_json_unexpected(JsonText *json, size_t at, const char *expected);
 
-/* The bytes of the UTF-8 character at p, 1 to 4; 0 if it is none. `left` >= 1. */
+/* The length of the UTF-8 character at p, 1 to 4 bytes, or 0 if it is not valid. `left`, at least
+ * 1, is the number of bytes that may be read. */
 size_t slope_utf8_length(const uint8_t *p, size_t left);
 
 #endif

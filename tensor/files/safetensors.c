@@ -1,4 +1,4 @@
-/* tensor/files/safetensors.c -- the list in memory: gathering, finding, converting.
+/* tensor/files/safetensors.c -- the list in memory: building, finding, converting.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -31,7 +31,7 @@ const char *safetensors_dtype_name(Dtype dtype)
     return safetensors_dtype[dtype].name;
 }
 
-/* --- growing, where memory may be short ------------------------------------------------------- */
+/* --- adding, which fails when out of memory --------------------------------------------------- */
 
 void *safetensors_grow(void *array, int count, size_t size)
 {
@@ -87,7 +87,7 @@ bool safetensors_try_add_text(Safetensors *s, const char *key, const char *value
     return true;
 }
 
-/* --- making and gathering --------------------------------------------------------------------- */
+/* --- building --------------------------------------------------------------------------------- */
 
 Safetensors *safetensors_new(void)
 {
@@ -175,7 +175,7 @@ const char *safetensors_find_text(const Safetensors *s, const char *key)
 
 /* --- converting ------------------------------------------------------------------------------- */
 
-/* Element i as a double: exact but for integers beyond 2^53. */
+/* Element i as a double: exact, except for integers beyond 2^53. */
 static double safetensors_number(const NamedTensor *t, ptrdiff_t i)
 {
     switch (t->dtype) {
@@ -220,7 +220,7 @@ bool safetensors_check(const Safetensors *s, const char *name, const Tensor *x, 
     return error_hint(err, "a build with REAL=double can read it");
 }
 
-/* Bits are copied where the type is the same: an assignment may change a signalling NaN. */
+/* Numbers of the same type are copied as bits: an assignment may change a signalling NaN. */
 static void safetensors_copy(Tensor *x, const NamedTensor *t)
 {
     real *to = tensor_write(x);

@@ -1,10 +1,10 @@
-/* tensor/files/safetensors.h -- a list of named tensors, as a file that PyTorch's world reads too.
+/* tensor/files/safetensors.h -- a list of named tensors and its file, which PyTorch reads too.
  *
- *  - safetensors_add… gather a list; safetensors_write puts it on the disk, whole or not at all.
- *  - safetensors_read and safetensors_parse give a list back, or an Error: a damaged or hostile
- *    file never stops the program, nor does it get memory for more than what is there.
+ *  - safetensors_add… build a list; safetensors_write writes it to disk, all of it or nothing.
+ *  - safetensors_read and safetensors_parse return a list, or an Error: a damaged or hostile file
+ *    never stops the program, nor makes it allocate memory for more than the file holds.
  *  - safetensors_get copies one tensor of the list into one of yours, converting to `real`.
- *  - The same list always makes the same bytes.
+ *  - The same list is always written as the same bytes.
  *
  *      Safetensors *s = safetensors_new();
  *      safetensors_add_tensor(s, "fc1.weight", weight);
@@ -15,7 +15,7 @@
  *
  * The format: 8 bytes N, little-endian; N bytes of JSON,
  *     {"fc1.weight":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]}}
- * and then the numbers: little-endian, row-major, packed, without a gap.
+ * and then the numbers: little-endian, row-major, packed, without gaps.
  * Source: https://github.com/huggingface/safetensors, "Format".
  *
  * SPDX-License-Identifier: MIT
@@ -25,7 +25,7 @@
 
 #include "tensor/tensor.h"
 
-/* In the order of the reference implementation, which writes the last first. */
+/* In the order of the reference implementation, which writes tensors of the last type first. */
 typedef enum Dtype { DTYPE_U8, DTYPE_I32, DTYPE_F32, DTYPE_F64, DTYPE_I64 } Dtype;
 
 #ifdef SLOPE_DOUBLE
@@ -49,58 +49,59 @@ typedef struct NamedText {
 } NamedText;
 
 typedef struct Safetensors {
-    char         file[256]; /* where it was read from, for errors */
+    char         file[256]; /* what it was read from, for errors */
     NamedTensor *item;
     int          count;
     NamedText   *text; /* the file's __metadata__ */
     int          n_texts;
 } Safetensors;
 
-/* --- gathering: the list copies what it is given ---------------------------------------------- */
+/* --- building: the list copies what it is given ----------------------------------------------- */
 
 Safetensors *safetensors_new(void);
 void safetensors_free(Safetensors *s); /* NULL is fine */
 
-/* Room for a tensor, all zeros, to be filled in. A name is UTF-8, used once in a list, and not
- * "__metadata__". */
+/* Adds a tensor of zeros and returns its data, to be filled in. A name is UTF-8, occurs once in a
+ * list, and is not "__metadata__". */
 void *safetensors_add(Safetensors *s, const char *name, Dtype dtype, Shape shape);
 
-/* x as the build's `real`; any strides. */
+/* Adds a copy of x, which may have any strides, as the build's `real`. */
 void safetensors_add_tensor(Safetensors *s, const char *name, const Tensor *x);
 
-/* A note about the whole; a key is used once. */
+/* Adds a note about the whole list; a key occurs once. */
 void safetensors_add_text(Safetensors *s, const char *key, const char *value);
 
-/* --- looking ---------------------------------------------------------------------------------- */
+/* --- finding ---------------------------------------------------------------------------------- */
 
 /* NULL if the list has none of that name. */
 const NamedTensor *safetensors_find(const Safetensors *s, const char *name);
 const char *safetensors_find_text(const Safetensors *s, const char *key);
 
-/* Can x take the tensor of that name? False and *err if there is none, if its shape is not x's, or
- * if one of its finite numbers would become infinite (1e300 as a float). */
+/* True if the tensor of that name can be copied into x. False and *err if there is none, if its
+ * shape is not x's, or if one of its finite numbers would become infinite (1e300 as a float). */
 bool safetensors_check(const Safetensors *s, const char *name, const Tensor *x, Error *err);
 
-/* The same, and x = its numbers, rounded to `real` where they are wider. The same type keeps
- * every bit, a NaN's too. A refusal leaves x as it was. */
+/* Checks the same, then copies the numbers into x, rounding to `real` those that are wider. Numbers
+ * of the same type keep every bit, even those of a NaN. On failure x is unchanged. */
 bool safetensors_get(const Safetensors *s, const char *name, Tensor *x, Error *err);
 
 /* --- files ------------------------------------------------------------------------------------ */
 
-/* Headers of more bytes are refused, unless a reader is told a larger limit: a million bytes
- * describe about ten thousand tensors. The format itself stops at SAFETENSORS_MAX_HEADER. */
+/* Limits on the header, in bytes. The first, enough for about ten thousand tensors, is the usual
+ * `max_header` of a reader, and nothing larger is written; the second is the format's own. */
 enum { SAFETENSORS_HEADER = 1000000, SAFETENSORS_MAX_HEADER = 100000000 };
 
-/* Reads F64, F32, I64, I32, U8, and F16 and BF16 into F32. The list, in the order of the file's
- * data, is yours; NULL and *err if the file is missing or breaks any rule of the format. */
+/* Reads F64, F32, I64, I32 and U8 as they are, F16 and BF16 as F32. You free the list, which is in
+ * the order of the file's data. NULL and *err if the file is missing, has a header of more than
+ * `max_header` bytes, or breaks any rule of the format. */
 Safetensors *safetensors_read(const char *path, size_t max_header, Error *err);
 
-/* The same from memory; `name` stands for the file in errors. */
+/* The same from memory; `name` names the file in errors. */
 Safetensors *safetensors_parse(const uint8_t *data, size_t size, size_t max_header,
                                const char *name, Error *err);
 
-/* Replaces the file by the list, durably (tensor/files/durable.h); if that fails the old file
- * stays. */
+/* Replaces the file by one that holds the list. Readers see the old file or the new one, never part
+ * of one; if writing fails, the old file stays. */
 bool safetensors_write(const Safetensors *s, const char *path, Error *err);
 
 #endif

@@ -1,5 +1,4 @@
-/* tensor/files/safetensors_header.c -- from the JSON header to a table of entries that fit
- * together.
+/* tensor/files/safetensors_header.c -- parsing the JSON header into consistent entries.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -11,12 +10,11 @@
 #include "tensor/files/json.h"
 #include "tensor/memory.h"
 
-/* Fewer elements than this fit in memory whatever their type (as in tensor/shape.c). */
+/* More elements than this are refused whatever their type, as by tensor/shape.c. */
 #define HEADER_MAX_COUNT ((uint64_t)PTRDIFF_MAX / 16)
 
-/* --- names in messages ------------------------------------------------------------------------ */
+/* --- errors ----------------------------------------------------------------------------------- */
 
-/* Characters 0x80 to 0x9f, two bytes in UTF-8, are control characters as well. */
 static bool header_error(const JsonText *json, size_t at, const char *problem, const char *name)
 {
     return error_set(json->err, json->file, json->start + (int64_t)at, "%s '%s'", problem,
@@ -93,7 +91,7 @@ static bool header_offsets(JsonText *json, HeaderEntry *e)
 
 /* --- one entry -------------------------------------------------------------------------------- */
 
-/* "dtype":"F32", or one of the other two; `seen` has a bit for each that came already. */
+/* "dtype":"F32", or one of the other two; `seen` has a bit for each key that has occurred. */
 static bool header_field(JsonText *json, HeaderEntry *e, unsigned *seen)
 {
     static const char *const names[] = {"dtype", "shape", "data_offsets"};
@@ -115,7 +113,7 @@ static bool header_field(JsonText *json, HeaderEntry *e, unsigned *seen)
          : field == 1 ? header_shape(json, e) : header_offsets(json, e);
 }
 
-/* Do the offsets span what the shape needs? header_shape has made sure that nothing overflows. */
+/* Do the offsets span what the shape needs? header_shape has ensured that nothing overflows. */
 static bool header_check_span(const JsonText *json, const HeaderEntry *e)
 {
     uint64_t needed = (uint64_t)shape_count(e->shape) * safetensors_dtype[e->dtype].size;
@@ -204,8 +202,8 @@ static int header_by_key(const void *a, const void *b)
     return order ? order : (p->at > q->at) - (p->at < q->at);
 }
 
-/* After decoding: "a" and "\u0061" are the same name. Sorting brings equal names together, where
- * comparing each with each would let a large header keep us busy for hours. */
+/* Called after decoding, when "a" and "\u0061" are the same name. Sorting brings equal names
+ * together; comparing every pair would let a large header keep us busy for hours. */
 static bool header_check_names(const JsonText *json, Header *header)
 {
     if (header->n_entries > 0)

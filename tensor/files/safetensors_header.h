@@ -1,8 +1,8 @@
-/* tensor/files/safetensors_header.h -- the JSON header as entries; what the files of safetensors
- * share.
+/* tensor/files/safetensors_header.h -- the JSON header as entries, and what else the safetensors
+ * sources share. Internal: programs use tensor/files/safetensors.h.
  *
- *  - safetensors_header_parse checks all that can be said without knowing the file's size: the
- *    grammar, the names, and that each tensor's shape and offsets agree.
+ *  - safetensors_header_parse checks all that can be checked without the file's size: the grammar,
+ *    the names, and that each tensor's shape and offsets agree.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -11,21 +11,21 @@
 
 #include "tensor/files/safetensors.h"
 
-/* The types that files hold: a Dtype is also the index of its own; the last two are only read. */
+/* The types of numbers in files, indexed by Dtype; the two that are not a Dtype are only read. */
 enum { FILE_F16 = DTYPE_I64 + 1, FILE_BF16, FILE_DTYPES };
 typedef struct FileDtype {
     const char *name;
     size_t      size; /* bytes of one number in the file */
-    Dtype       held; /* what it is in memory */
+    Dtype       held; /* its type in memory */
 } FileDtype;
 extern const FileDtype safetensors_dtype[FILE_DTYPES];
 
 typedef struct HeaderEntry {
-    const char *name;  /* lies in the header's bytes */
-    size_t      at;    /* where in the header its name stands */
+    const char *name;  /* in the header's bytes */
+    size_t      at;    /* position of the name in the header */
     int         dtype; /* index into safetensors_dtype */
     Shape       shape;
-    uint64_t    begin, end; /* in the data */
+    uint64_t    begin, end; /* offsets in the data */
 } HeaderEntry;
 
 typedef struct HeaderText {
@@ -41,21 +41,21 @@ typedef struct Header {
     bool         has_metadata;
 } Header;
 
-/* The header proper begins after its own length, so errors count from here. */
+/* The header begins after the 8 bytes of its length; an error counts these too. */
 enum { HEADER_START = 8 };
 
-/* Parses the bytes, decoding its strings in place; they must outlive the entries. Call
- * safetensors_header_free whatever comes out. */
+/* Parses the bytes, which must outlive the entries: strings are decoded in place. Call
+ * safetensors_header_free whether it succeeds or not. */
 bool safetensors_header_parse(uint8_t *bytes, size_t size, const char *file, Header *header,
                               Error *err);
 void safetensors_header_free(Header *header);
 
-/* Room for one more in an array of `count`, which is doubled at each power of two. NULL when out
- * of memory: the array is then as it was. */
+/* The array of `count` elements with room for one more; its capacity doubles at each power of two.
+ * NULL when out of memory: the array is then unchanged. */
 void *safetensors_grow(void *array, int count, size_t size);
 
-/* As safetensors_add and safetensors_add_text, for what has been checked; NULL and false when out
- * of memory. */
+/* The same as safetensors_add and safetensors_add_text, for names already checked; NULL and false
+ * when out of memory. */
 NamedTensor *safetensors_try_add(Safetensors *s, const char *name, Dtype dtype, Shape shape);
 bool safetensors_try_add_text(Safetensors *s, const char *key, const char *value);
 

@@ -1,7 +1,8 @@
-/* tensor/files/safetensors_write.c -- a list as a file: the same list, the same bytes.
+/* tensor/files/safetensors_write.c -- writing a list, always as the same bytes.
  *
- * Widest type first keeps each tensor aligned to its numbers, so that a program may map the file
- * into memory and use them where they lie; the spaces after the header align the first.
+ * Tensors of the widest type come first, and spaces after the header align the first of them. So
+ * every tensor is aligned to its numbers, and a program may map the file into memory and use the
+ * numbers in place.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -30,7 +31,7 @@ static int safetensors_text_order(const void *a, const void *b)
     return strcmp(p->key, q->key);
 }
 
-/* A copy of the array in order; it shares the names and the data. NULL when out of memory. */
+/* A sorted copy of the array, with the same names and data. NULL when out of memory. */
 static void *safetensors_sorted(const void *array, int count, size_t size,
                                 int (*order)(const void *, const void *))
 {
@@ -44,7 +45,7 @@ static void *safetensors_sorted(const void *array, int count, size_t size,
 
 /* --- the header ------------------------------------------------------------------------------- */
 
-/* Where the header goes. With no text it is only measured: the same calls run twice. */
+/* Where the header is written. Without text it is only measured: the same calls run twice. */
 typedef struct HeaderSink {
     char  *text;
     size_t length;
@@ -65,7 +66,7 @@ static void header_put_number(HeaderSink *to, uint64_t number)
     header_put(to, text);
 }
 
-/* In quotes; UTF-8 stands for itself. */
+/* In quotes; only what must be escaped is. */
 static void header_put_string(HeaderSink *to, const char *string)
 {
     static const char meant[] = "\"\\\b\f\n\r\t", written[] = "\"\\bfnrt";
@@ -94,7 +95,7 @@ static void header_put_texts(HeaderSink *to, const NamedText *text, int count)
     header_put(to, "}");
 }
 
-/* "name":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]}; moves the offset on. */
+/* "name":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]}; advances the offset. */
 static void header_put_tensor(HeaderSink *to, const NamedTensor *t, uint64_t *offset)
 {
     header_put_string(to, t->name);

@@ -1,4 +1,4 @@
-/* tensor/files/stream.c -- reading a file, or what gzip makes of it.
+/* tensor/files/stream.c -- reading a file, what gzip unpacks from it, or memory.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -19,12 +19,12 @@ extern char **environ;
 
 enum {
     STREAM_FIRST_ROOM = 1 << 16,
-    STREAM_NOT_STARTED = 127, /* exit status by which some systems say so, valgrind's among them */
+    STREAM_NOT_STARTED = 127, /* how some systems, and valgrind, report a missing program */
 };
 
 /* --- starting gzip ---------------------------------------------------------------------------- */
 
-/* A pipe whose ends no other program inherits. */
+/* A pipe whose ends are not inherited by other programs. */
 static bool stream_pipe(int ends[2])
 {
     if (pipe(ends) != 0)
@@ -34,9 +34,9 @@ static bool stream_pipe(int ends[2])
     return true;
 }
 
-/* Runs `gzip -dc` from descriptor `in` to descriptor `out`. Its messages go to /dev/null: we
- * say in an Error what went wrong. posix_spawnp looks for gzip along $PATH, hands the arguments
- * over as they are (no shell), and reports a program that is missing. Returns 0 or an errno. */
+/* Runs `gzip -dc` from descriptor `in` to descriptor `out`. Its messages go to /dev/null: an Error
+ * says what went wrong. posix_spawnp looks for gzip in $PATH, passes the arguments on unchanged (no
+ * shell), and reports a missing program. Returns 0 or an errno. */
 static int stream_spawn_gzip(int in, int out, pid_t *child)
 {
     char *const argv[] = {"gzip", "-dc", NULL};
@@ -60,9 +60,9 @@ static bool stream_gzip_absent(const char *path, int problem, Error *err)
     return error_set(err, path, -1, "gzip could not be started (%s)", strerror(problem));
 }
 
-/* Puts gzip between the file and us: stream->fd becomes the pipe's reading end. The lock keeps
- * a second thread from starting its own gzip between our pipe() and fcntl(): that gzip would
- * inherit our writing end, and we would never see the end of the data. */
+/* Puts gzip between the file and us: stream->fd becomes the read end of the pipe. The lock keeps
+ * another thread from starting its own gzip between our pipe() and fcntl(): that gzip would inherit
+ * our write end, and we would never see the end of the data. */
 static bool stream_through_gzip(ByteStream *stream, Error *err)
 {
     static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -78,7 +78,7 @@ static bool stream_through_gzip(ByteStream *stream, Error *err)
     pthread_mutex_unlock(&lock);
     if (problem) {
         stream->gzip = 0;
-        return stream_gzip_absent(stream->path, problem, err);
+        return stream_gzip_absent(stream->name, problem, err);
     }
     close(stream->fd);
     stream->fd = ends[0];
@@ -101,24 +101,24 @@ static int stream_wait(ByteStream *stream)
 /* A program that ignores SIGCHLD never learns how its children ended. */
 static bool stream_status_lost(const ByteStream *stream, Error *err)
 {
-    error_set(err, stream->path, -1,
+    error_set(err, stream->name, -1,
               "gzip's exit status is lost, so nobody knows if the file is whole");
     return error_hint(err, "does this program ignore SIGCHLD? restore SIG_DFL while it reads");
 }
 
-/* Called at the end of the data: was that the end of the file, or where gzip gave up? A status of
- * 2, a warning, is refused too: it means rubbish after the data. */
+/* Called at the end of the data: is that the end of the file, or where gzip gave up? A status of 2,
+ * a warning, is refused too: it means garbage after the data. */
 static bool stream_check_gzip(ByteStream *stream, Error *err)
 {
     int status = stream_wait(stream);
     if (status == -1)
         return stream_status_lost(stream, err);
-    int code = status != -1 && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
     if (code == 0)
         return true;
     if (code == STREAM_NOT_STARTED)
-        return stream_gzip_absent(stream->path, ENOENT, err);
-    error_set(err, stream->path, -1, "gzip could not unpack the file: it is cut short or damaged");
+        return stream_gzip_absent(stream->name, ENOENT, err);
+    error_set(err, stream->name, -1, "gzip could not unpack the file: it is cut short or damaged");
     if (code > 0)
         error_expected(err, "exit status 0 from gzip", "%d", code);
     return error_hint(err, "`gzip -t` on the file says more; fetch the file again");
@@ -126,69 +126,96 @@ static bool stream_check_gzip(ByteStream *stream, Error *err)
 
 /* --- opening and closing ---------------------------------------------------------------------- */
 
-/* Measures an open file and looks whether it is gzipped. pread leaves the position at 0, where
+static bool stream_is_gzipped(const ByteStream *stream)
+{
+    uint8_t magic[2];
+    return pread(stream->fd, magic, 2, 0) == 2 && magic[0] == 0x1f && magic[1] == 0x8b;
+}
+
+static bool stream_refuse_gzip(const ByteStream *stream, Error *err)
+{
+    error_set(err, stream->name, -1, "the file is gzipped, and its format does not say how many "
+              "bytes should come out");
+    return error_hint(err, "unpack it first: gunzip FILE");
+}
+
+/* Measures an open file, then looks for gzip's two bytes. pread leaves the position at 0, where
  * gzip, which inherits it, must start. */
-static bool stream_inspect(ByteStream *stream, Error *err)
+static bool stream_inspect(ByteStream *stream, GzipChoice gzip, Error *err)
 {
     struct stat info;
-    uint8_t magic[2];
     if (fstat(stream->fd, &info) != 0)
-        return error_set(err, stream->path, -1, "the file cannot be measured (%s)",
+        return error_set(err, stream->name, -1, "the file cannot be measured (%s)",
                          strerror(errno));
     if (!S_ISREG(info.st_mode))
-        return error_set(err, stream->path, -1, "this is a %s, not a file",
+        return error_set(err, stream->name, -1, "this is a %s, not a file",
                          S_ISDIR(info.st_mode) ? "folder" : "pipe or a device");
     stream->size = info.st_size;
-    if (pread(stream->fd, magic, 2, 0) == 2 && magic[0] == 0x1f && magic[1] == 0x8b)
-        return stream_through_gzip(stream, err);
-    return true;
+    if (gzip == GZIP_IGNORE || !stream_is_gzipped(stream))
+        return true;
+    return gzip == GZIP_UNPACK ? stream_through_gzip(stream, err) : stream_refuse_gzip(stream, err);
 }
 
 /* O_NONBLOCK: opening a named pipe must not wait for a writer. Regular files ignore it. */
-bool slope_stream_open(ByteStream *stream, const char *path, Error *err)
+bool slope_stream_open(ByteStream *stream, const char *path, GzipChoice gzip, Error *err)
 {
-    *stream = (ByteStream){.path = path, .fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
+    *stream = (ByteStream){.name = path, .fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
     if (stream->fd < 0)
         return error_set(err, path, -1, "the file cannot be opened (%s)", strerror(errno));
-    if (stream_inspect(stream, err))
+    if (stream_inspect(stream, gzip, err))
         return true;
     slope_stream_close(stream);
     return false;
 }
 
-/* The pipe is closed before the wait: a gzip that still writes dies of SIGPIPE or, where this
- * program ignores that signal and gzip inherits it so, ends with a write error. */
-void slope_stream_close(ByteStream *stream)
+ByteStream slope_stream_of_memory(const uint8_t *data, size_t size, const char *name)
 {
-    close(stream->fd);
-    if (stream->gzip > 0)
-        stream_wait(stream);
-    stream->fd = -1;
+    return (ByteStream){.name = name, .memory = data, .fd = -1, .size = (int64_t)size};
 }
 
-bool slope_stream_require_raw(const ByteStream *stream, Error *err)
+/* The pipe is closed before the wait: a gzip that is still writing dies of SIGPIPE or, where this
+ * program ignores that signal and gzip inherits the setting, exits with a write error. */
+void slope_stream_close(ByteStream *stream)
 {
-    if (stream->size >= 0)
-        return true;
-    error_set(err, stream->path, -1, "the file is gzipped, and its format does not say how many "
-              "bytes should come out");
-    return error_hint(err, "unpack it first: gunzip FILE");
+    if (stream->fd >= 0)
+        close(stream->fd);
+    if (stream->gzip > 0)
+        stream_wait(stream);
+    *stream = (ByteStream){.name = stream->name, .fd = -1};
 }
 
 /* --- reading ---------------------------------------------------------------------------------- */
+
+int64_t slope_stream_left(const ByteStream *stream)
+{
+    if (stream->size < 0)
+        return -1;
+    return stream->offset < stream->size ? stream->size - stream->offset : 0;
+}
+
+/* As read(2): the number of bytes that came, 0 at the end, -1 with errno set. */
+static ssize_t stream_step(const ByteStream *stream, uint8_t *bytes, size_t want)
+{
+    if (stream->fd >= 0)
+        return read(stream->fd, bytes, want);
+    size_t left = (size_t)slope_stream_left(stream), n = want < left ? want : left;
+    if (n > 0)
+        memcpy(bytes, stream->memory + stream->offset, n);
+    return (ssize_t)n;
+}
 
 /* A pipe gives what it has, often less than asked for, and a signal may interrupt the wait. */
 bool slope_stream_read(ByteStream *stream, uint8_t *bytes, size_t want, size_t *got, Error *err)
 {
     *got = 0;
     while (*got < want) {
-        ssize_t n = read(stream->fd, bytes + *got, want - *got);
+        ssize_t n = stream_step(stream, bytes + *got, want - *got);
         if (n == 0)
             return stream->gzip == 0 || stream_check_gzip(stream, err);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
-            return error_set(err, stream->path, stream->offset, "reading failed (%s)",
+            return error_set(err, stream->name, stream->offset, "reading failed (%s)",
                              strerror(errno));
         *got += (size_t)n;
         stream->offset += n;
@@ -196,18 +223,25 @@ bool slope_stream_read(ByteStream *stream, uint8_t *bytes, size_t want, size_t *
     return true;
 }
 
-/* Fills the error for data that end `wanted` - `found` bytes too early. Returns NULL. */
-static void *stream_too_short(const ByteStream *stream, size_t wanted, int64_t found, Error *err)
+static bool stream_too_short(const ByteStream *stream, size_t wanted, size_t found, Error *err)
 {
     char expected[64];
     snprintf(expected, sizeof expected, "%zu more bytes", wanted);
-    error_set(err, stream->path, stream->offset, "the file ends before its data do");
-    error_expected(err, expected, "%lld", (long long)found);
-    error_hint(err, "the file is cut short: fetch it again");
-    return NULL;
+    error_set(err, stream->name, stream->offset, "the file ends before its data do");
+    error_expected(err, expected, "%zu", found);
+    return error_hint(err, "the file is cut short: fetch it again");
 }
 
-/* A larger copy of a buffer, its room doubled but never above `limit`. Frees the old one. */
+bool slope_stream_fill(ByteStream *stream, uint8_t *bytes, size_t count, Error *err)
+{
+    size_t got;
+    return slope_stream_read(stream, bytes, count, &got, err) &&
+           (got == count || stream_too_short(stream, count, got, err));
+}
+
+/* --- reading into new memory ------------------------------------------------------------------ */
+
+/* A larger copy of a buffer: its room is doubled, up to `limit`. Frees the old one. */
 static uint8_t *stream_grow(uint8_t *bytes, size_t *room, size_t limit)
 {
     size_t held = *room;
@@ -219,8 +253,8 @@ static uint8_t *stream_grow(uint8_t *bytes, size_t *room, size_t limit)
     return larger;
 }
 
-/* Fills memory of `room` bytes to begin with, more as it proves too small. */
-static uint8_t *stream_fill(ByteStream *stream, size_t room, size_t count, Error *err)
+/* Reads `count` bytes into new memory, of `room` bytes first and of more once these are full. */
+static uint8_t *stream_gather(ByteStream *stream, size_t room, size_t count, Error *err)
 {
     size_t held = 0, got;
     uint8_t *bytes = memory_try_new(room);
@@ -229,29 +263,29 @@ static uint8_t *stream_fill(ByteStream *stream, size_t room, size_t count, Error
         if (held == count)
             return bytes;
         if (held < room) {
-            memory_free(bytes);
-            return stream_too_short(stream, count, (int64_t)held, err);
+            stream_too_short(stream, count, held, err);
+            break;
         }
         bytes = stream_grow(bytes, &room, count);
     }
     if (!bytes)
-        error_set(err, stream->path, stream->offset, "memory is too short for its data");
+        error_set(err, stream->name, stream->offset, "memory is too short for its data");
     memory_free(bytes);
     return NULL;
 }
 
-/* What a header declares is compared with what the file holds before memory is asked for; of a
- * pipe that cannot be known, so there the memory follows the bytes. */
 uint8_t *slope_stream_take(ByteStream *stream, size_t count, Error *err)
 {
-    if (stream->size < 0)
-        return stream_fill(stream, count < STREAM_FIRST_ROOM ? count : STREAM_FIRST_ROOM, count,
-                           err);
-    int64_t left = stream->size - stream->offset;
-    if (left < 0 || (uint64_t)left < count)
-        return stream_too_short(stream, count, left < 0 ? 0 : left, err);
-    return stream_fill(stream, count, count, err);
+    int64_t left = slope_stream_left(stream);
+    if (left >= 0 && (uint64_t)left < count) {
+        stream_too_short(stream, count, (size_t)left, err);
+        return NULL;
+    }
+    bool all = left >= 0 || count < STREAM_FIRST_ROOM;
+    return stream_gather(stream, all ? count : STREAM_FIRST_ROOM, count, err);
 }
+
+/* --- the end ---------------------------------------------------------------------------------- */
 
 bool slope_stream_expect_end(ByteStream *stream, Error *err)
 {
@@ -262,7 +296,7 @@ bool slope_stream_expect_end(ByteStream *stream, Error *err)
         return false;
     if (got == 0)
         return true;
-    error_set(err, stream->path, end, "more bytes follow than the file's header declares");
+    error_set(err, stream->name, end, "more bytes follow than the file's header declares");
     if (stream->size >= 0) {
         char expected[64];
         snprintf(expected, sizeof expected, "%lld bytes in all", (long long)end);

@@ -1,14 +1,19 @@
-/* tensor/files/stream.h -- the bytes of a file, unpacked on the way if it is gzipped.
+/* tensor/files/stream.h -- the one source from which all readers take their bytes. Internal:
+ * programs call the readers.
  *
- *  - slope_stream_open looks at the first two bytes: 1f 8b means gzip, whatever the file's name.
- *  - Unpacking is done by the gzip program, started without a shell and read through a pipe:
- *    no file name is ever parsed as a command, and a well-kept tool meets the hostile bytes.
- *  - At the end of the data gzip's exit status is checked, so damage that left the length
+ *  - A ByteStream is one of three things: a file, a gzipped file that is unpacked on the way, or
+ *    bytes in memory. A reader does not need to know which.
+ *  - Only regular files are opened. A folder, a device or a named pipe is an Error, and no pipe is
+ *    waited for.
+ *  - A file is gzipped if its first two bytes are 1f 8b, whatever its name.
+ *  - Unpacking is done by the gzip program, started without a shell and read through a pipe: no
+ *    file name is ever parsed as a command, and a well-maintained tool handles the hostile bytes.
+ *  - At the end of the data gzip's exit status is checked, so that damage that left the length
  *    right is still an error. A stream closed early stops gzip and leaves no process behind.
  *  - Offsets count the unpacked bytes.
  *
  *      ByteStream s;
- *      if (!slope_stream_open(&s, path, &err)) return false;
+ *      if (!slope_stream_open(&s, path, GZIP_UNPACK, &err)) return false;
  *      uint8_t *bytes = slope_stream_take(&s, 1000, &err);
  *      bool ok = bytes && slope_stream_expect_end(&s, &err);
  *      slope_stream_close(&s);
@@ -18,36 +23,49 @@
 #ifndef SLOPE_TENSOR_FILES_STREAM_H
 #define SLOPE_TENSOR_FILES_STREAM_H
 
+#include <stddef.h>
 #include <sys/types.h>
 
 #include "tensor/error.h"
 
 typedef struct ByteStream {
-    const char *path;   /* borrowed */
-    int         fd;     /* of the file, or of the pipe that gzip writes to */
-    pid_t       gzip;   /* the unpacking process; 0 for a raw file, or once it has ended */
-    int64_t     size;   /* bytes in all; -1 for a gzipped file, where only the end will tell */
-    int64_t     offset; /* bytes read so far */
+    const char    *name;   /* the path, or what errors call the memory; borrowed */
+    const uint8_t *memory; /* borrowed; NULL for a file */
+    int            fd;     /* the file, or the pipe that gzip writes to; -1 for memory */
+    pid_t          gzip;   /* the unpacking process; 0 if there is none, or once it has ended */
+    int64_t        size;   /* in bytes; -1 if gzip unpacks, as only the end will tell */
+    int64_t        offset; /* bytes read so far */
 } ByteStream;
 
-/* Opens a regular file. False and *err when it is missing, unreadable, a folder or a device,
- * or when it is gzipped and gzip cannot be started; nothing is left to close then. */
-bool slope_stream_open(ByteStream *stream, const char *path, Error *err);
+/* What to do with a gzipped file: unpack it; refuse it, because the format does not say how long a
+ * file is, and a small hostile one could unpack for ever; or read it as it is, because a good file
+ * of the format may begin with 1f 8b. */
+typedef enum GzipChoice { GZIP_UNPACK, GZIP_REFUSE, GZIP_IGNORE } GzipChoice;
 
-/* True for a raw file. A gzipped one is refused, for a format that does not say how many bytes
- * should come out: a small hostile file could go on for ever. */
-bool slope_stream_require_raw(const ByteStream *stream, Error *err);
+/* Opens a file. False and *err if it is missing, unreadable, not a regular file, or gzipped where
+ * that is refused or gzip cannot be started; there is nothing to close then. With GZIP_REFUSE and
+ * GZIP_IGNORE the stream's size is always known. */
+bool slope_stream_open(ByteStream *stream, const char *path, GzipChoice gzip, Error *err);
 
-/* Reads until `want` bytes are there or the data end; *got says how many came. False when
- * reading failed or gzip, at the end of the data, says that the file was damaged. */
+/* The bytes at `data`, which must outlive the stream. Cannot fail, and needs no closing. */
+ByteStream slope_stream_of_memory(const uint8_t *data, size_t size, const char *name);
+
+/* The number of bytes not read yet, or -1 if gzip unpacks. */
+int64_t slope_stream_left(const ByteStream *stream);
+
+/* Reads until `want` bytes have arrived or the data end; *got is their number. False if reading
+ * failed, or if gzip reports at the end of the data that the file is damaged. */
 bool slope_stream_read(ByteStream *stream, uint8_t *bytes, size_t want, size_t *got, Error *err);
 
-/* Exactly `count` bytes, in memory that you free with memory_free; NULL and *err if the file
- * ends before. A raw file is measured first; from gzip the memory grows as bytes arrive, so
- * that a small hostile file cannot ask for much. */
+/* Reads exactly `count` bytes; false and *err if the data end earlier. */
+bool slope_stream_fill(ByteStream *stream, uint8_t *bytes, size_t count, Error *err);
+
+/* The same into new memory, which you free with memory_free; NULL on error. A file gets no memory
+ * for bytes that it only claims to have: a known size is checked first, and if gzip unpacks, the
+ * memory grows as the bytes arrive. */
 uint8_t *slope_stream_take(ByteStream *stream, size_t count, Error *err);
 
-/* True if nothing follows; false and *err if a byte does. */
+/* True if no byte follows; false and *err if one does. */
 bool slope_stream_expect_end(ByteStream *stream, Error *err);
 
 void slope_stream_close(ByteStream *stream);

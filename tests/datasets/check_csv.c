@@ -169,7 +169,7 @@ START_TEST(other_separators_will_do)
 }
 END_TEST
 
-/* On a machine without such a locale there is nothing to see. */
+/* On a machine without such a locale nothing is tested. */
 START_TEST(a_point_is_a_point_in_any_locale)
 {
     if (!setlocale(LC_NUMERIC, "de_DE.UTF-8") && !setlocale(LC_NUMERIC, "de_DE"))

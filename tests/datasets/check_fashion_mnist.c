@@ -1,5 +1,5 @@
-/* tests/datasets/check_fashion_mnist.c -- where the set is looked for, and what is said when it is not
- * there. The files are small ones of the right form, made here.
+/* tests/datasets/check_fashion_mnist.c -- where the set is looked for, and the error if it is not
+ * found. The files are made here: small, but of the right form.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -123,7 +123,7 @@ START_TEST(nothing_found_says_where_it_looked_and_what_to_do)
 }
 END_TEST
 
-/* On a machine that has the set this search succeeds, and there is nothing to see. */
+/* On a machine that has the set this search would succeed, so nothing is tested. */
 START_TEST(a_search_names_all_three_folders)
 {
     char here[SCRATCH_PATH];
@@ -173,7 +173,7 @@ START_TEST(a_folder_that_may_not_be_read_is_reported_as_such)
     const char *folder = scratch_subfolder("locked");
     write_set("locked", "train", 3, 61, scratch_write, "");
     ck_assert_int_eq(chmod(folder, 0), 0);
-    bool root = geteuid() == 0; /* root may read everything: become "nobody" for a moment */
+    bool root = geteuid() == 0; /* root may read everything, so it becomes "nobody" */
     if (root)
         ck_assert_int_eq(seteuid(65534), 0);
     Dataset *data = fashion_mnist_load(folder, true, &err);

@@ -248,7 +248,7 @@ START_TEST(read_refuses_what_is_no_file)
 }
 END_TEST
 
-/* root may read everything, so it becomes "nobody" for a moment. */
+/* root may read everything, so it becomes "nobody" for this one call. */
 START_TEST(read_reports_a_file_it_may_not_read)
 {
     IdxArray a;

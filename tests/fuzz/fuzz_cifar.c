@@ -1,8 +1,8 @@
 /* tests/fuzz/fuzz_cifar.c -- throws bytes at the CIFAR-10 reader (libFuzzer's entry point).
  *
  *     clang -g -fsanitize=fuzzer,address,undefined -D_DEFAULT_SOURCE -pthread -I. \
- *           tensor/x.c datasets/x.c tests/fuzz/fuzz_cifar.c -lm   (x: every file; run it with
- *           -max_len=20000: a record has 3073 bytes)
+ *           $(find tensor datasets -name '*.c') tests/fuzz/fuzz_cifar.c -lm -o build/fuzz
+ *     build/fuzz -max_len=20000      (a record has 3073 bytes)
  *
  * SPDX-License-Identifier: MIT
  */

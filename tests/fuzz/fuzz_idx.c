@@ -1,7 +1,7 @@
 /* tests/fuzz/fuzz_idx.c -- throws bytes at the IDX parser (libFuzzer's entry point).
  *
  *     clang -g -fsanitize=fuzzer,address,undefined -D_DEFAULT_SOURCE -pthread -I. \
- *           tensor/x.c datasets/x.c tests/fuzz/fuzz_idx.c -lm        (x: every file)
+ *           $(find tensor datasets -name '*.c') tests/fuzz/fuzz_idx.c -lm -o build/fuzz
  *
  * SPDX-License-Identifier: MIT
  */

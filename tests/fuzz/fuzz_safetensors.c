@@ -1,8 +1,7 @@
 /* tests/fuzz/fuzz_safetensors.c -- throws bytes at the safetensors reader (libFuzzer's entry).
  *
  *     clang -g -fsanitize=fuzzer,address,undefined -D_DEFAULT_SOURCE -pthread -I. \
- *           tensor/x.c nn/safetensors*.c tensor/files/json.c \
- *           tests/fuzz/fuzz_safetensors.c -lm                     (x: every file)
+ *           $(find tensor -name '*.c') tests/fuzz/fuzz_safetensors.c -lm -o build/fuzz
  *
  * SPDX-License-Identifier: MIT
  */

@@ -12,7 +12,7 @@
 #include "tests/scratch.h"
 #include "tests/testing.h"
 
-/* What is in a folder besides . and .. */
+/* The number of entries in a folder besides . and .. */
 static int entries_of(const char *path)
 {
     int count = 0;
@@ -105,7 +105,7 @@ START_TEST(a_missing_folder_is_an_error)
 }
 END_TEST
 
-/* The superuser may write anywhere, so it becomes somebody else for a moment. */
+/* root may write anywhere, so it becomes "nobody" for this one call. */
 START_TEST(a_folder_that_may_not_be_written_is_an_error)
 {
     Error err;
@@ -150,7 +150,7 @@ START_TEST(a_full_disk_leaves_the_old_file)
 }
 END_TEST
 
-/* What a crash left behind is in nobody's way. */
+/* A file that a crash left behind does no harm. */
 START_TEST(a_temporary_file_left_behind_is_stepped_over)
 {
     Error err;

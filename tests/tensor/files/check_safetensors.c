@@ -1,6 +1,5 @@
 /* tests/tensor/files/check_safetensors.c -- the safetensors format: what is written, to the byte,
- * and what is read back. tests/tensor/files/check_safetensors_refusals.c has the files that are
- * bad.
+ * and what is read back. tests/tensor/files/check_safetensors_refusals.c has the bad files.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -139,7 +138,7 @@ START_TEST(every_type_comes_back)
 }
 END_TEST
 
-/* Longer than the writer's chunk, and its length no multiple of it. */
+/* Longer than the writer's chunk, and not a multiple of it. */
 START_TEST(large_tensors_come_back)
 {
     Safetensors *s = safetensors_new();
@@ -209,6 +208,21 @@ START_TEST(escapes_are_decoded)
 }
 END_TEST
 
+/* 35615 is 0x8b1f: the file begins with gzip's two bytes, and is not gzipped. */
+START_TEST(a_header_length_that_looks_like_gzip_is_a_length)
+{
+    static uint8_t file[8 + 35615] = {0x1f, 0x8b};
+    Error err;
+    memset(file + 8, ' ', 35615);
+    memcpy(file + 8, "{}", 2);
+    const char *path = scratch_write("length", file, sizeof file);
+    Safetensors *s = safetensors_read(path, SAFETENSORS_HEADER, &err);
+    ck_assert_msg(s, "%s", err.problem);
+    ck_assert_int_eq(s->count, 0);
+    safetensors_free(s);
+}
+END_TEST
+
 /* 1, -2, the largest, the smallest normal and subnormal, -0, Inf, a NaN with payload. */
 START_TEST(halves_become_floats)
 {
@@ -247,7 +261,8 @@ START_TEST(bfloats_become_floats)
 }
 END_TEST
 
-/* PyTorch's own counters are integers; a wider number is rounded, unless it would overflow. */
+/* Integers, such as PyTorch's counters, are converted; a wider number is rounded, unless it would
+ * overflow. */
 START_TEST(numbers_are_converted)
 {
     Error err;
@@ -310,7 +325,7 @@ static void scarce_release(void *block, void *ctx)
     heap.release(block, heap.ctx);
 }
 
-/* The first n allocations go well, for every n until it works. */
+/* The first n allocations succeed, for every n until all that are needed do. */
 START_TEST(no_memory_is_an_error)
 {
     uint8_t file[TEST_FILE];
@@ -374,7 +389,8 @@ int main(void)
         every_type_comes_back, large_tensors_come_back, scalars_and_empty_tensors_come_back,
         every_bit_of_a_nan_comes_back, names_and_texts_of_any_characters_come_back,
         escapes_are_decoded, halves_become_floats, bfloats_become_floats, numbers_are_converted,
-        tensors_of_any_strides_are_gathered_and_filled, NULL});
+        tensors_of_any_strides_are_gathered_and_filled,
+        a_header_length_that_looks_like_gzip_is_a_length, NULL});
     testing_add(suite, "memory", 20, (const TTest *const[]){
         no_memory_is_an_error, many_names_are_quickly_compared, NULL});
     int status = testing_main(suite);

@@ -291,8 +291,8 @@ START_TEST(a_hostile_name_does_not_steer_the_terminal)
 }
 END_TEST
 
-/* What is still accepted after a flip in the header must be a different file; in the data, the same
- * list but for one number. */
+/* A flip in the data only changes a number. After a flip in the header the file may be refused; if
+ * not, its tensors still hold all of the data. */
 START_TEST(no_flipped_bit_does_harm)
 {
     uint8_t file[TEST_FILE];

@@ -1,44 +1,15 @@
-/* tests/tensor/files/check_stream.c -- gzipped files: whole, cut short, damaged, hostile; and what
- * gzip leaves behind, which must be nothing.
+/* tests/tensor/files/check_stream.c -- bytes from memory and from files. check_stream_gzip.c has
+ * the files that gzip unpacks.
  *
  * SPDX-License-Identifier: MIT
  */
 #include "tensor/files/stream.h"
 
-#include <check.h>
-#include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
-#include <signal.h>
-#include <sys/wait.h>
 
-#include "datasets/idx.h"
 #include "tensor/memory.h"
-#include "tests/capture.h"
 #include "tests/scratch.h"
-
-/* An IDX file of labels: a header for `declared` bytes, then `present` of them. */
-static uint8_t *labels_file(uint32_t declared, size_t present)
-{
-    uint8_t *file = calloc(1, 8 + present);
-    ck_assert_ptr_nonnull(file);
-    file[2] = 8;
-    file[3] = 1;
-    for (int i = 0; i < 4; i++)
-        file[4 + i] = (uint8_t)(declared >> (24 - 8 * i));
-    for (size_t i = 0; i < present; i++)
-        file[8 + i] = (uint8_t)(i * i >> 3);
-    return file;
-}
-
-/* The same, gzipped. */
-static const char *gzip_labels(uint32_t declared, size_t present)
-{
-    uint8_t *file = labels_file(declared, present);
-    const char *path = scratch_gzip("labels.gz", file, 8 + present);
-    free(file);
-    return path;
-}
+#include "tests/testing.h"
 
 /* The lowest free descriptor: one that leaks raises it. */
 static int lowest_descriptor(void)
@@ -48,313 +19,128 @@ static int lowest_descriptor(void)
     return fd;
 }
 
-/* Reads labels; whatever the outcome, no descriptor, no process and no half array remains. */
-static bool read_labels(const char *path, IdxArray *out, Error *err)
+/* Reads "0123456789", whichever the kind of the stream, and then past its end. */
+static void read_ten(ByteStream *s)
 {
+    Error err;
+    size_t got;
+    uint8_t bytes[20];
+    ck_assert_int_eq(slope_stream_left(s), 10);
+    ck_assert(slope_stream_fill(s, bytes, 3, &err));
+    ck_assert_mem_eq(bytes, "012", 3);
+    uint8_t *taken = slope_stream_take(s, 4, &err);
+    ck_assert_mem_eq(taken, "3456", 4);
+    memory_free(taken);
+    ck_assert(!slope_stream_expect_end(s, &err));
+    ck_assert_str_eq(err.expected, "7 bytes in all");
+    ck_assert_str_eq(err.found, "10");
+    ck_assert_int_eq(slope_stream_left(s), 2);
+    uint64_t before = memory_counts().allocations;
+    ck_assert_ptr_null(slope_stream_take(s, SIZE_MAX, &err));
+    ck_assert_uint_eq(memory_counts().allocations, before);
+    ck_assert_str_eq(err.found, "2");
+    ck_assert(slope_stream_read(s, bytes, sizeof bytes, &got, &err));
+    ck_assert_uint_eq(got, 2);
+    ck_assert_mem_eq(bytes, "89", 2);
+    ck_assert(slope_stream_fill(s, bytes, 0, &err));
+    ck_assert(!slope_stream_fill(s, bytes, 1, &err));
+    ck_assert_str_eq(err.file, s->name);
+    ck_assert_str_eq(err.expected, "1 more bytes");
+    ck_assert(slope_stream_expect_end(s, &err));
+    slope_stream_close(s);
+}
+
+START_TEST(memory_and_a_raw_file_read_alike)
+{
+    static const GzipChoice choices[] = {GZIP_UNPACK, GZIP_REFUSE, GZIP_IGNORE};
+    const char *text = "0123456789", *path = scratch_write("ten", text, 10);
+    ByteStream s = slope_stream_of_memory((const uint8_t *)text, 10, "memory");
     int before = lowest_descriptor();
-    bool ok = idx_read(path, 1, out, err);
-    ck_assert_int_eq(lowest_descriptor(), before);
-    ck_assert_int_eq(waitpid(-1, NULL, WNOHANG), -1);
-    ck_assert_int_eq(errno, ECHILD);
-    if (!ok) {
-        ck_assert_ptr_null(out->bytes);
-        ck_assert_str_eq(err->file, path);
-        ck_assert_int_gt(strlen(err->problem), 10);
-    }
-    return ok;
-}
-
-/* --- whole files ------------------------------------------------------------------------------ */
-
-START_TEST(gzip_gives_the_bytes_of_the_raw_file)
-{
-    static const uint32_t sizes[] = {0, 1, 65535, 65536, 65537, 1000000};
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-        IdxArray a;
+    read_ten(&s);
+    for (int i = 0; i < 3; i++) {
         Error err;
-        uint8_t *file = labels_file(sizes[i], sizes[i]);
-        const char *path = scratch_gzip("labels.gz", file, 8 + sizes[i]);
-        ck_assert_msg(read_labels(path, &a, &err), "%s", err.problem);
-        ck_assert_int_eq(a.dim[0], sizes[i]);
-        ck_assert_int_eq(memcmp(a.bytes, file + 8, sizes[i]), 0);
-        idx_free(&a);
-        free(file);
+        ck_assert(slope_stream_open(&s, path, choices[i], &err));
+        read_ten(&s);
+        ck_assert_int_eq(lowest_descriptor(), before);
     }
 }
 END_TEST
 
-START_TEST(first_bytes_decide_not_the_name)
+START_TEST(empty_memory_is_at_its_end)
 {
-    IdxArray a;
     Error err;
-    uint8_t *file = labels_file(5, 5);
-    ck_assert(read_labels(scratch_write("raw.gz", file, 13), &a, &err));
-    idx_free(&a);
-    ck_assert(read_labels(scratch_gzip("packed", file, 13), &a, &err));
-    idx_free(&a);
-    free(file);
+    ByteStream s = slope_stream_of_memory(NULL, 0, "memory");
+    ck_assert(slope_stream_expect_end(&s, &err));
+    uint8_t *nothing = slope_stream_take(&s, 0, &err);
+    ck_assert_ptr_nonnull(nothing);
+    memory_free(nothing);
 }
 END_TEST
 
-/* A file name is never a command. */
-START_TEST(names_are_not_parsed_by_a_shell)
-{
-    IdxArray a;
-    Error err;
-    size_t size;
-    unsigned char *packed = scratch_read(gzip_labels(5, 5), &size);
-    ck_assert(read_labels(scratch_write("-r; `echo` $(x) 'y\"", packed, size), &a, &err));
-    idx_free(&a);
-    free(packed);
-}
-END_TEST
-
-/* --- bad files -------------------------------------------------------------------------------- */
-
-START_TEST(every_truncation_is_refused)
-{
-    IdxArray a;
-    Error err;
-    size_t size;
-    unsigned char *packed = scratch_read(gzip_labels(5, 5), &size);
-    for (size_t n = 0; n < size; n++)
-        ck_assert_msg(!read_labels(scratch_write("cut.gz", packed, n), &a, &err), "%zu bytes", n);
-    ck_assert_ptr_nonnull(strstr(err.problem, "gzip"));
-    ck_assert_str_eq(err.found, "1");
-    free(packed);
-}
-END_TEST
-
-/* Damage that leaves the length right shows only in gzip's exit status. The last eight bytes
- * are the checksum and the length. */
-START_TEST(a_wrong_checksum_is_refused)
-{
-    IdxArray a;
-    Error err;
-    size_t size;
-    unsigned char *packed = scratch_read(gzip_labels(3000, 3000), &size);
-    for (size_t i = size - 8; i < size; i++) {
-        packed[i] ^= 1;
-        ck_assert_msg(!read_labels(scratch_write("bad.gz", packed, size), &a, &err), "byte %zu", i);
-        ck_assert_ptr_nonnull(strstr(err.problem, "gzip"));
-        packed[i] ^= 1;
-    }
-    packed[size / 2] ^= 16;
-    ck_assert(!read_labels(scratch_write("bad.gz", packed, size), &a, &err));
-    free(packed);
-}
-END_TEST
-
-START_TEST(two_magic_bytes_do_not_make_a_gzip_file)
-{
-    IdxArray a;
-    Error err;
-    ck_assert(!read_labels(scratch_write("no.gz", "\x1f\x8bhello, world", 14), &a, &err));
-    ck_assert_ptr_nonnull(strstr(err.problem, "gzip"));
-}
-END_TEST
-
-START_TEST(bytes_after_the_gzipped_data_are_refused)
-{
-    IdxArray a;
-    Error err;
-    size_t size;
-    unsigned char *packed = scratch_read(gzip_labels(5, 5), &size);
-    packed[size] = 'x'; /* scratch_read leaves room for one */
-    ck_assert(!read_labels(scratch_write("more.gz", packed, size + 1), &a, &err));
-    free(packed);
-}
-END_TEST
-
-START_TEST(unpacked_sizes_must_be_the_declared_ones)
-{
-    IdxArray a;
-    Error err;
-    ck_assert(!read_labels(gzip_labels(5, 4), &a, &err));
-    ck_assert_str_eq(err.found, "4");
-    ck_assert(!read_labels(gzip_labels(5, 6), &a, &err));
-    ck_assert_int_eq(err.offset, 13);
-    ck_assert_ptr_nonnull(strstr(err.problem, "more bytes"));
-}
-END_TEST
-
-/* --- hostile files ---------------------------------------------------------------------------- */
-
-static Allocator real_allocator;
-static size_t largest;
-
-static void *watch_allocate(size_t bytes, void *ctx)
-{
-    (void)ctx;
-    largest = bytes > largest ? bytes : largest;
-    return real_allocator.allocate(bytes, real_allocator.ctx);
-}
-
-static void watch_release(void *block, void *ctx)
-{
-    (void)ctx;
-    real_allocator.release(block, real_allocator.ctx);
-}
-
-/* The largest block that reading a file asked for. */
-static size_t largest_block(const char *path)
-{
-    IdxArray a;
-    Error err;
-    largest = 0;
-    real_allocator = memory_set_allocator((Allocator){watch_allocate, watch_release, NULL});
-    bool ok = read_labels(path, &a, &err);
-    memory_set_allocator(real_allocator);
-    ck_assert(!ok);
-    return largest;
-}
-
-/* 8 MB that pack into 8 KB, behind a header that declares 1000 bytes; then the reverse, a
- * header that declares 4 GB before 1000 bytes. gzip is stopped in the first case. */
-START_TEST(memory_is_bounded_by_what_is_declared_and_by_what_is_there)
-{
-    ck_assert_uint_le(largest_block(gzip_labels(1000, 8 << 20)), 1000);
-    ck_assert_uint_le(largest_block(gzip_labels(0xffffffff, 1000)), 1 << 16);
-}
-END_TEST
-
-START_TEST(no_memory_is_an_error)
+/* gzip is not started for either choice: $PATH does not lead to it. */
+START_TEST(a_gzipped_file_is_refused_or_read_as_it_is)
 {
     Error err;
-    ByteStream stream;
-    uint8_t *file = labels_file(0, 0);
-    ck_assert(slope_stream_open(&stream, scratch_gzip("labels.gz", file, 8), &err));
-    ck_assert_ptr_null(slope_stream_take(&stream, SIZE_MAX, &err));
-    slope_stream_close(&stream);
-    free(file);
-}
-END_TEST
-
-/* --- the surroundings ------------------------------------------------------------------------- */
-
-START_TEST(no_gzip_program_is_a_sentence_that_says_so)
-{
-    IdxArray a;
-    Error err;
-    const char *packed = gzip_labels(5, 5);
+    ByteStream s;
+    uint8_t magic[2];
+    const char *packed = scratch_gzip("ten.gz", "0123456789", 10);
     char *path = strdup(getenv("PATH"));
     setenv("PATH", scratch_folder, 1);
-    bool ok = read_labels(packed, &a, &err);
+    ck_assert(!slope_stream_open(&s, packed, GZIP_REFUSE, &err));
+    ck_assert_ptr_nonnull(strstr(err.hint, "gunzip"));
+    ck_assert(slope_stream_open(&s, packed, GZIP_IGNORE, &err));
+    ck_assert(slope_stream_fill(&s, magic, 2, &err));
+    ck_assert_mem_eq(magic, "\x1f\x8b", 2);
+    slope_stream_close(&s);
     setenv("PATH", path, 1);
     free(path);
-    ck_assert(!ok);
-    ck_assert_ptr_nonnull(strstr(err.problem, "no gzip program"));
-    ck_assert_ptr_nonnull(strstr(err.hint, "apt-get install gzip"));
 }
 END_TEST
 
-START_TEST(gzip_is_silent)
+START_TEST(only_regular_files_are_opened)
 {
-    IdxArray a;
     Error err;
-    const char *bad = scratch_write("no.gz", "\x1f\x8bhello, world", 14);
-    capture_begin();
-    bool ok = idx_read(bad, 1, &a, &err);
-    const char *said = capture_end();
-    ck_assert(!ok);
-    ck_assert_str_eq(said, "");
+    ByteStream s;
+    int before = lowest_descriptor();
+    ck_assert(!slope_stream_open(&s, scratch_path("missing"), GZIP_IGNORE, &err));
+    ck_assert_ptr_nonnull(strstr(err.problem, "No such file"));
+    ck_assert(!slope_stream_open(&s, scratch_folder, GZIP_IGNORE, &err));
+    ck_assert_str_eq(err.problem, "this is a folder, not a file");
+    ck_assert_int_eq(mkfifo(scratch_path("fifo"), 0600), 0);
+    ck_assert(!slope_stream_open(&s, scratch_path("fifo"), GZIP_IGNORE, &err));
+    ck_assert_str_eq(err.problem, "this is a pipe or a device, not a file");
+    ck_assert(!slope_stream_open(&s, "/dev/zero", GZIP_IGNORE, &err));
+    ck_assert_str_eq(err.file, "/dev/zero");
+    ck_assert_int_eq(lowest_descriptor(), before);
 }
 END_TEST
 
-/* A program that ignores SIGPIPE passes that on to its children; gzip must stop all the same.
- * One that ignores SIGCHLD gets no exit status: then a file is refused, never trusted. */
-START_TEST(ignored_signals_do_no_harm)
+/* The size is that of the moment when the file was opened. */
+START_TEST(a_file_that_shrinks_is_an_error)
 {
-    IdxArray a;
     Error err;
-    const char *packed = gzip_labels(1000, 8 << 20);
-    signal(SIGPIPE, SIG_IGN);
-    ck_assert(!read_labels(packed, &a, &err));
-    signal(SIGPIPE, SIG_DFL);
-    ck_assert_ptr_nonnull(strstr(err.problem, "more bytes"));
-
-    packed = gzip_labels(5, 5);
-    signal(SIGCHLD, SIG_IGN);
-    bool ok = read_labels(packed, &a, &err);
-    signal(SIGCHLD, SIG_DFL);
-    ck_assert(!ok);
-}
-END_TEST
-
-/* With descriptor 0 free the file itself gets number 0, gzip's own standard input. */
-START_TEST(a_closed_standard_input_does_no_harm)
-{
-    IdxArray a;
-    Error err;
-    const char *packed = gzip_labels(5, 5);
-    int saved = dup(STDIN_FILENO);
-    close(STDIN_FILENO);
-    bool ok = idx_read(packed, 1, &a, &err);
-    if (saved >= 0)
-        dup2(saved, STDIN_FILENO), close(saved);
-    ck_assert_msg(ok, "%s", err.problem);
-    idx_free(&a);
-}
-END_TEST
-
-static void *read_many(void *path)
-{
-    size_t good = 0;
-    for (int i = 0; i < 10; i++) {
-        IdxArray a;
-        good += idx_read(path, 1, &a, NULL);
-        idx_free(&a);
-    }
-    return (void *)good;
-}
-
-START_TEST(threads_may_read_at_the_same_time)
-{
-    pthread_t thread[4];
-    char path[SCRATCH_PATH];
-    strcpy(path, gzip_labels(200000, 200000));
-    for (int i = 0; i < 4; i++)
-        ck_assert_int_eq(pthread_create(&thread[i], NULL, read_many, path), 0);
-    for (int i = 0; i < 4; i++) {
-        void *good;
-        pthread_join(thread[i], &good);
-        ck_assert_uint_eq((size_t)good, 10);
-    }
+    ByteStream s;
+    const char *path = scratch_write("shrinks", "0123456789", 10);
+    ck_assert(slope_stream_open(&s, path, GZIP_REFUSE, &err));
+    ck_assert_int_eq(truncate(path, 4), 0);
+    ck_assert_ptr_null(slope_stream_take(&s, 10, &err));
+    ck_assert_str_eq(err.expected, "10 more bytes");
+    ck_assert_str_eq(err.found, "4");
+    slope_stream_close(&s);
 }
 END_TEST
 
 /* ------------------------------------------------------------------------------------------ */
 
-static Suite *stream_suite(void)
-{
-    Suite *suite = suite_create("stream");
-    TCase *gzip = tcase_create("gzip");
-    tcase_add_unchecked_fixture(gzip, scratch_make, scratch_remove);
-    tcase_set_timeout(gzip, 60);
-    tcase_add_test(gzip, gzip_gives_the_bytes_of_the_raw_file);
-    tcase_add_test(gzip, first_bytes_decide_not_the_name);
-    tcase_add_test(gzip, names_are_not_parsed_by_a_shell);
-    tcase_add_test(gzip, every_truncation_is_refused);
-    tcase_add_test(gzip, a_wrong_checksum_is_refused);
-    tcase_add_test(gzip, two_magic_bytes_do_not_make_a_gzip_file);
-    tcase_add_test(gzip, bytes_after_the_gzipped_data_are_refused);
-    tcase_add_test(gzip, unpacked_sizes_must_be_the_declared_ones);
-    tcase_add_test(gzip, memory_is_bounded_by_what_is_declared_and_by_what_is_there);
-    tcase_add_test(gzip, no_memory_is_an_error);
-    tcase_add_test(gzip, no_gzip_program_is_a_sentence_that_says_so);
-    tcase_add_test(gzip, gzip_is_silent);
-    tcase_add_test(gzip, ignored_signals_do_no_harm);
-    tcase_add_test(gzip, a_closed_standard_input_does_no_harm);
-    tcase_add_test(gzip, threads_may_read_at_the_same_time);
-    suite_add_tcase(suite, gzip);
-    return suite;
-}
-
 int main(void)
 {
-    SRunner *runner = srunner_create(stream_suite());
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    Suite *suite = suite_create("stream");
+    scratch_make();
+    testing_add(suite, "memory and files", 10, (const TTest *const[]){
+        memory_and_a_raw_file_read_alike, empty_memory_is_at_its_end,
+        a_gzipped_file_is_refused_or_read_as_it_is, only_regular_files_are_opened,
+        a_file_that_shrinks_is_an_error, NULL});
+    int status = testing_main(suite);
+    scratch_remove();
+    return status;
 }

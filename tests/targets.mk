@@ -1,0 +1,25 @@
+# Targets for developers, included by the Makefile.
+# SPDX-License-Identifier: MIT
+
+## For developers (tests):
+
+$(call program,tests/bench/bench,$(wildcard tests/bench/*.c) lessons/kit/networks.c)
+$(call program,tests/bench/gemm-steps,\
+  $(wildcard tests/bench/gemm_steps/*.c) $(addprefix tests/bench/,time.c list.c limits.c))
+
+asan: ## run the tests under the address and undefined-behaviour sanitizers
+	@$(MAKE) --no-print-directory MODE=asan B=$(B)/asan check
+
+# The thread sanitizer cannot follow threads that start after a fork, so Check must not fork.
+tsan: ## run the tests under the thread sanitizer, without forking
+	@CK_FORK=no $(MAKE) --no-print-directory MODE=tsan B=$(B)/tsan check
+
+BENCHES := $(B)/$(REAL)/tests/bench
+
+bench: $(BENCHES)/bench ## measure speed, and PyTorch's if installed (BENCH="gemm adam" ROUNDS=1)
+	@sh tests/bench/run.sh $< $(B)/bench$(if $(filter double,$(REAL)),-double) $(BENCH)
+
+gemm-steps: $(BENCHES)/gemm-steps ## a fast matrix product in eight steps (ARGS="--step 3 --n 512")
+	@$< $(ARGS)
+
+.PHONY: asan tsan bench gemm-steps
