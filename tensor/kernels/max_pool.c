@@ -1,10 +1,10 @@
 /* tensor/kernels/max_pool.c -- max pooling, plane by plane.
  *
- * The forward looks at many windows at once and asks all the same question, "is your element (r,s)
- * larger than what you have seen?", which vectors can answer for any kernel and stride; 2x2 windows
- * side by side have a loop of their own.
- * Windows may overlap, so several outputs can have one winner: the scatter adds. One thread has a
- * whole plane, so the order of those additions is fixed.
+ * The forward pass handles many windows at once: for each position (r,s) of the kernel it compares
+ * that element of every window with the largest so far, which vectors can do for any kernel and
+ * stride. 2x2 windows with stride 2 have their own loops.
+ * Windows may overlap, so several outputs can have the same winner; for this reason the scatter
+ * adds. One thread handles a whole plane, so the order of the additions is fixed.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -18,9 +18,12 @@
 #include "tensor/memory.h"
 #include "tensor/parallel.h"
 
-enum { POOL_GRAIN = 32768, POOL_LANES = 64 };
+enum {
+    POOL_GRAIN = 32768, /* elements that justify waking a thread */
+    POOL_LANES = 64,    /* windows handled at once */
+};
 
-/* Places are 32-bit numbers, and winners reals. */
+/* The largest plane and kernel: offsets are int32_t, and winners are reals. */
 #define POOL_LARGEST ((ptrdiff_t)1 << (REAL_MANT_DIG < 30 ? REAL_MANT_DIG : 30))
 
 /* --- sizes ------------------------------------------------------------------------------------ */
@@ -34,15 +37,15 @@ static ptrdiff_t pool_size(Shape x, Pool2dOptions o, int i, const char *function
     if (x.dim[2 + i] == 0)
         slope_fail(function, "input %s: there is no largest element in an empty plane",
                    SHAPE_TEXT(x));
-    ptrdiff_t room = x.dim[2 + i] - (o.kernel[i] - 2 * o.padding[i]);
-    if (room < 0)
+    ptrdiff_t slack = x.dim[2 + i] - (o.kernel[i] - 2 * o.padding[i]);
+    if (slack < 0)
         slope_fail(function, "input %s: along the %s the kernel %td is larger than the padded "
                    "input %td + 2 x %td", SHAPE_TEXT(x), i ? "width" : "height", o.kernel[i],
                    x.dim[2 + i], o.padding[i]);
     if (o.kernel[i] > POOL_LARGEST)
         slope_fail(function, "kernel %td: a window has at most %td rows and columns", o.kernel[i],
                    POOL_LARGEST);
-    return room / o.stride[i] + 1;
+    return slack / o.stride[i] + 1;
 }
 
 Pool2d tensor_max_pool2d_plan(Shape x, Pool2dOptions options, const char *function)
@@ -68,10 +71,10 @@ typedef struct PoolRun {
     const real    *x, *winner_in;
     real          *y, *winner;
     const int32_t *top, *left; /* (P Q + POOL_LANES): the first row and column of each window */
-    atomic_bool   *lost;       /* set if a winner lies outside its plane */
+    atomic_bool   *lost;       /* set if a winner is outside its plane */
 } PoolRun;
 
-/* Where windows begin. Some more of the last one follow, so that lanes can be read beyond it. */
+/* Where windows begin. The last one is repeated, so that all lanes can be read beyond it. */
 static void pool_windows(const Pool2d *p, int32_t *top, int32_t *left)
 {
     ptrdiff_t o = 0, i = 0, j = 0;
@@ -90,9 +93,9 @@ static inline int32_t pool_clamp(int32_t i, int32_t last)
     return i < 0 ? 0 : i > last ? last : i;
 }
 
-/* POOL_LANES windows of a plane at once, outputs o, o+1, … of it: largest[k] and its place. An
- * element in the padding is read as its nearest neighbour in the plane: that is in the window too,
- * and to see an element twice changes nothing. */
+/* POOL_LANES windows of a plane, from output o on: largest[k] and its offset, place[k]. For an
+ * element in the padding its nearest neighbour in the plane is read: that is in the window, too,
+ * and reading an element twice changes nothing. */
 static void pool_lanes(const PoolRun *run, const real *restrict x, ptrdiff_t o,
                        real *restrict largest, real *restrict place)
 {
@@ -110,7 +113,7 @@ static void pool_lanes(const PoolRun *run, const real *restrict x, ptrdiff_t o,
             for (int k = 0; k < POOL_LANES; k++) {
                 int32_t at = row[k] + pool_clamp(left[k] + s, last_column);
                 real v = x[at];
-                bool wins = (v > largest[k]) | (v != v); /* a NaN wins over all */
+                bool wins = (v > largest[k]) | (v != v); /* a NaN wins */
                 largest[k] = wins ? v : largest[k];
                 place[k] = wins ? (real)at : place[k];
             }
@@ -131,15 +134,15 @@ static void pool_forward_planes(ptrdiff_t begin, ptrdiff_t end, void *ctx)
         }
 }
 
-/* The usual pooling: 2x2, side by side, no padding. Its elements lie regularly, so that vectors can
- * load them as they are, which takes half the time. */
+/* The most common case: 2x2 windows with stride 2 and no padding. Neighbouring windows are
+ * adjacent, so vectors can load them without looking up offsets, which takes half the time. */
 static bool pool_is_2x2(const Pool2dOptions *o)
 {
     return o->kernel[0] == 2 && o->kernel[1] == 2 && o->stride[0] == 2 && o->stride[1] == 2 &&
            o->padding[0] == 0 && o->padding[1] == 0;
 }
 
-/* One row of outputs; `place` is where its first window begins in the plane, at x. */
+/* One row of outputs; `place` is the offset of x, where its first window begins, in the plane. */
 static void pool_row_2x2(const Pool2d *p, const real *restrict x, real place, real *restrict y,
                          real *restrict winner)
 {
@@ -170,20 +173,20 @@ static void pool_forward_2x2(ptrdiff_t begin, ptrdiff_t end, void *ctx)
         }
 }
 
-/* --- to and from the winners ------------------------------------------------------------------ */
+/* --- scatter and gather ----------------------------------------------------------------------- */
 
-/* A winner names a place in memory: it must lie in the plane. */
+/* True if the winner is an offset in its plane. It is used as an address, so it must be. */
 static inline bool pool_is_place(real winner, real places)
 {
     return winner >= 0 && winner < places;
 }
 
-/* One plane; false if a winner is no place of it. */
+/* One plane; false if a winner is outside it. */
 static bool pool_scatter_plane(const Pool2d *p, real *gx, const real *g, const real *winner)
 {
     ptrdiff_t in = p->H * p->W;
     bool all = true;
-    memset(gx, 0, (size_t)in * sizeof(real)); /* it is in the cache when g comes */
+    memset(gx, 0, (size_t)in * sizeof(real)); /* and so brought into the cache */
     for (ptrdiff_t i = 0; i < p->P * p->Q; i++)
         if (pool_is_place(winner[i], (real)in))
             gx[(ptrdiff_t)winner[i]] += g[i];
@@ -192,9 +195,9 @@ static bool pool_scatter_plane(const Pool2d *p, real *gx, const real *g, const r
     return all;
 }
 
-/* VEC 2x2 windows side by side, the first at `place` of a plane of that width: their two rows of
- * gx, 2 VEC numbers each, are g where the winner is and 0 elsewhere. Returns a 1 for each winner
- * found. */
+/* VEC adjacent 2x2 windows, the first at offset `place` of a plane of that width: their two rows of
+ * gx, 2 VEC numbers each, become g where the winner is and 0 elsewhere. Returns a 1 for each winner
+ * found in its window. */
 static inline vec pool_scatter_2x2(real *gx, real *below, const real *g, const real *winner,
                                    real place, real width)
 {
@@ -211,8 +214,8 @@ static inline vec pool_scatter_2x2(real *gx, real *below, const real *g, const r
     return vec_select(m[0] | m[1] | m[2] | m[3], vec_all(1), zero);
 }
 
-/* A row of them; fewer than VEC go through a copy. False if a winner lies outside its window; then
- * gx must be made anew. */
+/* A row of windows; the last ones, fewer than VEC, are handled through a temporary copy. False if a
+ * winner is outside its window; then the plane of gx must be computed again. */
 static bool pool_scatter_row_2x2(const Pool2d *p, real *gx, const real *g, const real *winner,
                                  real place)
 {
@@ -233,7 +236,7 @@ static bool pool_scatter_row_2x2(const Pool2d *p, real *gx, const real *g, const
     return (ptrdiff_t)vec_sum(found) == p->Q;
 }
 
-/* A plane of such rows; what no window covers is 0. */
+/* A plane of such rows; elements in no window become 0. */
 static bool pool_scatter_plane_2x2(const Pool2d *p, real *gx, const real *g, const real *winner)
 {
     for (ptrdiff_t i = 0; i < p->P; i++) {
@@ -284,7 +287,7 @@ static void pool_gather_planes(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 
 /* --- whole tensors ---------------------------------------------------------------------------- */
 
-static void pool2d_run(PoolRun run, ParallelFn fn)
+static void pool_run(PoolRun run, ParallelFn fn)
 {
     parallel_for(run.p->planes, 1 + POOL_GRAIN / (run.p->H * run.p->W + 1), fn, &run);
 }
@@ -294,7 +297,7 @@ void tensor_max_pool2d(Tensor *y, Tensor *winner, const Tensor *x, const Pool2d 
     PoolRun run = {.p = p, .x = tensor_read(x)};
     if (pool_is_2x2(&p->o)) {
         run.y = tensor_write(y), run.winner = tensor_write(winner);
-        pool2d_run(run, pool_forward_2x2);
+        pool_run(run, pool_forward_2x2);
         return;
     }
     size_t windows = (size_t)(p->P * p->Q + POOL_LANES), bytes = 2 * windows * sizeof(int32_t);
@@ -302,39 +305,39 @@ void tensor_max_pool2d(Tensor *y, Tensor *winner, const Tensor *x, const Pool2d 
     pool_windows(p, top, left);
     run.y = tensor_write(y), run.winner = tensor_write(winner);
     run.top = top, run.left = left;
-    pool2d_run(run, pool_forward_planes);
+    pool_run(run, pool_forward_planes);
     memory_give(top, bytes);
 }
 
-/* Names the first winner that is no place. Workers cannot fail, so they only noted that there is
- * one, and left it out. */
+/* Fails, naming the first winner outside its plane. Workers cannot fail, so they only record that
+ * there is one, and skip it. */
 static void pool_refuse(const Tensor *winner, const Pool2d *p, const char *function)
 {
     const real *w = tensor_read(winner);
     ptrdiff_t i = 0;
     while (pool_is_place(w[i], (real)(p->H * p->W)))
         i++;
-    slope_fail(function, "winner %td is at place %g of a plane of %td; winners come from a "
+    slope_fail(function, "winner %td is at place %g of a plane of %td; winners must be from max "
                "pooling of the same shape", i, (double)w[i], p->H * p->W);
 }
 
-/* From x to y by way of the winners. */
-static void pool2d_move(Tensor *y, const Tensor *x, const Tensor *winner, const Pool2d *p,
-                        ParallelFn fn, const char *function)
+/* Runs scatter or gather, from x to y. */
+static void pool_move(Tensor *y, const Tensor *x, const Tensor *winner, const Pool2d *p,
+                      ParallelFn fn, const char *function)
 {
     atomic_bool lost = false;
-    pool2d_run((PoolRun){.p = p, .x = tensor_read(x), .y = tensor_write(y),
-                         .winner_in = tensor_read(winner), .lost = &lost}, fn);
+    pool_run((PoolRun){.p = p, .x = tensor_read(x), .y = tensor_write(y),
+                       .winner_in = tensor_read(winner), .lost = &lost}, fn);
     if (atomic_load(&lost))
         pool_refuse(winner, p, function);
 }
 
 void tensor_max_pool2d_scatter(Tensor *gx, const Tensor *g, const Tensor *winner, const Pool2d *p)
 {
-    pool2d_move(gx, g, winner, p, pool_scatter_planes, "max_pool2d_scatter");
+    pool_move(gx, g, winner, p, pool_scatter_planes, "max_pool2d_scatter");
 }
 
 void tensor_max_pool2d_gather(Tensor *y, const Tensor *v, const Tensor *winner, const Pool2d *p)
 {
-    pool2d_move(y, v, winner, p, pool_gather_planes, "max_pool2d_gather");
+    pool_move(y, v, winner, p, pool_gather_planes, "max_pool2d_gather");
 }
