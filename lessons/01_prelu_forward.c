@@ -117,14 +117,15 @@ static void usage(void)
     Module *per_channel = prelu_new(64, (real)0.25);
     // prelu_custom = nn.PReLU(num_parameters=64, init=0.1)
     Module *custom = prelu_new(64, (real)0.1);
-    Tensor *a = shared->param[0].var->value, *b = per_channel->param[0].var->value;
+    Tensor *a = module_param(shared, "weight")->value;
+    Tensor *b = module_param(per_channel, "weight")->value;
     // print(f"Initial a: {prelu_shared.weight.item():.4f}")
     say("Initial a: %.4f\n", (double)tensor_item(a));
     // print(f"Parameters shape: {prelu_per_channel.weight.shape}")
     say("Parameters shape: %s\n", SHAPE_TEXT(b->shape));
     claim(tensor_item(a) == (real)0.25, "shared: one slope for all channels, 0.25 at first");
     claim(shape_equal(b->shape, SHAPE(64)), "per channel: 64 slopes for 64 channels");
-    Stats s = tensor_stats(custom->param[0].var->value);
+    Stats s = tensor_stats(module_param(custom, "weight")->value);
     claim_close(s.mean, 0.1, 1e-7, "init = 0.1: all %td slopes start there", s.count);
     module_free(shared), module_free(per_channel), module_free(custom);
 }

@@ -43,7 +43,6 @@
 #include "lessons/kit/plot.h"
 
 static double number(const Tensor *x) { return (double)tensor_item(x); }
-static Var *param(Module *net, int child) { return net->child[child].module->param[0].var; }
 static Var *prelu(Var *x, double a) { return var_prelu(x, var_full(SHAPE(1), (real)a)); }
 
 /* --- the family ------------------------------------------------------------------------------- */
@@ -63,9 +62,9 @@ static void family(void)
         var_backward(out);                    // y.backward()
         y[i] = number(out->value);
         say("%-12s %10td %7.4g %11.4g %11s\n", net[i]->type->name, module_count(net[i]), y[i],
-            number(x->grad), net[i]->n_params ? "-2" : "none");
+            number(x->grad), module_count(net[i]) ? "-2" : "none");
     }
-    Var *a = net[2]->param[0].var; // a = prelu.weight
+    Var *a = module_param(net[2], "weight"); // a = prelu.weight
     claim(y[1] == y[2], "with the same slope LeakyReLU and PReLU are one function");
     claim(module_count(net[1]) == 0 && module_count(net[2]) == 1 && number(a->grad) == -2,
           "... but only PReLU has a parameter, and it gets a gradient, x = -2");
@@ -112,11 +111,10 @@ typedef struct Unit {
 
 static void read_unit(Module *net, double value[3], bool gradient)
 {
-    for (int i = 0; i < 3; i++) {
-        Module *m = net->child[i / 2].module;
-        if (i == 2 && m->n_params == 0)
-            continue;
-        Var *v = m->param[i % 2].var;
+    static const char *const name[3] = {"0.weight", "0.bias", "1.weight"};
+    int n = module_count(module_child(net, "1")) == 0 ? 2 : 3; // only PReLU has a slope
+    for (int i = 0; i < n; i++) {
+        Var *v = module_param(net, name[i]);
         value[i] = number(gradient ? v->grad : v->value);
     }
 }
@@ -125,8 +123,8 @@ static void train_unit(Unit *unit, Module *act, Var *x, Var *t)
 {
     Module *net = SEQUENTIAL(linear_new(1, 1), act);
     Optimizer *sgd = sgd_new(net, (real)1.2, 0);
-    tensor_fill(param(net, 0)->value, 1);
-    tensor_fill(net->child[0].module->param[1].var->value, 2);
+    tensor_fill(module_param(net, "0.weight")->value, 1);
+    tensor_fill(module_param(net, "0.bias")->value, 2);
     for (int step = 0; step <= STEPS; step++) {
         size_t mark = tape_mark();
         optimizer_zero_grad(sgd);
@@ -227,7 +225,7 @@ static Module *deep_network(double a)
     for (int i = 0; i < DEPTH; i++) {
         part[2 * i] = linear_new(WIDTH, WIDTH);
         part[2 * i + 1] = prelu_new(1, (real)a);
-        init_he_normal(part[2 * i]->param[0].var, (real)a,
+        init_he_normal(module_param(part[2 * i], "weight"), (real)a,
                        &(Rng){.seed = 5, .stream = (uint64_t)i});
     }
     return sequential_new(part, 2 * DEPTH);
@@ -241,8 +239,9 @@ static Var *composed(Module *net, Var *x)
         tensor_write(identity)[i * WIDTH + i] = 1;
     Var *A = var_const(identity), *c = var_full(SHAPE(WIDTH, 1), 0);
     for (int i = 0; i < DEPTH; i++) {
-        Module *linear = net->child[2 * i].module;
-        Var *W = linear->param[0].var, *b = var_reshape(linear->param[1].var, SHAPE(WIDTH, 1));
+        Module *linear = net->part[2 * i].child; // a Sequential's parts are its layers
+        Var *W = module_param(linear, "weight");
+        Var *b = var_reshape(module_param(linear, "bias"), SHAPE(WIDTH, 1));
         A = var_matmul(W, A), c = var_add(var_matmul(W, c), b);
     }
     tensor_free(identity);
@@ -328,7 +327,7 @@ static double train_xor(Module *act, Var *x, Var *t, int steps, double *a)
         last = (double)var_item(loss);
         tape_rewind(mark);
     }
-    *a = act->n_params ? number(act->param[0].var->value) : 0;
+    *a = module_count(act) ? number(module_param(act, "weight")->value) : 0;
     optimizer_free(adam), module_free(net);
     return last;
 }

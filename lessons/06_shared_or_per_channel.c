@@ -192,7 +192,7 @@ static double fit(ptrdiff_t slopes, Var *x, Var *y, double path[C][STEPS + 1])
     for (int step = 0; step <= STEPS; step++) {
         size_t mark = tape_mark();
         for (int c = 0; c < slopes; c++)
-            path[c][step] = (double)tensor_read(prelu->param[0].var->value)[c];
+            path[c][step] = (double)tensor_read(module_param(prelu, "weight")->value)[c];
         optimizer_zero_grad(sgd);
         Var *loss = var_mse(module_forward(prelu, x), y);
         var_backward(loss);

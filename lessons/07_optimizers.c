@@ -70,7 +70,7 @@ static Optimizer *optimizer_of(const Rule *rule, Module *net)
 
 static double slope_of(const Module *prelu)
 {
-    return (double)tensor_item(prelu->param[0].var->value);
+    return (double)tensor_item(module_param(prelu, "weight")->value);
 }
 
 /* --- one slope, equations (1) to (3) ---------------------------------------------------------- */
@@ -230,7 +230,7 @@ enum { DECAY_STEPS = 200 };
 static void decay(const Rule *r, double lambda, bool spare, double path[DECAY_STEPS + 1], double *w)
 {
     Module *net = SEQUENTIAL(linear_new(1, 1), prelu_new(1, (real)START));
-    Var *weight = net->child[0].module->param[0].var;
+    Var *weight = module_param(net, "0.weight");
     tensor_fill(weight->value, 1);
     Optimizer *opt = optimizer_of(r, net);
     opt->group[0].weight_decay = (real)lambda;
@@ -238,7 +238,7 @@ static void decay(const Rule *r, double lambda, bool spare, double path[DECAY_ST
         optimizer_no_decay_on_slopes(opt);
     for (int k = 0; k <= DECAY_STEPS; k++) {
         size_t mark = tape_mark();
-        path[k] = slope_of(net->child[1].module);
+        path[k] = slope_of(module_child(net, "1"));
         *w = (double)tensor_item(weight->value);
         optimizer_zero_grad(opt);
         Var *y = module_forward(net, var_full(SHAPE(1, 1), 1));

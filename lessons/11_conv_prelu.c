@@ -46,9 +46,7 @@
 
 enum { SIDE = 32, DEPTHS = 3 };
 
-/* The document's network, in PyTorch and in Slope, stands in lessons/kit/networks.c. */
-static Module *feature(Module *net, int i) { return net->child[0].module->child[i].module; }
-
+/* The document's network is in lessons/kit/networks.c, in PyTorch and in Slope. */
 static void show_network(void)
 {
     section("The network of the document, for images in colour");
@@ -57,7 +55,8 @@ static void show_network(void)
     say("\n");
     claim(module_count(net) == 4276682, "4,276,682 parameters, as (4) counts them");
     claim(module_count_slopes(net) == 704, "704 of them are slopes");
-    claim(feature(net, 7)->output.dim[1] == 128 && feature(net, 7)->output.dim[2] == 8,
+    Shape pooled = module_child(net, "features.7")->output;
+    claim(pooled.dim[1] == 128 && pooled.dim[2] == 8,
           "the last pooling leaves 128 x 8 x 8, as (3) says");
     module_free(net);
 }
@@ -279,7 +278,7 @@ static void draw_image(const Lesson *lesson, const LessonData *data, Module *net
     Batch batch;
     loader_next(loader, &batch);
     draw_responses(lesson, "responses", "Three filters at work: what a slope lets through",
-                   feature(net, 0), feature(net, 1), batch.x);
+                   module_child(net, "features.0"), module_child(net, "features.1"), batch.x);
     loader_free(loader);
 }
 
@@ -302,7 +301,7 @@ int main(int argc, char **argv)
     draw_history(&lesson, watch.losses, &history);
     draw_slopes(&lesson, stats);
     draw_filters(&lesson, "filters", "The 64 filters of the first layer, each with its slope",
-                 feature(net, 0), feature(net, 1), 8);
+                 module_child(net, "features.0"), module_child(net, "features.1"), 8);
     draw_image(&lesson, &data, net);
     lesson_write_history(&lesson, &history);
     FILE *f = lesson_open(&lesson, "slope_stats.csv");

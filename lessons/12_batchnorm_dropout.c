@@ -64,9 +64,10 @@ static Var *batch_of(Rng *rng)
     return x;
 }
 
-static double running(const Module *norm, int buffer, int c) /* 0: mean, 1: variance */
+/* "running_mean" or "running_var" of channel c. */
+static double running(const Module *norm, const char *name, int c)
 {
-    return (double)tensor_read(norm->buffer[buffer].tensor)[c];
+    return (double)tensor_read(module_part(norm, PART_BUFFER, name)->buffer)[c];
 }
 
 static void mean_and_var(const Tensor *x, int c, double *mean, double *var)
@@ -101,8 +102,8 @@ static void two_modes(void)
     y = module_forward(norm, x), z = module_forward(norm, other);
     claim(memcmp(tensor_read(y->value), tensor_read(z->value), CHANNELS * sizeof(real)) == 0,
           "evaluation: the same bits in any batch");
-    double by_hand = ((double)tensor_read(x->value)[0] - running(norm, 0, 0)) /
-                     sqrt(running(norm, 1, 0) + 1e-5);
+    double by_hand = ((double)tensor_read(x->value)[0] - running(norm, "running_mean", 0)) /
+                     sqrt(running(norm, "running_var", 0) + 1e-5);
     claim_close((double)tensor_read(y->value)[0], by_hand, 1e-4,
                 "... by (1) with the running mean and variance");
     module_free(norm);
@@ -125,7 +126,7 @@ static void running_statistics(const Lesson *lesson)
         for (int c = 0; c < CHANNELS; c++) {
             double mean, var, *m = found[0][c] + i, *v = found[1][c] + i;
             mean_and_var(x->value, c, &mean, &var);
-            *m = running(norm, 0, c), *v = running(norm, 1, c);
+            *m = running(norm, "running_mean", c), *v = running(norm, "running_var", c);
             worst = fmax(worst, fabs(*m - (0.9 * m[-1] + 0.1 * mean)));
             worst = fmax(worst, fabs(*v - (0.9 * v[-1] + 0.1 * var * N / (N - 1))));
             expected[c][i] = data_mean[c] * (1 - pow(0.9, i));
@@ -159,10 +160,10 @@ static void running_statistics(const Lesson *lesson)
     module_free(norm);
 }
 
-/* The largest gradient of a parameter of the first layer: 0 is its weight, 1 its bias. */
-static double largest_gradient(Module *net, int param)
+/* The largest gradient of a parameter. */
+static double largest_gradient(const Module *net, const char *name)
 {
-    const Tensor *g = net->child[0].module->param[param].var->grad;
+    const Tensor *g = module_param(net, name)->grad;
     Stats s = tensor_stats(g);
     return fmax(fabs(s.min), fabs(s.max));
 }
@@ -180,7 +181,7 @@ static void bias_before(void)
         Var *x = var_empty(SHAPE(8, 2, 6, 6)), *gy = var_empty(SHAPE(8, 4, 6, 6));
         tensor_fill_normal(x->value, &rng, 0, 1), tensor_fill_normal(gy->value, &rng, 0, 1);
         var_backward_with(module_forward(net, x), gy);
-        double w = largest_gradient(net, 0), b = largest_gradient(net, 1);
+        double w = largest_gradient(net, "0.weight"), b = largest_gradient(net, "0.bias");
         if (prelu_between)
             claim(b > 0.01 * w,
                   "conv, PReLU, BatchNorm: it is %.1f, for PReLU bends where the bias puts it", b);
@@ -334,8 +335,8 @@ static void train(const Lesson *lesson, Runs *runs, int order, int seed, Dataset
         runs->step[i] = losses->step[i];
         runs->loss[order][i] += losses->loss[i] / SEEDS;
     }
-    Module *prelu = net->child[order == 1 ? 2 : 1].module;
-    runs->slope[order] += tensor_stats(prelu->param[0].var->value).mean / SEEDS;
+    const Var *slopes = module_param(net, order == 1 ? "2.weight" : "1.weight");
+    runs->slope[order] += tensor_stats(slopes->value).mean / SEEDS;
     loss_log_free(losses), history_free(&t.history);
     loader_free(t.train), loader_free(t.test);
     optimizer_free(sgd), module_free(net);

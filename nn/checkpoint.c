@@ -6,7 +6,7 @@
 
 #include "nn/state.h"
 
-/* PyTorch's strict loading knows no streams of random numbers. */
+/* PyTorch's strict loading would reject streams of random numbers. */
 static void checkpoint_walk(State *s, void *net)
 {
     state_module(s, "", net, STATE_WITHOUT_RNGS);

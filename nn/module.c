@@ -12,7 +12,7 @@
 
 /* --- growing ---------------------------------------------------------------------------------- */
 
-/* Room for one entry more in an array of `count`, which is doubled at each power of two. */
+/* Room for one more entry in an array of `count` entries; it doubles at each power of two. */
 static void *module_grow(void *array, int count, size_t size)
 {
     if (count & (count - 1)) /* not a power of two: there is room */
@@ -24,30 +24,27 @@ static void *module_grow(void *array, int count, size_t size)
     return bigger;
 }
 
-static bool module_has_name(const Module *m, const char *name)
-{
-    bool found = false;
-    for (int i = 0; i < m->n_params; i++)
-        found = found || strcmp(m->param[i].name, name) == 0;
-    for (int i = 0; i < m->n_buffers; i++)
-        found = found || strcmp(m->buffer[i].name, name) == 0;
-    for (int i = 0; i < m->n_counters; i++)
-        found = found || strcmp(m->counter[i].name, name) == 0;
-    for (int i = 0; i < m->n_rngs; i++)
-        found = found || strcmp(m->rng[i].name, name) == 0;
-    for (int i = 0; i < m->n_children; i++)
-        found = found || strcmp(m->child[i].name, name) == 0;
-    return found;
-}
-
-static void module_set_name(const Module *m, char to[MODULE_NAME], const char *name)
+static void module_check_name(const Module *m, const char *name)
 {
     if (!name[0] || strchr(name, '.') || strlen(name) >= MODULE_NAME)
-        slope_fail("module_add", "'%s' is no name for a part of %s: expected 1 to %d characters "
-                   "without a dot", name, m->type->name, MODULE_NAME - 1);
-    if (module_has_name(m, name))
-        slope_fail("module_add", "%s already has a part named '%s'", m->type->name, name);
-    snprintf(to, MODULE_NAME, "%s", name);
+        slope_fail("module_add", "'%s' is not a valid name for a part of %s: expected 1 to %d "
+                   "characters without a dot", name, m->type->name, MODULE_NAME - 1);
+    for (int i = 0; i < m->n_parts; i++)
+        if (strcmp(m->part[i].name, name) == 0)
+            slope_fail("module_add", "%s already has a part named '%s'", m->type->name, name);
+}
+
+/* A new part, behind those of its kind; the caller sets its value. */
+static ModulePart *module_add(Module *m, PartKind kind, const char *name)
+{
+    module_check_name(m, name);
+    m->part = module_grow(m->part, m->n_parts, sizeof *m->part);
+    int i = m->n_parts++;
+    for (; i > 0 && m->part[i - 1].kind > kind; i--)
+        m->part[i] = m->part[i - 1];
+    m->part[i] = (ModulePart){.kind = kind, .owner = m};
+    snprintf(m->part[i].name, MODULE_NAME, "%s", name);
+    return &m->part[i];
 }
 
 /* --- making and freeing ----------------------------------------------------------------------- */
@@ -60,69 +57,53 @@ void *module_new(size_t bytes, const ModuleType *type)
     return m;
 }
 
+static void module_part_free(const ModulePart *part)
+{
+    switch (part->kind) {
+        case PART_PARAM: var_param_free(part->param); break;
+        case PART_BUFFER: tensor_free(part->buffer); break;
+        case PART_COUNTER: memory_free(part->counter); break;
+        case PART_RNG: memory_free(part->rng); break;
+        case PART_CHILD: module_free(part->child); break;
+    }
+}
+
 void module_free(Module *m)
 {
     if (!m)
         return;
-    for (int i = 0; i < m->n_params; i++)
-        var_param_free(m->param[i].var);
-    for (int i = 0; i < m->n_buffers; i++)
-        tensor_free(m->buffer[i].tensor);
-    for (int i = 0; i < m->n_counters; i++)
-        memory_free(m->counter[i].value);
-    for (int i = 0; i < m->n_rngs; i++)
-        memory_free(m->rng[i].rng);
-    for (int i = 0; i < m->n_children; i++)
-        module_free(m->child[i].module);
-    memory_free(m->param);
-    memory_free(m->buffer);
-    memory_free(m->counter);
-    memory_free(m->rng);
-    memory_free(m->child);
+    for (int i = 0; i < m->n_parts; i++)
+        module_part_free(&m->part[i]);
+    memory_free(m->part);
     memory_free(m);
 }
 
 Var *module_add_param(Module *m, const char *name, Tensor *value)
 {
-    struct ModuleParam p;
-    module_set_name(m, p.name, name);
-    p.var = var_param_new(value, name);
-    m->param = module_grow(m->param, m->n_params, sizeof *m->param);
-    m->param[m->n_params++] = p;
-    return p.var;
+    ModulePart *part = module_add(m, PART_PARAM, name);
+    return part->param = var_param_new(value, name);
 }
 
 Tensor *module_add_buffer(Module *m, const char *name, Tensor *value)
 {
-    struct ModuleBuffer b = {.tensor = value};
-    module_set_name(m, b.name, name);
-    m->buffer = module_grow(m->buffer, m->n_buffers, sizeof *m->buffer);
-    m->buffer[m->n_buffers++] = b;
-    return value;
+    return module_add(m, PART_BUFFER, name)->buffer = value;
 }
 
 int64_t *module_add_counter(Module *m, const char *name)
 {
-    struct ModuleCounter c;
-    module_set_name(m, c.name, name);
-    c.value = memory_new(sizeof *c.value);
-    m->counter = module_grow(m->counter, m->n_counters, sizeof *m->counter);
-    m->counter[m->n_counters++] = c;
-    return c.value;
+    ModulePart *part = module_add(m, PART_COUNTER, name);
+    return part->counter = memory_new(sizeof *part->counter);
 }
 
 Rng *module_add_rng(Module *m, const char *name, Rng start)
 {
-    struct ModuleRng r;
-    module_set_name(m, r.name, name);
-    r.rng = memory_new(sizeof *r.rng);
-    *r.rng = start;
-    m->rng = module_grow(m->rng, m->n_rngs, sizeof *m->rng);
-    m->rng[m->n_rngs++] = r;
-    return r.rng;
+    ModulePart *part = module_add(m, PART_RNG, name);
+    part->rng = memory_new(sizeof *part->rng);
+    *part->rng = start;
+    return part->rng;
 }
 
-/* Puts "prefix." in front of a name; one that would become too long for a message stays. */
+/* Puts "prefix." in front of a name, unless the name would become too long. */
 static void module_prefix_name(Var *v, const char *prefix)
 {
     size_t n = strlen(prefix) + 1, length = strlen(v->name) + 1;
@@ -133,12 +114,13 @@ static void module_prefix_name(Var *v, const char *prefix)
     v->name[n - 1] = '.';
 }
 
-static void module_prefix_names(Module *m, const char *prefix)
+static void module_prefix_names(const Module *m, const char *prefix)
 {
-    for (int i = 0; i < m->n_params; i++)
-        module_prefix_name(m->param[i].var, prefix);
-    for (int i = 0; i < m->n_children; i++)
-        module_prefix_names(m->child[i].module, prefix);
+    for (int i = 0; i < m->n_parts; i++)
+        if (m->part[i].kind == PART_PARAM)
+            module_prefix_name(m->part[i].param, prefix);
+        else if (m->part[i].kind == PART_CHILD)
+            module_prefix_names(m->part[i].child, prefix);
 }
 
 Module *module_add_child(Module *m, const char *name, Module *child)
@@ -148,13 +130,47 @@ Module *module_add_child(Module *m, const char *name, Module *child)
                    child ? "already belongs to a module, which "
                            "will free it; make another one"
                          : "is NULL");
-    struct ModuleChild c = {.module = child};
-    module_set_name(m, c.name, name);
+    module_add(m, PART_CHILD, name)->child = child;
     child->has_parent = true;
     module_prefix_names(child, name);
-    m->child = module_grow(m->child, m->n_children, sizeof *m->child);
-    m->child[m->n_children++] = c;
     return child;
+}
+
+/* --- finding parts ---------------------------------------------------------------------------- */
+
+/* Lists the names of all parts: the one that was meant may be of another kind. */
+static _Noreturn void module_fail_missing(const Module *m, PartKind kind, const char *name)
+{
+    static const char *const kinds[] = {"parameter", "buffer", "counter", "random stream", "child"};
+    char names[MODULE_PATH] = " no parts";
+    for (int i = 0, end = 0; i < m->n_parts && end < MODULE_PATH; i++)
+        end += snprintf(names + end, MODULE_PATH - (size_t)end, "%s '%s'", end ? "," : "",
+                        m->part[i].name);
+    slope_fail("module_part", "%s has no %s '%s'; it has%s", m->type->name, kinds[kind],
+               name, names);
+}
+
+const ModulePart *module_part(const Module *m, PartKind kind, const char *name)
+{
+    size_t length = strcspn(name, ".");
+    bool descends = name[length] == '.'; /* what is before a dot is a child's name */
+    for (int i = 0; i < m->n_parts; i++) {
+        const ModulePart *part = &m->part[i];
+        if (part->kind == (descends ? PART_CHILD : kind) && strlen(part->name) == length &&
+            memcmp(part->name, name, length) == 0)
+            return descends ? module_part(part->child, kind, name + length + 1) : part;
+    }
+    module_fail_missing(m, kind, name);
+}
+
+Var *module_param(const Module *m, const char *name)
+{
+    return module_part(m, PART_PARAM, name)->param;
+}
+
+Module *module_child(const Module *m, const char *name)
+{
+    return module_part(m, PART_CHILD, name)->child;
 }
 
 /* --- running ---------------------------------------------------------------------------------- */
@@ -172,8 +188,9 @@ Var *module_forward(Module *m, Var *x)
 static void module_set_training(Module *m, bool training)
 {
     m->training = training;
-    for (int i = 0; i < m->n_children; i++)
-        module_set_training(m->child[i].module, training);
+    for (int i = 0; i < m->n_parts; i++)
+        if (m->part[i].kind == PART_CHILD)
+            module_set_training(m->part[i].child, training);
 }
 
 void module_train(Module *m)
@@ -188,43 +205,64 @@ void module_eval(Module *m)
 
 void module_eval_begin(Module *m)
 {
-    if (m->suspended++ == 0)
-        m->resumes = m->training;
+    if (m->eval_depth++ == 0)
+        m->training_before = m->training;
     m->training = false;
-    for (int i = 0; i < m->n_children; i++)
-        module_eval_begin(m->child[i].module);
+    for (int i = 0; i < m->n_parts; i++)
+        if (m->part[i].kind == PART_CHILD)
+            module_eval_begin(m->part[i].child);
 }
 
 void module_eval_end(Module *m)
 {
-    if (m->suspended > 0 && --m->suspended == 0)
-        m->training = m->resumes;
-    for (int i = 0; i < m->n_children; i++)
-        module_eval_end(m->child[i].module);
+    if (m->eval_depth > 0 && --m->eval_depth == 0)
+        m->training = m->training_before;
+    for (int i = 0; i < m->n_parts; i++)
+        if (m->part[i].kind == PART_CHILD)
+            module_eval_end(m->part[i].child);
+}
+
+/* --- visiting all parts ----------------------------------------------------------------------- */
+
+static void module_walk(Module *m, const char *prefix, ModuleVisit fn, void *ctx)
+{
+    char name[MODULE_PATH];
+    for (int i = 0; i < m->n_parts; i++) {
+        const ModulePart *part = &m->part[i];
+        int length = snprintf(name, sizeof name, "%s%s%s", prefix, *prefix ? "." : "", part->name);
+        if (length >= MODULE_PATH) /* cut off, it could be another part's name */
+            slope_fail("module_visit", "the name '%s.%s' has more than %d characters", prefix,
+                       part->name, MODULE_PATH - 1);
+        if (part->kind == PART_CHILD)
+            module_walk(part->child, name, fn, ctx);
+        else
+            fn(name, part, ctx);
+    }
+}
+
+void module_visit(Module *m, ModuleVisit fn, void *ctx)
+{
+    module_walk(m, "", fn, ctx);
+}
+
+Tensor *module_part_tensor(const ModulePart *part)
+{
+    return part->kind == PART_PARAM    ? part->param->value
+           : part->kind == PART_BUFFER ? part->buffer
+                                       : NULL;
 }
 
 /* --- all parameters --------------------------------------------------------------------------- */
 
-/* The full name of a part; one that were cut could be another's. */
-static const char *module_join(char name[MODULE_PATH], const char *prefix, const char *part)
+static void parameters_add(const char *name, const ModulePart *part, void *ctx)
 {
-    if (snprintf(name, MODULE_PATH, "%s%s%s", prefix, prefix[0] ? "." : "", part) >= MODULE_PATH)
-        slope_fail("module_visit", "the name '%s.%s' has more than %d characters", prefix,
-                   part, MODULE_PATH - 1);
-    return name;
-}
-
-static void parameters_collect(Parameters *list, Module *m, const char *prefix)
-{
-    char path[MODULE_PATH];
-    for (int i = 0; i < m->n_params; i++) {
-        list->item = module_grow(list->item, list->count, sizeof *list->item);
-        Parameter *p = &list->item[list->count++];
-        *p = (Parameter){.var = m->param[i].var, .owner = m};
-        module_join(p->name, prefix, m->param[i].name);
-    }
-    for (int i = 0; i < m->n_children; i++)
-        parameters_collect(list, m->child[i].module, module_join(path, prefix, m->child[i].name));
+    Parameters *list = ctx;
+    if (part->kind != PART_PARAM)
+        return;
+    list->item = module_grow(list->item, list->count, sizeof *list->item);
+    Parameter *p = &list->item[list->count++];
+    *p = (Parameter){.var = part->param, .owner = part->owner};
+    snprintf(p->name, sizeof p->name, "%s", name);
 }
 
 Parameters module_parameters(Module *m)
@@ -232,7 +270,7 @@ Parameters module_parameters(Module *m)
     if (!m)
         slope_fail("module_parameters", "the module is NULL");
     Parameters list = {0};
-    parameters_collect(&list, m, "");
+    module_visit(m, parameters_add, &list);
     return list;
 }
 
@@ -242,43 +280,19 @@ void parameters_free(Parameters *list)
     *list = (Parameters){0};
 }
 
-static void module_walk(Module *m, const char *prefix, const ModuleVisitor *visitor, void *ctx)
-{
-    char name[MODULE_PATH];
-    for (int i = 0; visitor->tensor && i < m->n_params; i++)
-        visitor->tensor(module_join(name, prefix, m->param[i].name), m->param[i].var->value, ctx);
-    for (int i = 0; visitor->tensor && i < m->n_buffers; i++)
-        visitor->tensor(module_join(name, prefix, m->buffer[i].name), m->buffer[i].tensor, ctx);
-    for (int i = 0; visitor->counter && i < m->n_counters; i++)
-        visitor->counter(module_join(name, prefix, m->counter[i].name), m->counter[i].value, ctx);
-    for (int i = 0; visitor->rng && i < m->n_rngs; i++)
-        visitor->rng(module_join(name, prefix, m->rng[i].name), m->rng[i].rng, ctx);
-    for (int i = 0; i < m->n_children; i++)
-        module_walk(m->child[i].module, module_join(name, prefix, m->child[i].name), visitor, ctx);
-}
-
-void module_visit(Module *m, const ModuleVisitor *visitor, void *ctx)
-{
-    module_walk(m, "", visitor, ctx);
-}
-
-void module_each_tensor(Module *m, ModuleVisit fn, void *ctx)
-{
-    module_visit(m, &(ModuleVisitor){.tensor = fn}, ctx);
-}
-
 bool parameter_is_slope(const Parameter *p)
 {
     return module_is_prelu(p->owner);
 }
 
-static ptrdiff_t module_count_if(const Module *m, bool slopes_only)
+static ptrdiff_t module_count_if(Module *m, bool slopes_only)
 {
+    Parameters list = module_parameters(m);
     ptrdiff_t count = 0;
-    for (int i = 0; i < m->n_params && (!slopes_only || module_is_prelu(m)); i++)
-        count += tensor_count(m->param[i].var->value);
-    for (int i = 0; i < m->n_children; i++)
-        count += module_count_if(m->child[i].module, slopes_only);
+    for (int i = 0; i < list.count; i++)
+        if (!slopes_only || parameter_is_slope(&list.item[i]))
+            count += tensor_count(list.item[i].var->value);
+    parameters_free(&list);
     return count;
 }
 

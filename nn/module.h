@@ -1,8 +1,8 @@
-/* nn/module.h -- a piece of a network: its forward, its parameters, its children.
+/* nn/module.h -- a piece of a network: its forward and its parts.
  *
- *  - A Module has a type (name, forward), named parameters, named buffers (tensors that are kept
- *    but not trained), counters, streams of random numbers, children, and a flag: training or
- *    evaluation.
+ *  - A Module has a type (name, forward), a list of named parts and a flag: training or evaluation.
+ *  - A part is a parameter, a buffer (a tensor that is kept but not trained), a counter, a stream
+ *    of random numbers, or a child: another module.
  *  - module_free(net) frees the children with everything they hold.
  *  - Names are PyTorch's: a child's parameter is "fc1.weight" in its parent.
  *  - A module of your own is a struct that starts with `Module base;`, a forward, and one
@@ -44,19 +44,31 @@ typedef struct ModuleType {
 
 enum { MODULE_NAME = 32, MODULE_PATH = 256 }; /* of a part, and of all parts joined by dots */
 
+/* The kinds of parts, in the order in which a module keeps them. */
+typedef enum PartKind { PART_PARAM, PART_BUFFER, PART_COUNTER, PART_RNG, PART_CHILD } PartKind;
+
+typedef struct ModulePart {
+    PartKind kind;
+    char     name[MODULE_NAME];
+    Module  *owner; /* the module that has this part */
+    union {
+        Var     *param;
+        Tensor  *buffer;
+        int64_t *counter;
+        Rng     *rng;
+        Module  *child;
+    };
+} ModulePart;
+
 struct Module {
     const ModuleType *type;
-    bool  training;
-    bool  has_parent; /* who frees it */
-    int   suspended; /* module_eval_begin without its module_eval_end */
-    bool  resumes;   /* what the last of these puts back */
-    Shape output; /* of the last forward, for the summary */
-    int   n_params, n_buffers, n_counters, n_rngs, n_children;
-    struct ModuleParam { char name[MODULE_NAME]; Var *var; } *param;
-    struct ModuleBuffer { char name[MODULE_NAME]; Tensor *tensor; } *buffer;
-    struct ModuleCounter { char name[MODULE_NAME]; int64_t *value; } *counter;
-    struct ModuleRng { char name[MODULE_NAME]; Rng *rng; } *rng;
-    struct ModuleChild { char name[MODULE_NAME]; Module *module; } *child;
+    bool        training;
+    bool        has_parent;      /* which frees it */
+    int         eval_depth;      /* calls of module_eval_begin without their module_eval_end */
+    bool        training_before; /* what the last module_eval_end restores */
+    Shape       output;          /* of the last forward, for the summary */
+    int         n_parts;
+    ModulePart *part; /* by kind, and within one kind in the order in which they were added */
 };
 
 /* A zeroed struct of `bytes` that starts with a Module, in training mode. Every constructor's
@@ -64,16 +76,22 @@ struct Module {
 void *module_new(size_t bytes, const ModuleType *type);
 void module_free(Module *m); /* NULL is fine. Rewind the tape first: what is on it may use m. */
 
-/* Each returns what it was given or made from it. Names are at most 31 characters, without dots
- * and, within one module, different. The module owns what is added. */
+/* Each returns what it was given or made from it. Names have at most 31 characters, no dots, and
+ * are different within one module. The module owns what is added. */
 Var *module_add_param(Module *m, const char *name, Tensor *value);
 Tensor *module_add_buffer(Module *m, const char *name, Tensor *value);
 Module *module_add_child(Module *m, const char *name, Module *child);
 
 /* A count that is saved with the network, from 0, and a stream of random numbers that is saved
- * with a training state. The module owns both; the pointers stay good while it lives. */
+ * with a training state. The module owns both; the pointers are valid as long as it exists. */
 int64_t *module_add_counter(Module *m, const char *name);
 Rng *module_add_rng(Module *m, const char *name, Rng start);
+
+/* The part of this kind and name, "weight", or a descendant's, "features.0.weight". Each fails,
+ * listing the names that exist, if there is none. */
+const ModulePart *module_part(const Module *m, PartKind kind, const char *name);
+Var *module_param(const Module *m, const char *name);
+Module *module_child(const Module *m, const char *name);
 
 Var *module_forward(Module *m, Var *x);
 
@@ -81,9 +99,9 @@ Var *module_forward(Module *m, Var *x);
 void module_train(Module *m);
 void module_eval(Module *m);
 
-/* Evaluation mode for a while, in the module and all its descendants; module_eval_end puts back
- * what each was before. Pairs nest. Like the training flag itself, this is not undone by
- * tape_rewind: after a failure in between, call module_eval_end. */
+/* Between the two, the module and all its descendants are in evaluation mode; module_eval_end
+ * restores the mode that each had before. Pairs nest. tape_rewind does not close them: after a
+ * failure in between, call module_eval_end. */
 void module_eval_begin(Module *m);
 void module_eval_end(Module *m);
 
@@ -95,7 +113,7 @@ typedef struct Parameter {
     Module *owner;
 } Parameter;
 
-/* A list in the order in which things were added; parameters_free drops the list only. */
+/* A list in the order of module_visit; parameters_free frees only the list. */
 typedef struct Parameters {
     Parameter *item;
     int        count;
@@ -103,19 +121,14 @@ typedef struct Parameters {
 Parameters module_parameters(Module *m);
 void parameters_free(Parameters *list);
 
-/* Walks over all that a network holds, with full names, in the order of PyTorch's state_dict: a
- * module's parameters, its buffers and counters, its streams of random numbers (which PyTorch does
- * not have), then its children. A NULL leaves its kind out. */
-typedef void (*ModuleVisit)(const char *name, Tensor *x, void *ctx);
-typedef struct ModuleVisitor {
-    ModuleVisit tensor; /* parameters and buffers */
-    void (*counter)(const char *name, int64_t *value, void *ctx);
-    void (*rng)(const char *name, Rng *rng, void *ctx);
-} ModuleVisitor;
-void module_visit(Module *m, const ModuleVisitor *visitor, void *ctx);
+/* Calls fn for every part of the network except children, with its full name, in the order of
+ * PyTorch's state_dict: a module's parameters, its buffers and counters, its streams of random
+ * numbers (which PyTorch does not have), then the parts of its children. */
+typedef void (*ModuleVisit)(const char *name, const ModulePart *part, void *ctx);
+void module_visit(Module *m, ModuleVisit fn, void *ctx);
 
-/* The same for parameters and buffers alone. */
-void module_each_tensor(Module *m, ModuleVisit fn, void *ctx);
+/* The values of a parameter or a buffer; NULL for a part of another kind. */
+Tensor *module_part_tensor(const ModulePart *part);
 
 /* Is it the learned slope of a PReLU? */
 bool parameter_is_slope(const Parameter *p);

@@ -118,7 +118,7 @@ typedef struct Dropout {
 } Dropout;
 
 /* The mask's key is the seed and the module, its counter the step and the position: each forward
- * in training uses up as many words as its mask needs, two elements a word. */
+ * in training uses up as many words as its mask needs, two elements per word. */
 static Var *dropout_forward_module(Module *self, Var *x)
 {
     Dropout *d = (Dropout *)self;

@@ -6,8 +6,9 @@
 
 static Var *sequential_forward(Module *self, Var *x)
 {
-    for (int i = 0; i < self->n_children; i++)
-        x = module_forward(self->child[i].module, x);
+    for (int i = 0; i < self->n_parts; i++)
+        if (self->part[i].kind == PART_CHILD)
+            x = module_forward(self->part[i].child, x);
     return x;
 }
 

@@ -193,37 +193,25 @@ void state_rng(State *s, const char *name, Rng *rng)
 typedef struct StateModule {
     State      *s;
     const char *prefix;
-    char        name[STATE_NAME];
+    StateRngs   rngs;
 } StateModule;
 
-static const char *state_join(StateModule *m, const char *name)
-{
-    snprintf(m->name, sizeof m->name, "%s%s%s", m->prefix, m->prefix[0] ? "." : "", name);
-    return m->name;
-}
-
-static void state_visit_tensor(const char *name, Tensor *x, void *ctx)
+static void state_visit(const char *name, const ModulePart *part, void *ctx)
 {
     StateModule *m = ctx;
-    state_tensor(m->s, state_join(m, name), x);
-}
-
-static void state_visit_counter(const char *name, int64_t *value, void *ctx)
-{
-    StateModule *m = ctx;
-    state_int(m->s, state_join(m, name), value, 0, INT64_MAX / 2); /* it counts on */
-}
-
-static void state_visit_rng(const char *name, Rng *rng, void *ctx)
-{
-    StateModule *m = ctx;
-    state_rng(m->s, state_join(m, name), rng);
+    char full[STATE_NAME];
+    snprintf(full, sizeof full, "%s%s%s", m->prefix, m->prefix[0] ? "." : "", name);
+    Tensor *x = module_part_tensor(part);
+    if (x)
+        state_tensor(m->s, full, x);
+    else if (part->kind == PART_COUNTER)
+        state_int(m->s, full, part->counter, 0, INT64_MAX / 2); /* room to count on */
+    else if (m->rngs == STATE_WITH_RNGS)
+        state_rng(m->s, full, part->rng);
 }
 
 void state_module(State *s, const char *prefix, Module *m, StateRngs rngs)
 {
-    StateModule ctx = {.s = s, .prefix = prefix};
-    ModuleVisitor visitor = {state_visit_tensor, state_visit_counter,
-                             rngs == STATE_WITH_RNGS ? state_visit_rng : NULL};
-    module_visit(m, &visitor, &ctx);
+    StateModule ctx = {s, prefix, rngs};
+    module_visit(m, state_visit, &ctx);
 }

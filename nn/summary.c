@@ -44,8 +44,9 @@ static void summary_line(Summary *s, const Module *m, const char *path)
         m->type->describe(m, details, sizeof details);
     snprintf(layer, sizeof layer, "%s%s%s(%s)", path, path[0] ? ": " : "", m->type->name, details);
     ptrdiff_t own = 0;
-    for (int i = 0; i < m->n_params; i++)
-        own += tensor_count(m->param[i].var->value);
+    for (int i = 0; i < m->n_parts; i++)
+        if (m->part[i].kind == PART_PARAM)
+            own += tensor_count(m->part[i].param->value);
     fprintf(s->out, "%-34s %-18s %11s", layer, SHAPE_TEXT(m->output), summary_count(own, text));
     if (module_is_prelu(m))
         summary_overhead(s->out, own, s->before);
@@ -54,14 +55,28 @@ static void summary_line(Summary *s, const Module *m, const char *path)
     fprintf(s->out, "\n");
 }
 
+/* A module that only holds others gets no line. */
+static bool summary_shows(const Module *m)
+{
+    bool has_params = false, has_children = false;
+    for (int i = 0; i < m->n_parts; i++) {
+        has_params |= m->part[i].kind == PART_PARAM;
+        has_children |= m->part[i].kind == PART_CHILD;
+    }
+    return has_params || !has_children;
+}
+
 static void summary_walk(Summary *s, const Module *m, const char *path)
 {
-    if (m->n_children == 0 || m->n_params > 0)
+    if (summary_shows(m))
         summary_line(s, m, path);
-    for (int i = 0; i < m->n_children; i++) {
+    for (int i = 0; i < m->n_parts; i++) {
+        const ModulePart *part = &m->part[i];
+        if (part->kind != PART_CHILD)
+            continue;
         char child[128];
-        snprintf(child, sizeof child, "%s%s%s", path, path[0] ? "." : "", m->child[i].name);
-        summary_walk(s, m->child[i].module, child);
+        snprintf(child, sizeof child, "%s%s%s", path, path[0] ? "." : "", part->name);
+        summary_walk(s, part->child, child);
     }
 }
 

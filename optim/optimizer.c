@@ -97,7 +97,7 @@ static void param_make_slots(const Optimizer *opt, ParamState *p)
     for (int k = 0; k < n; k++)
         if (!p->slot[k]) {
             p->slot[k] = tensor_zeros(var_shape(p->param.var));
-            p->since = p->step;
+            p->slot_step = p->step;
         }
 }
 
@@ -166,7 +166,7 @@ static void step_begin(StepPart *part)
 {
     ParamState *p = part->state;
     ParamRun *run = &part->run;
-    run->fresh = p->step == p->since;
+    run->fresh = p->step == p->slot_step;
     run->step = ++p->step;
     run->theta = tensor_write(p->param.var->value);
     for (int k = 0; k < OPTIMIZER_SLOTS; k++)

@@ -40,8 +40,8 @@ enum { OPTIMIZER_GROUPS = 8, OPTIMIZER_SLOTS = 3 };
 typedef struct ParamState {
     Parameter param;
     int       group;
-    int64_t   step; /* updates so far */
-    int64_t   since; /* updates before its newest slot was made */
+    int64_t   step;      /* updates so far */
+    int64_t   slot_step; /* the value of `step` when the newest slot was allocated */
     Tensor   *slot[OPTIMIZER_SLOTS]; /* of the parameter's shape, or NULL before first use */
 } ParamState;
 

@@ -67,7 +67,8 @@ struct Trainer {
     int64_t step;    /* updates done */
     int     epoch;   /* epochs done, ... */
     Tally   tally;   /* ... and the part done of the one under way */
-    int64_t failed_saves; /* checkpoints since the last that was saved well; 0 is good */
+    /* Consecutive saves of the checkpoint that failed; 0 if the last one succeeded. */
+    int64_t failed_saves;
     History history;
 };
 

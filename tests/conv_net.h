@@ -22,10 +22,10 @@ static const ConvNetSizes conv_net_small = {2, 4, 6, 8, 8, 3, 0};
 
 static inline Var *conv_net_forward(Module *self, Var *x)
 {
-    Var *features = module_forward(self->child[0].module, x);
+    Var *features = module_forward(module_child(self, "features"), x);
     ptrdiff_t n = var_shape(features).dim[0];
     features = var_reshape(features, SHAPE(n, tensor_count(features->value) / n));
-    return module_forward(self->child[1].module, features);
+    return module_forward(module_child(self, "classifier"), features);
 }
 
 static inline Module *conv_net_new(ConvNetSizes s)

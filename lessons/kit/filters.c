@@ -36,7 +36,8 @@ static void filters_sort(const double *slope, int *order, int count)
 
 static Filters filters_new(const Module *conv, const Module *prelu)
 {
-    const Tensor *w = conv->param[0].var->value, *a = prelu->param[0].var->value;
+    const Tensor *w = module_param(conv, "weight")->value;
+    const Tensor *a = module_param(prelu, "weight")->value;
     ptrdiff_t channels = w->shape.dim[1], area = w->shape.dim[2] * w->shape.dim[3];
     Filters f = {.count = (int)w->shape.dim[0],
                  .height = (int)w->shape.dim[2],

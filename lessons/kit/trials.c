@@ -57,7 +57,7 @@ void trials_train(const Lesson *lesson, Trials *t, const LessonData *data, int s
     t->value[TRAIN_LOSS][size][k][s] = h->record[h->count - 1].train_loss;
     for (int layer = 0; layer < 2; layer++)
         t->value[SLOPE_1 + layer][size][k][s] =
-            kind->learned ? tensor_stats((layer ? two : one)->param[0].var->value).mean
+            kind->learned ? tensor_stats(module_param(layer ? two : one, "weight")->value).mean
                           : kind->slope;
     history_free(&trainer.history);
     loader_free(train), loader_free(test);

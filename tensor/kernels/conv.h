@@ -7,10 +7,11 @@
  *
  *    with stride s, padding p (of zeros), dilation d, each for height and width; P is
  *    (H + 2 ph - dh (R-1) - 1) / sh + 1, rounded down.
- *  - It is linear in x and in w, so three kernels close under differentiation: the forward, the
- *    gradient of x from gy and w, the gradient of w from x and gy.
- *  - Each is a matrix product in which patches of the image are one side (an implicit GEMM): only
- *    the piece at work is ever in a buffer.
+ *  - It is linear in x and in w, so three kernels are closed under differentiation: the forward
+ *    pass, the gradient of x from gy and w, and the gradient of w from x and gy.
+ *  - Each is a matrix product one of whose operands consists of patches of an image. Only the part
+ *    in use is ever in a workspace (an implicit GEMM).
+ *  - The results have the same bits for any number of threads.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -23,16 +24,18 @@
 /* All sizes of one convolution. */
 typedef struct Conv2d {
     Conv2dOptions o;
-    ptrdiff_t N, C, H, W; /* input */
-    ptrdiff_t O, R, S;    /* weight */
+    ptrdiff_t N, C, H, W; /* the input's shape */
+    ptrdiff_t O, R, S;    /* output channels, kernel height and width */
     ptrdiff_t P, Q;       /* output height and width */
 } Conv2d;
 
-/* Works the sizes out; fails in the name of `function`, with both shapes and the formula, where
- * they do not fit. */
+/* The sizes for x (N,C,H,W) and w (O,C/groups,R,S). If they do not fit, or an option is out of
+ * range, it fails in the name of `function`, with the shapes and the formula. */
 Conv2d tensor_conv2d_plan(Shape x, Shape w, Conv2dOptions options, const char *function);
 
-/* All tensors are contiguous. b (O), and its gradient gb, may be NULL. */
+/* The three kernels. All tensors are contiguous and have the shapes of c: x, gx (N,C,H,W), w, gw
+ * (O,C/groups,R,S), b, gb (O), and y, gy (N,O,P,Q). b and gb may be NULL. Results are overwritten.
+ * The kernels fail only if there is no memory for the workspace. */
 void tensor_conv2d(Tensor *y, const Tensor *x, const Tensor *w, const Tensor *b, const Conv2d *c);
 void tensor_conv2d_grad_input(Tensor *gx, const Tensor *gy, const Tensor *w, const Conv2d *c);
 void tensor_conv2d_grad_weight(Tensor *gw, Tensor *gb, const Tensor *x, const Tensor *gy,

@@ -1,10 +1,11 @@
-/* tensor/kernels/conv_plan.c -- do these shapes make a convolution, and of what size?
+/* tensor/kernels/conv_plan.c -- checks the shapes and options of a convolution, computes its sizes.
  *
  * SPDX-License-Identifier: MIT
  */
 #include "tensor/kernels/conv.h"
 
-/* A padded image lies in memory, at least a few rows of it at a time. */
+/* The largest kernel, stride, padding or dilation. Some rows of the padded image must fit into
+ * memory. */
 #define CONV_MOST ((ptrdiff_t)1 << 20)
 
 static void conv_check_options(Conv2dOptions o, const char *function)
@@ -39,17 +40,18 @@ static ptrdiff_t conv_output_size(Shape x, Shape w, Conv2dOptions o, int i, cons
     ptrdiff_t size = x.dim[2 + i], kernel = w.dim[2 + i];
     if (kernel < 1)
         slope_fail(function, "weight %s has an empty kernel", SHAPE_TEXT(w));
-    if (kernel > CONV_MOST || o.dilation[i] > CONV_MOST || o.padding[i] > CONV_MOST || o.stride[i] > CONV_MOST)
+    if (kernel > CONV_MOST || o.dilation[i] > CONV_MOST || o.padding[i] > CONV_MOST ||
+        o.stride[i] > CONV_MOST)
         slope_fail(function, "kernel %td, stride %td, padding %td or dilation %td is too large: at "
                    "most %td", kernel, o.stride[i], o.padding[i], o.dilation[i], CONV_MOST);
-    ptrdiff_t room = size + 2 * o.padding[i] - o.dilation[i] * (kernel - 1) - 1;
-    if (room < 0)
+    ptrdiff_t slack = size + 2 * o.padding[i] - o.dilation[i] * (kernel - 1) - 1;
+    if (slack < 0)
         slope_fail(function, "input %s and weight %s: along the %s the kernel reaches over "
                    "dilation (kernel-1) + 1 = %td, but the padded input has only %td + 2 x %td = "
                    "%td",
                    SHAPE_TEXT(x), SHAPE_TEXT(w), i ? "width" : "height",
                    o.dilation[i] * (kernel - 1) + 1, size, o.padding[i], size + 2 * o.padding[i]);
-    return room / o.stride[i] + 1;
+    return slack / o.stride[i] + 1;
 }
 
 Conv2d tensor_conv2d_plan(Shape x, Shape w, Conv2dOptions options, const char *function)

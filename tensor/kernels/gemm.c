@@ -1,22 +1,25 @@
-/* tensor/kernels/gemm.c -- C = A B, blocked for the caches and shared out among the threads.
+/* tensor/kernels/gemm.c -- C = A B, blocked for the caches and divided among the threads.
  *
- * The product is cut from the inside out:
+ * The product is cut, from the inside out, into
  *
- *   tile    up to TILE_M rows by TILE_N columns of C in registers
- *   (tensor/kernels/gemm_micro_kernel.c); strip   the rows of a tile, GEMM_STEPS columns of A: they
- *   stay in the first cache while all
- *           slivers of a group pass by;
- *   group   some slivers, each TILE_N columns and at most GEMM_STEPS rows of B, mostly packed:
- *   copied
- *           so that a tile reads them strictly forwards. They stay in the second cache while all
- *           strips pass by, and C is visited along its rows (tensor/kernels/gemm_macro_kernel.c);
- *   task    a group against some strips, for all steps of the sum: what one thread does at a time.
+ *   micro-tiles   of up to GEMM_MR rows by GEMM_NR columns of C, whose sums the micro-kernel keeps
+ *                 in registers (tensor/kernels/gemm_micro_kernel.c);
+ *   micro-panels  of A and of B: the rows of A and the columns of B that a micro-tile needs, for at
+ *                 most GEMM_KC terms of its sums;
+ *   blocks of B   of some micro-panels, usually packed, that is, copied into a workspace in the
+ *                 order in which the micro-kernel reads them. The macro-kernel multiplies rows of A
+ *                 by a block (tensor/kernels/gemm_macro_kernel.c): the block stays in the
+ *                 second-level cache, and each micro-panel of A stays in the first-level cache
+ *                 while it meets all micro-panels of B, so that C is visited along its rows;
+ *   tasks         of some rows and columns of C, with all terms of their sums. A thread takes one
+ *                 task at a time.
  *
- * Few rows use B too little to pay for packing: then gemm takes dot products, reads B where it
- * lies, or computes the transpose of C.
+ * If C has few rows, each number of B is used too seldom for packing to pay. Then the product is
+ * computed by dot products, or B is read in place, or the transpose of C is computed instead.
  *
- * Source of the scheme: Goto and van de Geijn, "Anatomy of high-performance matrix
- * multiplication", 2008.
+ * The scheme is from Goto and van de Geijn, "Anatomy of high-performance matrix multiplication",
+ * ACM TOMS 34(3), 2008; the terms are from Van Zee and van de Geijn, "BLIS: A framework for rapidly
+ * instantiating BLAS functionality", ACM TOMS 41(3), 2015. MATMUL.md explains both.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -27,31 +30,31 @@
 #include "tensor/memory.h"
 #include "tensor/parallel.h"
 
-/* Measured, all of them. */
+/* All of these values were measured. */
 enum {
-    TASKS = 8,         /* a product is cut into at least so many tasks, … */
-    TASK_ROWS = 48,    /* … if that leaves each about so many rows of C, … */
-    GROUP_ROWS = 512,  /* … and none has more than these */
-    FEW_STEPS = 32,    /* shorter sums get no wider groups than sums of this length */
-    DOT = 4,           /* dot products at a time, … */
-    DOT_ROWS = 8,      /* … if C has at most so many rows */
-    TASK_WORK = 65536, /* multiply-adds for which a thread is worth waking */
-    NEAR = (1 << 21) / sizeof(real), /* numbers of a B, 2 MB, that need not be packed … */
-    NEAR_ROWS = 256,   /* … for at most so many rows of C */
-    SWAP_RATIO = 8,    /* C' is computed if N and K are at least so many times M */
+    TASKS = 8,           /* a product is cut into at least this many tasks, … */
+    TASK_MIN_ROWS = 48,  /* … unless tasks would have fewer rows of C than about this */
+    TASK_MAX_ROWS = 512, /* no task has more rows of C than this */
+    MIN_DEPTH = 32,      /* for shorter sums, blocks of B are no wider than for this many terms */
+    TASK_WORK = 65536,   /* multiply-adds that justify waking a thread */
+    DOT = 4,             /* dot products are computed this many at a time, … */
+    DOT_ROWS = 8,        /* … if C has at most this many rows */
+    NEAR = (1 << 21) / sizeof(real), /* B may stay unpacked up to this many numbers, 2 MB, … */
+    NEAR_ROWS = 256,     /* … if C has at most this many rows */
+    TRANSPOSE_RATIO = 8, /* the transpose of C is computed if N and K are this many times M */
 };
 
 typedef struct Gemm {
     ptrdiff_t M, N, K;
     Matrix    A, B;
     GemmOut   C;
-    real     *room;   /* a group for each worker */
-    ptrdiff_t across; /* tasks side by side, … */
-    ptrdiff_t cols;   /* … each so many columns … */
-    ptrdiff_t rows;   /* … and so many rows */
+    real     *workspace; /* GEMM_WORKSPACE numbers per worker */
+    ptrdiff_t across;    /* tasks side by side */
+    ptrdiff_t cols;      /* of C per task; the last tasks have fewer */
+    ptrdiff_t rows;      /* of C per task, likewise */
 } Gemm;
 
-/* What element (i, j) of C starts from. */
+/* The value that element (i, j) of C starts from. */
 static real gemm_start(const GemmOut *C, ptrdiff_t i, ptrdiff_t j)
 {
     if (C->add)
@@ -59,10 +62,10 @@ static real gemm_start(const GemmOut *C, ptrdiff_t i, ptrdiff_t j)
     return C->row_bias ? C->row_bias[i] : C->col_bias ? C->col_bias[j] : 0;
 }
 
-/* --- dot products ------------------------------------------------------------------------------- */
+/* --- dot products ----------------------------------------------------------------------------- */
 
-/* DOT elements of a row of C, where the row of A and the columns of B all lie along memory: nothing
- * is packed, and the vectors run along the sum. */
+/* DOT elements of a row of C, if the row of A and the columns of B are contiguous: nothing is
+ * packed, and the vectors run along the sum. */
 static void dot_few(ptrdiff_t K, const real *a, const real *b, ptrdiff_t b_col, real out[DOT])
 {
     vec sum[DOT] = {{0}};
@@ -77,7 +80,8 @@ static void dot_few(ptrdiff_t K, const real *a, const real *b, ptrdiff_t b_col, 
     }
 }
 
-/* Columns DOT * [begin, end) of C, all rows. The last few start further left and are done twice. */
+/* Task: DOT columns of C, all rows. The last task starts further left, where its columns overlap
+ * those of the task before, and stores only its own. */
 static void dot_tasks(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 {
     const Gemm *g = ctx;
@@ -92,111 +96,116 @@ static void dot_tasks(ptrdiff_t begin, ptrdiff_t end, void *ctx)
     }
 }
 
-/* --- tasks -------------------------------------------------------------------------------------- */
+/* --- tasks ------------------------------------------------------------------------------------ */
 
-/* B is read in place only if its rows lie along memory and are whole vectors, and a single strip
- * uses it, or few strips and B is small enough to stay in a near cache. */
+/* True if n columns of B are packed for m rows of A. B is read in place only if its rows are
+ * contiguous and consist of whole vectors, and if either a single micro-panel of A uses it, or few
+ * do and B is small enough to stay in a nearby cache. */
 static bool gemm_packs(const Gemm *g, ptrdiff_t m, ptrdiff_t n)
 {
     bool near = g->M <= NEAR_ROWS && g->K * g->N <= NEAR;
-    return g->B.col != 1 || n % VEC != 0 || (m > TILE_M && !near);
+    return g->B.col != 1 || n % VEC != 0 || (m > GEMM_MR && !near);
 }
 
-/* B (K,n) for m rows of A: packed into the room or where it lies. */
-static Slivers gemm_slivers(const Gemm *g, real *room, ptrdiff_t m, ptrdiff_t n, ptrdiff_t K,
-                            Matrix B)
+/* The micro-panels of B (K,n) for m rows of A: packed into the workspace, or in place. */
+static MicroPanels gemm_panels(const Gemm *g, real *workspace, ptrdiff_t m, ptrdiff_t n,
+                               ptrdiff_t K, Matrix B)
 {
     if (!gemm_packs(g, m, n))
-        return slivers_in_place(B);
-    tensor_gemm_pack(room, K, n, B);
-    return slivers_packed(room, K);
+        return micro_panels_in_place(B);
+    tensor_gemm_pack(workspace, K, n, B);
+    return micro_panels_packed(workspace, K);
 }
 
-/* Rows [i, i + m) and columns [j, j + n) of C, GEMM_STEPS of the sum from k on. */
-static void gemm_block(const Gemm *g, real *room, ptrdiff_t i, ptrdiff_t m, ptrdiff_t j,
+/* Adds to rows [i, i + m) and columns [j, j + n) of C the GEMM_KC terms of their sums from k on. */
+static void gemm_block(const Gemm *g, real *workspace, ptrdiff_t i, ptrdiff_t m, ptrdiff_t j,
                        ptrdiff_t n, ptrdiff_t k)
 {
-    ptrdiff_t K = min_size(GEMM_STEPS, g->K - k);
+    ptrdiff_t K = min_size(GEMM_KC, g->K - k);
     Matrix A = matrix_at(g->A, i, k), B = matrix_at(g->B, k, j);
-    GemmRows rows = {.p = A.p, .row = A.row, .step = A.col, .run = K};
+    GemmRows rows = {.p = A.p, .row = A.row, .col = A.col, .run = K};
     GemmOut C = gemm_out_at(g->C, i, j);
     C.add = C.add || k > 0;
-    tensor_gemm_macro_kernel(m, n, K, &rows, gemm_slivers(g, room, m, n, K, B), C);
+    tensor_gemm_macro_kernel(m, n, K, &rows, gemm_panels(g, workspace, m, n, K, B), C);
 }
 
-static void gemm_part(const Gemm *g, real *room, ptrdiff_t begin, ptrdiff_t end)
+/* Tasks begin to end - 1, on the calling thread. */
+static void gemm_part(const Gemm *g, real *workspace, ptrdiff_t begin, ptrdiff_t end)
 {
     for (ptrdiff_t t = begin; t < end; t++) {
         ptrdiff_t i = t / g->across * g->rows, j = t % g->across * g->cols, k = 0;
         do
-            gemm_block(g, room, i, min_size(g->rows, g->M - i), j, min_size(g->cols, g->N - j), k);
-        while ((k += GEMM_STEPS) < g->K);
+            gemm_block(g, workspace, i, min_size(g->rows, g->M - i), j,
+                       min_size(g->cols, g->N - j), k);
+        while ((k += GEMM_KC) < g->K);
     }
 }
 
 static void gemm_tasks(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 {
     const Gemm *g = ctx;
-    gemm_part(g, g->room + (ptrdiff_t)parallel_worker() * GEMM_ROOM, begin, end);
+    gemm_part(g, g->workspace + (ptrdiff_t)parallel_worker() * GEMM_WORKSPACE, begin, end);
 }
 
 /* Cuts the product into tasks, in a way that does not depend on the number of threads, and returns
- * how many. Narrow groups share out more evenly, but wide ones read C and B along more of a row and
- * have every strip of A copied less often. With AVX-512, 1024 x 1024 floats are 8 tasks: 4 across
- * of 8 slivers, 256 columns, and 2 down of 512 rows. */
+ * their number. Narrow blocks of B divide more evenly among threads; with wide ones, longer pieces
+ * of the rows of B and C are contiguous, and each micro-panel of A is copied less often. With
+ * AVX-512, 1024 x 1024 floats are 8 tasks: 4 across, of 8 micro-panels or 256 columns each, times 2
+ * down, of 512 rows each. */
 static ptrdiff_t gemm_cut(Gemm *g)
 {
-    ptrdiff_t slivers = ceil_div(g->N, TILE_N);
-    ptrdiff_t steps = max_size(FEW_STEPS, min_size(g->K, GEMM_STEPS));
-    ptrdiff_t most = GEMM_ROOM / TILE_N / steps; /* slivers in a group */
-    /* At first: groups of full width if that makes four or more, else TASKS narrow ones; … */
-    ptrdiff_t narrow = slivers < 4 * most ? ceil_div(slivers, TASKS) : most;
-    /* … then downwards what is missing to TASKS, but neither too few rows each nor too many; … */
-    ptrdiff_t down = ceil_div(TASKS, ceil_div(slivers, narrow));
-    down = max_size(min_size(down, ceil_div(g->M, TASK_ROWS)), ceil_div(g->M, GROUP_ROWS));
-    /* … at last as wide as still leaves TASKS. */
-    ptrdiff_t wide = min_size(most, ceil_div(slivers, ceil_div(TASKS, down)));
-    ptrdiff_t group = max_size(narrow, wide);
+    ptrdiff_t panels = ceil_div(g->N, GEMM_NR);
+    ptrdiff_t depth = max_size(MIN_DEPTH, min_size(g->K, GEMM_KC));
+    ptrdiff_t most = GEMM_WORKSPACE / GEMM_NR / depth; /* micro-panels in a block of B */
+    /* First choose full width if that makes at least four blocks, else TASKS narrow blocks; … */
+    ptrdiff_t narrow = panels < 4 * most ? ceil_div(panels, TASKS) : most;
+    /* … then cut the rows until there are TASKS, within the limits on the rows of a task; … */
+    ptrdiff_t down = ceil_div(TASKS, ceil_div(panels, narrow));
+    down = max_size(min_size(down, ceil_div(g->M, TASK_MIN_ROWS)), ceil_div(g->M, TASK_MAX_ROWS));
+    /* … then widen the blocks while at least TASKS tasks remain. */
+    ptrdiff_t wide = min_size(most, ceil_div(panels, ceil_div(TASKS, down)));
+    ptrdiff_t width = max_size(narrow, wide);
     g->rows = ceil_div(g->M, down);
-    g->cols = group * TILE_N;
-    g->across = ceil_div(slivers, group);
+    g->cols = width * GEMM_NR;
+    g->across = ceil_div(panels, width);
     return ceil_div(g->M, g->rows) * g->across;
 }
 
-void tensor_gemm_in(real *room, ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, Matrix A, Matrix B,
-                    GemmOut C)
+void tensor_gemm_in_workspace(real *workspace, ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, Matrix A,
+                              Matrix B, GemmOut C)
 {
     Gemm g = {.M = M, .N = N, .K = K, .A = A, .B = B, .C = C};
     if (M > 0 && N > 0)
-        gemm_part(&g, room, 0, gemm_cut(&g));
+        gemm_part(&g, workspace, 0, gemm_cut(&g));
 }
 
-/* g->room holds GEMM_ROOM numbers for each worker. */
+/* The workspace of g is large enough for `workers` workers. */
 static void gemm_run(Gemm *g, int workers)
 {
     ptrdiff_t tasks = gemm_cut(g), grain = 1 + TASK_WORK / (g->rows * g->cols * (g->K + 1));
     parallel_for_workers(workers, tasks, grain, gemm_tasks, g);
 }
 
-/* --- the transpose instead ---------------------------------------------------------------------- */
+/* --- the transpose instead -------------------------------------------------------------------- */
 
-/* If C has few rows for its columns, each number of a packed B is used too seldom to be worth
- * packing. C' = B' A' packs A' instead, and takes B' strip by strip. C' is kept in a buffer and
- * transposed in the end: M N numbers more to write and read, little beside a long sum. */
-static bool swap_pays(const Gemm *g)
+/* If C has few rows compared with its columns, each number of B is used too seldom for packing to
+ * pay. The transpose of C is the transpose of B times the transpose of A: computed this way, A is
+ * packed, and B is read once, by micro-panels. The result is written to a buffer and transposed:
+ * M N more numbers to write and read, which is little if the sums are long. */
+static bool transpose_pays(const Gemm *g)
 {
     bool along = g->A.col == 1 && g->B.row == 1;
-    return along && !g->C.add && g->N >= SWAP_RATIO * g->M && g->K >= SWAP_RATIO * g->M;
+    return along && !g->C.add && g->N >= TRANSPOSE_RATIO * g->M && g->K >= TRANSPOSE_RATIO * g->M;
 }
 
-/* out (cols,rows) = in' for in (rows,cols), whose rows lie side by side. */
+/* out (cols,rows) is the transpose of in (rows,cols), which is contiguous. */
 typedef struct Transpose {
     const real *in;
     real       *out;
     ptrdiff_t   rows, cols, out_row;
 } Transpose;
 
-/* Task: VEC rows of `in`. */
+/* Task: VEC rows of in. */
 static void transpose_tasks(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 {
     const Transpose *t = ctx;
@@ -205,12 +214,12 @@ static void transpose_tasks(ptrdiff_t begin, ptrdiff_t end, void *ctx)
                        min_size(VEC, t->rows - i), t->cols);
 }
 
-/* C = A B by way of C', for which there is room at c. */
-static void gemm_swapped(const Gemm *g, int workers, real *c)
+/* C = A B, computed as its transpose in a buffer c of N M numbers. */
+static void gemm_by_transpose(const Gemm *g, int workers, real *c)
 {
     GemmOut C = {.p = c, .row = g->M, .row_bias = g->C.col_bias, .col_bias = g->C.row_bias};
     Gemm swapped = {.M = g->N, .N = g->M, .K = g->K, .A = matrix_transpose(g->B),
-                    .B = matrix_transpose(g->A), .C = C, .room = g->room};
+                    .B = matrix_transpose(g->A), .C = C, .workspace = g->workspace};
     Transpose back = {.in = c, .out = g->C.p, .rows = g->N, .cols = g->M, .out_row = g->C.row};
     gemm_run(&swapped, workers);
     parallel_for(ceil_div(g->N, VEC), 1 + TASK_WORK / (VEC * g->M), transpose_tasks, &back);
@@ -225,14 +234,14 @@ void tensor_gemm(ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, Matrix A, Matrix B, Gemm
         parallel_for(ceil_div(N, DOT), 1 + TASK_WORK / (M * DOT * (K + 1)), dot_tasks, &g);
         return;
     }
-    bool swap = swap_pays(&g);
+    bool transpose = transpose_pays(&g);
     int workers = parallel_threads();
-    size_t numbers = (size_t)workers * GEMM_ROOM;
-    size_t bytes = (numbers + (swap ? (size_t)(M * N) : 0)) * sizeof(real);
-    g.room = memory_take(bytes);
-    if (swap)
-        gemm_swapped(&g, workers, g.room + numbers);
+    size_t numbers = (size_t)workers * GEMM_WORKSPACE;
+    size_t bytes = (numbers + (transpose ? (size_t)(M * N) : 0)) * sizeof(real);
+    g.workspace = memory_take(bytes);
+    if (transpose)
+        gemm_by_transpose(&g, workers, g.workspace + numbers);
     else
         gemm_run(&g, workers);
-    memory_give(g.room, bytes);
+    memory_give(g.workspace, bytes);
 }

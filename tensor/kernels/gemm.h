@@ -1,12 +1,12 @@
-/* tensor/kernels/gemm.h -- the one dense kernel: C = A B, blocked for the caches, vectorised, in
+/* tensor/kernels/gemm.h -- the matrix product C = A B, blocked for the caches, vectorised and
  * parallel.
  *
- *  - gemm multiplies matrices in memory, of any strides.
- *  - tensor_gemm_macro_kernel and tensor_gemm_pack are what it is made of, for callers whose
- *    operands are no matrices in memory: the convolutions pack patches of an image as B, or read
- *    them as A.
- *  - The bits do not depend on the number of threads: each element of C is summed by one thread,
- *    in an order that sizes and strides decide.
+ *  - tensor_gemm multiplies matrices of any strides.
+ *  - tensor_gemm_pack and tensor_gemm_macro_kernel are its parts, for callers whose operands are
+ *    not matrices in memory: the convolutions pack patches of an image as B, or read them as A.
+ *  - The result has the same bits for any number of threads: each element of C is summed by one
+ *    thread, in an order that depends only on sizes and strides.
+ *  - Sizes and strides are in numbers, not bytes. MATMUL.md explains the terms.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -15,13 +15,14 @@
 
 #include "tensor/kernels/gemm_micro_kernel.h"
 
-/* A matrix somewhere in memory: element (i, j) at p[i * row + j * col]. Its transpose has the two
+/* A matrix somewhere in memory: element (i, j) is p[i * row + j * col]. Its transpose has the two
  * strides exchanged. */
 typedef struct Matrix {
     const real *p;
     ptrdiff_t   row, col;
 } Matrix;
 
+/* The part of m whose first element is (i, j). */
 static inline Matrix matrix_at(Matrix m, ptrdiff_t i, ptrdiff_t j)
 {
     m.p += i * m.row + j * m.col;
@@ -33,9 +34,9 @@ static inline Matrix matrix_transpose(Matrix m)
     return (Matrix){m.p, m.col, m.row};
 }
 
-/* What C starts from, and where it lies: its rows are `row` apart, its columns 1. It must not
- * overlap A or B. With `add` it starts from what it holds; else from a bias, if one is not NULL:
- * one number a row or one a column, not both; else from 0. */
+/* Where C is and what it starts from. Element (i, j) is p[i * row + j]; C must not overlap A or B.
+ * If `add` is set, C starts from the values it holds; otherwise from row_bias[i] or col_bias[j], of
+ * which at least one is NULL; if both are NULL, from 0. */
 typedef struct GemmOut {
     real       *p;
     ptrdiff_t   row;
@@ -43,6 +44,7 @@ typedef struct GemmOut {
     const real *row_bias, *col_bias;
 } GemmOut;
 
+/* The part of C whose first element is (i, j). */
 static inline GemmOut gemm_out_at(GemmOut C, ptrdiff_t i, ptrdiff_t j)
 {
     C.p += i * C.row + j;
@@ -51,53 +53,58 @@ static inline GemmOut gemm_out_at(GemmOut C, ptrdiff_t i, ptrdiff_t j)
     return C;
 }
 
-/* C (M,N) = start + A (M,K) B (K,N). Sizes may be 0, but no pointer NULL. */
+/* C (M,N) = start + A (M,K) B (K,N), on all threads. Sizes may be 0; A.p, B.p and C.p are not NULL.
+ * Fails if there is no memory for the workspace. */
 void tensor_gemm(ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, Matrix A, Matrix B, GemmOut C);
 
-/* GEMM_STEPS steps of the sum are taken at a time, at most. GEMM_ROOM numbers hold a packed group:
- * 8 slivers of so many steps, 256 KB with AVX-512, a part of the second cache; or more of fewer. */
-enum { GEMM_STEPS = 256, GEMM_ROOM = 8 * TILE_N * GEMM_STEPS };
+/* At most GEMM_KC terms of each sum are added at a time; BLIS calls this number KC. GEMM_WORKSPACE
+ * numbers hold a packed block of B: 8 micro-panels of GEMM_KC rows (256 KB with AVX-512, part of
+ * the second-level cache), or more micro-panels of fewer rows. Both values were measured. */
+enum { GEMM_KC = 256, GEMM_WORKSPACE = 8 * GEMM_NR * GEMM_KC };
 
-/* The same on this thread alone, in GEMM_ROOM numbers of room: for use in parallel_for, whose
- * workers may not fail, as taking memory can. */
-void tensor_gemm_in(real *room, ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, Matrix A, Matrix B,
-                    GemmOut C);
+/* The same on the calling thread alone, in a workspace of GEMM_WORKSPACE numbers. It cannot fail,
+ * so the blocks of a parallel_for, which must not fail, can call it. */
+void tensor_gemm_in_workspace(real *workspace, ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, Matrix A,
+                              Matrix B, GemmOut C);
 
-/* --- its parts ---------------------------------------------------------------------------------- */
+/* --- its parts -------------------------------------------------------------------------------- */
 
-/* Rows of A, where they lie: row i begins at p[at[i]] (or p[i * row] if at is NULL) and goes on as
- * GemmTile's a_step, run and skip say. They are read there or, if it pays, from a copy. */
+/* The rows of A. Row i begins at p[at[i]], or at p[i * row] if `at` is NULL; its numbers are `col`
+ * apart, and after each `run` of them an additional `skip` numbers are skipped. K is a multiple of
+ * `run`. The rows are read in place or, where that is faster, from a copy. */
 typedef struct GemmRows {
     const real      *p;
     const ptrdiff_t *at;
-    ptrdiff_t        row, step, run, skip;
+    ptrdiff_t        row, col, run, skip;
 } GemmRows;
 
-/* Columns of B as tiles read them, TILE_N at a time: a row of a sliver lies `row` numbers after the
- * one before, a sliver `sliver` numbers. */
-typedef struct Slivers {
+/* A block of B as the micro-kernel reads it: micro-panels of GEMM_NR columns, which begin `panel`
+ * numbers apart. The rows of each are `row` numbers apart. */
+typedef struct MicroPanels {
     const real *p;
-    ptrdiff_t   row, sliver;
-} Slivers;
+    ptrdiff_t   row, panel;
+} MicroPanels;
 
-/* C (M,N) = start + A (M,K) B (K,N) for any K. B is read in whole vectors: N is rounded up to them. */
-void tensor_gemm_macro_kernel(ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, const GemmRows *A, Slivers B,
-                              GemmOut C);
+/* C (M,N) = start + A (M,K) B (K,N) for any M, N and K, on the calling thread. Whole vectors of B
+ * are read: N rounded up to a multiple of VEC. Cannot fail. */
+void tensor_gemm_macro_kernel(ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, const GemmRows *A,
+                              MicroPanels B, GemmOut C);
 
-/* Packs N columns of B's first K rows as slivers (N / TILE_N, K, TILE_N), the number of slivers
- * rounded up; what is missing to the last becomes 0. */
-void tensor_gemm_pack(real *slivers, ptrdiff_t K, ptrdiff_t N, Matrix B);
+/* Packs B (K,N) as micro-panels (ceil(N / GEMM_NR), K, GEMM_NR). The columns that the last one has
+ * beyond N become 0. */
+void tensor_gemm_pack(real *panels, ptrdiff_t K, ptrdiff_t N, Matrix B);
 
-static inline Slivers slivers_packed(const real *slivers, ptrdiff_t K)
+/* What tensor_gemm_pack wrote, with the same K. */
+static inline MicroPanels micro_panels_packed(const real *panels, ptrdiff_t K)
 {
-    return (Slivers){.p = slivers, .row = TILE_N, .sliver = K * TILE_N};
+    return (MicroPanels){.p = panels, .row = GEMM_NR, .panel = K * GEMM_NR};
 }
 
-/* Those of a matrix with B.col = 1, without packing. Its columns must be whole vectors, or numbers
- * behind its rows are read. */
-static inline Slivers slivers_in_place(Matrix B)
+/* The columns of B without packing, if B.col is 1. Their number must be a multiple of VEC, or the
+ * macro-kernel reads beyond the rows of B. */
+static inline MicroPanels micro_panels_in_place(Matrix B)
 {
-    return (Slivers){.p = B.p, .row = B.row, .sliver = TILE_N};
+    return (MicroPanels){.p = B.p, .row = B.row, .panel = GEMM_NR};
 }
 
 #endif

@@ -1,7 +1,8 @@
-/* tensor/kernels/gemm_micro_kernel.c -- the register tile, once for every height and width.
+/* tensor/kernels/gemm_micro_kernel.c -- the micro-kernel, once for each size of micro-tile.
  *
- * The loops over a tile's rows and vectors have constant bounds wherever they are compiled, so they
- * unroll and the sums become registers. tile_run is therefore inlined into one function a height.
+ * The loops over the rows and vectors of a micro-tile have constant bounds wherever they are
+ * compiled, so that the compiler unrolls them and keeps the sums in registers. For this reason
+ * micro_kernel_run is inlined into one function per number of rows.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -9,7 +10,7 @@
 
 #include <string.h>
 
-/* Clang unrolls in full only if told so; GCC wants a number, and 16 is at least TILE_M. */
+/* Clang must be asked to unroll in full; GCC expects a limit, and 16 is at least GEMM_MR. */
 #if defined(__clang__)
 #define UNROLL _Pragma("clang loop unroll(full)")
 #else
@@ -17,8 +18,9 @@
 #endif
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
-/* sum += what the tile starts from */
-ALWAYS_INLINE void tile_add_start(const GemmTile *t, int rows, int vecs, vec sum[TILE_M][TILE_V])
+/* Adds what the micro-tile starts from to its sums. */
+ALWAYS_INLINE void micro_kernel_add_start(const MicroTile *t, int rows, int vecs,
+                                          vec sum[GEMM_MR][GEMM_NV])
 {
     const real *c = t->c, *row_bias = t->row_bias, *col_bias = t->col_bias;
     ptrdiff_t c_row = t->c_row;
@@ -36,11 +38,11 @@ ALWAYS_INLINE void tile_add_start(const GemmTile *t, int rows, int vecs, vec sum
                 sum[i][v] += vec_load(col_bias + v * VEC);
 }
 
-/* C is prefetched before the sum and needed after it: it comes while the sum is computed. */
-ALWAYS_INLINE void tile_run(const GemmTile *t, int rows, int vecs)
+/* C is needed after the sums are computed, and prefetched before, so that it arrives meanwhile. */
+ALWAYS_INLINE void micro_kernel_run(const MicroTile *t, int rows, int vecs)
 {
-    vec sum[TILE_M][TILE_V];
-    const real *a[TILE_M], *b = t->b;
+    vec sum[GEMM_MR][GEMM_NV];
+    const real *a[GEMM_MR], *b = t->b;
     UNROLL for (int i = 0; i < rows; i++) {
         a[i] = t->a[i];
         UNROLL for (int v = 0; v < vecs; v++) {
@@ -48,17 +50,17 @@ ALWAYS_INLINE void tile_run(const GemmTile *t, int rows, int vecs)
             __builtin_prefetch(t->c + i * t->c_row + v * VEC, 1);
         }
     }
-    ptrdiff_t at = 0, a_step = t->a_step, b_step = t->b_step;
-    for (ptrdiff_t left = t->steps; left > 0; left -= t->run, at += t->skip)
-        for (ptrdiff_t k = 0; k < t->run; k++, at += a_step, b += b_step) {
-            vec bk[TILE_V];
+    ptrdiff_t at = 0, a_col = t->a_col, b_row = t->b_row;
+    for (ptrdiff_t left = t->K; left > 0; left -= t->run, at += t->skip)
+        for (ptrdiff_t k = 0; k < t->run; k++, at += a_col, b += b_row) {
+            vec bk[GEMM_NV];
             UNROLL for (int v = 0; v < vecs; v++)
                 bk[v] = vec_load(b + v * VEC);
             UNROLL for (int i = 0; i < rows; i++)
                 UNROLL for (int v = 0; v < vecs; v++)
                     sum[i][v] += a[i][at] * bk[v];
         }
-    tile_add_start(t, rows, vecs, sum);
+    micro_kernel_add_start(t, rows, vecs, sum);
     real *c = t->c;
     ptrdiff_t c_row = t->c_row;
     UNROLL for (int i = 0; i < rows; i++)
@@ -66,39 +68,41 @@ ALWAYS_INLINE void tile_run(const GemmTile *t, int rows, int vecs)
             vec_store(c + i * c_row + v * VEC, sum[i][v]);
 }
 
-/* --- one function a height ---------------------------------------------------------------------- */
+/* --- one function per number of rows ---------------------------------------------------------- */
 
-#define TILE_HEIGHT(rows)                                     \
-    static void tile_run_##rows(const GemmTile *t, int vecs)  \
-    {                                                         \
-        if (vecs == 1)                                        \
-            tile_run(t, rows, 1);                             \
-        else if (vecs == 2 || TILE_V == 2)                    \
-            tile_run(t, rows, 2);                             \
-        else if (vecs == 3)                                   \
-            tile_run(t, rows, TILE_V < 3 ? TILE_V : 3);       \
-        else                                                  \
-            tile_run(t, rows, TILE_V);                        \
+#define MICRO_KERNEL(rows)                                           \
+    static void micro_kernel_##rows(const MicroTile *t, int vecs)    \
+    {                                                                \
+        if (vecs == 1)                                               \
+            micro_kernel_run(t, rows, 1);                            \
+        else if (vecs == 2 || GEMM_NV == 2)                          \
+            micro_kernel_run(t, rows, 2);                            \
+        else if (vecs == 3)                                          \
+            micro_kernel_run(t, rows, GEMM_NV < 3 ? GEMM_NV : 3);    \
+        else                                                         \
+            micro_kernel_run(t, rows, GEMM_NV);                      \
     }
-TILE_HEIGHT(1) TILE_HEIGHT(2) TILE_HEIGHT(3) TILE_HEIGHT(4) TILE_HEIGHT(5) TILE_HEIGHT(6)
-#if TILE_M == 12
-TILE_HEIGHT(7) TILE_HEIGHT(8) TILE_HEIGHT(9) TILE_HEIGHT(10) TILE_HEIGHT(11) TILE_HEIGHT(12)
+MICRO_KERNEL(1) MICRO_KERNEL(2) MICRO_KERNEL(3) MICRO_KERNEL(4) MICRO_KERNEL(5) MICRO_KERNEL(6)
+#if GEMM_MR == 12
+MICRO_KERNEL(7) MICRO_KERNEL(8) MICRO_KERNEL(9) MICRO_KERNEL(10) MICRO_KERNEL(11) MICRO_KERNEL(12)
 #endif
 
-static void (*const tile_of_height[TILE_M + 1])(const GemmTile *, int) = {
-    NULL, tile_run_1, tile_run_2, tile_run_3, tile_run_4, tile_run_5, tile_run_6,
-#if TILE_M == 12
-    tile_run_7, tile_run_8, tile_run_9, tile_run_10, tile_run_11, tile_run_12,
+static void (*const micro_kernel_of_rows[GEMM_MR + 1])(const MicroTile *, int) = {
+    NULL, micro_kernel_1, micro_kernel_2, micro_kernel_3, micro_kernel_4, micro_kernel_5,
+    micro_kernel_6,
+#if GEMM_MR == 12
+    micro_kernel_7, micro_kernel_8, micro_kernel_9, micro_kernel_10, micro_kernel_11,
+    micro_kernel_12,
 #endif
 };
 
-/* --- tiles that stick out of C ------------------------------------------------------------------ */
+/* --- the right edge of C ---------------------------------------------------------------------- */
 
-/* Columns that are no whole vectors go through a copy. */
-static void tile_edge(const GemmTile *t, int rows, int cols, int vecs)
+/* If the columns are not whole vectors, C and col_bias are handled through temporary copies. */
+static void micro_kernel_edge(const MicroTile *t, int rows, int cols, int vecs)
 {
-    _Alignas(VEC_BYTES) real whole[TILE_M * TILE_N], bias[TILE_N];
-    GemmTile copy = *t;
+    _Alignas(VEC_BYTES) real whole[GEMM_MR * GEMM_NR], bias[GEMM_NR];
+    MicroTile copy = *t;
     copy.c = whole, copy.c_row = vecs * VEC;
     size_t bytes = (size_t)cols * sizeof(real);
     memset(bias, 0, sizeof bias);
@@ -107,16 +111,16 @@ static void tile_edge(const GemmTile *t, int rows, int cols, int vecs)
     memset(whole, 0, t->add ? (size_t)rows * (size_t)copy.c_row * sizeof(real) : 0);
     for (int i = 0; t->add && i < rows; i++)
         memcpy(whole + i * copy.c_row, t->c + i * t->c_row, bytes);
-    tile_of_height[rows](&copy, vecs);
+    micro_kernel_of_rows[rows](&copy, vecs);
     for (int i = 0; i < rows; i++)
         memcpy(t->c + i * t->c_row, whole + i * copy.c_row, bytes);
 }
 
-void tensor_gemm_micro_kernel(const GemmTile *t, int rows, int cols)
+void tensor_gemm_micro_kernel(const MicroTile *t, int rows, int cols)
 {
     int vecs = (cols + VEC - 1) / VEC;
     if (cols == vecs * VEC)
-        tile_of_height[rows](t, vecs);
+        micro_kernel_of_rows[rows](t, vecs);
     else
-        tile_edge(t, rows, cols, vecs);
+        micro_kernel_edge(t, rows, cols, vecs);
 }

@@ -1,12 +1,12 @@
-/* tensor/kernels/gemm_micro_kernel.h -- the innermost piece of a matrix product: a tile of C held
- * in registers.
+/* tensor/kernels/gemm_micro_kernel.h -- the innermost part of a matrix product: a micro-tile of C,
+ * whose sums are kept in registers.
  *
- *  - A tile is up to TILE_M rows of A against up to TILE_N columns of B. Each step of the sum loads
- *    TILE_V vectors of B and TILE_M single numbers of A and does TILE_M * TILE_V multiply-adds, so
- *    that arithmetic and not loading sets the pace.
- *  - The rows of A may lie anywhere: each has a pointer of its own. B is read a row of
- *    TILE_N columns a step, whole vectors.
- *  - One source serves every processor: the sizes come from its registers.
+ *  - A micro-tile is up to GEMM_MR rows by GEMM_NR columns of C. For each k, the index of the sum,
+ *    the micro-kernel loads GEMM_NV vectors of B and GEMM_MR single numbers of A and does
+ *    GEMM_MR * GEMM_NV vector multiply-adds, so that arithmetic, not loading, sets the pace.
+ *  - The rows of A may be anywhere in memory: each has its own pointer. B is read in whole vectors,
+ *    one row for each k.
+ *  - One source serves every processor: the sizes follow from the number of its registers.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -18,38 +18,40 @@
 
 #include "tensor/kernels/vec.h"
 
-/* TILE_M * TILE_V sums, TILE_V vectors of B and one number of A fill the registers: 32 of them with
- * AVX-512 and NEON, 16 otherwise. TILE_M * TILE_V is also at least what keeps the multipliers busy:
- * their number (2 a core) times their latency (4 or 5 cycles). */
+/* MR and NR are the names that BLIS and the literature use; NV is the number of vectors in NR.
+ * MR * NV sums, NV vectors of B and one number of A fill the vector registers: 32 of them with
+ * AVX-512 and NEON, 16 otherwise. MR * NV is also at least the number of independent multiply-adds
+ * that keep a core busy: 2 units times a latency of 4 or 5 cycles. */
 #if defined(__AVX512F__)
-#define TILE_M 12
-#define TILE_V 2
+#define GEMM_MR 12
+#define GEMM_NV 2
 #elif defined(__ARM_NEON)
-#define TILE_M 6
-#define TILE_V 4
+#define GEMM_MR 6
+#define GEMM_NV 4
 #else
-#define TILE_M 6
-#define TILE_V 2
+#define GEMM_MR 6
+#define GEMM_NV 2
 #endif
 
-enum { TILE_N = TILE_V * VEC };
+enum { GEMM_NR = GEMM_NV * VEC };
 
-/* C = start + A B for one tile, where start is C itself (add), a bias, or 0. */
-typedef struct GemmTile {
-    ptrdiff_t   steps;     /* of the sum */
-    const real *a[TILE_M]; /* the first number of each row of A … */
-    ptrdiff_t   a_step;    /* … and how far on the next one lies; after every `run` of them … */
-    ptrdiff_t   run, skip; /* … it lies `skip` further still. Steps are a multiple of the run. */
-    const real *b;         /* row of B after row, b_step apart, in whole vectors up to the width */
-    ptrdiff_t   b_step;
-    real       *c;
+/* The operands of C (rows,cols) = start + A (rows,K) B (K,cols) for one micro-tile, where start is
+ * C itself (add), a bias, or 0. All strides are in numbers. */
+typedef struct MicroTile {
+    ptrdiff_t   K;          /* terms of each sum; a multiple of `run` */
+    const real *a[GEMM_MR]; /* the first number of each row of A */
+    ptrdiff_t   a_col;      /* from a number of a row of A to the next */
+    ptrdiff_t   run, skip;  /* after each `run` numbers of a row, skip an additional `skip` */
+    const real *b;          /* rows of B, b_row apart; cols is rounded up to whole vectors */
+    ptrdiff_t   b_row;
+    real       *c;          /* rows of C, c_row apart */
     ptrdiff_t   c_row;
     bool        add;
-    const real *row_bias, *col_bias; /* one number for each row or column of the tile, or NULL */
-} GemmTile;
+    const real *row_bias, *col_bias; /* a number per row or per column of the micro-tile, or NULL */
+} MicroTile;
 
-/* `rows` <= TILE_M and `cols` <= TILE_N of the tile exist; no others are read from A or written to
- * C. */
-void tensor_gemm_micro_kernel(const GemmTile *t, int rows, int cols);
+/* Computes `rows` <= GEMM_MR by `cols` <= GEMM_NR numbers of C. Reads no other rows of A and writes
+ * nothing else. Cannot fail. */
+void tensor_gemm_micro_kernel(const MicroTile *t, int rows, int cols);
 
 #endif

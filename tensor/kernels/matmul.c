@@ -1,4 +1,5 @@
-/* tensor/kernels/matmul.c -- from tensors to matrices: shapes, batches, broadcasting.
+/* tensor/kernels/matmul.c -- maps products of tensors to products of matrices: shapes, batches and
+ * broadcasting.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -33,16 +34,17 @@ Shape tensor_matmul_shape(Shape a, Shape b, const char *function)
                    MAX_DIMS);
     out.dim[out.ndim++] = a.dim[a.ndim - 2];
     out.dim[out.ndim++] = b.dim[b.ndim - 1];
-    return shape_new(out.ndim, out.dim); /* large outer sizes may multiply to too many elements */
+    return shape_new(out.ndim, out.dim); /* fails if there are too many elements */
 }
 
+/* A product of more than one matrix. */
 typedef struct Matmul {
     Tensor       *out;
     const Tensor *a, *b;
-    real         *c, *room;
+    real         *c, *workspace; /* GEMM_WORKSPACE numbers per worker */
 } Matmul;
 
-/* Where x's matrix lies for element `index` of the batch axes of out. */
+/* The matrix of x that belongs to matrix `index` of out, counted over its batch axes. */
 static Matrix matmul_operand(const Tensor *x, Shape out, ptrdiff_t index)
 {
     int last = x->shape.ndim - 1;
@@ -55,16 +57,18 @@ static Matrix matmul_operand(const Tensor *x, Shape out, ptrdiff_t index)
     return m;
 }
 
+/* Task: one matrix of out. */
 static void matmul_batches(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 {
     const Matmul *m = ctx;
     Shape out = m->out->shape;
     ptrdiff_t M = out.dim[out.ndim - 2], N = out.dim[out.ndim - 1];
     ptrdiff_t K = m->a->shape.dim[m->a->shape.ndim - 1];
-    real *room = m->room + (ptrdiff_t)parallel_worker() * GEMM_ROOM;
+    real *workspace = m->workspace + (ptrdiff_t)parallel_worker() * GEMM_WORKSPACE;
     for (ptrdiff_t i = begin; i < end; i++)
-        tensor_gemm_in(room, M, N, K, matmul_operand(m->a, out, i), matmul_operand(m->b, out, i),
-                       (GemmOut){.p = m->c + i * M * N, .row = N});
+        tensor_gemm_in_workspace(workspace, M, N, K, matmul_operand(m->a, out, i),
+                                 matmul_operand(m->b, out, i),
+                                 (GemmOut){.p = m->c + i * M * N, .row = N});
 }
 
 void tensor_matmul(Tensor *out, const Tensor *a, const Tensor *b)
@@ -85,10 +89,10 @@ void tensor_matmul(Tensor *out, const Tensor *a, const Tensor *b)
         return;
     }
     int workers = parallel_threads();
-    size_t bytes = (size_t)workers * GEMM_ROOM * sizeof(real);
-    m.room = memory_take(bytes);
+    size_t bytes = (size_t)workers * GEMM_WORKSPACE * sizeof(real);
+    m.workspace = memory_take(bytes);
     parallel_for_workers(workers, batch, 1, matmul_batches, &m);
-    memory_give(m.room, bytes);
+    memory_give(m.workspace, bytes);
 }
 
 void tensor_linear(Tensor *y, const Tensor *x, const Tensor *w, const Tensor *b)

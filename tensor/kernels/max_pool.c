@@ -1,10 +1,10 @@
 /* tensor/kernels/max_pool.c -- max pooling, plane by plane.
  *
- * The forward looks at many windows at once and asks all the same question, "is your element (r,s)
- * larger than what you have seen?", which vectors can answer for any kernel and stride; 2x2 windows
- * side by side have a loop of their own.
- * Windows may overlap, so several outputs can have one winner: the scatter adds. One thread has a
- * whole plane, so the order of those additions is fixed.
+ * The forward pass handles many windows at once: for each position (r,s) of the kernel it compares
+ * that element of every window with the largest so far, which vectors can do for any kernel and
+ * stride. 2x2 windows with stride 2 have their own loops.
+ * Windows may overlap, so several outputs can have the same winner; for this reason the scatter
+ * adds. One thread handles a whole plane, so the order of the additions is fixed.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -18,14 +18,17 @@
 #include "tensor/memory.h"
 #include "tensor/parallel.h"
 
-enum { POOL_GRAIN = 32768, POOL_LANES = 64 };
+enum {
+    MAX_POOL_GRAIN = 32768, /* elements that justify waking a thread */
+    MAX_POOL_LANES = 64,    /* windows handled at once */
+};
 
-/* Places are 32-bit numbers, and winners reals. */
-#define POOL_LARGEST ((ptrdiff_t)1 << (REAL_MANT_DIG < 30 ? REAL_MANT_DIG : 30))
+/* The largest plane and kernel: offsets are int32_t, and winners are reals. */
+#define MAX_POOL_LARGEST ((ptrdiff_t)1 << (REAL_MANT_DIG < 30 ? REAL_MANT_DIG : 30))
 
 /* --- sizes ------------------------------------------------------------------------------------ */
 
-static ptrdiff_t pool_size(Shape x, Pool2dOptions o, int i, const char *function)
+static ptrdiff_t max_pool_size(Shape x, Pool2dOptions o, int i, const char *function)
 {
     if (o.kernel[i] < 1 || o.stride[i] < 1 || o.padding[i] < 0 || o.padding[i] > o.kernel[i] / 2)
         slope_fail(function, "kernel %td, stride %td, padding %td: expected a kernel and a stride "
@@ -34,15 +37,15 @@ static ptrdiff_t pool_size(Shape x, Pool2dOptions o, int i, const char *function
     if (x.dim[2 + i] == 0)
         slope_fail(function, "input %s: there is no largest element in an empty plane",
                    SHAPE_TEXT(x));
-    ptrdiff_t room = x.dim[2 + i] - (o.kernel[i] - 2 * o.padding[i]);
-    if (room < 0)
+    ptrdiff_t slack = x.dim[2 + i] - (o.kernel[i] - 2 * o.padding[i]);
+    if (slack < 0)
         slope_fail(function, "input %s: along the %s the kernel %td is larger than the padded "
                    "input %td + 2 x %td", SHAPE_TEXT(x), i ? "width" : "height", o.kernel[i],
                    x.dim[2 + i], o.padding[i]);
-    if (o.kernel[i] > POOL_LARGEST)
+    if (o.kernel[i] > MAX_POOL_LARGEST)
         slope_fail(function, "kernel %td: a window has at most %td rows and columns", o.kernel[i],
-                   POOL_LARGEST);
-    return room / o.stride[i] + 1;
+                   MAX_POOL_LARGEST);
+    return slack / o.stride[i] + 1;
 }
 
 Pool2d tensor_max_pool2d_plan(Shape x, Pool2dOptions options, const char *function)
@@ -53,29 +56,29 @@ Pool2d tensor_max_pool2d_plan(Shape x, Pool2dOptions options, const char *functi
         if (options.stride[i] == 0)
             options.stride[i] = options.kernel[i];
     Pool2d p = {.o = options, .planes = x.dim[0] * x.dim[1], .H = x.dim[2], .W = x.dim[3]};
-    p.P = pool_size(x, options, 0, function);
-    p.Q = pool_size(x, options, 1, function);
-    if (p.H * p.W > POOL_LARGEST)
+    p.P = max_pool_size(x, options, 0, function);
+    p.Q = max_pool_size(x, options, 1, function);
+    if (p.H * p.W > MAX_POOL_LARGEST)
         slope_fail(function, "input %s: a plane may have at most %td elements", SHAPE_TEXT(x),
-                   POOL_LARGEST);
+                   MAX_POOL_LARGEST);
     return p;
 }
 
 /* --- the largest of each window --------------------------------------------------------------- */
 
-typedef struct PoolRun {
+typedef struct MaxPoolRun {
     const Pool2d  *p;
     const real    *x, *winner_in;
     real          *y, *winner;
-    const int32_t *top, *left; /* (P Q + POOL_LANES): the first row and column of each window */
-    atomic_bool   *lost;       /* set if a winner lies outside its plane */
-} PoolRun;
+    const int32_t *top, *left; /* (P Q + MAX_POOL_LANES): the first row and column of each window */
+    atomic_bool   *lost;       /* set if a winner is outside its plane */
+} MaxPoolRun;
 
-/* Where windows begin. Some more of the last one follow, so that lanes can be read beyond it. */
-static void pool_windows(const Pool2d *p, int32_t *top, int32_t *left)
+/* Where windows begin. The last one is repeated, so that all lanes can be read beyond it. */
+static void max_pool_windows(const Pool2d *p, int32_t *top, int32_t *left)
 {
     ptrdiff_t o = 0, i = 0, j = 0;
-    for (; o < p->P * p->Q + POOL_LANES; o++) {
+    for (; o < p->P * p->Q + MAX_POOL_LANES; o++) {
         top[o] = (int32_t)(i * p->o.stride[0] - p->o.padding[0]);
         left[o] = (int32_t)(j * p->o.stride[1] - p->o.padding[1]);
         if (j + 1 < p->Q)
@@ -85,63 +88,66 @@ static void pool_windows(const Pool2d *p, int32_t *top, int32_t *left)
     }
 }
 
-static inline int32_t pool_clamp(int32_t i, int32_t last)
+static inline int32_t max_pool_clamp(int32_t i, int32_t last)
 {
     return i < 0 ? 0 : i > last ? last : i;
 }
 
-/* POOL_LANES windows of a plane at once, outputs o, o+1, … of it: largest[k] and its place. An
- * element in the padding is read as its nearest neighbour in the plane: that is in the window too,
- * and to see an element twice changes nothing. */
-static void pool_lanes(const PoolRun *run, const real *restrict x, ptrdiff_t o,
-                       real *restrict largest, real *restrict place)
+/* MAX_POOL_LANES windows of a plane, from output o on: largest[k] and its offset, place[k]. For an
+ * element in the padding its nearest neighbour in the plane is read: that is in the window, too,
+ * and reading an element twice changes nothing. */
+static void max_pool_lanes(const MaxPoolRun *run, const real *restrict x, ptrdiff_t o,
+                           real *restrict largest, real *restrict place)
 {
     const Pool2d *p = run->p;
     const int32_t *top = run->top + o, *left = run->left + o;
-    int32_t W = (int32_t)p->W, last_row = (int32_t)p->H - 1, last_column = W - 1, row[POOL_LANES];
-    for (int k = 0; k < POOL_LANES; k++) {
+    int32_t W = (int32_t)p->W, last_row = (int32_t)p->H - 1, last_column = W - 1;
+    int32_t row[MAX_POOL_LANES];
+    for (int k = 0; k < MAX_POOL_LANES; k++) {
         largest[k] = -(real)INFINITY;
-        place[k] = (real)(pool_clamp(top[k], last_row) * W + pool_clamp(left[k], last_column));
+        place[k] = (real)(max_pool_clamp(top[k], last_row) * W +
+                          max_pool_clamp(left[k], last_column));
     }
     for (int32_t r = 0; r < p->o.kernel[0]; r++) {
-        for (int k = 0; k < POOL_LANES; k++)
-            row[k] = pool_clamp(top[k] + r, last_row) * W;
+        for (int k = 0; k < MAX_POOL_LANES; k++)
+            row[k] = max_pool_clamp(top[k] + r, last_row) * W;
         for (int32_t s = 0; s < p->o.kernel[1]; s++)
-            for (int k = 0; k < POOL_LANES; k++) {
-                int32_t at = row[k] + pool_clamp(left[k] + s, last_column);
+            for (int k = 0; k < MAX_POOL_LANES; k++) {
+                int32_t at = row[k] + max_pool_clamp(left[k] + s, last_column);
                 real v = x[at];
-                bool wins = (v > largest[k]) | (v != v); /* a NaN wins over all */
+                bool wins = (v > largest[k]) | (v != v); /* a NaN wins */
                 largest[k] = wins ? v : largest[k];
                 place[k] = wins ? (real)at : place[k];
             }
     }
 }
 
-static void pool_forward_planes(ptrdiff_t begin, ptrdiff_t end, void *ctx)
+static void max_pool_forward_planes(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 {
-    const PoolRun *run = ctx;
+    const MaxPoolRun *run = ctx;
     ptrdiff_t in = run->p->H * run->p->W, out = run->p->P * run->p->Q;
-    real largest[POOL_LANES], place[POOL_LANES];
+    real largest[MAX_POOL_LANES], place[MAX_POOL_LANES];
     for (ptrdiff_t plane = begin; plane < end; plane++)
-        for (ptrdiff_t o = 0; o < out; o += POOL_LANES) {
-            size_t bytes = (size_t)(out - o < POOL_LANES ? out - o : POOL_LANES) * sizeof(real);
-            pool_lanes(run, run->x + plane * in, o, largest, place);
+        for (ptrdiff_t o = 0; o < out; o += MAX_POOL_LANES) {
+            size_t bytes =
+                (size_t)(out - o < MAX_POOL_LANES ? out - o : MAX_POOL_LANES) * sizeof(real);
+            max_pool_lanes(run, run->x + plane * in, o, largest, place);
             memcpy(run->y + plane * out + o, largest, bytes);
             memcpy(run->winner + plane * out + o, place, bytes);
         }
 }
 
-/* The usual pooling: 2x2, side by side, no padding. Its elements lie regularly, so that vectors can
- * load them as they are, which takes half the time. */
-static bool pool_is_2x2(const Pool2dOptions *o)
+/* The most common case: 2x2 windows with stride 2 and no padding. Neighbouring windows are
+ * adjacent, so vectors can load them without looking up offsets, which takes half the time. */
+static bool max_pool_is_2x2(const Pool2dOptions *o)
 {
     return o->kernel[0] == 2 && o->kernel[1] == 2 && o->stride[0] == 2 && o->stride[1] == 2 &&
            o->padding[0] == 0 && o->padding[1] == 0;
 }
 
-/* One row of outputs; `place` is where its first window begins in the plane, at x. */
-static void pool_row_2x2(const Pool2d *p, const real *restrict x, real place, real *restrict y,
-                         real *restrict winner)
+/* One row of outputs; `place` is the offset of x, where its first window begins, in the plane. */
+static void max_pool_row_2x2(const Pool2d *p, const real *restrict x, real place, real *restrict y,
+                             real *restrict winner)
 {
     const real *restrict below = x + p->W;
     real down = (real)p->W;
@@ -158,45 +164,45 @@ static void pool_row_2x2(const Pool2d *p, const real *restrict x, real place, re
     }
 }
 
-static void pool_forward_2x2(ptrdiff_t begin, ptrdiff_t end, void *ctx)
+static void max_pool_forward_2x2(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 {
-    const PoolRun *run = ctx;
+    const MaxPoolRun *run = ctx;
     const Pool2d *p = run->p;
     for (ptrdiff_t plane = begin; plane < end; plane++)
         for (ptrdiff_t i = 0; i < p->P; i++) {
             ptrdiff_t place = 2 * i * p->W, out = (plane * p->P + i) * p->Q;
-            pool_row_2x2(p, run->x + plane * p->H * p->W + place, (real)place, run->y + out,
-                         run->winner + out);
+            max_pool_row_2x2(p, run->x + plane * p->H * p->W + place, (real)place, run->y + out,
+                             run->winner + out);
         }
 }
 
-/* --- to and from the winners ------------------------------------------------------------------ */
+/* --- scatter and gather ----------------------------------------------------------------------- */
 
-/* A winner names a place in memory: it must lie in the plane. */
-static inline bool pool_is_place(real winner, real places)
+/* True if the winner is an offset in its plane. It is used as an address, so it must be. */
+static inline bool max_pool_is_place(real winner, real places)
 {
     return winner >= 0 && winner < places;
 }
 
-/* One plane; false if a winner is no place of it. */
-static bool pool_scatter_plane(const Pool2d *p, real *gx, const real *g, const real *winner)
+/* One plane; false if a winner is outside it. */
+static bool max_pool_scatter_plane(const Pool2d *p, real *gx, const real *g, const real *winner)
 {
     ptrdiff_t in = p->H * p->W;
     bool all = true;
-    memset(gx, 0, (size_t)in * sizeof(real)); /* it is in the cache when g comes */
+    memset(gx, 0, (size_t)in * sizeof(real)); /* now the plane is in the cache */
     for (ptrdiff_t i = 0; i < p->P * p->Q; i++)
-        if (pool_is_place(winner[i], (real)in))
+        if (max_pool_is_place(winner[i], (real)in))
             gx[(ptrdiff_t)winner[i]] += g[i];
         else
             all = false;
     return all;
 }
 
-/* VEC 2x2 windows side by side, the first at `place` of a plane of that width: their two rows of
- * gx, 2 VEC numbers each, are g where the winner is and 0 elsewhere. Returns a 1 for each winner
- * found. */
-static inline vec pool_scatter_2x2(real *gx, real *below, const real *g, const real *winner,
-                                   real place, real width)
+/* VEC adjacent 2x2 windows, the first at offset `place` of a plane of that width: their two rows of
+ * gx, 2 VEC numbers each, become g where the winner is and 0 elsewhere. Returns a 1 for each winner
+ * found in its window. */
+static inline vec max_pool_scatter_2x2(real *gx, real *below, const real *g, const real *winner,
+                                       real place, real width)
 {
     vec w = vec_load(winner) - place, v = vec_load(g), zero = {0};
     for (int k = 0; k < VEC; k++)
@@ -211,34 +217,34 @@ static inline vec pool_scatter_2x2(real *gx, real *below, const real *g, const r
     return vec_select(m[0] | m[1] | m[2] | m[3], vec_all(1), zero);
 }
 
-/* A row of them; fewer than VEC go through a copy. False if a winner lies outside its window; then
- * gx must be made anew. */
-static bool pool_scatter_row_2x2(const Pool2d *p, real *gx, const real *g, const real *winner,
-                                 real place)
+/* A row of windows; the last ones, fewer than VEC, are handled through a temporary copy. False if a
+ * winner is outside its window; then the plane of gx must be computed again. */
+static bool max_pool_scatter_row_2x2(const Pool2d *p, real *gx, const real *g, const real *winner,
+                                     real place)
 {
     real *below = gx + p->W, width = (real)p->W;
     vec found = {0};
     ptrdiff_t j = 0, n = p->Q % VEC;
     for (; j + VEC <= p->Q; j += VEC, place += 2 * VEC)
-        found += pool_scatter_2x2(gx + 2 * j, below + 2 * j, g + j, winner + j, place, width);
+        found += max_pool_scatter_2x2(gx + 2 * j, below + 2 * j, g + j, winner + j, place, width);
     if (n) {
         real some_g[VEC] = {0}, some_winner[VEC], rows[2][2 * VEC];
         for (ptrdiff_t k = 0; k < VEC; k++) /* -1: in no window */
             some_winner[k] = k < n ? winner[j + k] : -1;
         memcpy(some_g, g + j, (size_t)n * sizeof(real));
-        found += pool_scatter_2x2(rows[0], rows[1], some_g, some_winner, place, width);
+        found += max_pool_scatter_2x2(rows[0], rows[1], some_g, some_winner, place, width);
         memcpy(gx + 2 * j, rows[0], (size_t)(2 * n) * sizeof(real));
         memcpy(below + 2 * j, rows[1], (size_t)(2 * n) * sizeof(real));
     }
     return (ptrdiff_t)vec_sum(found) == p->Q;
 }
 
-/* A plane of such rows; what no window covers is 0. */
-static bool pool_scatter_plane_2x2(const Pool2d *p, real *gx, const real *g, const real *winner)
+/* A plane of such rows; elements in no window become 0. */
+static bool max_pool_scatter_plane_2x2(const Pool2d *p, real *gx, const real *g, const real *winner)
 {
     for (ptrdiff_t i = 0; i < p->P; i++) {
         ptrdiff_t place = 2 * i * p->W;
-        if (!pool_scatter_row_2x2(p, gx + place, g + i * p->Q, winner + i * p->Q, (real)place))
+        if (!max_pool_scatter_row_2x2(p, gx + place, g + i * p->Q, winner + i * p->Q, (real)place))
             return false;
         if (p->W % 2)
             gx[place + p->W - 1] = gx[place + 2 * p->W - 1] = 0;
@@ -248,32 +254,32 @@ static bool pool_scatter_plane_2x2(const Pool2d *p, real *gx, const real *g, con
     return true;
 }
 
-static void pool_scatter_planes(ptrdiff_t begin, ptrdiff_t end, void *ctx)
+static void max_pool_scatter_planes(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 {
-    const PoolRun *run = ctx;
+    const MaxPoolRun *run = ctx;
     const Pool2d *p = run->p;
-    bool usual = pool_is_2x2(&p->o);
+    bool usual = max_pool_is_2x2(&p->o);
     for (ptrdiff_t plane = begin; plane < end; plane++) {
         ptrdiff_t out = plane * p->P * p->Q;
         real *gx = run->y + plane * p->H * p->W;
         const real *g = run->x + out, *winner = run->winner_in + out;
-        if (usual && pool_scatter_plane_2x2(p, gx, g, winner))
+        if (usual && max_pool_scatter_plane_2x2(p, gx, g, winner))
             continue;
-        if (!pool_scatter_plane(p, gx, g, winner))
+        if (!max_pool_scatter_plane(p, gx, g, winner))
             atomic_store(run->lost, true);
     }
 }
 
-static void pool_gather_planes(ptrdiff_t begin, ptrdiff_t end, void *ctx)
+static void max_pool_gather_planes(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 {
-    const PoolRun *run = ctx;
+    const MaxPoolRun *run = ctx;
     ptrdiff_t in = run->p->H * run->p->W, out = run->p->P * run->p->Q;
     bool lost = false;
     for (ptrdiff_t plane = begin; plane < end; plane++) {
         const real *x = run->x + plane * in, *winner = run->winner_in + plane * out;
         real *y = run->y + plane * out;
         for (ptrdiff_t i = 0; i < out; i++)
-            if (pool_is_place(winner[i], (real)in))
+            if (max_pool_is_place(winner[i], (real)in))
                 y[i] = x[(ptrdiff_t)winner[i]];
             else
                 lost = true;
@@ -284,57 +290,57 @@ static void pool_gather_planes(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 
 /* --- whole tensors ---------------------------------------------------------------------------- */
 
-static void pool2d_run(PoolRun run, ParallelFn fn)
+static void max_pool_run(MaxPoolRun run, ParallelFn fn)
 {
-    parallel_for(run.p->planes, 1 + POOL_GRAIN / (run.p->H * run.p->W + 1), fn, &run);
+    parallel_for(run.p->planes, 1 + MAX_POOL_GRAIN / (run.p->H * run.p->W + 1), fn, &run);
 }
 
 void tensor_max_pool2d(Tensor *y, Tensor *winner, const Tensor *x, const Pool2d *p)
 {
-    PoolRun run = {.p = p, .x = tensor_read(x)};
-    if (pool_is_2x2(&p->o)) {
+    MaxPoolRun run = {.p = p, .x = tensor_read(x)};
+    if (max_pool_is_2x2(&p->o)) {
         run.y = tensor_write(y), run.winner = tensor_write(winner);
-        pool2d_run(run, pool_forward_2x2);
+        max_pool_run(run, max_pool_forward_2x2);
         return;
     }
-    size_t windows = (size_t)(p->P * p->Q + POOL_LANES), bytes = 2 * windows * sizeof(int32_t);
+    size_t windows = (size_t)(p->P * p->Q + MAX_POOL_LANES), bytes = 2 * windows * sizeof(int32_t);
     int32_t *top = memory_take(bytes), *left = top + windows;
-    pool_windows(p, top, left);
+    max_pool_windows(p, top, left);
     run.y = tensor_write(y), run.winner = tensor_write(winner);
     run.top = top, run.left = left;
-    pool2d_run(run, pool_forward_planes);
+    max_pool_run(run, max_pool_forward_planes);
     memory_give(top, bytes);
 }
 
-/* Names the first winner that is no place. Workers cannot fail, so they only noted that there is
- * one, and left it out. */
-static void pool_refuse(const Tensor *winner, const Pool2d *p, const char *function)
+/* Fails, naming the first winner outside its plane. Workers cannot fail, so they only record that
+ * there is one, and skip it. */
+static void max_pool_refuse(const Tensor *winner, const Pool2d *p, const char *function)
 {
     const real *w = tensor_read(winner);
     ptrdiff_t i = 0;
-    while (pool_is_place(w[i], (real)(p->H * p->W)))
+    while (max_pool_is_place(w[i], (real)(p->H * p->W)))
         i++;
-    slope_fail(function, "winner %td is at place %g of a plane of %td; winners come from a "
+    slope_fail(function, "winner %td is at place %g of a plane of %td; winners must be from max "
                "pooling of the same shape", i, (double)w[i], p->H * p->W);
 }
 
-/* From x to y by way of the winners. */
-static void pool2d_move(Tensor *y, const Tensor *x, const Tensor *winner, const Pool2d *p,
-                        ParallelFn fn, const char *function)
+/* Runs scatter or gather, from x to y. */
+static void max_pool_move(Tensor *y, const Tensor *x, const Tensor *winner, const Pool2d *p,
+                          ParallelFn fn, const char *function)
 {
     atomic_bool lost = false;
-    pool2d_run((PoolRun){.p = p, .x = tensor_read(x), .y = tensor_write(y),
-                         .winner_in = tensor_read(winner), .lost = &lost}, fn);
+    max_pool_run((MaxPoolRun){.p = p, .x = tensor_read(x), .y = tensor_write(y),
+                              .winner_in = tensor_read(winner), .lost = &lost}, fn);
     if (atomic_load(&lost))
-        pool_refuse(winner, p, function);
+        max_pool_refuse(winner, p, function);
 }
 
 void tensor_max_pool2d_scatter(Tensor *gx, const Tensor *g, const Tensor *winner, const Pool2d *p)
 {
-    pool2d_move(gx, g, winner, p, pool_scatter_planes, "max_pool2d_scatter");
+    max_pool_move(gx, g, winner, p, max_pool_scatter_planes, "max_pool2d_scatter");
 }
 
 void tensor_max_pool2d_gather(Tensor *y, const Tensor *v, const Tensor *winner, const Pool2d *p)
 {
-    pool2d_move(y, v, winner, p, pool_gather_planes, "max_pool2d_gather");
+    max_pool_move(y, v, winner, p, max_pool_gather_planes, "max_pool2d_gather");
 }

@@ -1,9 +1,10 @@
 /* tensor/kernels/max_pool.h -- max pooling of planes, and moving numbers to and from the winners.
  *
- *  - y (N,C,P,Q) is the largest of each window of x (N,C,H,W); `winner` is where it was found, its
- *    offset inside the plane (h W + w), as a real. The first of equals wins, and a NaN wins over
- *    every number, so it spreads.
- *  - Padding counts as -Inf and can be at most half the kernel, so no window is without an element.
+ *  - y (N,C,P,Q) is the largest element of each window of x (N,C,H,W); winner (N,C,P,Q) is its
+ *    offset in its plane, h W + w, as a real. The first of equal elements wins, and a NaN wins over
+ *    every number, so it propagates.
+ *  - Padding counts as -Inf and is at most half the kernel, so every window has an element.
+ *  - The results have the same bits for any number of threads.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -13,22 +14,24 @@
 #include "tensor/kernels/options.h"
 #include "tensor/tensor.h"
 
+/* All sizes of one max pooling. */
 typedef struct Pool2d {
     Pool2dOptions o;
     ptrdiff_t planes;     /* N C */
     ptrdiff_t H, W, P, Q; /* input and output sizes */
 } Pool2d;
 
-/* Works the sizes out, with P = (H + 2 padding - kernel) / stride + 1; fails in the name of
- * `function` where they do not fit. */
+/* The sizes for x (N,C,H,W), with P = (H + 2 padding - kernel) / stride + 1, rounded down, and Q
+ * likewise. If they do not fit, or an option is out of range, it fails, naming `function`. */
 Pool2d tensor_max_pool2d_plan(Shape x, Pool2dOptions options, const char *function);
 
-/* All tensors are contiguous. */
+/* Overwrites y and winner. All tensors, here and below, are contiguous and have the shapes of p.
+ * Fails only if there is no memory for a workspace. */
 void tensor_max_pool2d(Tensor *y, Tensor *winner, const Tensor *x, const Pool2d *p);
 
-/* Adds every g (N,C,P,Q) to gx (N,C,H,W), zero before, at its winner's place; and the other way
- * round, reads v (N,C,H,W) at the winners' places into y (N,C,P,Q).
- * The winners must come from a pooling of this shape; a place outside the plane fails. */
+/* scatter overwrites gx (N,C,H,W): each element is the sum of the g (N,C,P,Q) whose winner it is.
+ * gather is the reverse: it reads v (N,C,H,W) at the offsets of the winners into y (N,C,P,Q).
+ * The winners must be from max pooling of the same shape; both fail if one is outside its plane. */
 void tensor_max_pool2d_scatter(Tensor *gx, const Tensor *g, const Tensor *winner, const Pool2d *p);
 void tensor_max_pool2d_gather(Tensor *y, const Tensor *v, const Tensor *winner, const Pool2d *p);
 

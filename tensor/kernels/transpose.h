@@ -1,4 +1,4 @@
-/* tensor/kernels/transpose.h -- small matrices transposed in registers.
+/* tensor/kernels/transpose.h -- transposes small matrices in registers. Strides are in numbers.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -9,7 +9,8 @@
 
 #include "tensor/kernels/vec.h"
 
-/* A square of VEC by VEC numbers. */
+/* out (VEC,VEC) = the transpose of in (VEC,VEC). The rows of both are contiguous; they are out_row
+ * and in_row apart. */
 static inline void transpose_square(real *out, ptrdiff_t out_row, const real *in, ptrdiff_t in_row)
 {
     vec square[VEC];
@@ -20,8 +21,9 @@ static inline void transpose_square(real *out, ptrdiff_t out_row, const real *in
         vec_store(out + i * out_row, square[i]);
 }
 
-/* out (cols,rows) = the transpose of in (rows,cols), where rows <= VEC: square by square if they are
- * VEC, and what is left one by one. */
+/* out (cols,rows) = the transpose of in (rows,cols), for rows <= VEC. If there are VEC rows,
+ * squares of VEC by VEC numbers are transposed in registers; the rest is copied one number at a
+ * time. */
 static inline void transpose_rows(real *out, ptrdiff_t out_row, const real *in, ptrdiff_t in_row,
                                   ptrdiff_t rows, ptrdiff_t cols)
 {

@@ -1,10 +1,11 @@
-/* tensor/kernels/vec.h -- one vector register of reals, as GCC and Clang write it for every processor.
+/* tensor/kernels/vec.h -- one vector register of reals, in a notation of GCC and Clang that works
+ * on every processor.
  *
- *  - vec holds VEC reals: 16 floats with AVX-512, 8 with AVX, 4 otherwise (half as many
- *    doubles). Arithmetic on vecs is element by element, with plain + and *.
- *  - vec_load and vec_store take any address; slices are seldom aligned.
- *  - A comparison gives a vec_mask, all ones or all zeros an element; vec_select chooses by it.
- *  - vec_transpose turns VEC vectors, the rows of a small square, into its columns.
+ *  - A vec holds VEC reals: 16 floats with AVX-512, 8 with AVX, 4 otherwise, or half as many
+ *    doubles. Arithmetic on vecs is element by element, with plain + and *.
+ *  - vec_load and vec_store take any address, because slices are seldom aligned.
+ *  - A comparison gives a vec_mask, each element all ones or all zeros; vec_select chooses by it.
+ *  - vec_sum adds the elements, and vec_transpose transposes a square of VEC vectors.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -27,7 +28,7 @@ enum { VEC = VEC_BYTES / (int)sizeof(real) };
 
 typedef real vec __attribute__((vector_size(VEC_BYTES)));
 
-/* The same type as it may lie in memory: anywhere, and seen as plain reals by others. */
+/* The same type in memory: at any address, and possibly accessed as plain reals elsewhere. */
 typedef real vec_anywhere __attribute__((vector_size(VEC_BYTES), aligned(sizeof(real)), may_alias));
 
 #ifdef SLOPE_DOUBLE
@@ -46,21 +47,22 @@ static inline void vec_store(real *p, vec v)
     *(vec_anywhere *)p = v;
 }
 
-/* x in every lane */
+/* x in every element. */
 static inline vec vec_all(real x)
 {
     return x - (vec){0}; /* minus, not plus: -0 + 0 would be +0 */
 }
 
-/* a where the mask is set, else b; C has no ?: for vectors, so the bits are chosen. */
+/* a where the mask is set, otherwise b. C has no ?: for vectors, hence the bit operations. */
 static inline vec vec_select(vec_mask mask, vec a, vec b)
 {
     return (vec)((mask & (vec_mask)a) | (~mask & (vec_mask)b));
 }
 
-/* --- lanes exchanged ------------------------------------------------------------------------------ */
+/* --- exchanging elements ---------------------------------------------------------------------- */
 
-/* a0 b0 a1 b1 … from the lower halves of a and b, and the same from the upper halves. */
+/* VEC_ZIP(a, b, VEC_LOWER) is a0 b0 a1 b1 … from the lower halves of a and b, and with VEC_UPPER
+ * the same from their upper halves. */
 #if VEC_BYTES / 4 == 16 && !defined(SLOPE_DOUBLE)
 #define VEC_LOWER 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
 #define VEC_UPPER 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
@@ -81,7 +83,8 @@ static inline vec vec_select(vec_mask mask, vec a, vec b)
 #define VEC_ZIP(a, b, ...) __builtin_shuffle(a, b, (vec_mask){__VA_ARGS__})
 #endif
 
-/* The sum of the lanes, always in the same order: each zip adds the upper half to the lower. */
+/* The sum of the elements, always in the same order: log2(VEC) times, the upper half is added to
+ * the lower half. */
 static inline real vec_sum(vec v)
 {
     for (int step = 1; step < VEC; step *= 2)
@@ -89,9 +92,9 @@ static inline real vec_sum(vec v)
     return v[0];
 }
 
-/* Zipping the first half of the rows with the second is a perfect shuffle of all VEC * VEC numbers:
- * it moves the lowest bit of a number's place to the top. After log2(VEC) of them row and column
- * have changed places. */
+/* Transposes row[VEC] in place. Zipping the first half of the rows with the second half is a
+ * perfect shuffle of all VEC * VEC numbers, which rotates the bits of a number's index by one.
+ * After log2(VEC) shuffles the bits of the row and of the column have changed places. */
 static inline void vec_transpose(vec row[VEC])
 {
     vec zipped[VEC];

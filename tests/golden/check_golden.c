@@ -138,12 +138,12 @@ static Optimizer *golden_optimizer(const Golden *g, Module *m)
 /* Gives every parameter its gradient of this step; one without stays at "none". */
 static void golden_set_gradients(const Golden *g, Module *m, int step)
 {
-    for (int i = 0; i < m->n_params; i++) {
+    for (int i = 0; i < m->n_parts; i++) {
         char name[32];
         snprintf(name, sizeof name, "grad%d_%d", step, i);
-        var_zero_grad(m->param[i].var);
+        var_zero_grad(m->part[i].param);
         if (golden_find(g, name))
-            m->param[i].var->grad = golden_tensor(golden_get(g, name));
+            m->part[i].param->grad = golden_tensor(golden_get(g, name));
     }
 }
 
@@ -154,10 +154,10 @@ static void golden_check_optimizer(Golden *g)
     for (int step = 0; step < GOLDEN_STEPS; step++) {
         golden_set_gradients(g, m, step);
         optimizer_step(opt);
-        for (int i = 0; i < m->n_params; i++) {
+        for (int i = 0; i < m->n_parts; i++) {
             char name[32];
             snprintf(name, sizeof name, "after%d_%d", step, i);
-            golden_compare(g, name, m->param[i].var->value, golden_tolerance);
+            golden_compare(g, name, m->part[i].param->value, golden_tolerance);
         }
     }
     optimizer_free(opt);

@@ -64,10 +64,10 @@ static Module *golden_norm(const Golden *g)
     bool is_1d = strcmp(g->call, "BatchNorm1d") == 0;
     Module *m = is_1d ? batch_norm1d_new_with(channels, o) : batch_norm2d_new_with(channels, o);
     ck_assert_str_eq(m->type->name, g->call);
-    ck_assert_int_eq(m->n_params, o.affine ? 2 : 0);
-    for (int i = 0; i < m->n_params; i++) {
-        Tensor *start = golden_tensor(golden_get(g, m->param[i].name));
-        tensor_copy(m->param[i].var->value, start);
+    ck_assert_int_eq(m->n_parts, o.affine ? 5 : 3);
+    for (int i = 0; m->part[i].kind == PART_PARAM; i++) {
+        Tensor *start = golden_tensor(golden_get(g, m->part[i].name));
+        tensor_copy(m->part[i].param->value, start);
         tensor_free(start);
     }
     return m;
@@ -96,9 +96,9 @@ static void golden_norm_step(Golden *g, Module *m, const char *label)
     golden_compare_step(g, "y", label, y->value);
     var_backward_with(y, golden_step_leaf(g, "gy", label));
     golden_compare_step(g, "gx", label, x->grad);
-    for (int i = 0; i < m->n_params; i++) {
-        golden_compare_step(g, gradients[i], label, m->param[i].var->grad);
-        var_zero_grad(m->param[i].var);
+    for (int i = 0; m->part[i].kind == PART_PARAM; i++) {
+        golden_compare_step(g, gradients[i], label, m->part[i].param->grad);
+        var_zero_grad(m->part[i].param);
     }
     tape_rewind(mark);
 }
@@ -106,14 +106,17 @@ static void golden_norm_step(Golden *g, Module *m, const char *label)
 static void golden_check_norm(Golden *g)
 {
     Module *m = golden_norm(g);
+    const Tensor *mean = module_part(m, PART_BUFFER, "running_mean")->buffer;
+    const Tensor *var = module_part(m, PART_BUFFER, "running_var")->buffer;
     for (int step = 0; step < 3; step++) {
         golden_norm_step(g, m, golden_name("", step));
-        golden_compare(g, golden_name("mean", step), m->buffer[0].tensor, golden_tolerance);
-        golden_compare(g, golden_name("var", step), m->buffer[1].tensor, golden_tolerance);
+        golden_compare(g, golden_name("mean", step), mean, golden_tolerance);
+        golden_compare(g, golden_name("var", step), var, golden_tolerance);
     }
     module_eval(m);
     golden_norm_step(g, m, "e");
-    ck_assert_int_eq(*m->counter[0].value, (int64_t)golden_get(g, "batches")->value[0]);
+    ck_assert_int_eq(*module_part(m, PART_COUNTER, "num_batches_tracked")->counter,
+                     (int64_t)golden_get(g, "batches")->value[0]);
     module_free(m);
 }
 

@@ -9,13 +9,17 @@
 #include "tensor/parallel.h"
 #include "tests/net.h"
 
-enum { NORM_WEIGHT, NORM_BIAS };       /* places among the parameters */
-enum { NORM_MEAN, NORM_VAR };          /* ... and among the buffers */
-
 static const BatchNormOptions norm_exact = {.momentum = (real)0.25, .eps = 0, .affine = true};
 
-static Tensor *norm_running(const Module *m, int i) { return m->buffer[i].tensor; }
-static int64_t norm_batches(const Module *m) { return *m->counter[0].value; }
+static Tensor *norm_buffer(const Module *m, const char *name)
+{
+    return module_part(m, PART_BUFFER, name)->buffer;
+}
+
+static int64_t norm_batches(const Module *m)
+{
+    return *module_part(m, PART_COUNTER, "num_batches_tracked")->counter;
+}
 
 static Module *norm_plain(ptrdiff_t channels)
 {
@@ -27,10 +31,11 @@ static Module *norm_plain(ptrdiff_t channels)
 /* Distinct running statistics, weight and bias. */
 static void norm_disturb(Module *m)
 {
-    for (int i = 0; i < m->n_params; i++)
-        net_set(m->param[i].var, (const real[]){(real)1.5, -(real)0.5, (real)0.75});
-    memcpy(tensor_write(norm_running(m, NORM_MEAN)), (const real[]){1, -2, 3}, 3 * sizeof(real));
-    memcpy(tensor_write(norm_running(m, NORM_VAR)), (const real[]){4, (real)0.25, 1},
+    for (int i = 0; m->part[i].kind == PART_PARAM; i++)
+        net_set(m->part[i].param, (const real[]){(real)1.5, -(real)0.5, (real)0.75});
+    memcpy(tensor_write(norm_buffer(m, "running_mean")), (const real[]){1, -2, 3},
+           3 * sizeof(real));
+    memcpy(tensor_write(norm_buffer(m, "running_var")), (const real[]){4, (real)0.25, 1},
            3 * sizeof(real));
 }
 
@@ -39,10 +44,10 @@ static void norm_disturb(Module *m)
 START_TEST(a_new_one_is_the_identity_to_come)
 {
     Module *m = batch_norm1d_new(2);
-    ck_assert_tensor(m->param[NORM_WEIGHT].var->value, SHAPE(2), 0, 1, 1);
-    ck_assert_tensor(m->param[NORM_BIAS].var->value, SHAPE(2), 0, 0, 0);
-    ck_assert_tensor(norm_running(m, NORM_MEAN), SHAPE(2), 0, 0, 0);
-    ck_assert_tensor(norm_running(m, NORM_VAR), SHAPE(2), 0, 1, 1);
+    ck_assert_tensor(module_param(m, "weight")->value, SHAPE(2), 0, 1, 1);
+    ck_assert_tensor(module_param(m, "bias")->value, SHAPE(2), 0, 0, 0);
+    ck_assert_tensor(norm_buffer(m, "running_mean"), SHAPE(2), 0, 0, 0);
+    ck_assert_tensor(norm_buffer(m, "running_var"), SHAPE(2), 0, 1, 1);
     ck_assert_int_eq(norm_batches(m), 0);
     module_free(m);
 }
@@ -52,8 +57,8 @@ END_TEST
 START_TEST(training_uses_the_batch_and_its_biased_variance)
 {
     Module *m = batch_norm1d_new_with(2, norm_exact);
-    net_set(m->param[NORM_WEIGHT].var, (const real[]){2, -1});
-    net_set(m->param[NORM_BIAS].var, (const real[]){10, 20});
+    net_set(module_param(m, "weight"), (const real[]){2, -1});
+    net_set(module_param(m, "bias"), (const real[]){10, 20});
     Var *y = module_forward(m, net_leaf(SHAPE(2, 2), (const real[]){1, 0, 3, 4}));
     ck_assert_tensor(y->value, SHAPE(2, 2), net_tolerance, 8, 21, 12, 19);
     module_free(m);
@@ -65,11 +70,11 @@ START_TEST(running_statistics_take_the_unbiased_variance)
 {
     Module *m = batch_norm1d_new_with(2, norm_exact);
     module_forward(m, net_leaf(SHAPE(2, 2), (const real[]){1, 0, 3, 4}));
-    ck_assert_tensor(norm_running(m, NORM_MEAN), SHAPE(2), net_tolerance, 0.5, 0.5);
-    ck_assert_tensor(norm_running(m, NORM_VAR), SHAPE(2), net_tolerance, 1.25, 2.75);
+    ck_assert_tensor(norm_buffer(m, "running_mean"), SHAPE(2), net_tolerance, 0.5, 0.5);
+    ck_assert_tensor(norm_buffer(m, "running_var"), SHAPE(2), net_tolerance, 1.25, 2.75);
     module_forward(m, net_leaf(SHAPE(2, 2), (const real[]){2, 1, 2, 3}));
-    ck_assert_tensor(norm_running(m, NORM_MEAN), SHAPE(2), net_tolerance, 0.875, 0.875);
-    ck_assert_tensor(norm_running(m, NORM_VAR), SHAPE(2), net_tolerance, 0.9375, 2.5625);
+    ck_assert_tensor(norm_buffer(m, "running_mean"), SHAPE(2), net_tolerance, 0.875, 0.875);
+    ck_assert_tensor(norm_buffer(m, "running_var"), SHAPE(2), net_tolerance, 0.9375, 2.5625);
     ck_assert_int_eq(norm_batches(m), 2);
     module_free(m);
 }
@@ -83,8 +88,8 @@ START_TEST(momentum_0_keeps_and_1_replaces)
         o.momentum = (real)momentum;
         Module *m = batch_norm1d_new_with(2, o);
         module_forward(m, net_leaf(SHAPE(2, 2), x));
-        ck_assert_tensor(norm_running(m, NORM_MEAN), SHAPE(2), 0, 2 * momentum, 2 * momentum);
-        ck_assert_tensor(norm_running(m, NORM_VAR), SHAPE(2), net_tolerance, 1 + momentum,
+        ck_assert_tensor(norm_buffer(m, "running_mean"), SHAPE(2), 0, 2 * momentum, 2 * momentum);
+        ck_assert_tensor(norm_buffer(m, "running_var"), SHAPE(2), net_tolerance, 1 + momentum,
                          1 + 7 * momentum);
         ck_assert_int_eq(norm_batches(m), 1);
         module_free(m);
@@ -114,7 +119,7 @@ START_TEST(a_large_mean_does_not_spoil_the_variance)
     Var *x = net_random(SHAPE(1000, 1), 0), *far = var_add_scalar(x, 4096);
     module_forward(m, far);
     double near_var = pow(tensor_stats(far->value).std, 2);
-    ck_assert_close(tensor_read(norm_running(m, NORM_VAR))[0], near_var, 1e-4 * near_var);
+    ck_assert_close(tensor_read(norm_buffer(m, "running_var"))[0], near_var, 1e-4 * near_var);
     module_free(m);
 }
 END_TEST
@@ -122,7 +127,7 @@ END_TEST
 START_TEST(a_constant_channel_becomes_its_bias)
 {
     Module *m = batch_norm1d_new(2);
-    net_set(m->param[NORM_BIAS].var, (const real[]){5, 6});
+    net_set(module_param(m, "bias"), (const real[]){5, 6});
     Var *x = net_leaf(SHAPE(3, 2), (const real[]){(real)0.1, 1, (real)0.1, 2, (real)0.1, 3});
     Var *y = module_forward(m, x);
     for (int i = 0; i < 3; i++)
@@ -150,7 +155,7 @@ START_TEST(statistics_move_without_gradients_too)
     module_forward(m, net_random(SHAPE(4, 2), 0));
     no_grad_end();
     ck_assert_int_eq(norm_batches(m), 1);
-    ck_assert(tensor_read(norm_running(m, NORM_MEAN))[0] != 0);
+    ck_assert(tensor_read(norm_buffer(m, "running_mean"))[0] != 0);
     module_free(m);
 }
 END_TEST
@@ -163,7 +168,7 @@ START_TEST(the_number_of_threads_changes_no_bit)
         size_t mark = tape_mark();
         parallel_set_threads(threads);
         Module *m = batch_norm2d_new(3);
-        Var *out = module_forward(m, x), *g[2], *in[] = {x, m->param[NORM_WEIGHT].var};
+        Var *out = module_forward(m, x), *g[2], *in[] = {x, module_param(m, "weight")};
         var_grad_with(out, gy, in, 2, GRAD_ONLY, g);
         ck_assert(!y || tensor_same_bits(y, out->value));
         ck_assert(!y || (tensor_same_bits(gx, g[0]->value) && tensor_same_bits(gw, g[1]->value)));
@@ -188,8 +193,8 @@ START_TEST(evaluation_uses_the_running_statistics_and_keeps_them)
     Var *x = net_leaf(SHAPE(1, 3), (const real[]){5, -1, 2});
     /* (5-1)/2 1.5 + 1.5; (-1+2)/.5 (-.5) - .5; (2-3)/1 .75 + .75 */
     ck_assert_tensor(module_forward(m, x)->value, SHAPE(1, 3), net_tolerance, 4.5, -1.5, 0);
-    ck_assert_tensor(norm_running(m, NORM_MEAN), SHAPE(3), 0, 1, -2, 3);
-    ck_assert_tensor(norm_running(m, NORM_VAR), SHAPE(3), 0, 4, 0.25, 1);
+    ck_assert_tensor(norm_buffer(m, "running_mean"), SHAPE(3), 0, 1, -2, 3);
+    ck_assert_tensor(norm_buffer(m, "running_var"), SHAPE(3), 0, 4, 0.25, 1);
     ck_assert_int_eq(norm_batches(m), 0);
     module_free(m);
 }
@@ -205,8 +210,8 @@ START_TEST(evaluation_has_gradients)
     Var *gy = net_leaf(SHAPE(2, 3), (const real[]){1, 2, 3, -1, 4, 5});
     var_backward_with(module_forward(m, x), gy);
     ck_assert_tensor(x->grad, SHAPE(2, 3), net_tolerance, 0.75, -2, 2.25, -0.75, -4, 3.75);
-    ck_assert_tensor(m->param[NORM_WEIGHT].var->grad, SHAPE(3), net_tolerance, 2, 20, -3);
-    ck_assert_tensor(m->param[NORM_BIAS].var->grad, SHAPE(3), net_tolerance, 0, 6, 8);
+    ck_assert_tensor(module_param(m, "weight")->grad, SHAPE(3), net_tolerance, 2, 20, -3);
+    ck_assert_tensor(module_param(m, "bias")->grad, SHAPE(3), net_tolerance, 0, 6, 8);
     module_free(m);
 }
 END_TEST
@@ -243,9 +248,10 @@ END_TEST
 START_TEST(without_weights_it_is_as_with_1_and_0)
 {
     Module *plain = norm_plain(3), *affine = batch_norm2d_new(3);
-    ck_assert_int_eq(plain->n_params, 0);
-    ck_assert_int_eq(plain->n_buffers, 2);
-    ck_assert_int_eq(plain->n_counters, 1);
+    ck_assert_int_eq(plain->n_parts, 3);
+    ck_assert_int_eq(plain->part[0].kind, PART_BUFFER);
+    ck_assert_int_eq(plain->part[1].kind, PART_BUFFER);
+    ck_assert_int_eq(plain->part[2].kind, PART_COUNTER);
     for (int training = 1; training >= 0; training--) {
         Var *a = net_random(SHAPE(4, 3, 2, 2), 0), *b = net_random(SHAPE(4, 3, 2, 2), 0);
         Var *gy = net_random(SHAPE(4, 3, 2, 2), 1);
@@ -306,7 +312,7 @@ END_TEST
 START_TEST(a_gradient_can_be_wanted_of_some_only)
 {
     Module *m = batch_norm1d_new(2);
-    Var *weight = m->param[NORM_WEIGHT].var, *bias = m->param[NORM_BIAS].var;
+    Var *weight = module_param(m, "weight"), *bias = module_param(m, "bias");
     Var *x = net_random(SHAPE(4, 2), 0), *gy = net_random(SHAPE(4, 2), 1), *g;
     Var *y = module_forward(m, x);
     var_grad_with(y, gy, &x, 1, GRAD_ONLY, &g);
@@ -329,7 +335,7 @@ START_TEST(one_value_per_channel_is_an_error_in_training_only)
     ck_assert_fails(module_forward(m2, var_full(SHAPE(1, 3, 1, 1), 1)), "one value per channel");
     ck_assert_fails(module_forward(m2, var_full(SHAPE(0, 3, 4, 4), 1)), "no value per channel");
     ck_assert_int_eq(norm_batches(m1) + norm_batches(m2), 0);
-    ck_assert_tensor(norm_running(m1, NORM_VAR), SHAPE(3), 0, 1, 1, 1);
+    ck_assert_tensor(norm_buffer(m1, "running_var"), SHAPE(3), 0, 1, 1, 1);
     module_eval(m1);
     ck_assert(shape_equal(var_shape(module_forward(m1, var_full(SHAPE(1, 3), 1))), SHAPE(1, 3)));
     module_free(m1), module_free(m2);

@@ -19,8 +19,9 @@
 
 static Var *net_forward(Module *self, Var *x)
 {
-    for (int i = 0; i < self->n_children; i++)
-        x = module_forward(self->child[i].module, x);
+    for (int i = 0; i < self->n_parts; i++)
+        if (self->part[i].kind == PART_CHILD)
+            x = module_forward(self->part[i].child, x);
     return x;
 }
 
@@ -41,9 +42,12 @@ static Module *net_new(uint64_t seed, ptrdiff_t hidden, const char *last)
     return net;
 }
 
-static void tensor_hash(const char *name, Tensor *x, void *ctx)
+static void tensor_hash(const char *name, const ModulePart *part, void *ctx)
 {
     uint64_t *hash = ctx;
+    const Tensor *x = module_part_tensor(part);
+    if (!x)
+        return;
     const uint8_t *p = (const uint8_t *)tensor_read(x);
     for (; *name; name++)
         *hash = (*hash ^ (uint8_t)*name) * 0x100000001b3;
@@ -55,21 +59,21 @@ static void tensor_hash(const char *name, Tensor *x, void *ctx)
 static uint64_t hash_of(Module *m)
 {
     uint64_t hash = 0xcbf29ce484222325;
-    module_each_tensor(m, tensor_hash, &hash);
+    module_visit(m, tensor_hash, &hash);
     return hash;
 }
 
-static void collect_name(const char *name, Tensor *x, void *ctx)
+static void collect_name(const char *name, const ModulePart *part, void *ctx)
 {
-    (void)x;
-    strcat(strcat(ctx, name), " ");
+    if (module_part_tensor(part))
+        strcat(strcat(ctx, name), " ");
 }
 
 START_TEST(names_are_those_of_a_state_dict)
 {
     char names[512] = "";
     Module *net = net_new(1, 5, "fc2");
-    module_each_tensor(net, collect_name, names);
+    module_visit(net, collect_name, names);
     ck_assert_str_eq(names, "mean fc1.weight fc1.bias prelu1.weight block.0.weight block.0.bias "
                      "block.1.weight fc2.weight fc2.seen ");
     module_free(net);
@@ -80,8 +84,8 @@ START_TEST(a_network_comes_back_to_the_bit)
 {
     Error err;
     Module *a = net_new(1, 5, "fc2"), *b = net_new(2, 5, "fc2");
-    tensor_write(a->child[0].module->param[1].var->value)[2] = (real)NAN;
-    tensor_write(a->child[0].module->param[1].var->value)[3] = (real)-0.0;
+    tensor_write(module_param(a, "fc1.bias")->value)[2] = (real)NAN;
+    tensor_write(module_param(a, "fc1.bias")->value)[3] = (real)-0.0;
     ck_assert(hash_of(a) != hash_of(b));
     ck_assert(module_save(a, scratch_path("net"), &err));
     ck_assert_msg(module_load(b, scratch_path("net"), &err), "%s", err.problem);
@@ -95,7 +99,7 @@ START_TEST(counters_are_in_the_file_and_streams_are_not)
 {
     Error err;
     Module *a = net_new(1, 5, "fc2"), *b = net_new(2, 5, "fc2");
-    Rng before = *b->rng[0].rng;
+    Rng *rng = module_part(b, PART_RNG, "rng")->rng, before = *rng;
     ck_assert(module_save(a, scratch_path("net"), &err));
     Safetensors *s = safetensors_read(scratch_path("net"), SAFETENSORS_HEADER, &err);
     const NamedTensor *count = safetensors_find(s, "fc2.count");
@@ -103,41 +107,24 @@ START_TEST(counters_are_in_the_file_and_streams_are_not)
     ck_assert_ptr_null(safetensors_find(s, "rng"));
     ck_assert_int_eq(s->count, 10);
     ck_assert_msg(module_load(b, scratch_path("net"), &err), "%s", err.problem);
-    ck_assert(*b->child[3].module->counter[0].value == ((int64_t)1 << 60) + 1);
-    ck_assert_mem_eq(&before, b->rng[0].rng, sizeof before);
+    ck_assert(*module_part(b, PART_COUNTER, "fc2.count")->counter == ((int64_t)1 << 60) + 1);
+    ck_assert_mem_eq(&before, rng, sizeof before);
     safetensors_free(s);
     module_free(a), module_free(b);
 }
 END_TEST
 
-static void write_part(const char *name, void *list)
+static void write_part(const char *name, const ModulePart *part, void *list)
 {
+    (void)part;
     strcat(strcat(list, name), " ");
-}
-
-static void write_tensor(const char *name, Tensor *x, void *list)
-{
-    (void)x;
-    write_part(name, list);
-}
-
-static void write_counter(const char *name, int64_t *value, void *list)
-{
-    (void)value;
-    write_part(name, list);
-}
-
-static void write_rng(const char *name, Rng *rng, void *list)
-{
-    (void)rng;
-    write_part(name, list);
 }
 
 START_TEST(a_visit_is_in_the_order_of_a_state_dict)
 {
     char names[512] = "";
     Module *net = net_new(1, 5, "fc2");
-    module_visit(net, &(ModuleVisitor){write_tensor, write_counter, write_rng}, names);
+    module_visit(net, write_part, names);
     ck_assert_str_eq(names, "mean rng fc1.weight fc1.bias prelu1.weight block.0.weight "
                      "block.0.bias block.1.weight fc2.weight fc2.seen fc2.count ");
     module_free(net);
@@ -149,7 +136,7 @@ START_TEST(loading_counts_as_a_write)
 {
     Error err;
     Module *a = net_new(1, 5, "fc2");
-    Var *w = a->child[0].module->param[0].var;
+    Var *w = module_param(a, "fc1.weight");
     ck_assert(module_save(a, scratch_path("net"), &err));
     unsigned version = w->value->storage->version;
     ck_assert(module_load(a, scratch_path("net"), &err));
@@ -160,8 +147,10 @@ END_TEST
 
 /* --- from the other precision ----------------------------------------------------------------- */
 
-static void add_as(const char *name, Tensor *x, void *ctx, Dtype dtype)
+static void add_as(const char *name, const Tensor *x, void *ctx, Dtype dtype)
 {
+    if (!x)
+        return;
     void *data = safetensors_add(ctx, name, dtype, x->shape);
     for (ptrdiff_t i = 0; i < tensor_count(x); i++)
         if (dtype == DTYPE_F64)
@@ -170,18 +159,21 @@ static void add_as(const char *name, Tensor *x, void *ctx, Dtype dtype)
             ((float *)data)[i] = (float)tensor_read(x)[i];
 }
 
-static void add_as_float(const char *name, Tensor *x, void *ctx)
+static void add_as_float(const char *name, const ModulePart *part, void *ctx)
 {
-    add_as(name, x, ctx, DTYPE_F32);
+    add_as(name, module_part_tensor(part), ctx, DTYPE_F32);
 }
 
-static void add_as_double(const char *name, Tensor *x, void *ctx)
+static void add_as_double(const char *name, const ModulePart *part, void *ctx)
 {
-    add_as(name, x, ctx, DTYPE_F64);
+    add_as(name, module_part_tensor(part), ctx, DTYPE_F64);
 }
 
-static void assert_close_to(const char *name, Tensor *x, void *ctx)
+static void assert_close_to(const char *name, const ModulePart *part, void *ctx)
 {
+    const Tensor *x = module_part_tensor(part);
+    if (!x)
+        return;
     Tensor *y = tensor_zeros(x->shape);
     ck_assert(safetensors_get(ctx, name, y, NULL));
     ck_assert(tensor_all_close(x, y, 0, 1e-7));
@@ -195,11 +187,11 @@ START_TEST(both_precisions_load)
     for (int i = 0; i < 2; i++) {
         Module *a = net_new(1, 5, "fc2"), *b = net_new(2, 5, "fc2");
         Safetensors *s = safetensors_new();
-        module_each_tensor(a, add[i], s);
+        module_visit(a, add[i], s);
         *(int64_t *)safetensors_add(s, "fc2.count", DTYPE_I64, SHAPE_SCALAR) = 3;
         ck_assert(safetensors_write(s, scratch_path("net"), &err));
         ck_assert_msg(module_load(b, scratch_path("net"), &err), "%s", err.problem);
-        module_each_tensor(b, assert_close_to, s);
+        module_visit(b, assert_close_to, s);
         ck_assert_int_eq(hash_of(a) == hash_of(b), i == 1 || sizeof(real) == 4);
         safetensors_free(s);
         module_free(a), module_free(b);
@@ -255,7 +247,7 @@ START_TEST(a_number_too_large_is_refused)
     Module *m = net_new(2, 5, "fc2");
     Safetensors *s = safetensors_new();
     uint64_t before = hash_of(m);
-    module_each_tensor(m, add_as_double, s);
+    module_visit(m, add_as_double, s);
     safetensors_add(s, "fc2.count", DTYPE_I64, SHAPE_SCALAR);
     ((double *)safetensors_find(s, "fc2.weight")->data)[3] = -1e300;
     ck_assert(safetensors_write(s, scratch_path("large"), &err));
@@ -275,7 +267,7 @@ START_TEST(a_counter_of_another_type_or_shape_is_refused)
     Module *m = net_new(2, 5, "fc2");
     for (int i = 0; i < 3; i++) {
         Safetensors *s = safetensors_new();
-        module_each_tensor(m, add_as_float, s);
+        module_visit(m, add_as_float, s);
         if (i > 0)
             safetensors_add(s, "fc2.count", i == 1 ? DTYPE_F32 : DTYPE_I64,
                             i == 1 ? SHAPE_SCALAR : SHAPE(1));
@@ -285,7 +277,7 @@ START_TEST(a_counter_of_another_type_or_shape_is_refused)
         ck_assert_str_eq(err.found, i == 0 ? "" : i == 1 ? "F32" : "(1,)");
         safetensors_free(s);
     }
-    ck_assert(*m->child[3].module->counter[0].value == ((int64_t)1 << 60) + 2);
+    ck_assert(*module_part(m, PART_COUNTER, "fc2.count")->counter == ((int64_t)1 << 60) + 2);
     module_free(m);
 }
 END_TEST

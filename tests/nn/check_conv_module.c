@@ -19,23 +19,21 @@
 
 /* --- layouts and names ------------------------------------------------------------------------ */
 
-static void conv_list_tensor(const char *name, Tensor *x, void *ctx)
+static void conv_list_part(const char *name, const ModulePart *part, void *ctx)
 {
-    fprintf(ctx, "%s %s\n", name, SHAPE_TEXT(x->shape));
-}
-
-static void conv_list_counter(const char *name, int64_t *value, void *ctx)
-{
-    fprintf(ctx, "%s = %d\n", name, (int)*value);
+    const Tensor *x = module_part_tensor(part);
+    if (x)
+        fprintf(ctx, "%s %s\n", name, SHAPE_TEXT(x->shape));
+    else if (part->kind == PART_COUNTER)
+        fprintf(ctx, "%s = %d\n", name, (int)*part->counter);
 }
 
 START_TEST(names_and_layouts_are_those_of_a_state_dict)
 {
-    static const ModuleVisitor list = {conv_list_tensor, conv_list_counter, NULL};
     char text[2048] = "";
     FILE *out = fmemopen(text, sizeof text, "w");
     Module *net = conv_net_new(conv_net_small);
-    module_visit(net, &list, out);
+    module_visit(net, conv_list_part, out);
     fclose(out);
     ck_assert_str_eq(text,
         "features.0.weight (4, 2, 3, 3)\nfeatures.0.bias (4,)\nfeatures.1.weight (4,)\n"
@@ -55,8 +53,8 @@ START_TEST(groups_divide_the_weight_s_axis_1)
     Conv2dOptions o = CONV2D_DEFAULTS;
     o.groups = 4;
     Module *m = conv2d_new_with(8, 12, 3, 5, o, false);
-    ck_assert_int_eq(m->n_params, 1);
-    ck_assert(shape_equal(var_shape(m->param[0].var), SHAPE(12, 2, 3, 5)));
+    ck_assert_int_eq(m->n_parts, 1);
+    ck_assert(shape_equal(var_shape(module_param(m, "weight")), SHAPE(12, 2, 3, 5)));
     Var *y = module_forward(m, net_random(SHAPE(2, 8, 6, 7), 0));
     ck_assert(shape_equal(var_shape(y), SHAPE(2, 12, 4, 3)));
     module_free(m);
@@ -67,8 +65,8 @@ END_TEST
 START_TEST(conv2d_computes_what_its_weight_says)
 {
     Module *m = conv2d_new(1, 1, 3, conv2d_padding(1));
-    net_set(m->param[0].var, (const real[]){0, 1, 0, 1, 1, 1, 0, 1, 0});
-    net_set(m->param[1].var, (const real[]){10});
+    net_set(module_param(m, "weight"), (const real[]){0, 1, 0, 1, 1, 1, 0, 1, 0});
+    net_set(module_param(m, "bias"), (const real[]){10});
     Var *x = net_leaf(SHAPE(1, 1, 2, 3), (const real[]){1, 2, 3, 4, 5, 6});
     ck_assert_tensor(module_forward(m, x)->value, SHAPE(1, 1, 2, 3), net_tolerance,
                      17, 21, 21, 20, 27, 24);
@@ -107,10 +105,10 @@ START_TEST(first_values_are_pytorch_s)
     Module *plain = conv2d_new(8, 64, 3, o);
     o.groups = 4;
     Module *grouped = conv2d_new_with(16, 64, 5, 3, o, true);
-    conv_check_uniform(plain->param[0].var->value, 1 / sqrt(8 * 3 * 3));
-    conv_check_uniform(plain->param[1].var->value, 1 / sqrt(8 * 3 * 3));
-    conv_check_uniform(grouped->param[0].var->value, 1 / sqrt(4 * 5 * 3));
-    conv_check_uniform(grouped->param[1].var->value, 1 / sqrt(4 * 5 * 3));
+    conv_check_uniform(module_param(plain, "weight")->value, 1 / sqrt(8 * 3 * 3));
+    conv_check_uniform(module_param(plain, "bias")->value, 1 / sqrt(8 * 3 * 3));
+    conv_check_uniform(module_param(grouped, "weight")->value, 1 / sqrt(4 * 5 * 3));
+    conv_check_uniform(module_param(grouped, "bias")->value, 1 / sqrt(4 * 5 * 3));
     module_free(plain), module_free(grouped);
 }
 END_TEST
@@ -121,9 +119,9 @@ START_TEST(the_same_seed_gives_the_same_weights)
     for (int i = 0; i < 3; i++) {
         random_seed(i < 2 ? 5 : 6);
         Module *m = conv2d_new(2, 3, 3, CONV2D_DEFAULTS);
-        ck_assert(!first || tensor_same_bits(first, m->param[0].var->value) == (i < 2));
+        ck_assert(!first || tensor_same_bits(first, module_param(m, "weight")->value) == (i < 2));
         tensor_free(first);
-        first = tensor_clone(m->param[0].var->value);
+        first = tensor_clone(module_param(m, "weight")->value);
         module_free(m);
     }
     tensor_free(first);
@@ -255,10 +253,10 @@ START_TEST(a_summary_leaves_statistics_and_streams_alone)
     Module *net = conv_net_new(sizes);
     module_summary(out, net, SHAPE(2, 2, 8, 8));
     fclose(out);
-    const Module *norm = net->child[0].module->child[2].module;
-    const Module *dropout = net->child[1].module->child[2].module;
-    ck_assert_int_eq(*norm->counter[0].value, 0);
-    ck_assert_uint_eq(dropout->rng[0].rng->position, 0);
+    const Module *norm = module_child(net, "features.2");
+    const Module *dropout = module_child(net, "classifier.2");
+    ck_assert_int_eq(*module_part(norm, PART_COUNTER, "num_batches_tracked")->counter, 0);
+    ck_assert_uint_eq(module_part(dropout, PART_RNG, "rng")->rng->position, 0);
     ck_assert(net->training && norm->training && dropout->training);
     module_free(net);
 }

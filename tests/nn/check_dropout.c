@@ -13,7 +13,8 @@ static const real dropout_quarter = (real)0.25;
 
 static Var *dropout_ones(ptrdiff_t n) { return var_full(SHAPE(n), 1); }
 
-static uint64_t dropout_position(const Module *m) { return m->rng[0].rng->position; }
+static Rng *dropout_rng(const Module *m) { return module_part(m, PART_RNG, "rng")->rng; }
+static uint64_t dropout_position(const Module *m) { return dropout_rng(m)->position; }
 
 /* --- statistics ------------------------------------------------------------------------------- */
 
@@ -194,7 +195,7 @@ START_TEST(the_stream_advances_past_what_was_used)
     Var *second = module_forward(m, dropout_ones(63));
     ck_assert_uint_eq(dropout_position(m), 64);
     ck_assert(!tensor_same_bits(first->value, second->value));
-    m->rng[0].rng->position = 0;
+    dropout_rng(m)->position = 0;
     ck_assert(tensor_same_bits(module_forward(m, dropout_ones(63))->value, first->value));
     module_free(m);
 }

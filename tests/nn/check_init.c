@@ -29,9 +29,9 @@ START_TEST(default_weights_and_biases_are_uniform_in_1_over_root_fan_in)
 {
     random_seed(1);
     Module *m = linear_new(64, 256);
-    init_check_uniform(m->param[0].var, 1 / 8.0);
-    init_check_uniform(m->param[1].var, 1 / 8.0);
-    ck_assert_close(init_variance(m->param[0].var) * 3 * 64, 1, 0.03);
+    init_check_uniform(module_param(m, "weight"), 1 / 8.0);
+    init_check_uniform(module_param(m, "bias"), 1 / 8.0);
+    ck_assert_close(init_variance(module_param(m, "weight")) * 3 * 64, 1, 0.03);
     module_free(m);
 }
 END_TEST
@@ -95,19 +95,19 @@ START_TEST(module_init_he_sets_slopes_and_clears_biases)
     random_seed(5);
     Module *m = SEQUENTIAL(linear_new(400, 100), prelu_new(2, (real)0.1));
     module_init_he(m, (real)0.5);
-    ck_assert_close(init_variance(m->child[0].module->param[0].var) * 400, 2 / 1.25, 0.04);
-    ck_assert(tensor_stats(m->child[0].module->param[1].var->value).max == 0);
-    ck_assert(tensor_stats(m->child[0].module->param[1].var->value).min == 0);
-    ck_assert_tensor(m->child[1].module->param[0].var->value, SHAPE(2), 0, 0.5, 0.5);
+    ck_assert_close(init_variance(module_param(m, "0.weight")) * 400, 2 / 1.25, 0.04);
+    ck_assert(tensor_stats(module_param(m, "0.bias")->value).max == 0);
+    ck_assert(tensor_stats(module_param(m, "0.bias")->value).min == 0);
+    ck_assert_tensor(module_param(m, "1.weight")->value, SHAPE(2), 0, 0.5, 0.5);
     module_free(m);
 }
 END_TEST
 
 /* --- seeds ------------------------------------------------------------------------------------ */
 
-static const Tensor *init_value(Module *sequential, int child)
+static const Tensor *init_value(const Module *m, const char *name)
 {
-    return sequential->child[child].module->param[0].var->value;
+    return module_param(m, name)->value;
 }
 
 START_TEST(the_same_seed_gives_the_same_bits)
@@ -118,9 +118,9 @@ START_TEST(the_same_seed_gives_the_same_bits)
     Module *b = SEQUENTIAL(linear_new(5, 4), linear_new(4, 3));
     random_seed(43);
     Module *c = SEQUENTIAL(linear_new(5, 4), linear_new(4, 3));
-    ck_assert(tensor_same_bits(init_value(a, 0), init_value(b, 0)));
-    ck_assert(tensor_same_bits(init_value(a, 1), init_value(b, 1)));
-    ck_assert(!tensor_same_bits(init_value(a, 0), init_value(c, 0)));
+    ck_assert(tensor_same_bits(init_value(a, "0.weight"), init_value(b, "0.weight")));
+    ck_assert(tensor_same_bits(init_value(a, "1.weight"), init_value(b, "1.weight")));
+    ck_assert(!tensor_same_bits(init_value(a, "0.weight"), init_value(c, "0.weight")));
     module_free(a);
     module_free(b);
     module_free(c);
@@ -135,8 +135,8 @@ START_TEST(a_layer_does_not_disturb_the_others)
     random_seed(42);
     Module *b = SEQUENTIAL(linear_new(9, 4), prelu_new(4, (real)0.25), linear_new(4, 3),
                            linear_new(3, 3));
-    ck_assert(tensor_same_bits(init_value(a, 1), init_value(b, 2)));
-    ck_assert(!tensor_same_bits(init_value(b, 3), init_value(b, 2)));
+    ck_assert(tensor_same_bits(init_value(a, "1.weight"), init_value(b, "2.weight")));
+    ck_assert(!tensor_same_bits(init_value(b, "3.weight"), init_value(b, "2.weight")));
     module_free(a);
     module_free(b);
 }

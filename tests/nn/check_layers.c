@@ -13,7 +13,7 @@
 START_TEST(linear_computes_x_w_transposed_plus_b)
 {
     Module *m = linear_new(2, 3);
-    Var *w = m->param[0].var, *b = m->param[1].var;
+    Var *w = module_param(m, "weight"), *b = module_param(m, "bias");
     net_set(w, (const real[]){1, 2, 3, 4, 5, 6});
     net_set(b, (const real[]){10, 20, 30});
     Var *x = net_leaf(SHAPE(2, 2), (const real[]){1, -1, 2, 3});
@@ -30,8 +30,8 @@ END_TEST
 START_TEST(linear_takes_leading_axes_and_no_bias)
 {
     Module *m = linear_new_without_bias(2, 1);
-    ck_assert_int_eq(m->n_params, 1);
-    net_set(m->param[0].var, (const real[]){1, 10});
+    ck_assert_int_eq(m->n_parts, 1);
+    net_set(module_param(m, "weight"), (const real[]){1, 10});
     Var *x = net_leaf(SHAPE(2, 1, 2), (const real[]){1, 2, 3, 4});
     ck_assert_tensor(module_forward(m, x)->value, SHAPE(2, 1, 1), net_tolerance, 21, 43);
     module_free(m);
@@ -124,7 +124,7 @@ END_TEST
 START_TEST(prelu_is_positively_homogeneous)
 {
     Module *m = prelu_new(3, 0);
-    net_set(m->param[0].var, (const real[]){(real)0.3, -(real)0.7, (real)1.9});
+    net_set(module_param(m, "weight"), (const real[]){(real)0.3, -(real)0.7, (real)1.9});
     Var *x = net_random(SHAPE(4, 3, 5), 0), *c = var_scalar(8);
     Var *inside = module_forward(m, var_mul(x, c)), *outside = var_mul(module_forward(m, x), c);
     ck_assert(tensor_same_bits(inside->value, outside->value));
@@ -137,7 +137,7 @@ START_TEST(prelu_gives_each_channel_its_slope)
 {
     Module *m = prelu_new(3, 0);
     const real a[] = {(real)0.25, -(real)0.5, 2};
-    net_set(m->param[0].var, a);
+    net_set(module_param(m, "weight"), a);
     Var *x = net_random(SHAPE(2, 3, 5), 0), *y = module_forward(m, x);
     for (ptrdiff_t i = 0; i < 30; i++) {
         real v = tensor_read(x->value)[i];
@@ -152,7 +152,7 @@ static Tensor *layers_slope_gradient(ptrdiff_t slopes, Var *x, Var *g)
 {
     Module *m = prelu_new(slopes, (real)0.25);
     var_backward_with(module_forward(m, x), g);
-    Tensor *ga = tensor_ref(m->param[0].var->grad);
+    Tensor *ga = tensor_ref(module_param(m, "weight")->grad);
     module_free(m);
     return ga;
 }
@@ -176,7 +176,7 @@ static double layers_raw_da(ptrdiff_t N, ptrdiff_t HW, bool batch_mean)
     Module *m = prelu_new(2, (real)0.25);
     Var *loss = var_sum(module_forward(m, var_full(SHAPE(N, 2, HW, 1), -1)), ALL_AXES, false);
     var_backward(batch_mean ? var_scale(loss, 1 / (real)N) : loss);
-    double da = (double)tensor_read(m->param[0].var->grad)[1];
+    double da = (double)tensor_read(module_param(m, "weight")->grad)[1];
     module_free(m);
     return da;
 }

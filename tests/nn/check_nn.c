@@ -145,13 +145,71 @@ START_TEST(names_that_clash_or_cannot_be_are_refused)
     ck_assert_fails(module_add_child(m, "scale", child), "already has a part named 'scale'");
     ck_assert_fails(module_add_param(m, "mean", t), "already has a part named 'mean'");
     ck_assert_fails(module_add_buffer(m, "fc", t), "already has a part named 'fc'");
-    ck_assert_fails(module_add_child(m, "", child), "is no name");
+    ck_assert_fails(module_add_child(m, "", child), "is not a valid name");
     ck_assert_fails(module_add_child(m, "a.b", child), "without a dot");
     ck_assert_fails(module_add_child(m, "a23456789b23456789c23456789d2345", child),
                     "1 to 31 characters");
-    ck_assert_int_eq(m->n_children + m->n_params + m->n_buffers, 3);
+    ck_assert_int_eq(m->n_parts, 3);
     module_add_child(m, "a23456789b23456789c23456789d234", child); /* 31 */
     tensor_free(t);
+    module_free(m);
+}
+END_TEST
+
+START_TEST(parts_are_found_by_their_names)
+{
+    Net *net = net_new(4, 3, 2);
+    Module *m = &net->base, *outer = SEQUENTIAL(relu_new(), SEQUENTIAL(m));
+    ck_assert_str_eq(module_param(m, "fc1.bias")->name, "1.0.fc1.bias");
+    ck_assert_ptr_eq(module_param(m, "fc1.bias"), module_param(net->fc1, "bias"));
+    ck_assert_ptr_eq(module_param(outer, "1.0.fc1.bias"), module_param(net->fc1, "bias"));
+    ck_assert_ptr_eq(module_child(outer, "1.0.prelu2"), net->prelu2);
+    ck_assert_ptr_eq(module_part(outer, PART_BUFFER, "1.0.calls")->buffer, net->calls);
+    module_free(outer);
+}
+END_TEST
+
+START_TEST(a_missing_part_is_reported_with_the_names_that_exist)
+{
+    Net *net = net_new(4, 3, 2);
+    ck_assert_fails(module_param(net->fc1, "weigh"),
+                    "Linear has no parameter 'weigh'; it has 'weight', 'bias'");
+    ck_assert_fails(module_param(net->fc1, "weights"), "no parameter 'weights'");
+    ck_assert_fails(module_param(&net->base, "fc1.bais"),
+                    "Linear has no parameter 'bais'; it has 'weight', 'bias'");
+    ck_assert_fails(module_param(&net->base, "fc.weight"),
+                    "Net has no parameter 'fc.weight'; it has 'calls', 'fc1', 'prelu1', 'fc2'");
+    ck_assert_fails(module_param(&net->base, "calls"), "Net has no parameter 'calls'");
+    ck_assert_fails(module_child(&net->base, "fc1."), "Linear has no child ''");
+    ck_assert_fails(module_part(&net->base, PART_RNG, "fc1"), "Net has no random stream 'fc1'");
+    module_free(&net->base);
+    Module *relu = relu_new();
+    ck_assert_fails(module_param(relu, "weight"),
+                    "ReLU has no parameter 'weight'; it has no parts");
+    module_free(relu);
+}
+END_TEST
+
+/* Added in the opposite order of their kinds, twice. */
+START_TEST(parts_are_kept_by_kind_and_then_in_the_order_of_adding)
+{
+    static const ModuleType type = {"Holder", NULL, NULL};
+    static const char *const name[] = {"a", "b", "c", "d", "e", "f", "g", "h", "i", "j"};
+    static const char *const expected[] = {"e", "j", "d", "i", "c", "h", "b", "g", "a", "f"};
+    Module *m = module_new(sizeof *m, &type);
+    for (int i = 0; i < 10; i += 5) {
+        module_add_child(m, name[i], relu_new());
+        module_add_rng(m, name[i + 1], random_stream());
+        module_add_counter(m, name[i + 2]);
+        module_add_buffer(m, name[i + 3], tensor_zeros(SHAPE(1)));
+        module_add_param(m, name[i + 4], tensor_zeros(SHAPE(1)));
+    }
+    ck_assert_int_eq(m->n_parts, 10);
+    for (int i = 0; i < 10; i++) {
+        ck_assert_str_eq(m->part[i].name, expected[i]);
+        ck_assert_int_eq(m->part[i].kind, i / 2);
+        ck_assert_ptr_eq(m->part[i].owner, m);
+    }
     module_free(m);
 }
 END_TEST
@@ -181,6 +239,9 @@ int main(void)
         names_are_pytorchs_in_the_order_of_adding, sequential_names_its_parts_by_number,
         shapes_of_parameters_are_pytorchs, counts_are_the_document_s, module_free_frees_all,
         train_and_eval_reach_every_descendant, a_module_of_ones_own_is_a_struct_that_embeds_one,
-        names_that_clash_or_cannot_be_are_refused, many_parts_keep_their_places, NULL});
+        names_that_clash_or_cannot_be_are_refused, parts_are_found_by_their_names,
+        a_missing_part_is_reported_with_the_names_that_exist,
+        parts_are_kept_by_kind_and_then_in_the_order_of_adding, many_parts_keep_their_places,
+        NULL});
     return testing_main(suite);
 }

@@ -78,10 +78,10 @@ START_TEST(summary_leaves_mode_and_tape_alone)
     Module *m = SEQUENTIAL(flatten_new(), linear_new(3, 2));
     size_t mark = tape_mark();
     free(summary_text(summary_write_small_summary, m));
-    ck_assert(m->training && m->child[1].module->training);
+    ck_assert(m->training && module_child(m, "1")->training);
     module_eval(m);
     free(summary_text(summary_write_small_summary, m));
-    ck_assert(!m->training && !m->child[1].module->training);
+    ck_assert(!m->training && !module_child(m, "1")->training);
     ck_assert_uint_eq(tape_mark(), mark);
     ck_assert(grad_enabled());
     module_free(m);
@@ -94,7 +94,7 @@ START_TEST(prelu_stats_prints_as_the_document_does)
     static const ModuleType type = {"Holder", NULL, NULL};
     Module *m = module_new(sizeof *m, &type);
     Module *prelu = module_add_child(m, "prelu1", prelu_new(4, 0));
-    net_set(prelu->param[0].var, (const real[]){0, (real)0.25, (real)0.25, (real)0.5});
+    net_set(module_param(prelu, "weight"), (const real[]){0, (real)0.25, (real)0.25, (real)0.5});
     module_add_child(m, "fc", linear_new(2, 2));
     module_add_child(m, "features", SEQUENTIAL(relu_new(), prelu_new(1, -(real)0.125)));
     summary_check_text(prelu_stats, m,

@@ -36,7 +36,7 @@ static void optim_step(Optimizer *opt, double p, double q)
 }
 
 #define optim_check(m, p, q)                                                                      \
-    ck_assert_tensor((m)->param[0].var->value, SHAPE(OPTIM_N), net_tolerance, (p), (q))
+    ck_assert_tensor(module_param((m), "weight")->value, SHAPE(OPTIM_N), net_tolerance, (p), (q))
 
 static void optim_free(Optimizer *opt, Module *m)
 {
@@ -146,7 +146,7 @@ START_TEST(adam_s_first_step_is_lr_times_the_sign)
         Module *m = optim_holder(0, 0);
         Optimizer *opt = adam_new(m, (real)0.125);
         optim_step(opt, size, -size);
-        ck_assert_tensor(m->param[0].var->value, SHAPE(2), 1e-5, -0.125, 0.125);
+        ck_assert_tensor(module_param(m, "weight")->value, SHAPE(2), 1e-5, -0.125, 0.125);
         optim_free(opt, m);
     }
 }
@@ -233,7 +233,7 @@ START_TEST(adam_with_l2_shrinks_by_lr_whatever_lambda)
         opt->group[0].weight_decay = (real)lambda;
         for (int step = 0; step < 5; step++)
             optim_step(opt, 0, 0);
-        ck_assert_tensor(m->param[0].var->value, SHAPE(2), 2e-5, 0.995, -1.995);
+        ck_assert_tensor(module_param(m, "weight")->value, SHAPE(2), 2e-5, 0.995, -1.995);
         optim_free(opt, m);
     }
 }

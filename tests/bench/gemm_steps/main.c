@@ -1,7 +1,8 @@
-/* tests/bench/gemm_steps/main.c -- runs the steps, checks each against the first, and says how fast
- * it is.
+/* tests/bench/gemm_steps/main.c -- runs the steps, checks each against the first, and prints how
+ * fast it is.
  *
- *     make gemm-steps ARGS="--step 3 --n 512"     step 3 alone, with 512 x 512 numbers (1024)
+ *     make gemm-steps                             all steps, with 1024 x 1024 numbers
+ *     make gemm-steps ARGS="--step 3 --n 512"     step 3 alone, with 512 x 512 numbers
  *
  * SPDX-License-Identifier: MIT
  */
@@ -16,24 +17,29 @@
 
 static const struct {
     const char *name;
-    GemmStep    run; /* NULL: tensor_matmul */
-    bool        threads; /* uses all there are */
+    GemmStep    run;     /* NULL: tensor_matmul */
+    bool        threads; /* uses all threads, not one */
 } step_table[] = {
-    {"naive: i j k", step_naive, false},     {"loop order: i k j", step_order, false},
-    {"blocked for the cache", step_blocked, false}, {"tile in registers", step_tile, false},
-    {"packed", step_packed, false},          {"vectors", step_vector, false},
-    {"threads", step_threads, true},         {"the library's", NULL, false},
-    {"the library's", NULL, true},
+    {"naive: i j k", step_naive, false},
+    {"loop order: i k j", step_order, false},
+    {"blocked for the cache", step_blocked, false},
+    {"register micro-tile", step_micro_tile, false},
+    {"packed", step_packed, false},
+    {"vectors", step_vector, false},
+    {"threads", step_threads, true},
+    {"the library", NULL, false},
+    {"the library", NULL, true},
 };
 enum { STEP_LINES = sizeof step_table / sizeof *step_table, STEP_LIBRARY = 8 };
 
-/* Of all that follows: the matrices, and the product by the first step. */
+/* What all steps share: the matrices, the product by the first step, and the limits. */
 typedef struct Steps {
     int     n;
     Tensor *a, *b, *c, *expected;
-    double  naive_ms, peak[2]; /* fma_peak of one thread and of all */
+    double  naive_ms, peak[2]; /* fma_peak of one thread and of all threads, in GF/s */
 } Steps;
 
+/* c = a b */
 static void steps_call(const Steps *s, GemmStep run)
 {
     if (run)
@@ -42,7 +48,7 @@ static void steps_call(const Steps *s, GemmStep run)
         tensor_matmul(s->c, s->a, s->b);
 }
 
-/* Milliseconds: the fastest of the runs in half a second, at least one of them. */
+/* Milliseconds of the fastest run; runs are repeated for half a second. */
 static double steps_time(const Steps *s, GemmStep run)
 {
     double best = (double)INFINITY, until = slope_seconds() + 0.5;
@@ -54,12 +60,13 @@ static double steps_time(const Steps *s, GemmStep run)
     return 1e3 * best;
 }
 
+/* Exits if c differs from the product by the first step by more than rounding. */
 static void steps_check(const Steps *s, const char *name)
 {
     double difference = tensor_max_difference(s->c, s->expected), allowed = 1e-6 * s->n;
     if (difference <= allowed)
         return;
-    fprintf(stderr, "gemm-steps: %s is wrong: it differs from step 1 by %g, allowed is %g\n", name,
+    fprintf(stderr, "gemm-steps: %s differs from step 1 by %g, more than the tolerance %g\n", name,
             difference, allowed);
     exit(1);
 }
@@ -76,12 +83,13 @@ static Steps steps_begin(int n)
     return s;
 }
 
-/* One line; `row` counts the library with one thread and with all as two. */
+/* Prints one line of the table. The library has two rows: one thread, and all threads. The peak is
+ * measured again, because other programs may have slowed the measurements before. */
 static void steps_run(Steps *s, int row)
 {
     bool threads = step_table[row].threads;
     parallel_set_threads(threads ? 0 : 1);
-    s->peak[threads] = fmax(s->peak[threads], limits_fma_peak(0.1)); /* others may have been busy */
+    s->peak[threads] = fmax(s->peak[threads], limits_fma_peak(0.1));
     tensor_fill(s->c, 0);
     double ms = row == 0 ? s->naive_ms : steps_time(s, step_table[row].run);
     if (row > 0)
@@ -93,7 +101,7 @@ static void steps_run(Steps *s, int row)
     fflush(stdout);
 }
 
-/* The number after an option, or -1. */
+/* The number after option i, or -1. */
 static int steps_number(int argc, char **argv, int i)
 {
     char *end = NULL;
@@ -101,6 +109,7 @@ static int steps_number(int argc, char **argv, int i)
     return end && *end == '\0' && v > 0 && v < 1 << 15 ? (int)v : -1;
 }
 
+/* False if the options are wrong. */
 static bool steps_options(int argc, char **argv, int *step, int *n)
 {
     for (int i = 1; i < argc; i += 2) {
@@ -120,8 +129,8 @@ int main(int argc, char **argv)
         return 2;
     }
     Steps s = steps_begin(n);
-    printf("C = A B, %d x %d numbers (%s); fma_peak of one thread %.0f GF/s, of all %.0f\n\n", n, n,
-           REAL_NAME, s.peak[0], s.peak[1]);
+    printf("C = A B, %d x %d numbers (%s); fma_peak: one thread %.0f GF/s, all threads %.0f\n\n",
+           n, n, REAL_NAME, s.peak[0], s.peak[1]);
     printf("   %-22s %7s %10s %8s %10s %10s\n", "step", "threads", "ms", "GF/s", "of peak",
            "faster");
     for (int row = 0; row < STEP_LINES; row++)

@@ -6,9 +6,9 @@
 
 #include "tests/bench/gemm_steps/steps.h"
 
-/* 1. The definition. k runs down a column of B: each number lies n numbers from the last, in
- * another cache line of which nothing else is used before it is thrown out again. And each
- * addition waits for the one before it. */
+/* 1. The definition. k runs down a column of B: each number is n numbers from the last, in another
+ * cache line, of which nothing else is used before it is evicted. And each addition waits for the
+ * one before it. */
 void step_naive(int n, const real *A, const real *B, real *C)
 {
     for (int i = 0; i < n; i++)
@@ -21,7 +21,8 @@ void step_naive(int n, const real *A, const real *B, real *C)
 }
 
 /* 2. The two inner loops exchanged. j runs along a row of B and a row of C: whole cache lines are
- * used, the sums do not wait for one another, and the compiler takes a vector of them at a time. */
+ * used, the sums do not wait for one another, and the compiler computes a vector of them at a time.
+ */
 void step_order(int n, const real *A, const real *B, real *C)
 {
     memset(C, 0, sizeof(real) * (size_t)n * (size_t)n);
@@ -31,8 +32,8 @@ void step_order(int n, const real *A, const real *B, real *C)
                 C[i * n + j] += A[i * n + k] * B[k * n + j];
 }
 
-/* 3. Blocked. Step 2 reads all of B for every row of C. Here a block of B, 32 KB of floats, serves
- * all rows before the next block is fetched, and stays in the first cache meanwhile. */
+/* 3. Blocked. Step 2 reads all of B for every row of C. Here a block of B, 32 KB of floats, stays
+ * in the first-level cache and is used for all rows before the next block is fetched. */
 void step_blocked(int n, const real *A, const real *B, real *C)
 {
     enum { BLOCK_K = 64, BLOCK_J = 128 };
@@ -45,24 +46,24 @@ void step_blocked(int n, const real *A, const real *B, real *C)
                         C[i * n + j] += A[i * n + k] * B[k * n + j];
 }
 
-/* 4. A tile in registers. The steps so far load and store a number of C for every multiply-add.
- * Here ROWS x COLUMNS numbers of C live in local variables for a whole block of the sum: each
- * number of A that is loaded is used COLUMNS times, each of B ROWS times. (Whether the compiler
- * does keep them in registers hangs by a thread: exchange the loops over i and j, and see.) */
-void step_tile(int n, const real *A, const real *B, real *C)
+/* 4. A micro-tile in registers. The steps so far load and store a number of C for every
+ * multiply-add. Here the sums of MR x NR numbers of C are local variables for BLOCK_K terms: each
+ * number of A that is loaded is used NR times, and each number of B MR times. (Small changes decide
+ * whether the compiler keeps them in registers: exchange the loops over i and j, and see.) */
+void step_micro_tile(int n, const real *A, const real *B, real *C)
 {
     enum { BLOCK_K = 128 };
     memset(C, 0, sizeof(real) * (size_t)n * (size_t)n);
     for (int k0 = 0; k0 < n; k0 += BLOCK_K)
-        for (int j0 = 0; j0 < n; j0 += COLUMNS)
-            for (int i0 = 0; i0 < n; i0 += ROWS) {
-                real sum[ROWS][COLUMNS] = {{0}};
+        for (int j0 = 0; j0 < n; j0 += NR)
+            for (int i0 = 0; i0 < n; i0 += MR) {
+                real sum[MR][NR] = {{0}};
                 for (int k = k0; k < k0 + BLOCK_K; k++)
-                    for (int j = 0; j < COLUMNS; j++)
-                        for (int i = 0; i < ROWS; i++)
+                    for (int j = 0; j < NR; j++)
+                        for (int i = 0; i < MR; i++)
                             sum[i][j] += A[(i0 + i) * n + k] * B[k * n + j0 + j];
-                for (int i = 0; i < ROWS; i++)
-                    for (int j = 0; j < COLUMNS; j++)
+                for (int i = 0; i < MR; i++)
+                    for (int j = 0; j < NR; j++)
                         C[(i0 + i) * n + j0 + j] += sum[i][j];
             }
 }

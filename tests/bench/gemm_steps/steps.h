@@ -1,8 +1,9 @@
-/* tests/bench/gemm_steps/steps.h -- the matrix product in the order in which one makes it fast.
+/* tests/bench/gemm_steps/steps.h -- a matrix product made fast, step by step.
  *
- *  - Each step computes C = A B for n x n numbers in row-major order, and changes one thing of the
- *    step before it. tensor/README.md tells the story, `make gemm-steps` measures it.
- *  - n is a multiple of STEPS_UNIT, so that no step needs code for edges. tensor/kernels/gemm.c has it.
+ *  - Each step computes C = A B for n x n numbers in row-major order, and changes one thing in the
+ *    step before it. tensor/kernels/MATMUL.md explains the steps; `make gemm-steps` measures them.
+ *  - n is a multiple of STEPS_UNIT, so that no step needs code for the edges of C. The library has
+ *    such code: see tensor/kernels/gemm_micro_kernel.c.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -13,9 +14,9 @@
 
 enum { STEPS_UNIT = 256 };
 
-/* A tile of C has ROWS x COLUMNS numbers. Its sums, a row's worth of B and a number of A must fit
- * into the registers: ROWS x VECTORS + VECTORS + 1 of 16 vectors, of 32 with AVX-512. */
-enum { ROWS = 4, VECTORS = 2, COLUMNS = VECTORS * VEC };
+/* A micro-tile of C has MR x NR numbers, NR of them NV vectors. Its sums, NV vectors of B and one
+ * number of A must fit into the vector registers: MR NV + NV + 1 of 16, or of 32 with AVX-512. */
+enum { MR = 4, NV = 2, NR = NV * VEC };
 
 typedef void (*GemmStep)(int n, const real *A, const real *B, real *C);
 
@@ -23,9 +24,9 @@ typedef void (*GemmStep)(int n, const real *A, const real *B, real *C);
 void step_naive(int n, const real *A, const real *B, real *C);
 void step_order(int n, const real *A, const real *B, real *C);
 void step_blocked(int n, const real *A, const real *B, real *C);
-void step_tile(int n, const real *A, const real *B, real *C);
+void step_micro_tile(int n, const real *A, const real *B, real *C);
 
-/* packed.c: packed operands */
+/* packed.c: packed operands, vectors, threads */
 void step_packed(int n, const real *A, const real *B, real *C);
 void step_vector(int n, const real *A, const real *B, real *C);
 void step_threads(int n, const real *A, const real *B, real *C);

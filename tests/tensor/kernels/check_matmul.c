@@ -132,7 +132,8 @@ static void layouts_multiply(int left, int right, ptrdiff_t M, ptrdiff_t N, ptrd
 
 /* --- one matrix ------------------------------------------------------------------------------- */
 
-/* Around a tile (6 or 12 rows; 4 to 32 columns) and a block of K (256). The layouts take turns. */
+/* Sizes around those of a micro-tile (6 or 12 rows; 4 to 32 columns) and of GEMM_KC (256). The
+ * layouts take turns. */
 START_TEST(odd_sizes)
 {
     const ptrdiff_t Ms[] = {1, 2, 5, 6, 7, 11, 12, 13, 23, 25, 49};
@@ -157,7 +158,7 @@ START_TEST(every_pair_of_layouts)
 }
 END_TEST
 
-/* More columns and rows than any group or task. */
+/* More columns and rows than any block of B or task. */
 START_TEST(sizes_beyond_a_task)
 {
     layouts_multiply(0, 0, 3, 8229, 2);
@@ -168,7 +169,7 @@ START_TEST(sizes_beyond_a_task)
 }
 END_TEST
 
-START_TEST(strips_that_are_copied)
+START_TEST(micro_panels_of_a_that_are_copied)
 {
     for (int left = 0; left < LAYOUTS; left++) {
         layouts_multiply(left, 0, 26, 1300, 37);
@@ -200,7 +201,7 @@ START_TEST(sizes_of_0)
 END_TEST
 
 /* An Inf or NaN must reach the row and the column it belongs to, through the zeros that pad
- * the edges of a tile, and no other. */
+ * the edges of a micro-tile, and no other. */
 START_TEST(infinities_stay_in_their_rows_and_columns)
 {
     Tensor *a = tensor_full(SHAPE(13, 19), 1), *b = tensor_full(SHAPE(19, 35), 1);
@@ -276,24 +277,24 @@ START_TEST(operands_of_exactly_their_size)
 }
 END_TEST
 
-/* Rows of A that jump by `skip` after every `run` numbers, as patches of an image do, past so many
- * slivers that plain rows would be copied first. */
-START_TEST(a_group_follows_rows_with_gaps)
+/* Rows of A that jump by `skip` after every `run` numbers, as patches of an image do, and so many
+ * micro-panels of B that plain rows would be copied first. */
+START_TEST(the_macro_kernel_follows_rows_with_gaps)
 {
-    enum { M = 14, N = 9 * TILE_N, K = 8, RUN = 2, SKIP = 3, ROW = 30 };
-    static real a[M * ROW], slivers[N * K], c[M * N];
+    enum { M = 14, N = 9 * GEMM_NR, K = 8, RUN = 2, SKIP = 3, ROW = 30 };
+    static real a[M * ROW], panels[N * K], c[M * N];
     for (int i = 0; i < M * ROW; i++)
         a[i] = (real)(i * 7 % 11 - 5);
     for (int i = 0; i < N * K; i++)
-        slivers[i] = (real)(i * 5 % 13 - 6);
-    GemmRows rows = {.p = a, .row = ROW, .step = 1, .run = RUN, .skip = SKIP};
-    tensor_gemm_macro_kernel(M, N, K, &rows, slivers_packed(slivers, K),
+        panels[i] = (real)(i * 5 % 13 - 6);
+    GemmRows rows = {.p = a, .row = ROW, .col = 1, .run = RUN, .skip = SKIP};
+    tensor_gemm_macro_kernel(M, N, K, &rows, micro_panels_packed(panels, K),
                              (GemmOut){.p = c, .row = N});
     for (int i = 0; i < M * N; i++) {
         double sum = 0;
         for (int k = 0; k < K; k++)
             sum += (double)a[i / N * ROW + k + k / RUN * SKIP] *
-                   (double)slivers[i % N / TILE_N * TILE_N * K + k * TILE_N + i % N % TILE_N];
+                   (double)panels[i % N / GEMM_NR * GEMM_NR * K + k * GEMM_NR + i % N % GEMM_NR];
         ck_assert_close(c[i], sum, 0);
     }
 }
@@ -477,10 +478,11 @@ int main(void)
     Suite *suite = suite_create("matmul");
     testing_add(suite, "one matrix", 120,
                 (const TTest *const[]){odd_sizes, every_pair_of_layouts, sizes_beyond_a_task,
-                                       strips_that_are_copied, an_identity_changes_nothing, sizes_of_0,
+                                       micro_panels_of_a_that_are_copied,
+                                       an_identity_changes_nothing, sizes_of_0,
                                        infinities_stay_in_their_rows_and_columns,
                                        operands_of_exactly_their_size,
-                                       a_group_follows_rows_with_gaps,
+                                       the_macro_kernel_follows_rows_with_gaps,
                                        gemm_keeps_out_of_the_gap_between_rows,
                                        gemm_starts_from_what_it_is_told, rounding_stays_small,
                                        NULL});
