@@ -1,21 +1,36 @@
-/* nn/activations.c -- ReLU, LeakyReLU and PReLU as modules, and Flatten.
+/* nn/activations.c -- activations as modules: any op of one Var, LeakyReLU, PReLU; and Flatten.
  *
  * SPDX-License-Identifier: MIT
  */
 #include "nn/layers.h"
 
-/* --- ReLU ------------------------------------------------------------------------------------- */
+/* --- any function of one Var ------------------------------------------------------------------ */
 
-static Var *relu_module_forward(Module *self, Var *x)
+typedef struct Activation {
+    Module     base;
+    ModuleType type; /* its own, because the name is */
+    Var *(*f)(Var *);
+} Activation;
+
+static Var *activation_forward(Module *self, Var *x)
 {
-    (void)self;
-    return var_relu(x);
+    return ((const Activation *)self)->f(x);
+}
+
+Module *activation_new(const char *name, Var *(*f)(Var *))
+{
+    if (!name || !f)
+        slope_fail("activation_new", "the %s is NULL", name ? "function" : "name");
+    Activation *a = module_new(sizeof *a, NULL);
+    a->type = (ModuleType){name, activation_forward, NULL};
+    a->f = f;
+    a->base.type = &a->type;
+    return &a->base;
 }
 
 Module *relu_new(void)
 {
-    static const ModuleType type = {"ReLU", relu_module_forward, NULL};
-    return module_new(sizeof(Module), &type);
+    return activation_new("ReLU", var_relu);
 }
 
 /* --- LeakyReLU -------------------------------------------------------------------------------- */

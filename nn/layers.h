@@ -16,6 +16,10 @@
 Module *linear_new(ptrdiff_t in, ptrdiff_t out);
 Module *linear_new_without_bias(ptrdiff_t in, ptrdiff_t out);
 
+/* y = f(x) for any function of one Var, and `name` for the summary; the name is not copied:
+ *     activation_new("Tanh", var_tanh) */
+Module *activation_new(const char *name, Var *(*f)(Var *));
+
 /* y = x if x > 0, else 0. */
 Module *relu_new(void);
 

@@ -48,6 +48,12 @@ GOLDEN_CALL(pow, var_pow(x[0], (real)ATTR(0)))
 GOLDEN_CALL(tanh, var_tanh(x[0]))
 GOLDEN_CALL(sigmoid, var_sigmoid(x[0]))
 GOLDEN_CALL(abs, var_abs(x[0]))
+GOLDEN_CALL(sin, var_sin(x[0]))
+GOLDEN_CALL(cos, var_cos(x[0]))
+GOLDEN_CALL(erf, var_erf(x[0]))
+GOLDEN_CALL(expm1, var_expm1(x[0]))
+GOLDEN_CALL(log1p, var_log1p(x[0]))
+GOLDEN_CALL(softplus, var_softplus(x[0]))
 GOLDEN_CALL(relu, var_relu(x[0]))
 GOLDEN_CALL(leaky_relu, var_leaky_relu(x[0], (real)ATTR(0)))
 GOLDEN_CALL(prelu, var_prelu(x[0], x[1]))
@@ -91,7 +97,8 @@ static GoldenEntry golden_calls[] = {
     GOLDEN_ENTRY(sum_to), GOLDEN_ENTRY(reshape), GOLDEN_ENTRY(transpose), GOLDEN_ENTRY(permute),
     GOLDEN_ENTRY(slice), GOLDEN_ENTRY(slice_scatter), GOLDEN_ENTRY(select), GOLDEN_ENTRY(expand),
     GOLDEN_ENTRY(concat), GOLDEN_ENTRY(contiguous), GOLDEN_ENTRY(matmul),
-    GOLDEN_ENTRY(cross_entropy), GOLDEN_END,
+    GOLDEN_ENTRY(cross_entropy), GOLDEN_ENTRY(sin), GOLDEN_ENTRY(cos), GOLDEN_ENTRY(erf),
+    GOLDEN_ENTRY(expm1), GOLDEN_ENTRY(log1p), GOLDEN_ENTRY(softplus), GOLDEN_END,
 };
 
 START_TEST(ops_agree_with_pytorch)

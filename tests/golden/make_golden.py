@@ -150,11 +150,23 @@ def second_order(out):
     op(out, 'div', 'second', torch.div, uniform(2, 3), uniform(3, low=0.5), second=True)
 
 
+# The functions of the page of derivatives that were added later: at the end, so that the cases above
+# keep their random inputs.
+def transcendental(out):
+    for name in 'sin cos erf expm1'.split():
+        op(out, name, 'plain', getattr(torch, name), uniform(3, 4))
+    op(out, 'expm1', 'small', torch.expm1, tensor(2.0**-20, -2.0**-30, 0, 1))
+    op(out, 'log1p', 'plain', torch.log1p, uniform(3, 4, low=0.125))
+    op(out, 'log1p', 'small', torch.log1p, tensor(2.0**-20, -2.0**-30, 0, -0.5))
+    op(out, 'softplus', 'plain', F.softplus, uniform(3, 4))
+    op(out, 'softplus', 'large', lambda x: F.softplus(x, threshold=1000), tensor(-60, 3, 80, 0))
+
+
 def make_ops():
     random.manual_seed(1)
     with open(os.path.join(HERE, 'ops.txt'), 'w') as out:
         for part in (elementwise, activations, reductions, shapes, products, cross_entropy,
-                     second_order):
+                     second_order, transcendental):
             part(out)
 
 

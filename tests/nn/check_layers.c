@@ -245,12 +245,33 @@ START_TEST(count_correct_counts_rows_whose_largest_is_the_label)
 }
 END_TEST
 
+/* --- any function ----------------------------------------------------------------------------- */
+
+static Var *layers_square_of_tanh(Var *x) { return var_square(var_tanh(x)); }
+
+START_TEST(any_function_of_one_var_is_a_module)
+{
+    Module *m = SEQUENTIAL(linear_new(2, 3), activation_new("Tanh", var_tanh),
+                           activation_new("mine", layers_square_of_tanh));
+    Var *x = net_random(SHAPE(4, 2), 0), *z = module_forward(module_child(m, "0"), x);
+    Var *y = layers_square_of_tanh(var_tanh(z));
+    ck_assert(tensor_same_bits(module_forward(m, x)->value, y->value));
+    ck_assert_str_eq(module_child(m, "1")->type->name, "Tanh");
+    ck_assert_str_eq(module_child(m, "2")->type->name, "mine");
+    ck_assert_int_eq(module_count(m), 9);
+    module_free(m);
+    ck_assert_fails(activation_new("Tanh", NULL), "activation_new: the function is NULL");
+    ck_assert_fails(activation_new(NULL, var_tanh), "activation_new: the name is NULL");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("layers");
     testing_add(suite, "layers", 20, (const TTest *const[]){
         linear_computes_x_w_transposed_plus_b, linear_takes_leading_axes_and_no_bias,
-        linear_says_what_input_it_expects, flatten_keeps_the_batch, NULL});
+        linear_says_what_input_it_expects, flatten_keeps_the_batch,
+        any_function_of_one_var_is_a_module, NULL});
     testing_add(
         suite, "prelu", 20,
         (const TTest *const[]){prelu_of_a_fixed_slope_is_leaky_relu, prelu_of_slope_0_is_relu,
