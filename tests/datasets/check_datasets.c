@@ -191,26 +191,6 @@ START_TEST(read_gathers_the_examples_asked_for)
 }
 END_TEST
 
-START_TEST(images_are_drawn_in_five_shades)
-{
-    static const uint8_t pixels[] = {0, 64, 128, 192, 255, 31};
-    char *text;
-    size_t size;
-    FILE *out = open_memstream(&text, &size);
-    Dataset *data = dataset_new("shades", DATASET_BYTES, 2, SHAPE(1, 2, 3), 1);
-    memcpy(data->bytes + 6, pixels, 6);
-    dataset_print_image(out, data, 1);
-    fclose(out);
-    ck_assert_str_eq(text, "  ░░▒▒\n▓▓██  \n");
-    free(text);
-    ASSERT_MISUSE("dataset_print_image", (dataset_print_image(stdout, data, 2), 0));
-    dataset_free(data);
-    data = xor_new(4, 0, 1);
-    ASSERT_MISUSE("dataset_print_image", (dataset_print_image(stdout, data, 0), 0));
-    dataset_free(data);
-}
-END_TEST
-
 /* --- generated -------------------------------------------------------------------------------- */
 
 static void assert_balanced(const Dataset *data)
@@ -376,7 +356,6 @@ static Suite *datasets_suite(void)
     tcase_add_test(memory, take_copies_features_too);
     tcase_add_test(memory, tensor_is_normalised);
     tcase_add_test(memory, read_gathers_the_examples_asked_for);
-    tcase_add_test(memory, images_are_drawn_in_five_shades);
     suite_add_tcase(suite, memory);
 
     tcase_add_checked_fixture(scarce, be_stingy, be_plain);
