@@ -208,21 +208,6 @@ END_TEST
 
 /* --- losses ----------------------------------------------------------------------------------- */
 
-START_TEST(squared_loss_is_the_mean_distance_from_one_hot_rows)
-{
-    Labels labels = {.data = (int32_t[]){1, 0}, .count = 2};
-    Var *y = net_leaf(SHAPE(2, 2), (const real[]){1, 3, 0, 0});
-    Var *loss = loss_squared(y, &labels);
-    ck_assert_close(var_item(loss), (1 + 4 + 1 + 0) / 4.0, net_tolerance);
-    var_backward(loss);
-    ck_assert_tensor(y->grad, SHAPE(2, 2), net_tolerance, 0.5, 1, -0.5, 0);
-    labels.data[1] = 2;
-    ck_assert_fails(loss_squared(y, &labels), "label 2 in row 1; expected a class from 0 to 1");
-    labels.count = 1;
-    ck_assert_fails(loss_squared(y, &labels), "1 labels for outputs (2, 2)");
-}
-END_TEST
-
 START_TEST(cross_entropy_of_equal_logits_is_log_k)
 {
     Labels labels = {.data = (int32_t[]){1, 3}, .count = 2};
@@ -261,7 +246,7 @@ int main(void)
                                raw_slope_gradient_grows_with_what_shares_it,
                                prelu_says_which_axis_holds_the_channels, NULL});
     testing_add(suite, "loss", 20, (const TTest *const[]){
-        squared_loss_is_the_mean_distance_from_one_hot_rows, cross_entropy_of_equal_logits_is_log_k,
+        cross_entropy_of_equal_logits_is_log_k,
         count_correct_counts_rows_whose_largest_is_the_label, NULL});
     return testing_main(suite);
 }
