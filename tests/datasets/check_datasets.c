@@ -13,6 +13,7 @@
 
 #include "tensor/memory.h"
 #include "tensor/parallel.h"
+#include "tests/xor.h"
 
 /* Runs a call that must stop with a sentence which names `function`. */
 static jmp_buf misuse;
@@ -157,7 +158,7 @@ START_TEST(tensor_is_normalised)
     tensor_free(x);
     dataset_free(data);
 
-    data = xor_new(4, 0, 1);
+    data = xor_points(4, 0);
     data->mean = (real)0.5;
     data->std = (real)0.25;
     x = dataset_tensor(data);
@@ -304,19 +305,6 @@ START_TEST(moons_lie_on_their_half_circles)
 }
 END_TEST
 
-START_TEST(xor_is_xor)
-{
-    static const real points[4][2] = {{0, 0}, {0, 1}, {1, 0}, {1, 1}};
-    static const int32_t classes[4] = {0, 1, 1, 0};
-    Dataset *data = xor_new(8, 0, 5);
-    for (int i = 0; i < 8; i++) {
-        ck_assert_mem_eq(data->features + 2 * i, points[i % 4], sizeof points[0]);
-        ck_assert_int_eq(data->labels.data[i], classes[i % 4]);
-    }
-    dataset_free(data);
-}
-END_TEST
-
 /* Noise is what is added, with the standard deviation asked for, and nothing else changes. */
 START_TEST(noise_has_the_standard_deviation_asked_for)
 {
@@ -338,7 +326,7 @@ START_TEST(generators_refuse_nonsense)
 {
     ASSERT_MISUSE("spirals_new", spirals_new(10, 0, 0, 1));
     ASSERT_MISUSE("moons_new", moons_new(10, -1, 1));
-    ASSERT_MISUSE("xor_new", xor_new(10, (real)NAN, 1));
+    ASSERT_MISUSE("moons_new", moons_new(10, (real)NAN, 1));
     ASSERT_MISUSE("dataset_new", glyphs_new(-1, 1));
 }
 END_TEST
@@ -368,7 +356,6 @@ static Suite *datasets_suite(void)
     tcase_add_test(generated, glyphs_can_be_told_apart_but_not_trivially);
     tcase_add_test(generated, spirals_lie_on_their_arms);
     tcase_add_test(generated, moons_lie_on_their_half_circles);
-    tcase_add_test(generated, xor_is_xor);
     tcase_add_test(generated, noise_has_the_standard_deviation_asked_for);
     tcase_add_test(generated, generators_refuse_nonsense);
     suite_add_tcase(suite, generated);

@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-#include "datasets/generate.h"
 #include "nn/checkpoint.h"
 #include "optim/progress.h"
 #include "optim/trainer.h"
@@ -14,6 +13,7 @@
 #include "tests/capture.h"
 #include "tests/net.h"
 #include "tests/scratch.h"
+#include "tests/xor.h"
 
 enum { RESUME_EXAMPLES = 40, RESUME_BATCH = 16, RESUME_BATCHES = 3, RESUME_EPOCHS = 3 };
 enum { RESUME_STEPS = RESUME_BATCHES * RESUME_EPOCHS };
@@ -107,7 +107,7 @@ typedef struct Run {
  * another than the one saved. */
 static Run run_new(OptimizerMaker maker, uint64_t seed)
 {
-    Run r = {.data = xor_new(RESUME_EXAMPLES, (real)0.05, 1)};
+    Run r = {.data = xor_points(RESUME_EXAMPLES, (real)0.05)};
     random_seed(seed);
     Module *net = SEQUENTIAL(linear_new(2, 6), prelu_new(6, (real)0.25), noise_new(),
                              linear_new(6, 2));

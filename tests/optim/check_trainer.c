@@ -14,6 +14,7 @@
 #include "tensor/memory.h"
 #include "tensor/parallel.h"
 #include "tests/net.h"
+#include "tests/xor.h"
 
 /* --- what the tests share --------------------------------------------------------------------- */
 
@@ -54,7 +55,7 @@ static const EpochRecord *trainer_run_last(const TrainerRun *r)
 
 START_TEST(xor_is_learned)
 {
-    TrainerRun r = trainer_run_new(xor_new(64, (real)0.05, 1), 8, 16, (real)0.02);
+    TrainerRun r = trainer_run_new(xor_points(64, (real)0.05), 8, 16, (real)0.02);
     r.t.epochs = 60;
     trainer_fit(&r.t);
     ck_assert_double_gt(r.t.history.record[0].train_loss, 0.5);
@@ -81,7 +82,7 @@ END_TEST
 
 START_TEST(history_has_a_record_an_epoch_and_goes_on)
 {
-    TrainerRun r = trainer_run_new(xor_new(20, (real)0.05, 1), 4, 8, (real)0.01);
+    TrainerRun r = trainer_run_new(xor_points(20, (real)0.05), 4, 8, (real)0.01);
     size_t mark = tape_mark();
     r.t.epochs = 2;
     trainer_fit(&r.t);
@@ -105,7 +106,7 @@ END_TEST
 /* With lr 0 every batch sees the same network, so the epoch's mean is that of all examples. */
 START_TEST(train_loss_is_the_mean_over_examples)
 {
-    TrainerRun r = trainer_run_new(xor_new(21, (real)0.05, 1), 4, 8, 0);
+    TrainerRun r = trainer_run_new(xor_points(21, (real)0.05), 4, 8, 0);
     trainer_fit(&r.t);
     Evaluation e = trainer_evaluate(r.t.net, r.t.loss, r.t.train, NULL);
     ck_assert_close(trainer_run_last(&r)->train_loss, e.loss, net_tolerance);
@@ -169,7 +170,7 @@ static void trainer_log_step(const Trainer *t, int64_t step, void *ctx)
 
 START_TEST(on_step_is_called_after_each_update)
 {
-    TrainerRun r = trainer_run_new(xor_new(20, (real)0.05, 1), 4, 8, (real)0.01);
+    TrainerRun r = trainer_run_new(xor_points(20, (real)0.05), 4, 8, (real)0.01);
     StepLog log = {.weight = (double)tensor_read(r.t.optimizer->state[0].param.var->value)[0]};
     r.t.on_step = trainer_log_step, r.t.ctx = &log;
     r.t.test = loader_new(r.data, (LoaderOptions){.batch = 8});
@@ -184,7 +185,7 @@ END_TEST
 /* With SGD of rate 1, a step's length is the gradient's norm. */
 START_TEST(gradients_are_clipped_before_the_step)
 {
-    TrainerRun r = trainer_run_new(xor_new(32, (real)0.05, 1), 4, 8, 1);
+    TrainerRun r = trainer_run_new(xor_points(32, (real)0.05), 4, 8, 1);
     optimizer_free(r.t.optimizer);
     r.t.optimizer = sgd_new(r.t.net, 1, 0);
     StepLog log = {.weight = (double)tensor_read(r.t.optimizer->state[0].param.var->value)[0]};
@@ -209,7 +210,7 @@ static Var *trainer_nan_loss(Var *output, const Labels *labels)
 
 START_TEST(a_nan_loss_is_named_with_its_step)
 {
-    TrainerRun r = trainer_run_new(xor_new(20, (real)0.05, 1), 4, 8, (real)0.01);
+    TrainerRun r = trainer_run_new(xor_points(20, (real)0.05), 4, 8, (real)0.01);
     size_t mark = tape_mark();
     r.t.loss = trainer_nan_loss, r.t.epochs = 4;
     trainer_nan_countdown = 5; /* three steps an epoch */
@@ -317,7 +318,7 @@ END_TEST
 
 static void trainer_live_and_die(void)
 {
-    TrainerRun r = trainer_run_new(xor_new(20, (real)0.05, 1), 4, 8, (real)0.01);
+    TrainerRun r = trainer_run_new(xor_points(20, (real)0.05), 4, 8, (real)0.01);
     r.t.epochs = 3;
     trainer_fit(&r.t);
     trainer_run_free(&r);
@@ -338,7 +339,7 @@ END_TEST
 
 START_TEST(evaluate_leaves_mode_tape_and_gradients_alone)
 {
-    TrainerRun r = trainer_run_new(xor_new(20, (real)0.05, 1), 4, 8, (real)0.01);
+    TrainerRun r = trainer_run_new(xor_points(20, (real)0.05), 4, 8, (real)0.01);
     size_t mark = tape_mark();
     for (int training = 0; training < 2; training++) {
         if (training)
@@ -369,7 +370,7 @@ static Var *trainer_mode_forward(Module *self, Var *x)
 START_TEST(training_and_testing_run_in_their_modes)
 {
     static const ModuleType type = {"Mode", trainer_mode_forward, NULL};
-    TrainerRun r = trainer_run_new(xor_new(20, (real)0.05, 1), 4, 8, (real)0.01);
+    TrainerRun r = trainer_run_new(xor_points(20, (real)0.05), 4, 8, (real)0.01);
     module_free(r.t.net);
     optimizer_free(r.t.optimizer);
     r.t.net = SEQUENTIAL(linear_new(2, 2), module_new(sizeof(Module), &type));
@@ -388,7 +389,7 @@ END_TEST
 /* 21 examples in batches of 8, 8 and 5 weigh as much as 21 at once; classes come in order. */
 START_TEST(evaluate_weighs_batches_by_their_size)
 {
-    TrainerRun r = trainer_run_new(xor_new(21, (real)0.05, 1), 4, 8, (real)0.01);
+    TrainerRun r = trainer_run_new(xor_points(21, (real)0.05), 4, 8, (real)0.01);
     Loader *parts = loader_new(r.data, (LoaderOptions){.batch = 8});
     Loader *whole = loader_new(r.data, (LoaderOptions){.batch = 21});
     int32_t in_parts[21], at_once[21], correct = 0;
@@ -434,7 +435,7 @@ static void trainer_captured(char *text, size_t size)
 /* Trains for two epochs and returns what went to stderr. */
 static void trainer_output(bool quiet, const char *name, char *text, size_t size)
 {
-    TrainerRun r = trainer_run_new(xor_new(20, (real)0.05, 1), 4, 8, (real)0.01);
+    TrainerRun r = trainer_run_new(xor_points(20, (real)0.05), 4, 8, (real)0.01);
     r.t.test = loader_new(r.data, (LoaderOptions){.batch = 8});
     r.t.quiet = quiet, r.t.name = name, r.t.epochs = 2;
     trainer_capture();
