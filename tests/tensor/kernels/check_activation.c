@@ -8,18 +8,9 @@
  */
 #include "tensor/kernels/activation.h"
 
-#include <math.h>
-
 #include "tensor/memory.h"
 #include "tensor/parallel.h"
-#include "tensor/random.h"
-#include "tests/testing.h"
-
-#define COUNT(array) (sizeof(array) / sizeof *(array))
-
-#define NOT_A_NUMBER ((double)NAN)
-
-static const real not_a_number = (real)NAN, infinite = (real)INFINITY;
+#include "tests/tensor/operands.h"
 
 /* --- PReLU: one element ----------------------------------------------------------------------- */
 
@@ -123,15 +114,6 @@ START_TEST(prelu_edge_cases_side_by_side)
 END_TEST
 
 /* --- PReLU: whole tensors --------------------------------------------------------------------- */
-
-static Tensor *integers(Shape s, uint64_t salt)
-{
-    Tensor *x = tensor_new(s);
-    real *p = tensor_write(x);
-    for (ptrdiff_t i = 0; i < tensor_count(x); i++)
-        p[i] = (real)((ptrdiff_t)(rng_word(salt, 0, (uint64_t)i) % 9) - 4);
-    return x;
-}
 
 /* Quarters: -.75, -.5, -.25, 0, … so that neighbours differ, negative ones among them. */
 static Tensor *distinct_slopes(ptrdiff_t n)

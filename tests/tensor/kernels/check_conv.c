@@ -7,23 +7,9 @@
  */
 #include "tensor/kernels/conv.h"
 
-#include <math.h>
-
 #include "tensor/memory.h"
 #include "tensor/parallel.h"
-#include "tensor/random.h"
-#include "tests/testing.h"
-
-static const real not_a_number = (real)NAN, infinite = (real)INFINITY;
-
-static Tensor *integers(Shape s, uint64_t salt)
-{
-    Tensor *x = tensor_new(s);
-    real *p = tensor_write(x);
-    for (ptrdiff_t i = 0; i < tensor_count(x); i++)
-        p[i] = (real)((ptrdiff_t)(rng_word(salt, 0, (uint64_t)i) % 9) - 4);
-    return x;
-}
+#include "tests/tensor/operands.h"
 
 /* --- one convolution: operands, and results that start as NaN so that a gap shows ------------- */
 

@@ -9,29 +9,11 @@
 #include "tensor/kernels/gemm.h"
 #include "tensor/kernels/matmul.h"
 
-#include <math.h>
-
 #include "tensor/memory.h"
 #include "tensor/parallel.h"
-#include "tensor/random.h"
-#include "tests/testing.h"
-
-#define COUNT(array) (sizeof(array) / sizeof *(array))
-
-#define NOT_A_NUMBER ((double)NAN)
-
-static const real not_a_number = (real)NAN, infinite = (real)INFINITY;
+#include "tests/tensor/operands.h"
 
 /* --- operands --------------------------------------------------------------------------------- */
-
-static Tensor *integers(Shape s, uint64_t salt)
-{
-    Tensor *x = tensor_new(s);
-    real *p = tensor_write(x);
-    for (ptrdiff_t i = 0; i < tensor_count(x); i++)
-        p[i] = (real)((ptrdiff_t)(rng_word(salt, 0, (uint64_t)i) % 9) - 4);
-    return x;
-}
 
 static Tensor *view_and_free(Tensor *view, Tensor *base)
 {

@@ -4,14 +4,9 @@
  */
 #include "tensor/kernels/norm.h"
 
-#include <math.h>
-
 #include "tensor/memory.h"
 #include "tensor/parallel.h"
-#include "tensor/random.h"
-#include "tests/testing.h"
-
-static const real not_a_number = (real)NAN;
+#include "tests/tensor/operands.h"
 
 /* --- one normalisation: operands, and results that start as NaN so that a gap shows ----------- */
 
