@@ -45,6 +45,13 @@ void testing_release(void)
     slope_on_fail(NULL, NULL);
 }
 
+uint64_t testing_blocks(void)
+{
+    memory_trim();
+    MemoryCounts c = memory_counts();
+    return c.allocations - c.releases;
+}
+
 bool testing_close(double a, double b, double tolerance)
 {
     if (isnan(a) || isnan(b))

@@ -4,7 +4,10 @@
  *  - ck_assert_fails(call, "text") passes if the call fails through slope_fail with a sentence
  *    that contains the text. It catches the failure by longjmp and rewinds the tape, so it
  *    also works without forking (CK_FORK=no, for valgrind and the thread sanitizer).
- *  - ck_assert_close compares two numbers, ck_assert_tensor a tensor with the values it should hold.
+ *  - ck_assert_close compares two numbers, ck_assert_tensor a tensor with the values that it should
+ *    hold.
+ *  - ck_assert_allocates_nothing(call) counts what the call takes from the heap, testing_blocks what
+ *    is in use.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -16,6 +19,7 @@
 #include <stdlib.h>
 
 #include "autograd/tape.h"
+#include "tensor/memory.h"
 
 /* Adds the tests, a NULL-ended list, as one case of the suite, with a limit in seconds. */
 void testing_add(Suite *suite, const char *name, double seconds, const TTest *const *tests);
@@ -59,5 +63,23 @@ bool testing_close(double a, double b, double tolerance);
                    __FILE__, __LINE__)
 void testing_tensor(const Tensor *x, Shape shape, const double *values, size_t n, double tolerance,
                     const char *file, int line);
+
+#ifdef SLOPE_NO_POOL /* every block comes from the heap, for valgrind */
+enum { TESTING_POOL = 0 };
+#else
+enum { TESTING_POOL = 1 };
+#endif
+
+/* What the call needs is in the pool already, where there is one. */
+#define ck_assert_allocates_nothing(call)                                                    \
+    do {                                                                                     \
+        uint64_t testing_before = memory_counts().allocations;                               \
+        call;                                                                                \
+        if (TESTING_POOL)                                                                    \
+            ck_assert_uint_eq(memory_counts().allocations, testing_before);                  \
+    } while (0)
+
+/* Blocks in use in any thread, and those in other threads' pools; this thread's is emptied. */
+uint64_t testing_blocks(void);
 
 #endif

@@ -9,7 +9,6 @@
 #include "autograd/op.h"
 #include "nn/layers.h"
 #include "optim/trainer.h"
-#include "tensor/memory.h"
 #include "tests/testing.h"
 
 /* --- values changed behind the graph's back --------------------------------------------------- */

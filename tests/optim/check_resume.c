@@ -265,12 +265,6 @@ static void resume_log_allocations(const Trainer *t, int64_t step, void *ctx)
     ((uint64_t *)ctx)[step] = memory_counts().allocations;
 }
 
-#ifdef SLOPE_NO_POOL /* every block comes from the heap, for valgrind */
-enum { RESUME_POOLS = 0 };
-#else
-enum { RESUME_POOLS = 1 };
-#endif
-
 /* Batches 1 to 3 of an epoch; the one checkpoint is at its end. */
 START_TEST(a_step_without_a_save_allocates_nothing)
 {
@@ -279,7 +273,7 @@ START_TEST(a_step_without_a_save_allocates_nothing)
     r.t.checkpoint = scratch_path("still");
     r.t.on_step = resume_log_allocations, r.t.ctx = after;
     trainer_fit(&r.t);
-    for (int step = RESUME_BATCHES + 2; RESUME_POOLS && step <= RESUME_STEPS; step++)
+    for (int step = RESUME_BATCHES + 2; TESTING_POOL && step <= RESUME_STEPS; step++)
         if ((step - 1) % RESUME_BATCHES)
             ck_assert_uint_eq(after[step], after[step - 1]);
     run_free(&r);
