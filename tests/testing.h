@@ -21,8 +21,9 @@
 #include "autograd/tape.h"
 #include "tensor/memory.h"
 
-/* Adds the tests, a NULL-ended list, as one case of the suite, with a limit in seconds. */
-void testing_add(Suite *suite, const char *name, double seconds, const TTest *const *tests);
+/* Adds the tests, a NULL-ended list, as one case of the suite, with a limit in seconds; returns the
+ * case, for fixtures. */
+TCase *testing_add(Suite *suite, const char *name, double seconds, const TTest *const *tests);
 int testing_main(Suite *suite);
 
 /* Between the two, a failure longjmps to testing_jump and leaves its sentence. */
@@ -63,6 +64,14 @@ bool testing_close(double a, double b, double tolerance);
                    __FILE__, __LINE__)
 void testing_tensor(const Tensor *x, Shape shape, const double *values, size_t n, double tolerance,
                     const char *file, int line);
+
+/* A copy that ends where the bytes end, so that the address sanitizer sees a byte too far; you free
+ * it. */
+uint8_t *testing_copy(const void *bytes, size_t size);
+
+/* The error of a reader names the file, states a problem, and what was expected and found together
+ * or not at all. */
+void testing_error(const Error *err, const char *file);
 
 #ifdef SLOPE_NO_POOL /* every block comes from the heap, for valgrind */
 enum { TESTING_POOL = 0 };

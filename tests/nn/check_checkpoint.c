@@ -354,7 +354,6 @@ int main(int argc, char **argv)
     if (argc == 2)
         return save_example(argv[1]);
     Suite *suite = suite_create("checkpoint");
-    scratch_make();
     testing_add(suite, "networks", 10, (const TTest *const[]){
         names_are_those_of_a_state_dict, a_visit_is_in_the_order_of_a_state_dict,
         a_network_comes_back_to_the_bit, counters_are_in_the_file_and_streams_are_not,
@@ -363,7 +362,5 @@ int main(int argc, char **argv)
         another_shape_is_refused_with_both, another_name_is_refused, a_name_too_many_is_refused,
         a_number_too_large_is_refused, a_counter_of_another_type_or_shape_is_refused,
         a_damaged_file_changes_nothing, what_is_no_file_is_refused, NULL});
-    int status = testing_main(suite);
-    scratch_remove();
-    return status;
+    return scratch_main(suite);
 }

@@ -395,9 +395,7 @@ int main(int argc, char **argv)
     testing_add(suite, "networks", 60, (const TTest *const[]){
         the_summary_is_this_text, a_summary_leaves_statistics_and_streams_alone,
         training_lowers_the_loss_and_takes_the_same_way_on_any_threads, NULL});
-    TCase *memory = tcase_create("memory");
-    tcase_set_timeout(memory, 60);
+    TCase *memory = testing_add(suite, "memory", 60, (const TTest *const[]){NULL});
     tcase_add_loop_test(memory, a_training_step_from_the_second_on_allocates_nothing, 0, 3);
-    suite_add_tcase(suite, memory);
     return testing_main(suite);
 }

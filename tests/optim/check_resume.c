@@ -559,11 +559,8 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("resume");
-    TCase *steps = tcase_create("steps");
-    scratch_make();
-    tcase_set_timeout(steps, 60);
+    TCase *steps = testing_add(suite, "steps", 60, (const TTest *const[]){NULL});
     tcase_add_loop_test(steps, every_step_resumes_to_the_same_bits, 0, RESUME_MAKERS);
-    suite_add_tcase(suite, steps);
     testing_add(suite, "resuming", 60, (const TTest *const[]){
         an_old_checkpoint_takes_a_trainer_back, resume_does_what_was_left_to_do,
         a_step_without_a_save_allocates_nothing, a_save_that_fails_costs_nothing, NULL});
@@ -573,7 +570,5 @@ int main(void)
         a_damaged_checkpoint_changes_nothing, NULL});
     testing_add(suite, "kill", 120, (const TTest *const[]){
         killed_at_any_moment_it_ends_with_the_same_bits, NULL});
-    int status = testing_main(suite);
-    scratch_remove();
-    return status;
+    return scratch_main(suite);
 }
