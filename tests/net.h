@@ -64,12 +64,4 @@ static inline void net_set(Var *param, const real *values)
     tensor_free(t);
 }
 
-static inline Var *net_leaf(Shape shape, const real *values)
-{
-    Tensor *t = tensor_from(shape, values);
-    Var *x = var_leaf(t);
-    tensor_free(t);
-    return x;
-}
-
 #endif

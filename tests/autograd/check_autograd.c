@@ -13,17 +13,10 @@
 
 #define NEAR (64 * (double)REAL_EPSILON)
 
-/* A leaf of n numbers. */
-static Var *grad_leaf(ptrdiff_t n, const real *values)
-{
-    Tensor *t = tensor_from(SHAPE(n), values);
-    Var *x = var_leaf(t);
-    tensor_free(t);
-    return x;
-}
-#define LEAF(...)                                                                                  \
-    grad_leaf((ptrdiff_t)(sizeof((real[]){__VA_ARGS__}) / sizeof(real)),                           \
-              (const real[]){__VA_ARGS__})
+/* A leaf of these numbers in a row. */
+#define LEAF(...)                                                             \
+    var_leaf_from(SHAPE(sizeof((real[]){__VA_ARGS__}) / sizeof(real)),        \
+                  (const real[]){__VA_ARGS__})
 
 static Var *grad_leaf_scalar(real value)
 {

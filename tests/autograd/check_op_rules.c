@@ -14,14 +14,7 @@
 
 #define NEAR (64 * (double)REAL_EPSILON)
 
-static Var *rules_leaf(Shape shape, const real *values)
-{
-    Tensor *t = tensor_from(shape, values);
-    Var *x = var_leaf(t);
-    tensor_free(t);
-    return x;
-}
-#define LEAF(shape, ...) rules_leaf((shape), (const real[]){__VA_ARGS__})
+#define LEAF(shape, ...) var_leaf_from((shape), (const real[]){__VA_ARGS__})
 
 static Var *rules_zeros(Shape shape)
 {

@@ -17,19 +17,11 @@
 
 /* --- networks --------------------------------------------------------------------------------- */
 
-static Var *net_forward(Module *self, Var *x)
-{
-    for (int i = 0; i < self->n_children; i++)
-        x = module_forward(self->child[i].module, x);
-    return x;
-}
-
 /* The document's network in small, with a buffer, and one child in another. */
-static Module *net_new(uint64_t seed, ptrdiff_t hidden, const char *last)
+static Module *network_new(uint64_t seed, ptrdiff_t hidden, const char *last)
 {
-    static const ModuleType type = {"Net", net_forward, NULL};
     random_seed(seed);
-    Module *net = module_new(sizeof *net, &type);
+    Module *net = sequential_new(NULL, 0); /* with names instead of numbers */
     module_add_child(net, "fc1", linear_new(3, hidden));
     module_add_child(net, "prelu1", prelu_new(hidden, (real)0.25));
     module_add_child(net, "block", SEQUENTIAL(linear_new(hidden, 4), prelu_new(1, (real)-0.5)));
@@ -68,7 +60,7 @@ static void collect_name(const char *name, Tensor *x, void *ctx)
 START_TEST(names_are_those_of_a_state_dict)
 {
     char names[512] = "";
-    Module *net = net_new(1, 5, "fc2");
+    Module *net = network_new(1, 5, "fc2");
     module_each_tensor(net, collect_name, names);
     ck_assert_str_eq(names, "mean fc1.weight fc1.bias prelu1.weight block.0.weight block.0.bias "
                      "block.1.weight fc2.weight fc2.seen ");
@@ -79,7 +71,7 @@ END_TEST
 START_TEST(a_network_comes_back_to_the_bit)
 {
     Error err;
-    Module *a = net_new(1, 5, "fc2"), *b = net_new(2, 5, "fc2");
+    Module *a = network_new(1, 5, "fc2"), *b = network_new(2, 5, "fc2");
     tensor_write(a->child[0].module->param[1].var->value)[2] = (real)NAN;
     tensor_write(a->child[0].module->param[1].var->value)[3] = (real)-0.0;
     ck_assert(hash_of(a) != hash_of(b));
@@ -94,7 +86,7 @@ END_TEST
 START_TEST(counters_are_in_the_file_and_streams_are_not)
 {
     Error err;
-    Module *a = net_new(1, 5, "fc2"), *b = net_new(2, 5, "fc2");
+    Module *a = network_new(1, 5, "fc2"), *b = network_new(2, 5, "fc2");
     Rng before = *b->rng[0].rng;
     ck_assert(module_save(a, scratch_path("net"), &err));
     Safetensors *s = safetensors_read(scratch_path("net"), SAFETENSORS_HEADER, &err);
@@ -136,7 +128,7 @@ static void write_rng(const char *name, Rng *rng, void *list)
 START_TEST(a_visit_is_in_the_order_of_a_state_dict)
 {
     char names[512] = "";
-    Module *net = net_new(1, 5, "fc2");
+    Module *net = network_new(1, 5, "fc2");
     module_visit(net, &(ModuleVisitor){write_tensor, write_counter, write_rng}, names);
     ck_assert_str_eq(names, "mean rng fc1.weight fc1.bias prelu1.weight block.0.weight "
                      "block.0.bias block.1.weight fc2.weight fc2.seen fc2.count ");
@@ -148,7 +140,7 @@ END_TEST
 START_TEST(loading_counts_as_a_write)
 {
     Error err;
-    Module *a = net_new(1, 5, "fc2");
+    Module *a = network_new(1, 5, "fc2");
     Var *w = a->child[0].module->param[0].var;
     ck_assert(module_save(a, scratch_path("net"), &err));
     unsigned version = w->value->storage->version;
@@ -193,7 +185,7 @@ START_TEST(both_precisions_load)
     Error err;
     ModuleVisit add[] = {add_as_float, add_as_double};
     for (int i = 0; i < 2; i++) {
-        Module *a = net_new(1, 5, "fc2"), *b = net_new(2, 5, "fc2");
+        Module *a = network_new(1, 5, "fc2"), *b = network_new(2, 5, "fc2");
         Safetensors *s = safetensors_new();
         module_each_tensor(a, add[i], s);
         *(int64_t *)safetensors_add(s, "fc2.count", DTYPE_I64, SHAPE_SCALAR) = 3;
@@ -223,7 +215,7 @@ static void assert_refused(Module *saved, Module *m, Error *err)
 START_TEST(another_shape_is_refused_with_both)
 {
     Error err;
-    assert_refused(net_new(1, 6, "fc2"), net_new(2, 5, "fc2"), &err);
+    assert_refused(network_new(1, 6, "fc2"), network_new(2, 5, "fc2"), &err);
     ck_assert_ptr_nonnull(strstr(err.problem, "'fc1.weight'"));
     ck_assert_str_eq(err.expected, "(5, 3)");
     ck_assert_str_eq(err.found, "(6, 3)");
@@ -233,7 +225,7 @@ END_TEST
 START_TEST(another_name_is_refused)
 {
     Error err;
-    assert_refused(net_new(1, 5, "fc3"), net_new(2, 5, "fc2"), &err);
+    assert_refused(network_new(1, 5, "fc3"), network_new(2, 5, "fc2"), &err);
     ck_assert_ptr_nonnull(strstr(err.problem, "no tensor 'fc2.weight'"));
 }
 END_TEST
@@ -241,9 +233,9 @@ END_TEST
 START_TEST(a_name_too_many_is_refused)
 {
     Error err;
-    Module *more = net_new(1, 5, "fc2");
+    Module *more = network_new(1, 5, "fc2");
     module_add_child(more, "fc3", linear_new(2, 2));
-    assert_refused(more, net_new(2, 5, "fc2"), &err);
+    assert_refused(more, network_new(2, 5, "fc2"), &err);
     ck_assert_ptr_nonnull(strstr(err.problem, "does not have"));
     ck_assert_str_eq(err.found, "'fc3.bias'");
 }
@@ -252,7 +244,7 @@ END_TEST
 START_TEST(a_number_too_large_is_refused)
 {
     Error err;
-    Module *m = net_new(2, 5, "fc2");
+    Module *m = network_new(2, 5, "fc2");
     Safetensors *s = safetensors_new();
     uint64_t before = hash_of(m);
     module_each_tensor(m, add_as_double, s);
@@ -272,7 +264,7 @@ END_TEST
 START_TEST(a_counter_of_another_type_or_shape_is_refused)
 {
     Error err;
-    Module *m = net_new(2, 5, "fc2");
+    Module *m = network_new(2, 5, "fc2");
     for (int i = 0; i < 3; i++) {
         Safetensors *s = safetensors_new();
         module_each_tensor(m, add_as_float, s);
@@ -294,10 +286,10 @@ START_TEST(a_damaged_file_changes_nothing)
 {
     Error err;
     size_t size;
-    Module *m = net_new(1, 5, "fc2");
+    Module *m = network_new(1, 5, "fc2");
     ck_assert(module_save(m, scratch_path("whole"), &err));
     unsigned char *bytes = scratch_read(scratch_path("whole"), &size);
-    Module *other = net_new(2, 5, "fc2");
+    Module *other = network_new(2, 5, "fc2");
     uint64_t before = hash_of(other);
     for (size_t cut = 0; cut < size; cut += 7) {
         ck_assert(!module_load(other, scratch_write("cut", bytes, cut), &err));
@@ -311,7 +303,7 @@ END_TEST
 START_TEST(what_is_no_file_is_refused)
 {
     Error err;
-    Module *m = net_new(1, 5, "fc2");
+    Module *m = network_new(1, 5, "fc2");
     ck_assert(!module_load(m, scratch_path("missing"), &err));
     ck_assert_ptr_nonnull(strstr(err.problem, "No such file"));
     ck_assert(!module_load(m, scratch_subfolder("folder"), &err));
@@ -331,7 +323,7 @@ static int save_example(const char *folder)
     char path[SCRATCH_PATH];
     Error err;
     Safetensors *run = safetensors_new();
-    Module *net = net_new(1, 5, "fc2");
+    Module *net = network_new(1, 5, "fc2");
     Tensor *x = tensor_from(SHAPE(2, 3), (real[]){1, -2, (real)0.5, -1, 3, (real)-0.25});
     size_t mark = tape_mark();
     safetensors_add_tensor(run, "x", x);

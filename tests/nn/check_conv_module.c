@@ -68,7 +68,7 @@ START_TEST(conv2d_computes_what_its_weight_says)
     Module *m = conv2d_new(1, 1, 3, conv2d_padding(1));
     net_set(m->param[0].var, (const real[]){0, 1, 0, 1, 1, 1, 0, 1, 0});
     net_set(m->param[1].var, (const real[]){10});
-    Var *x = net_leaf(SHAPE(1, 1, 2, 3), (const real[]){1, 2, 3, 4, 5, 6});
+    Var *x = var_leaf_from(SHAPE(1, 1, 2, 3), (const real[]){1, 2, 3, 4, 5, 6});
     ck_assert_tensor(module_forward(m, x)->value, SHAPE(1, 1, 2, 3), net_tolerance,
                      17, 21, 21, 20, 27, 24);
     module_free(m);
@@ -79,7 +79,7 @@ START_TEST(max_pool2d_takes_windows_side_by_side_or_as_told)
 {
     Module *plain = max_pool2d_new(2);
     Module *other = max_pool2d_new_with((Pool2dOptions){.kernel = {1, 2}, .stride = {1, 1}});
-    Var *x = net_leaf(SHAPE(1, 1, 2, 5), (const real[]){1, 9, 3, 4, 8, 2, 5, 7, 6, 0});
+    Var *x = var_leaf_from(SHAPE(1, 1, 2, 5), (const real[]){1, 9, 3, 4, 8, 2, 5, 7, 6, 0});
     ck_assert_tensor(module_forward(plain, x)->value, SHAPE(1, 1, 1, 2), 0, 9, 7);
     ck_assert_tensor(module_forward(other, x)->value, SHAPE(1, 1, 2, 4), 0, 9, 9, 4, 8, 5, 7, 7, 6);
     module_free(plain), module_free(other);

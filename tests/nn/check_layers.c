@@ -16,10 +16,10 @@ START_TEST(linear_computes_x_w_transposed_plus_b)
     Var *w = m->param[0].var, *b = m->param[1].var;
     net_set(w, (const real[]){1, 2, 3, 4, 5, 6});
     net_set(b, (const real[]){10, 20, 30});
-    Var *x = net_leaf(SHAPE(2, 2), (const real[]){1, -1, 2, 3});
+    Var *x = var_leaf_from(SHAPE(2, 2), (const real[]){1, -1, 2, 3});
     Var *y = module_forward(m, x);
     ck_assert_tensor(y->value, SHAPE(2, 3), net_tolerance, 9, 19, 29, 18, 38, 58);
-    var_backward_with(y, net_leaf(SHAPE(2, 3), (const real[]){1, 0, 2, 0, -1, 1}));
+    var_backward_with(y, var_leaf_from(SHAPE(2, 3), (const real[]){1, 0, 2, 0, -1, 1}));
     ck_assert_tensor(x->grad, SHAPE(2, 2), net_tolerance, 11, 14, 2, 2);
     ck_assert_tensor(w->grad, SHAPE(3, 2), net_tolerance, 1, -1, -2, -3, 4, 1);
     ck_assert_tensor(b->grad, SHAPE(3), net_tolerance, 1, -1, 3);
@@ -32,7 +32,7 @@ START_TEST(linear_takes_leading_axes_and_no_bias)
     Module *m = linear_new_without_bias(2, 1);
     ck_assert_int_eq(m->n_params, 1);
     net_set(m->param[0].var, (const real[]){1, 10});
-    Var *x = net_leaf(SHAPE(2, 1, 2), (const real[]){1, 2, 3, 4});
+    Var *x = var_leaf_from(SHAPE(2, 1, 2), (const real[]){1, 2, 3, 4});
     ck_assert_tensor(module_forward(m, x)->value, SHAPE(2, 1, 1), net_tolerance, 21, 43);
     module_free(m);
 }
@@ -104,7 +104,7 @@ END_TEST
 START_TEST(prelu_of_slope_0_gives_negative_zero_and_nan_where_relu_does_not)
 {
     Module *prelu = prelu_new(1, 0), *relu = relu_new();
-    Var *x = net_leaf(SHAPE(2), (const real[]){-1, -(real)INFINITY});
+    Var *x = var_leaf_from(SHAPE(2), (const real[]){-1, -(real)INFINITY});
     const real *y = tensor_read(module_forward(prelu, x)->value);
     ck_assert(y[0] == 0 && signbit(y[0]) && isnan(y[1]));
     y = tensor_read(module_forward(relu, x)->value);
@@ -219,7 +219,7 @@ END_TEST
 START_TEST(count_correct_counts_rows_whose_largest_is_the_label)
 {
     Labels labels = {.data = (int32_t[]){2, 1, 0}, .count = 3};
-    Var *y = net_leaf(SHAPE(3, 3), (const real[]){1, 2, 3, 5, 5, 1, 9, 8, 7});
+    Var *y = var_leaf_from(SHAPE(3, 3), (const real[]){1, 2, 3, 5, 5, 1, 9, 8, 7});
     ck_assert_int_eq(labels_correct(y->value, &labels), 2); /* the first of equals is taken */
     Tensor *turned = tensor_transpose(y->value, 0, 1);     /* columns, by strides */
     labels.data[0] = 2, labels.data[1] = 0, labels.data[2] = 2;
