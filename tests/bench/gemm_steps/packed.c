@@ -83,31 +83,31 @@ static inline void steps_rows(StepsTile tile, int rows, int n, const real *A, co
             tile(n, a + i * DEPTH, b + j * DEPTH, C + (i0 + i) * n + j);
 }
 
-/* 5. Packed. The tile reads A and B strictly forwards. Before, each step of k went to another page
- * of B, and lines that lie a power of two apart drove one another out of the cache. */
-void step_packed(int n, const real *A, const real *B, real *C)
+/* Steps 5 and 6: B is packed DEPTH rows at a time, A HEIGHT rows at a time. */
+static inline void steps_packed(StepsTile tile, int rows, int n, const real *A, const real *B,
+                                real *C)
 {
     real *b = memory_take(sizeof(real) * DEPTH * (size_t)n);
     memset(C, 0, sizeof(real) * (size_t)n * (size_t)n);
     for (int k0 = 0; k0 < n; k0 += DEPTH) {
         steps_pack_b(b, n, B, k0, 0, n);
         for (int i0 = 0; i0 < n; i0 += HEIGHT)
-            steps_rows(tile_plain, ROWS, n, A, b, C, i0, k0);
+            steps_rows(tile, rows, n, A, b, C, i0, k0);
     }
     memory_give(b, sizeof(real) * DEPTH * (size_t)n);
+}
+
+/* 5. Packed. The tile reads A and B strictly forwards. Before, each step of k went to another page
+ * of B, and lines that lie a power of two apart drove one another out of the cache. */
+void step_packed(int n, const real *A, const real *B, real *C)
+{
+    steps_packed(tile_plain, ROWS, n, A, B, C);
 }
 
 /* 6. Vectors: step 5 with the other tile. */
 void step_vector(int n, const real *A, const real *B, real *C)
 {
-    real *b = memory_take(sizeof(real) * DEPTH * (size_t)n);
-    memset(C, 0, sizeof(real) * (size_t)n * (size_t)n);
-    for (int k0 = 0; k0 < n; k0 += DEPTH) {
-        steps_pack_b(b, n, B, k0, 0, n);
-        for (int i0 = 0; i0 < n; i0 += HEIGHT)
-            steps_rows(tile_vector, TALL, n, A, b, C, i0, k0);
-    }
-    memory_give(b, sizeof(real) * DEPTH * (size_t)n);
+    steps_packed(tile_vector, TALL, n, A, B, C);
 }
 
 /* 7. Threads. They share out the slivers to be packed, then the rows of C; each packs its own rows
