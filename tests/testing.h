@@ -54,6 +54,9 @@ void testing_release(void);
                       "%s is %.9g, expected %.9g", #a, testing_a, testing_b);                \
     } while (0)
 
+/* A tolerance for results near 1 of a few operations. */
+#define NEAR (64 * (double)REAL_EPSILON)
+
 /* |a - b| <= tolerance; NaN matches NaN, Inf the same Inf. */
 bool testing_close(double a, double b, double tolerance);
 

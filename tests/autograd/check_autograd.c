@@ -11,8 +11,6 @@
 #include "autograd/backward.h"
 #include "tests/testing.h"
 
-#define NEAR (64 * (double)REAL_EPSILON)
-
 /* A leaf of these numbers in a row. */
 #define LEAF(...)                                                             \
     var_leaf_from(SHAPE(sizeof((real[]){__VA_ARGS__}) / sizeof(real)),        \

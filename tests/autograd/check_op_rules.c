@@ -12,8 +12,6 @@
 #include "autograd/backward.h"
 #include "tests/testing.h"
 
-#define NEAR (64 * (double)REAL_EPSILON)
-
 #define LEAF(shape, ...) var_leaf_from((shape), (const real[]){__VA_ARGS__})
 
 static Var *rules_zeros(Shape shape)

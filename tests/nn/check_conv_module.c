@@ -88,16 +88,6 @@ END_TEST
 
 /* --- first values ----------------------------------------------------------------------------- */
 
-/* Uniform in +-bound: nothing outside, something near both ends, variance bound^2 / 3. */
-static void conv_check_uniform(const Tensor *x, double bound)
-{
-    Stats s = tensor_stats(x);
-    ck_assert(s.min >= -bound * (1 + 1e-6) && s.max <= bound * (1 + 1e-6));
-    ck_assert(s.min < -0.9 * bound && s.max > 0.9 * bound);
-    if (s.count > 1000)
-        ck_assert_close(s.std, bound / sqrt(3), 0.05 * bound);
-}
-
 /* +-1/sqrt(fan_in), fan_in = in / groups x kernel height x kernel width. */
 START_TEST(first_values_are_pytorch_s)
 {
@@ -106,10 +96,10 @@ START_TEST(first_values_are_pytorch_s)
     Module *plain = conv2d_new(8, 64, 3, o);
     o.groups = 4;
     Module *grouped = conv2d_new_with(16, 64, 5, 3, o, true);
-    conv_check_uniform(plain->param[0].var->value, 1 / sqrt(8 * 3 * 3));
-    conv_check_uniform(plain->param[1].var->value, 1 / sqrt(8 * 3 * 3));
-    conv_check_uniform(grouped->param[0].var->value, 1 / sqrt(4 * 5 * 3));
-    conv_check_uniform(grouped->param[1].var->value, 1 / sqrt(4 * 5 * 3));
+    net_check_uniform(plain->param[0].var->value, 1 / sqrt(8 * 3 * 3));
+    net_check_uniform(plain->param[1].var->value, 1 / sqrt(8 * 3 * 3));
+    net_check_uniform(grouped->param[0].var->value, 1 / sqrt(4 * 5 * 3));
+    net_check_uniform(grouped->param[1].var->value, 1 / sqrt(4 * 5 * 3));
     module_free(plain), module_free(grouped);
 }
 END_TEST

@@ -11,8 +11,6 @@
 #include "tensor/parallel.h"
 #include "tests/testing.h"
 
-#define NEAR (64 * (double)REAL_EPSILON)
-
 /* Several blocks of rows, rows longer than a vector with some elements over, one row in five
  * ignored. */
 enum { ROWS = 301, CLASSES = 37, IGNORED = -100 };
