@@ -4,10 +4,9 @@
  *  - ck_assert_fails(call, "text") passes if the call fails through slope_fail with a sentence
  *    that contains the text. It catches the failure by longjmp and rewinds the tape, so it
  *    also works without forking (CK_FORK=no, for valgrind and the thread sanitizer).
- *  - ck_assert_close compares two numbers, ck_assert_tensor a tensor with the values that it should
- *    hold.
- *  - ck_assert_allocates_nothing(call) counts what the call takes from the heap, testing_blocks what
- *    is in use.
+ *  - ck_assert_close compares two numbers, ck_assert_tensor a tensor and its expected values.
+ *  - ck_assert_allocates_nothing and testing_blocks count blocks of memory.
+ *  - testing_copy and testing_error are for readers of files.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -8,8 +8,8 @@
 #include "datasets/dataset.h"
 #include "tensor/random.h"
 
-/* The four points (0,0) (0,1) (1,0) (1,1) in turn, class 1 where the two coordinates differ; `noise`
- * is the standard deviation added to each coordinate. */
+/* The four points (0,0) (0,1) (1,0) (1,1) in turn, class 1 where the two coordinates differ;
+ * `noise` is the standard deviation added to each coordinate. */
 static inline Dataset *xor_points(ptrdiff_t count, real noise)
 {
     Dataset *data = dataset_new("xor", DATASET_FEATURES, count, SHAPE(2), 2);

@@ -53,7 +53,7 @@ START_TEST(leaves_accumulate_over_calls)
 }
 END_TEST
 
-/* Were the gradients of interiors kept from the first call, the second would add 3 times as much. */
+/* If interiors kept their gradients from the first call, the second would add 3 times as much. */
 START_TEST(backward_twice_over_one_graph_doubles)
 {
     Var *x = LEAF(2, 3), *y = var_square(x), *loss = grad_total(var_square(y));

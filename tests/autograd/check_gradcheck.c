@@ -45,13 +45,13 @@ static void wrong_product_forward(Var *y)
 }
 
 /* An op whose sample calls it on leaves of these shapes: x (3,3) and, with n = 2, b. */
-#define WRONG_OP(id, forward_fn, n, result, ...)                                                  \
-    static Var *id##_demo(Var **in);                                                              \
-    static const Op id = {                                                                        \
-        .name = #id, .forward = forward_fn, .backward = id##_backward,                            \
-        .sample = {.call = id##_demo, .n_in = n,                                                    \
-                 .in = {{{2, {3, 3}}, (real)0.5, 2, true}, {__VA_ARGS__, (real)0.5, 2, true}}},   \
-    };                                                                                            \
+#define WRONG_OP(id, forward_fn, n, result, ...)                                                \
+    static Var *id##_demo(Var **in);                                                            \
+    static const Op id = {                                                                      \
+        .name = #id, .forward = forward_fn, .backward = id##_backward,                          \
+        .sample = {.call = id##_demo, .n_in = n,                                                \
+                 .in = {{{2, {3, 3}}, (real)0.5, 2, true}, {__VA_ARGS__, (real)0.5, 2, true}}}, \
+    };                                                                                          \
     static Var *id##_demo(Var **in) { return var_apply(&id, (result), in, n); }
 
 /* --- wrong at first order --------------------------------------------------------------------- */

@@ -29,12 +29,13 @@ static void rules_backward(Var *y)
     var_backward_with(y, gy);
 }
 
-/* --- gradients that are not wanted -------------------------------------------------------------- */
+/* --- gradients that are not wanted ------------------------------------------------------------ */
 
 /* x (1,1,2,2), w (1,1,1,1) and b (1), of which those in the mask want a gradient. */
 static void rules_convolve(unsigned wanted)
 {
-    Var *in[3] = {LEAF(SHAPE(1, 1, 2, 2), 1, 2, 3, 4), LEAF(SHAPE(1, 1, 1, 1), 5), LEAF(SHAPE(1), 6)};
+    Var *in[3] = {LEAF(SHAPE(1, 1, 2, 2), 1, 2, 3, 4), LEAF(SHAPE(1, 1, 1, 1), 5),
+                  LEAF(SHAPE(1), 6)};
     for (int i = 0; i < 3; i++)
         in[i]->requires_grad = wanted >> i & 1;
     rules_backward(var_conv2d(in[0], in[1], in[2], CONV2D_DEFAULTS));

@@ -1,5 +1,5 @@
-/* tests/datasets/check_cifar.c -- CIFAR-10's records, and where the set is looked for. The files are small
- * ones of the right form, made here.
+/* tests/datasets/check_cifar.c -- CIFAR-10's records, and where the set is looked for. The files
+ * are small ones of the right form, made here.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -1,5 +1,5 @@
-/* tests/datasets/check_fashion_mnist.c -- where the set is looked for, and what is said when it is not
- * there. The files are small ones of the right form, made here.
+/* tests/datasets/check_fashion_mnist.c -- where the set is looked for, and what is reported when it
+ * is not there. The files are small ones of the right form, made here.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -1,7 +1,8 @@
-/* tests/nn/check_conv_module.c -- Conv2d, MaxPool2d and a whole ConvNetPReLU as modules: names, first
- * values, summary, what is refused, memory. PyTorch's numbers: check_golden_conv.c.
+/* tests/nn/check_conv_module.c -- Conv2d, MaxPool2d and a whole ConvNetPReLU as modules: names,
+ * first values, summary, what is refused, memory. PyTorch's numbers: check_golden_conv.c.
  *
- * With a folder as its argument it exchanges networks with PyTorch there: tests/nn/torch_exchange.py.
+ * With a folder as its argument it exchanges networks with PyTorch there; see
+ * tests/nn/torch_exchange.py.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -170,7 +170,7 @@ START_TEST(shared_gradient_is_the_sum_of_those_per_channel)
 }
 END_TEST
 
-/* The slope's gradient of inputs that are all -1: under a summed loss, or the batch mean of sums. */
+/* The slope's gradient for inputs that are all -1, under a summed loss or a batch mean of sums. */
 static double layers_raw_da(ptrdiff_t N, ptrdiff_t HW, bool batch_mean)
 {
     Module *m = prelu_new(2, (real)0.25);

@@ -2,7 +2,8 @@
  *
  *  - Each step computes C = A B for n x n numbers in row-major order, and changes one thing of the
  *    step before it. tensor/README.md tells the story, `make gemm-steps` measures it.
- *  - n is a multiple of STEPS_UNIT, so that no step needs code for edges. tensor/kernels/gemm.c has it.
+ *  - n is a multiple of STEPS_UNIT, so that no step needs code for edges; tensor/kernels/gemm.c has
+ *    it.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -220,7 +220,7 @@ START_TEST(prelu_with_a_shared_slope)
 }
 END_TEST
 
-/* Beyond a block of a plane (16384 elements) and of rows (32 to 256), so that several make one sum. */
+/* Beyond a block of a plane (16384 elements) or of rows (32 to 256): several blocks, one sum. */
 START_TEST(prelu_of_many_elements)
 {
     prelu_is_right(SHAPE(40001), 1);

@@ -360,7 +360,8 @@ int main(void)
     testing_add(suite, "against a loop", 120, (const TTest *const[]){
         every_mix_of_stride_padding_dilation_and_groups, sizes_drawn_by_lot,
         a_kernel_as_wide_as_the_padded_input, one_by_one_kernels_and_planes,
-        sizes_beyond_every_block, a_last_few_channels_that_are_fewer, no_images_and_no_channels, far_away_is_zero, NULL});
+        sizes_beyond_every_block, a_last_few_channels_that_are_fewer, no_images_and_no_channels,
+        far_away_is_zero, NULL});
     testing_add(suite, "numbers", 60, (const TTest *const[]){
         nan_and_inf_reach_the_windows_that_hold_them,
         nan_in_a_gradient_reaches_what_its_output_read, threads_do_not_change_a_bit,

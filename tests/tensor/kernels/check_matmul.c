@@ -452,15 +452,12 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("matmul");
-    testing_add(suite, "one matrix", 120,
-                (const TTest *const[]){odd_sizes, every_pair_of_layouts, sizes_beyond_a_task,
-                                       strips_that_are_copied, an_identity_changes_nothing, sizes_of_0,
-                                       infinities_stay_in_their_rows_and_columns,
-                                       operands_of_exactly_their_size,
-                                       a_group_follows_rows_with_gaps,
-                                       gemm_keeps_out_of_the_gap_between_rows,
-                                       gemm_starts_from_what_it_is_told, rounding_stays_small,
-                                       NULL});
+    testing_add(suite, "one matrix", 120, (const TTest *const[]){
+        odd_sizes, every_pair_of_layouts, sizes_beyond_a_task, strips_that_are_copied,
+        an_identity_changes_nothing, sizes_of_0, infinities_stay_in_their_rows_and_columns,
+        operands_of_exactly_their_size, a_group_follows_rows_with_gaps,
+        gemm_keeps_out_of_the_gap_between_rows, gemm_starts_from_what_it_is_told,
+        rounding_stays_small, NULL});
     testing_add(suite, "batches", 20, (const TTest *const[]){
         batches_broadcast, batches_of_no_matrices_or_of_empty_ones, batches_may_be_views, NULL});
     testing_add(suite, "bits and misuse", 60, (const TTest *const[]){
