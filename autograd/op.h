@@ -127,6 +127,9 @@ bool var_may_overwrite(const Var *gy);
 uint64_t op_branch_of_signs(uint64_t hash, const Tensor *x);
 uint64_t op_branch_of_order(uint64_t hash, const Tensor *a, const Tensor *b);
 
+/* The branch_hash of an op whose kink is at 0 of its first input. */
+uint64_t op_branch_of_input(const Var *y);
+
 /* --- the list --------------------------------------------------------------------------------- */
 
 typedef struct OpEntry {

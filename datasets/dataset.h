@@ -62,8 +62,4 @@ void dataset_read_labels(const Dataset *data, const int32_t *which, ptrdiff_t co
 /* All examples in one tensor (count, sample), normalised. You free it. For small sets. */
 Tensor *dataset_tensor(const Dataset *data);
 
-/* Draws one image, (H,W) or (C,H,W), as text: 5 shades, two columns a pixel, the channels
- * averaged. Bytes only. */
-void dataset_print_image(FILE *out, const Dataset *data, ptrdiff_t index);
-
 #endif

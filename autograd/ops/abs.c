@@ -25,18 +25,13 @@ static void abs_backward(Var *y, Var *gy)
     SEND(x, var_mul(gy, sign));
 }
 
-static uint64_t abs_branch_hash(const Var *y)
-{
-    return op_branch_of_signs(0, y->in[0]->value);
-}
-
 static Var *abs_sample(Var **in) { return var_abs(in[0]); }
 
 const Op op_abs = {
     .name = "abs",
     .forward = abs_forward,
     .backward = abs_backward,
-    .branch_hash = abs_branch_hash,
+    .branch_hash = op_branch_of_input,
     .sample = {.call = abs_sample, .n_in = 1, .any_shape = true,
              .in = {{.shape = {2, {2, 3}}, .low = (real)0.1, .high = 2, .both_signs = true}}},
 };

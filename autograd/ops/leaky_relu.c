@@ -29,18 +29,13 @@ static void leaky_relu_backward(Var *y, Var *gy)
     SEND(x, var_where(var_is_positive(x), gy, var_scale(gy, leaky_relu_slope(y))));
 }
 
-static uint64_t leaky_relu_branch_hash(const Var *y)
-{
-    return op_branch_of_signs(0, y->in[0]->value);
-}
-
 static Var *leaky_relu_sample(Var **in) { return var_leaky_relu(in[0], (real)0.2); }
 
 const Op op_leaky_relu = {
     .name = "leaky_relu",
     .forward = leaky_relu_forward,
     .backward = leaky_relu_backward,
-    .branch_hash = leaky_relu_branch_hash,
+    .branch_hash = op_branch_of_input,
     .sample = {.call = leaky_relu_sample, .n_in = 1, .any_shape = true,
              .in = {{.shape = {2, {2, 3}}, .low = (real)0.1, .high = 2, .both_signs = true}}},
 };
