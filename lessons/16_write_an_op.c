@@ -76,8 +76,8 @@ static const Op op_swish = {
     .forward = swish_forward,
     .backward = swish_backward,
     .sample = {.call = swish_sample, .n_in = 2,
-             .in = {{.shape = {3, {2, 3, 4}}, .low = -2, .high = 2},
-                    {.shape = {1, {3}}, .low = -1, .high = 3}}},
+               .in = {{.shape = {3, {2, 3, 4}}, .low = -2, .high = 2},
+                      {.shape = {1, {3}}, .low = -1, .high = 3}}},
 };
 
 /* Channels are axis 1: b (C) becomes (1,C,1,...), which stretches to x. Misuse gets a sentence. */

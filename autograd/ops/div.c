@@ -29,8 +29,8 @@ const Op op_div = {
     .forward = div_forward,
     .backward = div_backward,
     .sample = {.call = div_sample, .n_in = 2, .any_shape = true,
-             .in = {{.shape = {2, {2, 3}}, .low = (real)0.5, .high = 2, .both_signs = true},
-                    {.shape = {1, {3}}, .low = (real)0.5, .high = 2, .both_signs = true}}},
+               .in = {{.shape = {2, {2, 3}}, .low = (real)0.5, .high = 2, .both_signs = true},
+                      {.shape = {1, {3}}, .low = (real)0.5, .high = 2, .both_signs = true}}},
 };
 
 Var *var_div(Var *a, Var *b)

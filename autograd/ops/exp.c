@@ -30,7 +30,7 @@ const Op op_exp = {
     .forward = exp_forward,
     .backward = exp_backward,
     .sample = {.call = exp_sample, .n_in = 1, .any_shape = true,
-             .in = {{.shape = {2, {2, 3}}, .low = -2, .high = 2}}},
+               .in = {{.shape = {2, {2, 3}}, .low = -2, .high = 2}}},
 };
 
 Var *var_exp(Var *x)

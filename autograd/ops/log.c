@@ -30,7 +30,7 @@ const Op op_log = {
     .forward = log_forward,
     .backward = log_backward,
     .sample = {.call = log_sample, .n_in = 1, .any_shape = true,
-             .in = {{.shape = {2, {2, 3}}, .low = (real)0.5, .high = 3}}},
+               .in = {{.shape = {2, {2, 3}}, .low = (real)0.5, .high = 3}}},
 };
 
 Var *var_log(Var *x)

@@ -28,7 +28,7 @@ const Op op_neg = {
     .forward = neg_forward,
     .backward = neg_backward,
     .sample = {.call = neg_sample, .n_in = 1, .any_shape = true,
-             .in = {{.shape = {2, {2, 3}}, .low = -2, .high = 2}}},
+               .in = {{.shape = {2, {2, 3}}, .low = -2, .high = 2}}},
 };
 
 Var *var_neg(Var *x)

@@ -39,7 +39,7 @@ const Op op_pow = {
     .forward = pow_forward,
     .backward = pow_backward,
     .sample = {.call = pow_sample, .n_in = 1, .any_shape = true,
-             .in = {{.shape = {2, {2, 3}}, .low = (real)0.5, .high = 2}}},
+               .in = {{.shape = {2, {2, 3}}, .low = (real)0.5, .high = 2}}},
 };
 
 Var *var_pow(Var *x, real p)

@@ -46,8 +46,8 @@ const Op op_prelu = {
     .backward = prelu_backward,
     .branch_hash = op_branch_of_input,
     .sample = {.call = prelu_sample, .n_in = 2,
-             .in = {{.shape = {3, {2, 3, 4}}, .low = (real)0.1, .high = 2, .both_signs = true},
-                    {.shape = {1, {3}}, .low = -(real)0.5, .high = (real)0.9}}},
+               .in = {{.shape = {3, {2, 3, 4}}, .low = (real)0.1, .high = 2, .both_signs = true},
+                      {.shape = {1, {3}}, .low = -(real)0.5, .high = (real)0.9}}},
 };
 
 /* Another axis of x that has as many sizes as there are slopes: the likely misunderstanding. */

@@ -56,9 +56,9 @@ const Op op_prelu_backward = {
     .backward_all = prelu_backward_backward,
     .branch_hash = op_branch_of_input,
     .sample = {.call = prelu_backward_sample, .n_in = 3,
-             .in = {{.shape = {3, {2, 3, 4}}, .low = (real)0.1, .high = 2, .both_signs = true},
-                    {.shape = {1, {3}}, .low = -(real)0.5, .high = (real)0.9},
-                    {.shape = {3, {2, 3, 4}}, .low = -2, .high = 2}}},
+               .in = {{.shape = {3, {2, 3, 4}}, .low = (real)0.1, .high = 2, .both_signs = true},
+                      {.shape = {1, {3}}, .low = -(real)0.5, .high = (real)0.9},
+                      {.shape = {3, {2, 3, 4}}, .low = -2, .high = 2}}},
 };
 
 Var *var_prelu_backward(Var *x, Var *a, Var *g, bool want_gx, bool want_ga)

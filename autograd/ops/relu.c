@@ -30,7 +30,7 @@ const Op op_relu = {
     .backward = relu_backward,
     .branch_hash = op_branch_of_input,
     .sample = {.call = relu_sample, .n_in = 1, .any_shape = true,
-             .in = {{.shape = {2, {2, 3}}, .low = (real)0.1, .high = 2, .both_signs = true}}},
+               .in = {{.shape = {2, {2, 3}}, .low = (real)0.1, .high = 2, .both_signs = true}}},
 };
 
 Var *var_relu(Var *x)

@@ -35,7 +35,7 @@ const Op op_sigmoid = {
     .forward = sigmoid_forward,
     .backward = sigmoid_backward,
     .sample = {.call = sigmoid_sample, .n_in = 1, .any_shape = true,
-             .in = {{.shape = {2, {2, 3}}, .low = -2, .high = 2}}},
+               .in = {{.shape = {2, {2, 3}}, .low = -2, .high = 2}}},
 };
 
 Var *var_sigmoid(Var *x)

@@ -31,7 +31,7 @@ const Op op_sqrt = {
     .forward = sqrt_forward,
     .backward = sqrt_backward,
     .sample = {.call = sqrt_sample, .n_in = 1, .any_shape = true,
-             .in = {{.shape = {2, {2, 3}}, .low = (real)0.5, .high = 3}}},
+               .in = {{.shape = {2, {2, 3}}, .low = (real)0.5, .high = 3}}},
 };
 
 Var *var_sqrt(Var *x)

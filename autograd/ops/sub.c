@@ -29,8 +29,8 @@ const Op op_sub = {
     .forward = sub_forward,
     .backward = sub_backward,
     .sample = {.call = sub_sample, .n_in = 2, .any_shape = true,
-             .in = {{.shape = {2, {2, 3}}, .low = -2, .high = 2},
-                    {.shape = {1, {3}}, .low = -2, .high = 2}}},
+               .in = {{.shape = {2, {2, 3}}, .low = -2, .high = 2},
+                      {.shape = {1, {3}}, .low = -2, .high = 2}}},
 };
 
 Var *var_sub(Var *a, Var *b)

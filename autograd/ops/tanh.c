@@ -30,7 +30,7 @@ const Op op_tanh = {
     .forward = tanh_forward,
     .backward = tanh_backward,
     .sample = {.call = tanh_sample, .n_in = 1, .any_shape = true,
-             .in = {{.shape = {2, {2, 3}}, .low = -2, .high = 2}}},
+               .in = {{.shape = {2, {2, 3}}, .low = -2, .high = 2}}},
 };
 
 Var *var_tanh(Var *x)

@@ -50,7 +50,7 @@ static void wrong_product_forward(Var *y)
     static const Op id = {                                                                      \
         .name = #id, .forward = forward_fn, .backward = id##_backward,                          \
         .sample = {.call = id##_demo, .n_in = n,                                                \
-                 .in = {{{2, {3, 3}}, (real)0.5, 2, true}, {__VA_ARGS__, (real)0.5, 2, true}}}, \
+                   .in = {{{2, {3, 3}}, (real)0.5, 2, true}, {__VA_ARGS__, (real)0.5, 2, true}}}, \
     };                                                                                          \
     static Var *id##_demo(Var **in) { return var_apply(&id, (result), in, n); }
 
