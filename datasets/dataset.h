@@ -48,8 +48,8 @@ void dataset_read(const Dataset *data, const int32_t *which, ptrdiff_t count, re
                   int32_t *labels);
 
 /* The two halves of dataset_read, for what arranges the values in its own way (transform.h): the
- * classes, after all numbers are checked; and values first, first+1, … of all the dataset's, which
- * may be called from any thread. dataset_values fails if std is not above 0. */
+ * classes, after all numbers are checked; and values first, first+1, … of all the dataset's,
+ * which may be called from any thread. dataset_values fails if std is not above 0. */
 typedef struct DatasetValues {
     const Dataset *data;
     real           of_byte[256]; /* (byte/255 - mean) / std */

@@ -207,7 +207,8 @@ static void report(const Run *prelu, const Run *swish)
         claim(run->accuracy > 0.95, "%s: loss %.4f, accuracy %.1f%%", run->name,
               run->history.record[run->history.count - 1].train_loss, 100 * run->accuracy);
     }
-    say("  Which is better, one run each on the points they learned does not say: see lesson 13.\n");
+    say("  Which is better, one run each on the points they learned does not say: "
+        "see lesson 13.\n");
     Parameters list = module_parameters(swish->net);
     for (int i = 0; i < list.count; i++)
         if (strstr(list.item[i].name, "sharpness")) {
