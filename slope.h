@@ -36,7 +36,6 @@
 #include "tensor/files/safetensors.h"
 #include "tensor/map.h"
 #include "tensor/memory.h"
-#include "tensor/npy.h"
 #include "tensor/parallel.h"
 #include "tensor/random.h"
 #include "tensor/tensor.h"

@@ -38,8 +38,8 @@
 
 enum { OP_SAMPLE_INPUTS = 3, OP_OUTPUTS = 3 };
 
-/* One input of a sample: uniform in low … high or, with both_signs, low <= |number| <= high, which
- * keeps it clear of a kink at 0. */
+/* One input of a sample: uniform in low … high or, with both_signs, low <= |number| <= high,
+ * which keeps it clear of a kink at 0. */
 typedef struct OpSampleInput {
     Shape shape;
     real  low, high;

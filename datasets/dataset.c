@@ -1,4 +1,4 @@
-/* datasets/dataset.c -- making, copying, normalising and drawing examples.
+/* datasets/dataset.c -- making, copying and normalising examples.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -194,36 +194,4 @@ Tensor *dataset_tensor(const Dataset *data)
     Tensor *x = tensor_new(shape_new(1 + data->sample.ndim, dim));
     dataset_read(data, NULL, data->count, tensor_write(x), NULL);
     return x;
-}
-
-/* --- drawing ---------------------------------------------------------------------------------- */
-
-/* Two characters of one of 5 shades, for a value of 0 … 255. */
-static const char *dataset_shade(int value)
-{
-    static const char *const shades[] = {"  ", "░░", "▒▒", "▓▓", "██"};
-    return shades[(value * 4 + 127) / 255];
-}
-
-void dataset_print_image(FILE *out, const Dataset *data, ptrdiff_t index)
-{
-    Shape s = data->sample;
-    if (!data->bytes || s.ndim < 2 || s.ndim > 3)
-        slope_fail("dataset_print_image", "%s holds no images (H,W) or (C,H,W) of bytes",
-                   data->name);
-    if (index < 0 || index >= data->count)
-        slope_fail("dataset_print_image", "example %td asked of %s, which has %td", index,
-                   data->name, data->count);
-    ptrdiff_t height = s.dim[s.ndim - 2], width = s.dim[s.ndim - 1];
-    ptrdiff_t channels = s.ndim == 3 ? s.dim[0] : 1, plane = height * width;
-    const uint8_t *image = data->bytes + index * channels * plane;
-    for (ptrdiff_t y = 0; y < height; y++) {
-        for (ptrdiff_t x = 0; x < width; x++) {
-            ptrdiff_t sum = 0;
-            for (ptrdiff_t c = 0; c < channels; c++)
-                sum += image[c * plane + y * width + x];
-            fputs(dataset_shade((int)(sum / channels)), out);
-        }
-        fputc('\n', out);
-    }
 }

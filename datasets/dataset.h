@@ -48,8 +48,8 @@ void dataset_read(const Dataset *data, const int32_t *which, ptrdiff_t count, re
                   int32_t *labels);
 
 /* The two halves of dataset_read, for what arranges the values in its own way (transform.h): the
- * classes, after all numbers are checked; and values first, first+1, … of all the dataset's, which
- * may be called from any thread. dataset_values fails if std is not above 0. */
+ * classes, after all numbers are checked; and values first, first+1, … of all the dataset's,
+ * which may be called from any thread. dataset_values fails if std is not above 0. */
 typedef struct DatasetValues {
     const Dataset *data;
     real           of_byte[256]; /* (byte/255 - mean) / std */
@@ -61,9 +61,5 @@ void dataset_read_labels(const Dataset *data, const int32_t *which, ptrdiff_t co
 
 /* All examples in one tensor (count, sample), normalised. You free it. For small sets. */
 Tensor *dataset_tensor(const Dataset *data);
-
-/* Draws one image, (H,W) or (C,H,W), as text: 5 shades, two columns a pixel, the channels
- * averaged. Bytes only. */
-void dataset_print_image(FILE *out, const Dataset *data, ptrdiff_t index);
 
 #endif

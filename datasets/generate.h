@@ -2,7 +2,7 @@
  *
  *  - glyphs: 28x28 images of the ten digits, drawn as strokes with random slant, thickness,
  *    position, size and noise; a stand-in for Fashion-MNIST, easier than it.
- *  - spirals, moons, XOR: points in the plane, the classic tests of a small network.
+ *  - spirals and moons: points in the plane, the classic tests of a small network.
  *  - The same seed gives the same bits.
  *
  * SPDX-License-Identifier: MIT
@@ -12,9 +12,9 @@
 
 #include "datasets/dataset.h"
 
-/* `count` images (1,28,28), classes 0 … 9 in turn. Image i depends on the seed and i alone, so use
- * another seed for a test set. They are not trivial: the nearest class mean names about
- * 7 in 10 rightly. */
+/* `count` images (1,28,28), classes 0 … 9 in turn. Image i depends on the seed and i alone, so
+ * use another seed for a test set. They are not trivial: the nearest class mean names about 7 in 10
+ * rightly. */
 Dataset *glyphs_new(ptrdiff_t count, uint64_t seed);
 
 /* `count` points (2) on `arms` spirals of one and a half turns within the unit disc, one arm a
@@ -23,8 +23,5 @@ Dataset *spirals_new(ptrdiff_t count, int arms, real noise, uint64_t seed);
 
 /* Two interleaved half circles of radius 1, around (0, 0) and (1, 0.5), classes 0 and 1 in turn. */
 Dataset *moons_new(ptrdiff_t count, real noise, uint64_t seed);
-
-/* The four points (0,0) (0,1) (1,0) (1,1) in turn, class 1 where the two differ. */
-Dataset *xor_new(ptrdiff_t count, real noise, uint64_t seed);
 
 #endif

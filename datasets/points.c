@@ -12,7 +12,7 @@
 /* Streams of their own ("points" in ASCII, then which set). */
 #define POINTS_STREAM ((uint64_t)0x706f696e7473 << 16)
 
-enum { POINTS_SPIRALS, POINTS_MOONS, POINTS_XOR };
+enum { POINTS_SPIRALS, POINTS_MOONS };
 
 static void points_check(const char *function, int classes, real noise)
 {
@@ -59,18 +59,6 @@ Dataset *moons_new(ptrdiff_t count, real noise, uint64_t seed)
         real x = moon ? 1 - cos(angle) : cos(angle);
         real y = moon ? (real)0.5 - sin(angle) : sin(angle);
         points_put(data, i, moon, x, y, noise, &rng);
-    }
-    return data;
-}
-
-Dataset *xor_new(ptrdiff_t count, real noise, uint64_t seed)
-{
-    points_check("xor_new", 2, noise);
-    Dataset *data = dataset_new("xor", DATASET_FEATURES, count, SHAPE(2), 2);
-    Rng rng = rng_new(seed, POINTS_STREAM + POINTS_XOR);
-    for (ptrdiff_t i = 0; i < count; i++) {
-        int a = (int)(i / 2 % 2), b = (int)(i % 2);
-        points_put(data, i, a ^ b, (real)a, (real)b, noise, &rng);
     }
     return data;
 }

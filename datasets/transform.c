@@ -1,7 +1,8 @@
 /* datasets/transform.c -- a window over a padded image, read row by row.
  *
- * The padded image is never made. A window is rows and columns top … top+size-1 of it; pixel (y, x)
- * of the window is pixel (y + top - pad, x + left - pad) of the image, and black outside.
+ * The padded image is never made. A window is rows and columns top … top+size-1 of it:
+ * pixel (y, x) of the window is pixel (y + top - pad, x + left - pad) of the image, and black
+ * outside.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -106,8 +107,8 @@ static ptrdiff_t transform_clamp(ptrdiff_t i, ptrdiff_t most)
     return i < 0 ? 0 : i > most ? most : i;
 }
 
-/* One row of the window: black, pixels begin … end-1 of the image's row, black. `row` is the number
- * of that row's first value in the dataset, or -1 above and below the image. */
+/* One row of the window: black, pixels begin … end-1 of the image's row, black. `row` is the
+ * number of that row's first value in the dataset, or -1 above and below the image. */
 static void transform_row(const TransformRead *job, ptrdiff_t row, ptrdiff_t left, real *x)
 {
     ptrdiff_t width = job->in.dim[2], size = job->out.dim[2];

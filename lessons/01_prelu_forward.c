@@ -84,8 +84,9 @@ static void definition(Var *x)
           SLOPES);
 }
 
-/* On which side is 0? PyTorch's documentation says the side of x; its kernels, the document and Slope
- * say the slope's. In y only the sign of a zero can tell; in the derivatives it counts: lesson 02. */
+/* On which side is 0? PyTorch's documentation says the side of x; its kernels, the document and
+ * Slope say the slope's. In y only the sign of a zero can tell; in the derivatives it counts:
+ * lesson 02. */
 static void edges(void)
 {
     const double x[5] = {+0.0, -0.0, NaN, Inf, -Inf};
@@ -239,6 +240,6 @@ int main(int argc, char **argv)
  *    too, as `edges` does. For which slopes does it notice now?
  * 3. Show from (2) that PReLU(x) + PReLU(-x) = (1 - a) |x|, and claim it over the grid.
  * 4. For which a has PReLU an inverse? It is a PReLU again. Claim the round trip over the grid.
- * 5. Give `channels` an input (2,4,5,3), channels last. Read the message that stops it, and mend the
- *    program with var_permute.
+ * 5. Give `channels` an input (2,4,5,3), channels last. Read the message that stops it, and mend
+ *    the program with var_permute.
  */

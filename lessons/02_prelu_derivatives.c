@@ -86,8 +86,8 @@ static void both_derivatives(void)
     claim(agree_da == SLOPES * N, "dy/da is equation (2) there: it does not even depend on a");
 }
 
-/* A check that knows nothing of (1) and (2). PReLU is made of straight lines, so away from the bend a
- * central difference is exact and h may be large. Lesson 04 tells what happens at the bend. */
+/* A check that knows nothing of (1) and (2). PReLU is made of straight lines, so away from the bend
+ * a central difference is exact and h may be large. Lesson 04 tells what happens at the bend. */
 static void finite_differences(void)
 {
     section("By finite differences, h = 1/8");
@@ -129,7 +129,8 @@ static Var *random_leaf(Shape shape, Rng *rng)
     return var_leaf(x->value);
 }
 
-/* Equations (3) and (4). Three channels with slopes that differ, or a mixed-up channel would not show. */
+/* Equations (3) and (4). Three channels with slopes that differ, or a mixed-up channel would not
+ * show. */
 static void the_sum_over_positions(void)
 {
     section("One slope, many positions: x (2,3,4,5)");
@@ -259,8 +260,8 @@ int main(int argc, char **argv)
  * 2. Let by_tape differentiate L = y^2 (var_square). What are dL/dx and dL/da by hand? Claim both.
  * 3. Divide g by N, as a mean over the batch does. How many times larger is dL/da for 32x32 images
  *    than for 8x8 ones, if x = -1 everywhere? Claim the ratio.
- * 4. For a < 0, show that no rule at all that sees only y and a can find dy/dx: claim two inputs with
- *    one output and different derivatives.
- * 5. Flip the sign in prelu_ga (tensor/kernels/prelu.c) and run this lesson. Which claims name the mistake,
- *    and which are blind to it? Put it back.
+ * 4. For a < 0, show that no rule at all that sees only y and a can find dy/dx: claim two inputs
+ *    with one output and different derivatives.
+ * 5. Flip the sign in prelu_ga (tensor/kernels/prelu.c) and run this lesson. Which claims name the
+ *    mistake, and which are blind to it? Put it back.
  */

@@ -5,8 +5,8 @@
  *                 training step leaves nothing behind in memory.
  * You need first  lesson 02 (PReLU's two derivatives) and the chain rule.
  *
- * The unit and its loss are (prelu(w x + b; a) - t)^2. A computer does one thing at a time and gives
- * each result a name. That list of lines is the Wengert list, or the tape:
+ * The unit and its loss are (prelu(w x + b; a) - t)^2. A computer does one thing at a time and
+ * gives each result a name. That list of lines is the Wengert list, or the tape:
  *
  *     p = w x      z = p + b      y = prelu(z; a)      e = y - t      loss = e e           (1)
  *
@@ -15,8 +15,8 @@
  *
  *     g loss = 1,      gv = sum over the users u of v:  gu du/dv                           (2)
  *
- * gu must be complete before it is passed on, so begin at the loss and go up. A line has to know its
- * own local derivatives du/dv and nothing else; PReLU's are those of lesson 02:
+ * gu must be complete before it is passed on, so begin at the loss and go up. A line has to know
+ * its own local derivatives du/dv and nothing else; PReLU's are those of lesson 02:
  *
  *     dy/dz = 1 if z > 0, else a           dy/da = 0 if z > 0, else z                      (3)
  *
@@ -120,8 +120,8 @@ static void draw_tape(const Lesson *lesson, const Hand *h)
         double from = row[d->in] + 0.12, to = row[d->user] - 0.12;
         double bulge = to - from > 1 || i == EDGES - 1 ? 3 : 0.9;
         plot_arc(p, 1, i ? "" : "forward: a value goes down to its users", -3.6, -bulge, from, to);
-        plot_arc(p, 2, i ? "" : "backward: a gradient comes up, × the local derivative", 3.6, bulge,
-                 to, from);
+        plot_arc(p, 2, i ? "" : "backward: a gradient comes up, × the local derivative", 3.6,
+                 bulge, to, from);
         plot_centered(p, 4.3 + bulge, (from + to) / 2, "× %g", d->local);
     }
     plot_draw(p);
@@ -248,10 +248,10 @@ int main(int argc, char **argv)
  *
  * 1. Set x to 2, in by_hand and in main, so that z > 0. Which arrow of the picture now carries a 0,
  *    and which parameter learns nothing from this example?
- * 2. In by_hand store (=) where the sweep adds (+=). Which claims fail, by what factor, and why by the
- *    same one everywhere?
- * 3. Forward mode carries dv/dw along with each v, from the first line down. Write that sweep with the
- *    same edges. It needs one sweep per input, reverse mode one per output: who wins where?
+ * 2. In by_hand store (=) where the sweep adds (+=). Which claims fail, by what factor, and why by
+ *    the same one everywhere?
+ * 3. Forward mode carries dv/dw along with each v, from the first line down. Write that sweep with
+ *    the same edges. It needs one sweep per input, reverse mode one per output: who wins where?
  * 4. Take tape_rewind out of train_step. Which claims fail, and why does training still work?
  * 5. Call var_item(v[Z]) after tape_rewind in train_step. What does the message tell you?
  */

@@ -1,8 +1,8 @@
 /* Lesson 04: is the derivative the derivative? Ask the values.
  *
- * You will see    three ways to differentiate by computing values only; how far each can be trusted,
- *                 and at which step; what a kink does to them; a checker that knows about kinks, and
- *                 that refuses a wrong op; PReLU checked in all its modes.
+ * You will see    three ways to differentiate by computing values only; how far each can be
+ *                 trusted, and at which step; what a kink does to them; a checker that knows about
+ *                 kinks, and that refuses a wrong op; PReLU checked in all its modes.
  * You need first  lesson 03 and Taylor's formula.
  *
  * With eps the spacing of numbers near 1 (2.2e-16 in double, 1.2e-7 in float),
@@ -19,8 +19,8 @@
  *
  *     complex   Im f(x + ih) / h           is off by about   h^2 |f'''| / 6                 (4)
  *
- * PReLU is straight on either side, so (2) has no truncation error there, unless the step crosses 0.
- * For |x| < h the two ends lie on different sides, f(x+h) = x + h but f(x-h) = a (x-h), and
+ * PReLU is straight on either side, so (2) has no truncation error there, unless the step crosses
+ * 0. For |x| < h the two ends lie on different sides, f(x+h) = x + h but f(x-h) = a (x-h), and
  *
  *     central   =   (1 + a) / 2 + (1 - a) x / (2h)                                          (5)
  *
@@ -32,7 +32,7 @@
  *     [ok] central, double: smallest error 1.9e-11 at h = 3.2e-06; (3) says 3.7e-11 at 6.1e-06
  *     [ok] with h = 1e-200 the complex step is off by 4e-16: nothing cancels
  *     [ok] a =  0.25: at 0 it is wrong by (1 - a)/2 = 0.375, with h as small as 1e-6
- *     FAIL: input 0, element 0: the gradient is -1.07831147, but finite differences give 0.539155735 ...
+ *     FAIL: input 0, element 0: the gradient is -1.07831147, but finite differences give ...
  *     [ok] with a = -0.5 it is caught: FAIL
  *     [ok] PReLU per channel, (N,C,H,W)      order 2: 51 derivatives, off by at most 1e-12
  *
@@ -47,7 +47,8 @@ enum { POINTS = 25, STEPS = 57, CURVES = 5, DENSE = 201 };
 
 /* --- differences ------------------------------------------------------------------------------ */
 
-/* f(x) = x tanh x and f'(x) by the framework, in double; f by plain C, in float and for complex z. */
+/* f(x) = x tanh x and f'(x) by the framework, in double; f by plain C, in float and for complex
+ * z. */
 static Var *f_of(Var *x) { return var_mul(x, var_tanh(x)); }
 static float f_plain(float x) { return x * tanhf(x); }
 static double f_float(double x) { return (double)f_plain((float)x); }
@@ -311,7 +312,8 @@ static void all_modes(const Lesson *lesson)
         for (int order = 1; order <= 2; order++) {
             size_t mark = tape_mark();
             Var *in[2];
-            OpSample sample = {.n_in = 1, .in = {{mode[m].x, (real)0.1, 2, true}}}; /* 0.1 <= |x| < 2 */
+            /* 0.1 <= |x| < 2 */
+            OpSample sample = {.n_in = 1, .in = {{mode[m].x, (real)0.1, 2, true}}};
             op_sample_inputs(&sample, lesson->seed, in);
             Tensor *a = tensor_from(SHAPE(mode[m].n), slopes + mode[m].first);
             in[1] = var_leaf(a);
@@ -344,10 +346,11 @@ int main(int argc, char **argv)
  * 1. The five-point formula (-f(x+2h) + 8 f(x+h) - 8 f(x-h) + f(x-2h)) / (12h) is off by about h^4.
  *    Where will its minimum lie, and how deep? Add it to `curve` and see.
  * 2. Repair wrong_backward by one letter. Then break it otherwise: send to a without the `where`.
- * 3. Give the wrong op a .branch_hash, and call verdict_of(wrong_of, 1, 0.25). Which verdict, and what was
- *    it without?
- * 4. In tensor/kernels/prelu.c flip the sign in prelu_ga and in prelu_ga_vec, which does the same for vectors.
- *    Which claims fail, and which do not? Put it back. What if only one of the two is wrong?
+ * 3. Give the wrong op a .branch_hash, and call verdict_of(wrong_of, 1, 0.25). Which verdict, and
+ *    what was it without?
+ * 4. In tensor/kernels/prelu.c flip the sign in prelu_ga and in prelu_ga_vec, which does the same
+ *    for vectors. Which claims fail, and which do not? Put it back. What if only one of the two is
+ *    wrong?
  * 5. A network has a million parameters. Instead of every coordinate check one random direction u:
  *    (f(x+hu) - f(x-hu)) / (2h) against <gradient, u>. Which mistakes might it miss?
  */

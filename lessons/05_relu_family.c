@@ -350,7 +350,8 @@ static void xor_with_one_unit(const Lesson *lesson)
         least = fmin(least, train_xor(relu_new(), x, t, steps, &none));
         least = fmin(least, train_xor(leaky_relu_new((real)0.25), x, t, steps, &none));
     }
-    claim(least >= 0.125, "ReLU and LeakyReLU, trained from %d starts: never below 1/8; the best is %.4f",
+    claim(least >= 0.125,
+          "ReLU and LeakyReLU, trained from %d starts: never below 1/8; the best is %.4f",
           starts, least);
     claim(solved > 0 && turned == solved,
           "PReLU from a = 0.25: solved from %d of %d starts, with a < 0 each time", solved, starts);
@@ -379,7 +380,8 @@ static void in_place(void)
 {
     section("Why not in place? The gradient from the output, where x = -2 and g = y - 3");
     const double slope[] = {0.25, 0, -0.5};
-    say("      a       y    true: dx      da    from y: dx      da    after a step of 0.1 against dx\n");
+    say("      a       y    true: dx      da    from y: dx      da"
+        "    after a step of 0.1 against dx\n");
     for (int i = 0; i < 3; i++) {
         double a = slope[i], dx, da;
         Var *x = var_leaf_from(SHAPE(1), (real[]){-2}),

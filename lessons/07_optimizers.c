@@ -382,7 +382,9 @@ static void draw_boundaries(const Lesson *lesson, int epochs, const int best[THR
     char title[80];
     Plot *p = plot_new(
         lesson, "boundaries",
-        "One run each: above with one learning rate, below with the one that is best over five runs", 2,
+        "One run each: above with one learning rate, "
+        "below with the one that is best over five runs",
+        2,
         THREE);
     plot_as_png(p), plot_size(p, 1200, 960);
     for (int i = 0; i < 2 * THREE; i++) {

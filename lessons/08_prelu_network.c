@@ -39,7 +39,8 @@
 #include "lessons/kit/networks.h"
 #include "lessons/kit/plot.h"
 
-/* The document's network, in PyTorch and in Slope, stands in lessons/kit/networks.h and networks.c. */
+/* The document's network, in PyTorch and in Slope, stands in lessons/kit/networks.h and
+ * networks.c. */
 static void show_network(Module *net)
 {
     section("The network");
@@ -229,6 +230,7 @@ int main(int argc, char **argv)
  * 2. Give the slopes a learning rate of their own: optimizer_split(adam, "slopes",
  *    parameter_is_slope)->lr = ... What happens at ten times the others' rate?
  * 3. Replace prelu_new in lessons/kit/networks.c by relu_new, and by leaky_relu_new(.25). Compare.
- * 4. Look at the confusion matrix. Which two classes would you merge? How high would the accuracy be?
+ * 4. Look at the confusion matrix. Which two classes would you merge? How high would the accuracy
+ *    be?
  * 5. Show that (4) follows from L = log sum_j e^z_j - z_y.
  */

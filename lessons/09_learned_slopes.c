@@ -17,11 +17,11 @@
  *      a <- a - lr g / (|g| + eps),  nearly  a - lr sign(g):                               (2)
  *
  * after one step with lr = .001 a slope is .249 or .251, unless its gradient was exactly 0. From
- * then on the channels differ, because (1) sums other inputs for each. On this task, after a rise in
- * the first hundred steps or so, both kinds of slope head for 0, and the shared one is there before
- * the channels' mean. A likely reason, which exercise 5 lets you test: in the larger sum what differs
- * from channel to channel cancels, so its sign is steadier, and Adam makes longer steps where the
- * sign is steady.
+ * then on the channels differ, because (1) sums other inputs for each. On this task, after a rise
+ * in the first hundred steps or so, both kinds of slope head for 0, and the shared one is there
+ * before the channels' mean. A likely reason, which exercise 5 lets you test: in the larger sum
+ * what differs from channel to channel cancels, so its sign is steadier, and Adam makes longer
+ * steps where the sign is steady.
  *
  * Run   make lesson-09
  * It prints, among other things, on Fashion-MNIST (the last digits depend on the processor

@@ -294,7 +294,8 @@ static void one_prelu(const Fit *fit, double n[STEPS], double slow[STEPS], doubl
 static void two_prelus(const Fit *fit, double n[STEPS])
 {
     double up[STEPS] = {0.2}, before[3], after[3];
-    say("  Two layers with one slope: on the left y = a^2 x, or a x where a < 0: L is no parabola.\n");
+    say("  Two layers with one slope: on the left y = a^2 x, or a x where a < 0: "
+        "L is no parabola.\n");
     n[0] = 1.1;
     descend(fit, 0, n);
     for (int k = 0; k < 7; k++)

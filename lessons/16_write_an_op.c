@@ -76,8 +76,8 @@ static const Op op_swish = {
     .forward = swish_forward,
     .backward = swish_backward,
     .sample = {.call = swish_sample, .n_in = 2,
-             .in = {{.shape = {3, {2, 3, 4}}, .low = -2, .high = 2},
-                    {.shape = {1, {3}}, .low = -1, .high = 3}}},
+               .in = {{.shape = {3, {2, 3, 4}}, .low = -2, .high = 2},
+                      {.shape = {1, {3}}, .low = -1, .high = 3}}},
 };
 
 /* Channels are axis 1: b (C) becomes (1,C,1,...), which stretches to x. Misuse gets a sentence. */
@@ -207,7 +207,8 @@ static void report(const Run *prelu, const Run *swish)
         claim(run->accuracy > 0.95, "%s: loss %.4f, accuracy %.1f%%", run->name,
               run->history.record[run->history.count - 1].train_loss, 100 * run->accuracy);
     }
-    say("  Which is better, one run each on the points they learned does not say: see lesson 13.\n");
+    say("  Which is better, one run each on the points they learned does not say: "
+        "see lesson 13.\n");
     Parameters list = module_parameters(swish->net);
     for (int i = 0; i < list.count; i++)
         if (strstr(list.item[i].name, "sharpness")) {

@@ -9,23 +9,6 @@ Var *loss_cross_entropy(Var *logits, const Labels *labels)
     return var_cross_entropy(logits, labels);
 }
 
-Var *loss_squared(Var *output, const Labels *labels)
-{
-    Shape s = var_shape(output);
-    if (s.ndim != 2 || s.dim[0] != labels->count)
-        slope_fail("loss_squared", "%td labels for outputs %s: expected (%td,K)", labels->count,
-                   SHAPE_TEXT(s), labels->count);
-    Var *target = var_full(s, 0);
-    real *t = tensor_write(target->value);
-    for (ptrdiff_t i = 0; i < s.dim[0]; i++) {
-        if (labels->data[i] < 0 || labels->data[i] >= s.dim[1])
-            slope_fail("loss_squared", "label %d in row %td; expected a class from 0 to %td",
-                       (int)labels->data[i], i, s.dim[1] - 1);
-        t[i * s.dim[1] + labels->data[i]] = 1;
-    }
-    return var_mse(output, target);
-}
-
 ptrdiff_t labels_correct(const Tensor *logits, const Labels *labels)
 {
     Shape s = logits->shape;

@@ -15,9 +15,6 @@ typedef Var *(*LossFn)(Var *output, const Labels *labels);
 /* The mean cross-entropy of logits (N,K); PyTorch's CrossEntropyLoss. */
 Var *loss_cross_entropy(Var *logits, const Labels *labels);
 
-/* The mean squared distance of outputs (N,K) from the labels' one-hot rows. */
-Var *loss_squared(Var *output, const Labels *labels);
-
 /* How many rows of logits (N,K) have their largest element at the label. */
 ptrdiff_t labels_correct(const Tensor *logits, const Labels *labels);
 

@@ -240,13 +240,3 @@ double optimizer_clip_norm(Optimizer *opt, double max_norm)
     }
     return norm;
 }
-
-void optimizer_clip_value(Optimizer *opt, real limit)
-{
-    for (int i = 0; i < opt->n_params; i++) {
-        Tensor *g = opt->state[i].param.var->grad;
-        real *p = g ? tensor_write(g) : NULL;
-        for (ptrdiff_t k = 0, n = g ? tensor_count(g) : 0; k < n; k++)
-            p[k] = p[k] > limit ? limit : p[k] < -limit ? -limit : p[k];
-    }
-}

@@ -118,10 +118,8 @@ void optimizer_zero_grad(Optimizer *opt);
 void optimizer_step(Optimizer *opt);
 
 /* Scales all gradients together so that their norm (the root of the sum of all squares) is at most
- * max_norm; returns the norm before (Inf and NaN are not mended: look at it). clip_value cuts each
- * number to +-limit. */
+ * max_norm; returns the norm before (Inf and NaN are not mended: look at it). */
 double optimizer_clip_norm(Optimizer *opt, double max_norm);
-void optimizer_clip_value(Optimizer *opt, real limit);
 
 /* Sets the learning rate of every group. */
 void optimizer_set_lr(Optimizer *opt, real lr);

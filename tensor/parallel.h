@@ -22,7 +22,8 @@ typedef void (*ParallelFn)(ptrdiff_t begin, ptrdiff_t end, void *ctx);
 void parallel_for(ptrdiff_t n, ptrdiff_t grain, ParallelFn fn, void *ctx);
 
 /* The same on at most `workers` threads, for blocks that need room to work in: a block asks
- * parallel_worker() which of them runs it, 0 … workers-1, and no two at a time have one number. */
+ * parallel_worker() which of them runs it, 0 … workers-1, and no two at a time have one
+ * number. */
 void parallel_for_workers(int workers, ptrdiff_t n, ptrdiff_t grain, ParallelFn fn, void *ctx);
 int parallel_worker(void);
 

@@ -34,7 +34,8 @@ static inline void philox_round(uint32_t *c0, uint32_t *c1, uint32_t *c2, uint32
 }
 
 /* The 128 bits as two words. */
-static inline void philox_words(uint64_t words[2], uint32_t c0, uint32_t c1, uint32_t c2, uint32_t c3)
+static inline void philox_words(uint64_t words[2], uint32_t c0, uint32_t c1, uint32_t c2,
+                                uint32_t c3)
 {
     words[0] = (uint64_t)c1 << 32 | c0;
     words[1] = (uint64_t)c3 << 32 | c2;

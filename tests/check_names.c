@@ -159,8 +159,5 @@ int main(void)
     Suite *suite = suite_create("names");
     testing_add(suite, "the program's", 4, own);
     testing_add(suite, "the library's", 20, library);
-    scratch_make();
-    int status = testing_main(suite);
-    scratch_remove();
-    return status;
+    return scratch_main(suite);
 }

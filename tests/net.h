@@ -5,6 +5,8 @@
 #ifndef SLOPE_TESTS_NET_H
 #define SLOPE_TESTS_NET_H
 
+#include <math.h>
+
 #include "nn/layers.h"
 #include "tensor/random.h"
 #include "tests/testing.h"
@@ -56,20 +58,25 @@ static inline Var *net_random(Shape shape, uint64_t stream)
     return x;
 }
 
+/* Uniform in +-bound: nothing outside, something near both ends; of many, mean 0 and variance
+ * bound^2 / 3. */
+static inline void net_check_uniform(const Tensor *x, double bound)
+{
+    Stats s = tensor_stats(x);
+    ck_assert(s.min >= -bound * (1 + 1e-6) && s.max <= bound * (1 + 1e-6));
+    ck_assert(s.min < -0.9 * bound && s.max > 0.9 * bound);
+    if (s.count < 200)
+        return;
+    ck_assert_close(s.mean, 0, 0.1 * bound);
+    ck_assert_close(s.std, bound / sqrt(3), 0.05 * bound);
+}
+
 /* Writes a parameter. */
 static inline void net_set(Var *param, const real *values)
 {
     Tensor *t = tensor_from(var_shape(param), values);
     tensor_copy(param->value, t);
     tensor_free(t);
-}
-
-static inline Var *net_leaf(Shape shape, const real *values)
-{
-    Tensor *t = tensor_from(shape, values);
-    Var *x = var_leaf(t);
-    tensor_free(t);
-    return x;
 }
 
 #endif

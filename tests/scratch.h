@@ -1,7 +1,7 @@
 /* tests/scratch.h -- a folder for the files that a test program makes.
  *
- *  - scratch_make and scratch_remove are unchecked fixtures: they run in the parent, so the
- *    folder goes away even when a test dies.
+ *  - scratch_main runs a suite as testing_main does, with the folder there. It makes and removes it
+ *    in the parent, so it goes away even when a test dies.
  *  - scratch_write(name, bytes, size) makes a file and returns its path.
  *  - scratch_gzip does the same through the gzip program.
  *
@@ -10,26 +10,17 @@
 #ifndef SLOPE_TESTS_SCRATCH_H
 #define SLOPE_TESTS_SCRATCH_H
 
-#include <check.h>
 #include <dirent.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/testing.h"
+
 enum { SCRATCH_PATH = 512 };
 
 static char scratch_folder[64];
-
-static inline void scratch_make(void)
-{
-    strcpy(scratch_folder, "/tmp/slope-test-XXXXXX");
-    if (!mkdtemp(scratch_folder)) {
-        perror("mkdtemp");
-        exit(1);
-    }
-}
 
 static inline void scratch_remove_tree(const char *path)
 {
@@ -46,9 +37,29 @@ static inline void scratch_remove_tree(const char *path)
     remove(path);
 }
 
-static inline void scratch_remove(void)
+/* Between the two, the superuser may read and write no more than "nobody". */
+static inline void scratch_drop_rights(void)
 {
+    if (getuid() == 0)
+        ck_assert_int_eq(seteuid(65534), 0);
+}
+
+static inline void scratch_regain_rights(void)
+{
+    if (getuid() == 0)
+        ck_assert_int_eq(seteuid(0), 0);
+}
+
+static inline int scratch_main(Suite *suite)
+{
+    strcpy(scratch_folder, "/tmp/slope-test-XXXXXX");
+    if (!mkdtemp(scratch_folder)) {
+        perror("mkdtemp");
+        exit(1);
+    }
+    int status = testing_main(suite);
     scratch_remove_tree(scratch_folder);
+    return status;
 }
 
 /* The path of a name in the folder; the latest 32 stay valid. */

@@ -10,13 +10,14 @@
 jmp_buf testing_jump;
 char testing_sentence[2048];
 
-void testing_add(Suite *suite, const char *name, double seconds, const TTest *const *tests)
+TCase *testing_add(Suite *suite, const char *name, double seconds, const TTest *const *tests)
 {
     TCase *tcase = tcase_create(name);
     tcase_set_timeout(tcase, seconds);
     for (; *tests; tests++)
         tcase_add_test(tcase, *tests);
     suite_add_tcase(suite, tcase);
+    return tcase;
 }
 
 int testing_main(Suite *suite)
@@ -43,6 +44,27 @@ void testing_catch(void)
 void testing_release(void)
 {
     slope_on_fail(NULL, NULL);
+}
+
+uint8_t *testing_copy(const void *bytes, size_t size)
+{
+    uint8_t *copy = malloc(size + (size == 0));
+    ck_assert_ptr_nonnull(copy);
+    return memcpy(copy, bytes, size);
+}
+
+void testing_error(const Error *err, const char *file)
+{
+    ck_assert_str_eq(err->file, file);
+    ck_assert_int_gt(strlen(err->problem), 10);
+    ck_assert_int_eq(err->expected[0] != 0, err->found[0] != 0);
+}
+
+uint64_t testing_blocks(void)
+{
+    memory_trim();
+    MemoryCounts c = memory_counts();
+    return c.allocations - c.releases;
 }
 
 bool testing_close(double a, double b, double tolerance)

@@ -4,7 +4,9 @@
  *  - ck_assert_fails(call, "text") passes if the call fails through slope_fail with a sentence
  *    that contains the text. It catches the failure by longjmp and rewinds the tape, so it
  *    also works without forking (CK_FORK=no, for valgrind and the thread sanitizer).
- *  - ck_assert_close compares two numbers, ck_assert_tensor a tensor with the values it should hold.
+ *  - ck_assert_close compares two numbers, ck_assert_tensor a tensor and its expected values.
+ *  - ck_assert_allocates_nothing and testing_blocks count blocks of memory.
+ *  - testing_copy and testing_error are for readers of files.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -16,9 +18,11 @@
 #include <stdlib.h>
 
 #include "autograd/tape.h"
+#include "tensor/memory.h"
 
-/* Adds the tests, a NULL-ended list, as one case of the suite, with a limit in seconds. */
-void testing_add(Suite *suite, const char *name, double seconds, const TTest *const *tests);
+/* Adds the tests, a NULL-ended list, as one case of the suite, with a limit in seconds; returns the
+ * case, for fixtures. */
+TCase *testing_add(Suite *suite, const char *name, double seconds, const TTest *const *tests);
 int testing_main(Suite *suite);
 
 /* Between the two, a failure longjmps to testing_jump and leaves its sentence. */
@@ -49,6 +53,9 @@ void testing_release(void);
                       "%s is %.9g, expected %.9g", #a, testing_a, testing_b);                \
     } while (0)
 
+/* A tolerance for results near 1 of a few operations. */
+#define NEAR (64 * (double)REAL_EPSILON)
+
 /* |a - b| <= tolerance; NaN matches NaN, Inf the same Inf. */
 bool testing_close(double a, double b, double tolerance);
 
@@ -59,5 +66,31 @@ bool testing_close(double a, double b, double tolerance);
                    __FILE__, __LINE__)
 void testing_tensor(const Tensor *x, Shape shape, const double *values, size_t n, double tolerance,
                     const char *file, int line);
+
+/* A copy that ends where the bytes end, so that the address sanitizer sees a byte too far; you free
+ * it. */
+uint8_t *testing_copy(const void *bytes, size_t size);
+
+/* The error of a reader names the file, states a problem, and what was expected and found together
+ * or not at all. */
+void testing_error(const Error *err, const char *file);
+
+#ifdef SLOPE_NO_POOL /* every block comes from the heap, for valgrind */
+enum { TESTING_POOL = 0 };
+#else
+enum { TESTING_POOL = 1 };
+#endif
+
+/* What the call needs is in the pool already, where there is one. */
+#define ck_assert_allocates_nothing(call)                                                    \
+    do {                                                                                     \
+        uint64_t testing_before = memory_counts().allocations;                               \
+        call;                                                                                \
+        if (TESTING_POOL)                                                                    \
+            ck_assert_uint_eq(memory_counts().allocations, testing_before);                  \
+    } while (0)
+
+/* Blocks in use in any thread, and those in other threads' pools; this thread's is emptied. */
+uint64_t testing_blocks(void);
 
 #endif

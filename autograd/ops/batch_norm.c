@@ -90,9 +90,9 @@ const Op op_batch_norm = {
     .forward = batch_norm_forward,
     .backward_all = batch_norm_backward,
     .sample = {.call = batch_norm_sample, .n_in = 3,
-             .in = {{.shape = {4, {3, 2, 2, 3}}, .low = -2, .high = 2},
-                    {.shape = {1, {2}}, .low = (real)0.5, .high = 2},
-                    {.shape = {1, {2}}, .low = -2, .high = 2}}},
+               .in = {{.shape = {4, {3, 2, 2, 3}}, .low = -2, .high = 2},
+                      {.shape = {1, {2}}, .low = (real)0.5, .high = 2},
+                      {.shape = {1, {2}}, .low = -2, .high = 2}}},
 };
 
 static void batch_norm_check(Shape x, const Var *w, const Var *b)

@@ -46,8 +46,8 @@ const Op op_concat = {
     .forward = concat_forward,
     .backward = concat_backward,
     .sample = {.call = concat_sample, .n_in = 2,
-             .in = {{.shape = {2, {2, 3}}, .low = -2, .high = 2},
-                    {.shape = {2, {2, 1}}, .low = -2, .high = 2}}},
+               .in = {{.shape = {2, {2, 3}}, .low = -2, .high = 2},
+                      {.shape = {2, {2, 1}}, .low = -2, .high = 2}}},
 };
 
 Var *var_concat(Var *const *x, int n, int axis)

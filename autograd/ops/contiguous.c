@@ -25,8 +25,8 @@ const Op op_contiguous = {
     .forward = contiguous_forward,
     .backward = contiguous_backward,
     .sample = {.call = contiguous_sample,
-             .n_in = 1,
-             .in = {{.shape = {2, {2, 3}}, .low = -2, .high = 2}}},
+               .n_in = 1,
+               .in = {{.shape = {2, {2, 3}}, .low = -2, .high = 2}}},
 };
 
 Var *var_contiguous(Var *x)

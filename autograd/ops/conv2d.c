@@ -57,9 +57,9 @@ const Op op_conv2d = {
     .forward = conv2d_forward,
     .backward = conv2d_backward,
     .sample = {.call = conv2d_sample, .n_in = 3,
-             .in = {{.shape = {4, {2, 4, 5, 4}}, .low = -2, .high = 2},
-                    {.shape = {4, {2, 2, 3, 2}}, .low = -2, .high = 2},
-                    {.shape = {1, {2}}, .low = -2, .high = 2}}},
+               .in = {{.shape = {4, {2, 4, 5, 4}}, .low = -2, .high = 2},
+                      {.shape = {4, {2, 2, 3, 2}}, .low = -2, .high = 2},
+                      {.shape = {1, {2}}, .low = -2, .high = 2}}},
 };
 
 Var *var_conv2d(Var *x, Var *w, Var *b, Conv2dOptions options)

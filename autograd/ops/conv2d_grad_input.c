@@ -33,8 +33,8 @@ const Op op_conv2d_grad_input = {
     .forward = conv2d_grad_input_forward,
     .backward = conv2d_grad_input_backward,
     .sample = {.call = conv2d_grad_input_sample, .n_in = 2,
-             .in = {{.shape = {4, {2, 2, 3, 6}}, .low = -2, .high = 2},
-                    {.shape = {4, {2, 2, 3, 2}}, .low = -2, .high = 2}}},
+               .in = {{.shape = {4, {2, 2, 3, 6}}, .low = -2, .high = 2},
+                      {.shape = {4, {2, 2, 3, 2}}, .low = -2, .high = 2}}},
 };
 
 Var *var_conv2d_grad_input(Var *g, Var *w, Shape x, Conv2dOptions options)

@@ -32,8 +32,8 @@ const Op op_conv2d_grad_weight = {
     .forward = conv2d_grad_weight_forward,
     .backward = conv2d_grad_weight_backward,
     .sample = {.call = conv2d_grad_weight_sample, .n_in = 2,
-             .in = {{.shape = {4, {2, 4, 5, 4}}, .low = -2, .high = 2},
-                    {.shape = {4, {2, 2, 3, 6}}, .low = -2, .high = 2}}},
+               .in = {{.shape = {4, {2, 4, 5, 4}}, .low = -2, .high = 2},
+                      {.shape = {4, {2, 2, 3, 6}}, .low = -2, .high = 2}}},
 };
 
 Var *var_conv2d_grad_weight(Var *x, Var *g, Shape w, Conv2dOptions options)

@@ -131,7 +131,7 @@ const Op op_cross_entropy = {
     .forward = cross_entropy_forward,
     .backward_all = cross_entropy_backward,
     .sample = {.call = cross_entropy_sample, .n_in = 1,
-             .in = {{.shape = {2, {3, 4}}, .low = -2, .high = 2}}},
+               .in = {{.shape = {2, {3, 4}}, .low = -2, .high = 2}}},
 };
 
 static void cross_entropy_check(Shape x, const Labels *labels, CrossEntropyOptions o)

@@ -75,7 +75,7 @@ const Op op_dropout = {
     .forward = dropout_forward,
     .backward = dropout_backward,
     .sample = {.call = dropout_sample, .n_in = 1,
-             .in = {{.shape = {2, {4, 5}}, .low = -2, .high = 2}}},
+               .in = {{.shape = {2, {4, 5}}, .low = -2, .high = 2}}},
 };
 
 Var *var_dropout(Var *x, real p, Rng rng)

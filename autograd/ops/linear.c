@@ -42,9 +42,9 @@ const Op op_linear = {
     .forward = linear_forward,
     .backward = linear_backward,
     .sample = {.call = linear_sample, .n_in = 3,
-             .in = {{.shape = {3, {2, 3, 4}}, .low = -2, .high = 2},
-                    {.shape = {2, {5, 4}}, .low = -2, .high = 2},
-                    {.shape = {1, {5}}, .low = -2, .high = 2}}},
+               .in = {{.shape = {3, {2, 3, 4}}, .low = -2, .high = 2},
+                      {.shape = {2, {5, 4}}, .low = -2, .high = 2},
+                      {.shape = {1, {5}}, .low = -2, .high = 2}}},
 };
 
 Var *var_linear(Var *x, Var *w, Var *b)

@@ -32,7 +32,7 @@ const Op op_log_softmax = {
     .forward = log_softmax_forward,
     .backward = log_softmax_backward,
     .sample = {.call = log_softmax_sample, .n_in = 1,
-             .in = {{.shape = {3, {2, 4, 3}}, .low = -2, .high = 2}}},
+               .in = {{.shape = {3, {2, 4, 3}}, .low = -2, .high = 2}}},
 };
 
 Var *var_log_softmax(Var *x, int axis)

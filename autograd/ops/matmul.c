@@ -27,8 +27,8 @@ const Op op_matmul = {
     .forward = matmul_forward,
     .backward = matmul_backward,
     .sample = {.call = matmul_sample, .n_in = 2,
-             .in = {{.shape = {3, {2, 3, 4}}, .low = -2, .high = 2},
-                    {.shape = {2, {4, 2}}, .low = -2, .high = 2}}},
+               .in = {{.shape = {3, {2, 3, 4}}, .low = -2, .high = 2},
+                      {.shape = {2, {4, 2}}, .low = -2, .high = 2}}},
 };
 
 Var *var_matmul(Var *a, Var *b)

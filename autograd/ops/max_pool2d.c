@@ -42,7 +42,7 @@ const Op op_max_pool2d = {
     .backward = max_pool2d_backward,
     .branch_hash = max_pool2d_branch_hash,
     .sample = {.call = max_pool2d_sample, .n_in = 1,
-             .in = {{.shape = {4, {2, 2, 5, 4}}, .low = -2, .high = 2}}},
+               .in = {{.shape = {4, {2, 2, 5, 4}}, .low = -2, .high = 2}}},
 };
 
 Var *var_max_pool2d(Var *x, Pool2dOptions options)

@@ -33,7 +33,7 @@ const Op op_max_pool2d_gather = {
     .forward = max_pool2d_gather_forward,
     .backward = max_pool2d_gather_backward,
     .sample = {.call = max_pool2d_gather_sample, .n_in = 1,
-             .in = {{.shape = {4, {2, 2, 5, 4}}, .low = -2, .high = 2}}},
+               .in = {{.shape = {4, {2, 2, 5, 4}}, .low = -2, .high = 2}}},
 };
 
 Var *var_max_pool2d_gather(Var *x, Var *winner, Pool2dOptions options)

@@ -35,7 +35,7 @@ const Op op_max_pool2d_scatter = {
     .forward = max_pool2d_scatter_forward,
     .backward = max_pool2d_scatter_backward,
     .sample = {.call = max_pool2d_scatter_sample, .n_in = 1,
-             .in = {{.shape = {4, {2, 2, 3, 3}}, .low = -2, .high = 2}}},
+               .in = {{.shape = {4, {2, 2, 3, 3}}, .low = -2, .high = 2}}},
 };
 
 Var *var_max_pool2d_scatter(Var *g, Var *winner, Shape x, Pool2dOptions options)

@@ -36,8 +36,8 @@ const Op op_permute = {
     .view = permute_view,
     .backward = permute_backward,
     .sample = {.call = permute_sample,
-             .n_in = 1,
-             .in = {{.shape = {3, {2, 3, 4}}, .low = -2, .high = 2}}},
+               .n_in = 1,
+               .in = {{.shape = {3, {2, 3, 4}}, .low = -2, .high = 2}}},
 };
 
 Var *var_permute(Var *x, const int *order)

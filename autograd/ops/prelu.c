@@ -38,21 +38,16 @@ static void prelu_backward(Var *y, Var *gy)
     SEND(a, var_output(g, 1));
 }
 
-static uint64_t prelu_branch_hash(const Var *y)
-{
-    return op_branch_of_signs(0, y->in[0]->value);
-}
-
 static Var *prelu_sample(Var **in) { return var_prelu(in[0], in[1]); }
 
 const Op op_prelu = {
     .name = "prelu",
     .forward = prelu_forward,
     .backward = prelu_backward,
-    .branch_hash = prelu_branch_hash,
+    .branch_hash = op_branch_by_sign,
     .sample = {.call = prelu_sample, .n_in = 2,
-             .in = {{.shape = {3, {2, 3, 4}}, .low = (real)0.1, .high = 2, .both_signs = true},
-                    {.shape = {1, {3}}, .low = -(real)0.5, .high = (real)0.9}}},
+               .in = {{.shape = {3, {2, 3, 4}}, .low = (real)0.1, .high = 2, .both_signs = true},
+                      {.shape = {1, {3}}, .low = -(real)0.5, .high = (real)0.9}}},
 };
 
 /* Another axis of x that has as many sizes as there are slopes: the likely misunderstanding. */

@@ -42,11 +42,6 @@ static void prelu_backward_backward(Var *y, Var *const *gy)
     }
 }
 
-static uint64_t prelu_backward_branch_hash(const Var *y)
-{
-    return op_branch_of_signs(0, y->in[0]->value);
-}
-
 /* Both outputs in one number per element: gx + ga spread along the channels. */
 static Var *prelu_backward_sample(Var **in)
 {
@@ -59,11 +54,11 @@ const Op op_prelu_backward = {
     .name = "prelu_backward",
     .forward = prelu_backward_forward,
     .backward_all = prelu_backward_backward,
-    .branch_hash = prelu_backward_branch_hash,
+    .branch_hash = op_branch_by_sign,
     .sample = {.call = prelu_backward_sample, .n_in = 3,
-             .in = {{.shape = {3, {2, 3, 4}}, .low = (real)0.1, .high = 2, .both_signs = true},
-                    {.shape = {1, {3}}, .low = -(real)0.5, .high = (real)0.9},
-                    {.shape = {3, {2, 3, 4}}, .low = -2, .high = 2}}},
+               .in = {{.shape = {3, {2, 3, 4}}, .low = (real)0.1, .high = 2, .both_signs = true},
+                      {.shape = {1, {3}}, .low = -(real)0.5, .high = (real)0.9},
+                      {.shape = {3, {2, 3, 4}}, .low = -2, .high = 2}}},
 };
 
 Var *var_prelu_backward(Var *x, Var *a, Var *g, bool want_gx, bool want_ga)

@@ -22,20 +22,15 @@ static void relu_backward(Var *y, Var *gy)
     SEND(x, var_where(var_is_positive(x), gy, var_scalar(0)));
 }
 
-static uint64_t relu_branch_hash(const Var *y)
-{
-    return op_branch_of_signs(0, y->in[0]->value);
-}
-
 static Var *relu_sample(Var **in) { return var_relu(in[0]); }
 
 const Op op_relu = {
     .name = "relu",
     .forward = relu_forward,
     .backward = relu_backward,
-    .branch_hash = relu_branch_hash,
+    .branch_hash = op_branch_by_sign,
     .sample = {.call = relu_sample, .n_in = 1, .any_shape = true,
-             .in = {{.shape = {2, {2, 3}}, .low = (real)0.1, .high = 2, .both_signs = true}}},
+               .in = {{.shape = {2, {2, 3}}, .low = (real)0.1, .high = 2, .both_signs = true}}},
 };
 
 Var *var_relu(Var *x)

@@ -38,7 +38,7 @@ const Op op_slice_scatter = {
     .forward = slice_scatter_forward,
     .backward = slice_scatter_backward,
     .sample = {.call = slice_scatter_sample, .n_in = 1,
-             .in = {{.shape = {2, {2, 3}}, .low = -2, .high = 2}}},
+               .in = {{.shape = {2, {2, 3}}, .low = -2, .high = 2}}},
 };
 
 Var *var_slice_scatter(Var *x, Shape shape, int axis, ptrdiff_t start, ptrdiff_t step)

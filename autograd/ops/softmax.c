@@ -32,7 +32,7 @@ const Op op_softmax = {
     .forward = softmax_forward,
     .backward = softmax_backward,
     .sample = {.call = softmax_sample, .n_in = 1,
-             .in = {{.shape = {3, {2, 4, 3}}, .low = -2, .high = 2}}},
+               .in = {{.shape = {3, {2, 4, 3}}, .low = -2, .high = 2}}},
 };
 
 Var *var_softmax(Var *x, int axis)

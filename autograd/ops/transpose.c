@@ -31,7 +31,7 @@ const Op op_transpose = {
     .view = transpose_view,
     .backward = transpose_backward,
     .sample = {.call = transpose_sample, .n_in = 1,
-             .in = {{.shape = {3, {2, 3, 4}}, .low = -2, .high = 2}}},
+               .in = {{.shape = {3, {2, 3, 4}}, .low = -2, .high = 2}}},
 };
 
 Var *var_transpose(Var *x, int axis0, int axis1)

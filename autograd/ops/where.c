@@ -42,8 +42,8 @@ const Op op_where = {
     .forward = where_forward,
     .backward = where_backward,
     .sample = {.call = where_sample, .n_in = 2, .any_shape = true,
-             .in = {{.shape = {2, {2, 3}}, .low = -2, .high = 2},
-                    {.shape = {1, {3}}, .low = -2, .high = 2}}},
+               .in = {{.shape = {2, {2, 3}}, .low = -2, .high = 2},
+                      {.shape = {1, {3}}, .low = -2, .high = 2}}},
 };
 
 Var *var_where(Var *condition, Var *a, Var *b)

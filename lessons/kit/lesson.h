@@ -34,9 +34,9 @@ typedef struct Lesson {
     bool        preview; /* the first picture that lends itself to it, in characters on stdout */
 } Lesson;
 
-/* Options: --seed N, --epochs N, --quick, --data DIR, --out DIR, --quiet, --preview, --help. A wrong
- * one ends the program with a sentence and exit status 2. `epochs` is the default, 0 for a lesson that
- * trains nothing. */
+/* Options: --seed N, --epochs N, --quick, --data DIR, --out DIR, --quiet, --preview, --help. A
+ * wrong one ends the program with a sentence and exit status 2. `epochs` is the default, 0 for a
+ * lesson that trains nothing. */
 Lesson lesson_begin(int argc, char **argv, const char *number, const char *title, int epochs);
 
 /* Says how many claims held; the exit status for main. */

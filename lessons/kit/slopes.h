@@ -45,7 +45,8 @@ void slope_write_stats(FILE *f, Module *net, const char *prefix);
 /* The q-quantile (0 … 1) of n numbers, between neighbours by linear interpolation. */
 double quantile(const double *values, int n, double q);
 
-/* Into the current panel: bands from 5 to 95 and 25 to 75 percent, the median, up to 16 channels. */
+/* Into the current panel: bands from 5 to 95 and 25 to 75 percent, the median, up to 16
+ * channels. */
 void plot_slope_bands(Plot *p, const SlopeLog *log, int layer);
 
 #endif

@@ -1,6 +1,7 @@
 /* lessons/page/prose.c -- the text of a comment as HTML.
  *
- *  - Lines that begin near the left are a paragraph, lines set in by four or more stand as they are.
+ *  - Lines that begin near the left are a paragraph, lines set in by four or more stand as they
+ *    are.
  *  - "You need   C, and ..." with its continuation below the words is a term and what it means.
  *  - "3. Show that ..." is an item of a list; what follows, set in by three, belongs to it.
  *  - `code` is code.

@@ -1,8 +1,8 @@
 /* lessons/page/syllabus.c -- the tables of lessons/README.md.
  *
- *  - The lessons, a row "| [01_prelu_forward](01_prelu_forward.c) | what it teaches | needs | runs |"
- *    each, with what each run came to. A lesson without a row gets one with its title, so that none
- *    is missing.
+ *  - The lessons, a row "| [01_prelu_forward](01_prelu_forward.c) | what it teaches | needs | runs
+ *    |" each, with what each run came to. A lesson without a row gets one with its title, so that
+ *    none is missing.
  *  - Any other, as it stands; a lesson's number in it, such as "05, 06", is a link.
  *
  * SPDX-License-Identifier: MIT

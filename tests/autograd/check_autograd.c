@@ -11,19 +11,10 @@
 #include "autograd/backward.h"
 #include "tests/testing.h"
 
-#define NEAR (64 * (double)REAL_EPSILON)
-
-/* A leaf of n numbers. */
-static Var *grad_leaf(ptrdiff_t n, const real *values)
-{
-    Tensor *t = tensor_from(SHAPE(n), values);
-    Var *x = var_leaf(t);
-    tensor_free(t);
-    return x;
-}
-#define LEAF(...)                                                                                  \
-    grad_leaf((ptrdiff_t)(sizeof((real[]){__VA_ARGS__}) / sizeof(real)),                           \
-              (const real[]){__VA_ARGS__})
+/* A leaf of these numbers in a row. */
+#define LEAF(...)                                                             \
+    var_leaf_from(SHAPE(sizeof((real[]){__VA_ARGS__}) / sizeof(real)),        \
+                  (const real[]){__VA_ARGS__})
 
 static Var *grad_leaf_scalar(real value)
 {
@@ -62,7 +53,7 @@ START_TEST(leaves_accumulate_over_calls)
 }
 END_TEST
 
-/* Were the gradients of interiors kept from the first call, the second would add 3 times as much. */
+/* If interiors kept their gradients from the first call, the second would add 3 times as much. */
 START_TEST(backward_twice_over_one_graph_doubles)
 {
     Var *x = LEAF(2, 3), *y = var_square(x), *loss = grad_total(var_square(y));

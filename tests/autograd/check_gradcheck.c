@@ -45,13 +45,13 @@ static void wrong_product_forward(Var *y)
 }
 
 /* An op whose sample calls it on leaves of these shapes: x (3,3) and, with n = 2, b. */
-#define WRONG_OP(id, forward_fn, n, result, ...)                                                  \
-    static Var *id##_demo(Var **in);                                                              \
-    static const Op id = {                                                                        \
-        .name = #id, .forward = forward_fn, .backward = id##_backward,                            \
-        .sample = {.call = id##_demo, .n_in = n,                                                    \
-                 .in = {{{2, {3, 3}}, (real)0.5, 2, true}, {__VA_ARGS__, (real)0.5, 2, true}}},   \
-    };                                                                                            \
+#define WRONG_OP(id, forward_fn, n, result, ...)                                                \
+    static Var *id##_demo(Var **in);                                                            \
+    static const Op id = {                                                                      \
+        .name = #id, .forward = forward_fn, .backward = id##_backward,                          \
+        .sample = {.call = id##_demo, .n_in = n,                                                \
+                   .in = {{{2, {3, 3}}, (real)0.5, 2, true}, {__VA_ARGS__, (real)0.5, 2, true}}}, \
+    };                                                                                          \
     static Var *id##_demo(Var **in) { return var_apply(&id, (result), in, n); }
 
 /* --- wrong at first order --------------------------------------------------------------------- */
@@ -333,21 +333,16 @@ static void kink_send(Var *y, Var *gy, real at_kink)
     SEND(x, var_mul(gy, g));
 }
 
-static uint64_t kink_branch_hash(const Var *y)
-{
-    return op_branch_of_signs(0, y->in[0]->value);
-}
-
 static void kink_inside_backward(Var *y, Var *gy) { kink_send(y, gy, (real)0.3); }
 static void kink_above_backward(Var *y, Var *gy) { kink_send(y, gy, (real)1.2); }
 static void kink_below_backward(Var *y, Var *gy) { kink_send(y, gy, -(real)0.1); }
 
 static const Op kink_inside = {.name = "kink_inside", .forward = kink_forward,
-                               .backward = kink_inside_backward, .branch_hash = kink_branch_hash};
+                               .backward = kink_inside_backward, .branch_hash = op_branch_by_sign};
 static const Op kink_above = {.name = "kink_above", .forward = kink_forward,
-                              .backward = kink_above_backward, .branch_hash = kink_branch_hash};
+                              .backward = kink_above_backward, .branch_hash = op_branch_by_sign};
 static const Op kink_below = {.name = "kink_below", .forward = kink_forward,
-                              .backward = kink_below_backward, .branch_hash = kink_branch_hash};
+                              .backward = kink_below_backward, .branch_hash = op_branch_by_sign};
 static const Op kink_silent = {.name = "kink_silent", .forward = kink_forward,
                                .backward = kink_inside_backward}; /* has no branch hash */
 

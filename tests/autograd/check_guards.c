@@ -1,5 +1,6 @@
-/* tests/autograd/check_guards.c -- the traps around a graph: values changed behind its back, parameters
- * that are views or go too early, infinities that must not become NaN, arguments that are missing.
+/* tests/autograd/check_guards.c -- the traps around a graph: values changed behind its back,
+ * parameters that are views or go too early, infinities that must not become NaN, arguments that
+ * are missing.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -9,7 +10,6 @@
 #include "autograd/op.h"
 #include "nn/layers.h"
 #include "optim/trainer.h"
-#include "tensor/memory.h"
 #include "tests/testing.h"
 
 /* --- values changed behind the graph's back --------------------------------------------------- */

@@ -1,4 +1,5 @@
-/* tests/autograd/check_op_rules.c -- what finite differences cannot see: ties, options, and what is refused.
+/* tests/autograd/check_op_rules.c -- what finite differences cannot see: ties, options, and what is
+ * refused.
  *
  * At a tie a derivative is a convention, so it is checked against the one we documented. Each
  * misuse must stop with a sentence that holds the numbers a reader needs.
@@ -11,16 +12,7 @@
 #include "autograd/backward.h"
 #include "tests/testing.h"
 
-#define NEAR (64 * (double)REAL_EPSILON)
-
-static Var *rules_leaf(Shape shape, const real *values)
-{
-    Tensor *t = tensor_from(shape, values);
-    Var *x = var_leaf(t);
-    tensor_free(t);
-    return x;
-}
-#define LEAF(shape, ...) rules_leaf((shape), (const real[]){__VA_ARGS__})
+#define LEAF(shape, ...) var_leaf_from((shape), (const real[]){__VA_ARGS__})
 
 static Var *rules_zeros(Shape shape)
 {
@@ -37,12 +29,13 @@ static void rules_backward(Var *y)
     var_backward_with(y, gy);
 }
 
-/* --- gradients that are not wanted -------------------------------------------------------------- */
+/* --- gradients that are not wanted ------------------------------------------------------------ */
 
 /* x (1,1,2,2), w (1,1,1,1) and b (1), of which those in the mask want a gradient. */
 static void rules_convolve(unsigned wanted)
 {
-    Var *in[3] = {LEAF(SHAPE(1, 1, 2, 2), 1, 2, 3, 4), LEAF(SHAPE(1, 1, 1, 1), 5), LEAF(SHAPE(1), 6)};
+    Var *in[3] = {LEAF(SHAPE(1, 1, 2, 2), 1, 2, 3, 4), LEAF(SHAPE(1, 1, 1, 1), 5),
+                  LEAF(SHAPE(1), 6)};
     for (int i = 0; i < 3; i++)
         in[i]->requires_grad = wanted >> i & 1;
     rules_backward(var_conv2d(in[0], in[1], in[2], CONV2D_DEFAULTS));
@@ -160,7 +153,16 @@ START_TEST(a_constant_power_of_0_has_gradient_0)
 }
 END_TEST
 
-/* --- cross-entropy ---------------------------------------------------------------------------- */
+/* --- losses ----------------------------------------------------------------------------------- */
+
+START_TEST(mse_is_the_mean_squared_difference)
+{
+    Var *x = LEAF(SHAPE(2, 2), 1, 3, 0, 0), *loss = var_mse(x, LEAF(SHAPE(2, 2), 0, 1, 1, 0));
+    ck_assert_close(var_item(loss), (1 + 4 + 1 + 0) / 4.0, NEAR);
+    var_backward(loss);
+    ck_assert_tensor(x->grad, SHAPE(2, 2), NEAR, 0.5, 1, -0.5, 0);
+}
+END_TEST
 
 /* Logits (3,2) whose log sum exp is easy by hand: 1 + log(1+1/e), 5 + log(1+e^-3), 3 + log 2. */
 static Var *rules_logits(void)
@@ -367,12 +369,13 @@ int main(void)
 {
     const TTest *const ties[] = {
         a_convolution_gives_what_is_asked_for, two_equals_share_half_and_half,
-        the_largest_of_several_share_evenly, at_0_the_slope_s_side_is_taken, prelu_of_nan_and_infinity, where_selects,
-        a_constant_power_of_0_has_gradient_0, NULL};
+        the_largest_of_several_share_evenly, at_0_the_slope_s_side_is_taken,
+        prelu_of_nan_and_infinity, where_selects, a_constant_power_of_0_has_gradient_0, NULL};
     const TTest *const losses[] = {
-        cross_entropy_is_the_mean_log_probability, smoothing_spreads_the_target,
-        ignored_rows_do_not_count, the_mean_of_no_rows_is_nan_and_the_sum_0,
-        large_logits_do_not_overflow, cross_entropy_refuses_what_does_not_fit, NULL};
+        mse_is_the_mean_squared_difference, cross_entropy_is_the_mean_log_probability,
+        smoothing_spreads_the_target, ignored_rows_do_not_count,
+        the_mean_of_no_rows_is_nan_and_the_sum_0, large_logits_do_not_overflow,
+        cross_entropy_refuses_what_does_not_fit, NULL};
     const TTest *const refused[] = {
         prelu_names_both_numbers_and_the_axis, shapes_that_do_not_broadcast_are_both_named,
         products_that_do_not_fit_are_refused, concat_reshape_and_slice_refuse_what_does_not_fit,
@@ -380,7 +383,7 @@ int main(void)
 
     Suite *suite = suite_create("op rules");
     testing_add(suite, "ties", 10, ties);
-    testing_add(suite, "cross-entropy", 10, losses);
+    testing_add(suite, "losses", 10, losses);
     testing_add(suite, "refused", 10, refused);
     return testing_main(suite);
 }

@@ -62,7 +62,7 @@ static void ops_assert_nonzero(const Op *op, GradReport r, const char *what)
                   what);
 }
 
-/* --- as the sample says ------------------------------------------------------------------------- */
+/* --- as the sample says ----------------------------------------------------------------------- */
 
 START_TEST(every_op_is_complete)
 {

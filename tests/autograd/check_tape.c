@@ -12,30 +12,22 @@
 
 #include "autograd/backward.h"
 #include "autograd/graph.h"
-#include "tensor/memory.h"
+#include "tests/allocator.h"
 #include "tests/testing.h"
-
-/* Blocks in use, in any thread, besides the pools of other threads. */
-static int64_t tape_live_blocks(void)
-{
-    memory_trim();
-    MemoryCounts c = memory_counts();
-    return (int64_t)(c.allocations - c.releases);
-}
 
 /* --- a step of training ----------------------------------------------------------------------- */
 
 /* Two layers with a PReLU between them. */
-enum { NET_PARAMS = 4 };
-typedef struct Net {
-    Var *param[NET_PARAMS]; /* weights (3,5), bias (5), slopes (5), weights (5,2) */
-} Net;
+enum { LAYERS_PARAMS = 4 };
+typedef struct Layers {
+    Var *param[LAYERS_PARAMS]; /* weights (3,5), bias (5), slopes (5), weights (5,2) */
+} Layers;
 
-static Net net_new(real offset)
+static Layers layers_new(real offset)
 {
-    const Shape shape[NET_PARAMS] = {SHAPE(3, 5), SHAPE(5), SHAPE(5), SHAPE(5, 2)};
-    Net net;
-    for (int k = 0; k < NET_PARAMS; k++) {
+    const Shape shape[LAYERS_PARAMS] = {SHAPE(3, 5), SHAPE(5), SHAPE(5), SHAPE(5, 2)};
+    Layers net;
+    for (int k = 0; k < LAYERS_PARAMS; k++) {
         Tensor *t = tensor_new(shape[k]);
         real *p = tensor_write(t);
         for (ptrdiff_t i = 0; i < tensor_count(t); i++)
@@ -45,21 +37,21 @@ static Net net_new(real offset)
     return net;
 }
 
-static void net_free(Net *net)
+static void layers_free(Layers *net)
 {
-    for (int k = 0; k < NET_PARAMS; k++)
+    for (int k = 0; k < LAYERS_PARAMS; k++)
         var_param_free(net->param[k]);
 }
 
-static void net_zero_grad(const Net *net)
+static void layers_zero_grad(const Layers *net)
 {
-    for (int k = 0; k < NET_PARAMS; k++)
+    for (int k = 0; k < LAYERS_PARAMS; k++)
         var_zero_grad(net->param[k]);
 }
 
 /* A loss that goes through ops of every kind: views, copies, broadcasts, several outputs, one
  * tensor in two places, slots that are added into, batches of products. */
-static Var *net_loss(const Net *net)
+static Var *layers_loss(const Layers *net)
 {
     Labels labels = {.data = (int32_t[]){0, 1, 1, 0}, .count = 4};
     Var *x = var_full(SHAPE(4, 3), (real)0.5);
@@ -74,24 +66,24 @@ static Var *net_loss(const Net *net)
     return var_add(loss, var_mean(var_square(batch), ALL_AXES, false));
 }
 
-static void net_step(const Net *net)
+static void layers_step(const Layers *net)
 {
     size_t mark = tape_mark();
-    net_zero_grad(net);
-    Var *loss = net_loss(net);
+    layers_zero_grad(net);
+    Var *loss = layers_loss(net);
     for (int call = 0; call < 2; call++) /* the second finds gradients to add to */
         var_backward(loss);
     tape_rewind(mark);
 }
 
 /* A step whose loss holds a gradient: two passes, the first of them recorded. */
-static void net_penalty_step(const Net *net)
+static void layers_penalty_step(const Layers *net)
 {
-    Var *g[NET_PARAMS];
+    Var *g[LAYERS_PARAMS];
     size_t mark = tape_mark();
-    net_zero_grad(net);
-    Var *loss = net_loss(net);
-    var_grad(loss, net->param, NET_PARAMS, CREATE_GRAPH, g);
+    layers_zero_grad(net);
+    Var *loss = layers_loss(net);
+    var_grad(loss, net->param, LAYERS_PARAMS, CREATE_GRAPH, g);
     no_grad_begin();
     var_exp(g[0]);
     no_grad_end();
@@ -103,43 +95,43 @@ static void net_penalty_step(const Net *net)
 
 START_TEST(a_rewind_frees_what_was_recorded)
 {
-    Net net = net_new(0);
-    net_step(&net); /* the tape itself has grown */
-    net_zero_grad(&net);
-    int64_t live = tape_live_blocks();
+    Layers net = layers_new(0);
+    layers_step(&net); /* the tape itself has grown */
+    layers_zero_grad(&net);
+    uint64_t live = testing_blocks();
     size_t mark = tape_mark();
-    Var *loss = net_loss(&net);
-    ck_assert_int_gt(tape_live_blocks(), live + 20);
+    Var *loss = layers_loss(&net);
+    ck_assert_uint_gt(testing_blocks(), live + 20);
     var_backward(loss);
     tape_rewind(mark);
-    ck_assert_int_eq(tape_live_blocks(), live + 3 * NET_PARAMS); /* the gradients */
-    net_zero_grad(&net);
-    ck_assert_int_eq(tape_live_blocks(), live);
-    net_penalty_step(&net);
-    net_zero_grad(&net);
-    ck_assert_int_eq(tape_live_blocks(), live);
-    net_free(&net);
-    ck_assert_int_eq(tape_live_blocks(), live - 4 * NET_PARAMS);
+    ck_assert_uint_eq(testing_blocks(), live + 3 * LAYERS_PARAMS); /* the gradients */
+    layers_zero_grad(&net);
+    ck_assert_uint_eq(testing_blocks(), live);
+    layers_penalty_step(&net);
+    layers_zero_grad(&net);
+    ck_assert_uint_eq(testing_blocks(), live);
+    layers_free(&net);
+    ck_assert_uint_eq(testing_blocks(), live - 4 * LAYERS_PARAMS);
 }
 END_TEST
 
 /* Backward lets go of what a rule made as soon as the rule is done. */
 START_TEST(backward_leaves_nothing_but_gradients)
 {
-    Net net = net_new(0);
-    net_step(&net);
-    net_zero_grad(&net);
-    Var *loss = net_loss(&net), *g[NET_PARAMS];
+    Layers net = layers_new(0);
+    layers_step(&net);
+    layers_zero_grad(&net);
+    Var *loss = layers_loss(&net), *g[LAYERS_PARAMS];
     size_t mark = tape_mark();
-    int64_t live = tape_live_blocks();
+    uint64_t live = testing_blocks();
     var_backward(loss);
     ck_assert_uint_eq(tape_mark(), mark);
-    ck_assert_int_eq(tape_live_blocks(),
-                     live + 3 * (NET_PARAMS + 1)); /* one interior retains its own */
-    var_grad(loss, net.param, NET_PARAMS, GRAD_ONLY, g);
-    ck_assert_uint_eq(tape_mark(), mark + NET_PARAMS);
+    /* One interior retains its own. */
+    ck_assert_uint_eq(testing_blocks(), live + 3 * (LAYERS_PARAMS + 1));
+    var_grad(loss, net.param, LAYERS_PARAMS, GRAD_ONLY, g);
+    ck_assert_uint_eq(tape_mark(), mark + LAYERS_PARAMS);
     tape_rewind(0);
-    net_free(&net);
+    layers_free(&net);
 }
 END_TEST
 
@@ -156,22 +148,18 @@ START_TEST(values_stay_readable_until_the_rewind)
 }
 END_TEST
 
-#ifndef SLOPE_NO_POOL
 START_TEST(the_second_step_allocates_nothing)
 {
-    void (*const steps[])(const Net *) = {net_step, net_penalty_step};
+    void (*const steps[])(const Layers *) = {layers_step, layers_penalty_step};
     for (int i = 0; i < 2; i++) {
-        Net net = net_new(0);
+        Layers net = layers_new(0);
         steps[i](&net);
-        uint64_t first = memory_counts().allocations;
         for (int k = 0; k < 5; k++)
-            steps[i](&net);
-        ck_assert_uint_eq(memory_counts().allocations, first);
-        net_free(&net);
+            ck_assert_allocates_nothing(steps[i](&net));
+        layers_free(&net);
     }
 }
 END_TEST
-#endif
 
 START_TEST(marks_and_places_beyond_the_end_are_refused)
 {
@@ -292,76 +280,52 @@ static void brittle_backward(Var *y, Var *gy)
 static const Op brittle = {
     .name = "brittle", .forward = brittle_forward, .backward = brittle_backward};
 
-static Var *tape_brittle_loss(const Net *net)
+static Var *tape_brittle_loss(const Layers *net)
 {
     Var *early = var_sum(var_apply(&brittle, SHAPE(5), VARS(net->param[1])), ALL_AXES, false);
-    return var_add(early, net_loss(net)); /* the rule comes last */
+    return var_add(early, layers_loss(net)); /* the rule comes last */
 }
 
-static void tape_brittle_backward(const Net *net)
+static void tape_brittle_backward(const Layers *net)
 {
     var_backward(tape_brittle_loss(net));
 }
 
-static void tape_brittle_grad(const Net *net)
+static void tape_brittle_grad(const Layers *net)
 {
-    Var *g[NET_PARAMS];
-    var_grad(tape_brittle_loss(net), net->param, NET_PARAMS, CREATE_GRAPH, g);
+    Var *g[LAYERS_PARAMS];
+    var_grad(tape_brittle_loss(net), net->param, LAYERS_PARAMS, CREATE_GRAPH, g);
 }
 
 START_TEST(a_rewind_abandons_a_half_done_pass)
 {
-    Net net = net_new(0);
-    net_penalty_step(&net);
+    Layers net = layers_new(0);
+    layers_penalty_step(&net);
     Tensor *expected = tensor_clone(net.param[1]->grad);
-    net_zero_grad(&net);
-    int64_t live = tape_live_blocks();
+    layers_zero_grad(&net);
+    uint64_t live = testing_blocks();
     ck_assert_fails(tape_brittle_backward(&net), "do not broadcast");
-    ck_assert_int_eq(tape_live_blocks(), live);
+    ck_assert_uint_eq(testing_blocks(), live);
     ck_assert_fails(tape_brittle_grad(&net), "do not broadcast");
-    ck_assert_int_eq(tape_live_blocks(), live);
+    ck_assert_uint_eq(testing_blocks(), live);
     ck_assert(grad_enabled());
-    for (int k = 0; k < NET_PARAMS; k++)
+    for (int k = 0; k < LAYERS_PARAMS; k++)
         ck_assert_ptr_null(net.param[k]->grad);
-    net_penalty_step(&net); /* and all goes on as if nothing had been */
+    layers_penalty_step(&net); /* and all goes on as if nothing had been */
     ck_assert(tensor_same_bits(net.param[1]->grad, expected));
     tensor_free(expected);
-    net_free(&net);
+    layers_free(&net);
 }
 END_TEST
 
 /* --- out of memory ---------------------------------------------------------------------------- */
 
-/* Passes requests on to the old allocator, but not number `fail_at` (nor, if it stays empty, those
- * after it). 0: no failure. */
-typedef struct Scarce {
-    Allocator old;
-    long      calls, fail_at;
-    bool      stays_empty;
-} Scarce;
-
-static void *scarce_allocate(size_t bytes, void *ctx)
-{
-    Scarce *s = ctx;
-    s->calls++;
-    bool fails = s->fail_at &&
-                 (s->calls == s->fail_at || (s->stays_empty && s->calls > s->fail_at));
-    return fails ? NULL : s->old.allocate(bytes, s->old.ctx);
-}
-
-static void scarce_release(void *block, void *ctx)
-{
-    Scarce *s = ctx;
-    s->old.release(block, s->old.ctx);
-}
-
 typedef struct Attempt {
     jmp_buf jump;
     char    sentence[256];
-    Scarce *memory;
-    long    fail_at;
-    void  (*step)(const Net *net);
-    const Net *net;
+    int     fail_at;
+    void  (*step)(const Layers *net);
+    const Layers *net;
     bool    failed, enabled;
 } Attempt;
 
@@ -377,70 +341,69 @@ static void *attempt_main(void *ctx)
 {
     Attempt *a = ctx;
     slope_on_fail(attempt_on_fail, a);
-    a->memory->calls = 0;
-    a->memory->fail_at = a->fail_at;
+    watch.calls = 0;
+    watch.fail_at = a->fail_at;
     if (setjmp(a->jump) == 0)
         a->step(a->net);
     else
         a->failed = true;
-    a->memory->fail_at = 0;
+    watch.fail_at = -1;
     tape_rewind(0);
     a->enabled = grad_enabled();
     return NULL;
 }
 
-static Attempt attempt_run(void (*step)(const Net *), const Net *net, Scarce *memory, long fail_at)
+static Attempt attempt_run(void (*step)(const Layers *), const Layers *net, int fail_at)
 {
     pthread_t thread;
-    Attempt a = {.memory = memory, .fail_at = fail_at, .step = step, .net = net};
+    Attempt a = {.fail_at = fail_at, .step = step, .net = net};
     ck_assert_int_eq(pthread_create(&thread, NULL, attempt_main, &a), 0);
     pthread_join(thread, NULL);
     return a;
 }
 
 /* The step fails at each of its allocations in turn until none is left to fail. */
-static void attempt_every_failure(void (*step)(const Net *), bool stays_empty)
+static void attempt_every_failure(void (*step)(const Layers *), bool stays_empty)
 {
-    Scarce memory = {.stays_empty = stays_empty};
-    memory.old = memory_set_allocator((Allocator){scarce_allocate, scarce_release, &memory});
-    Net net = net_new(0);
-    attempt_run(step, &net, &memory, 0); /* also starts the helper threads */
-    net_zero_grad(&net);
-    int64_t live = tape_live_blocks();
-    long k = 1;
+    watch_begin();
+    watch.once = !stays_empty;
+    Layers net = layers_new(0);
+    attempt_run(step, &net, -1); /* also starts the helper threads */
+    layers_zero_grad(&net);
+    uint64_t live = testing_blocks();
+    int k = 0;
     for (;; k++) {
-        Attempt a = attempt_run(step, &net, &memory, k);
-        net_zero_grad(&net);
-        ck_assert_msg(tape_live_blocks() == live, "allocation %ld failed and left %ld blocks", k,
-                      (long)(tape_live_blocks() - live));
+        Attempt a = attempt_run(step, &net, k);
+        layers_zero_grad(&net);
+        ck_assert_msg(testing_blocks() == live, "allocation %d failed and left %d blocks", k,
+                      (int)(testing_blocks() - live));
         ck_assert(a.enabled);
         if (!a.failed)
             break;
         ck_assert_msg(strstr(a.sentence, "out of memory"), "%s", a.sentence);
     }
-    ck_assert_int_gt(k, 50);
-    net_free(&net);
-    memory_trim();
-    memory_set_allocator(memory.old);
+    ck_assert_int_ge(k, 50);
+    layers_free(&net);
+    watch_end();
 }
 
 START_TEST(a_step_may_run_out_of_memory_anywhere)
 {
-    attempt_every_failure(net_step, false);
-    attempt_every_failure(net_step, true);
+    attempt_every_failure(layers_step, false);
+    attempt_every_failure(layers_step, true);
 }
 END_TEST
 
 START_TEST(a_recorded_gradient_may_run_out_of_memory_anywhere)
 {
-    attempt_every_failure(net_penalty_step, false);
+    attempt_every_failure(layers_penalty_step, false);
 }
 END_TEST
 
 /* --- two threads ------------------------------------------------------------------------------ */
 
 typedef struct Training {
-    Net net;
+    Layers net;
     int steps;
 } Training;
 
@@ -448,8 +411,8 @@ static void *training_main(void *ctx)
 {
     Training *t = ctx;
     for (int i = 0; i < t->steps; i++) {
-        net_step(&t->net);
-        for (int k = 0; k < NET_PARAMS; k++) {
+        layers_step(&t->net);
+        for (int k = 0; k < LAYERS_PARAMS; k++) {
             Var *p = t->net.param[k];
             tensor_scale(p->grad, p->grad, -(real)0.1);
             tensor_add(p->value, p->value, p->grad);
@@ -465,8 +428,8 @@ START_TEST(two_threads_train_as_one_after_the_other_would)
     pthread_t thread[2];
     for (int i = 0; i < 2; i++) {
         alone[i] = together[i] = (Training){.steps = STEPS};
-        alone[i].net = net_new((real)(i * 0.125));
-        together[i].net = net_new((real)(i * 0.125));
+        alone[i].net = layers_new((real)(i * 0.125));
+        together[i].net = layers_new((real)(i * 0.125));
         training_main(&alone[i]);
     }
     for (int i = 0; i < 2; i++)
@@ -475,11 +438,11 @@ START_TEST(two_threads_train_as_one_after_the_other_would)
         pthread_join(thread[i], NULL);
     ck_assert(!tensor_same_bits(alone[0].net.param[0]->value, alone[1].net.param[0]->value));
     for (int i = 0; i < 2; i++)
-        for (int k = 0; k < NET_PARAMS; k++)
+        for (int k = 0; k < LAYERS_PARAMS; k++)
             ck_assert(
                 tensor_same_bits(alone[i].net.param[k]->value, together[i].net.param[k]->value));
     for (int i = 0; i < 2; i++)
-        net_free(&alone[i].net), net_free(&together[i].net);
+        layers_free(&alone[i].net), layers_free(&together[i].net);
 }
 END_TEST
 
@@ -493,11 +456,11 @@ static void *tape_leave_open(void *unused)
 
 START_TEST(a_thread_takes_its_tape_and_pool_with_it)
 {
-    int64_t live = tape_live_blocks();
+    uint64_t live = testing_blocks();
     pthread_t thread;
     ck_assert_int_eq(pthread_create(&thread, NULL, tape_leave_open, NULL), 0);
     pthread_join(thread, NULL);
-    ck_assert_int_eq(tape_live_blocks(), live);
+    ck_assert_uint_eq(testing_blocks(), live);
     ck_assert(grad_enabled());
 }
 END_TEST
@@ -554,11 +517,7 @@ int main(void)
     const TTest *const rewinding[] = {
         a_rewind_frees_what_was_recorded, backward_leaves_nothing_but_gradients,
         values_stay_readable_until_the_rewind, marks_and_places_beyond_the_end_are_refused,
-        a_rewound_var_is_named,
-#ifndef SLOPE_NO_POOL
-        the_second_step_allocates_nothing,
-#endif
-        NULL};
+        a_rewound_var_is_named, the_second_step_allocates_nothing, NULL};
     const TTest *const scopes[] = {no_grad_scopes_nest, a_rewind_closes_the_scopes_it_passes,
                                    a_failure_in_a_scope_closes_it,
                                    backward_works_in_a_no_grad_scope, NULL};

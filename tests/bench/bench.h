@@ -62,8 +62,9 @@ void networks_add(void); /* networks.c: whole training steps */
  * three, after some that do not count. */
 double bench_time(void (*run)(void *state), void *state, double seconds, bool fastest);
 
-/* Numbers from the normal distribution with mean 0 and standard deviation 1. */
+/* Numbers from the normal distribution with mean 0 and standard deviation 1; a leaf of them. */
 Tensor *bench_normal(Shape shape);
+Var *bench_leaf(Shape shape);
 
 /* Stops with a sentence if `found` is further from `expected` than single precision explains, for a
  * sum whose terms add up to `size` in absolute value. */

@@ -37,7 +37,8 @@ function median_of(which, row,   v, i) {
 }
 
 END {
-    printf "%-18s %7s %10s %10s   %6s  %s\n", "name", "threads", "old ms", "new ms", "ratio", "quartiles"
+    printf "%-18s %7s %10s %10s   %6s  %s\n",
+           "name", "threads", "old ms", "new ms", "ratio", "quartiles"
     for (i = 1; i <= rows; i++) {
         row = order[i]
         split(row, part, " ")
@@ -50,13 +51,15 @@ END {
         slow = middle > limit && low > 1
         slower += slow
         printf "%-18s %7d %10.4f %10.4f   %6.3f  %.3f to %.3f%s\n", part[1], part[2],
-               median_of("old", row), median_of("new", row), middle, low, high, slow ? "  SLOWER" : ""
+               median_of("old", row), median_of("new", row), middle, low, high,
+               slow ? "  SLOWER" : ""
     }
     if (slower) {
-        printf "%d of %d rows are slower: the median of %d paired ratios is above %s, and the quartiles are above 1\n",
-               slower, rows, pairs, limit
+        printf "%d of %d rows are slower: ", slower, rows
+        printf "the median of %d paired ratios is above %s and the quartiles above 1\n",
+               pairs, limit
         exit 1
     }
-    printf "no row is slower: none has a median of %d paired ratios above %s with quartiles above 1\n",
-           pairs, limit
+    printf "no row is slower: "
+    printf "none has a median of %d paired ratios above %s and quartiles above 1\n", pairs, limit
 }

@@ -16,23 +16,15 @@ typedef struct ConvBench {
     ptrdiff_t N, C, H, O;
 } ConvBench;
 
-static Var *conv_leaf(Shape shape)
-{
-    Tensor *t = bench_normal(shape);
-    Var *x = var_leaf(t);
-    tensor_free(t);
-    return x;
-}
-
 static void *conv_make(const Bench *bench)
 {
     ConvBench *c = memory_new(sizeof *c);
     c->mark = tape_mark();
     c->N = 64, c->C = bench->size[0], c->O = bench->size[1], c->H = bench->size[2];
-    c->x = conv_leaf(SHAPE(c->N, c->C, c->H, c->H));
-    c->w = conv_leaf(SHAPE(c->O, c->C, 3, 3));
-    c->b = conv_leaf(SHAPE(c->O));
-    c->gy = conv_leaf(SHAPE(c->N, c->O, c->H, c->H));
+    c->x = bench_leaf(SHAPE(c->N, c->C, c->H, c->H));
+    c->w = bench_leaf(SHAPE(c->O, c->C, 3, 3));
+    c->b = bench_leaf(SHAPE(c->O));
+    c->gy = bench_leaf(SHAPE(c->N, c->O, c->H, c->H));
     c->y = var_conv2d(c->x, c->w, c->b, conv2d_padding(1));
     return c;
 }

@@ -60,8 +60,8 @@ static void fma_blocks(ptrdiff_t begin, ptrdiff_t end, void *ctx)
         f->sum[b] = fma_chains(x, s, t, s, t);
 }
 
-/* The second step takes the first one back, up to rounding: all digits change, and stay in range. The
- * chains start at numbers of all signs whose sum is about 0; 1 is added to each block's. */
+/* The second step takes the first one back, up to rounding: all digits change, and stay in range.
+ * The chains start at numbers of all signs whose sum is about 0; 1 is added to each block's. */
 static void fma_moving_blocks(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 {
     FmaBench *f = ctx;

@@ -18,21 +18,13 @@ typedef struct PreluBench {
     Var   *x, *a, *y, *gy;
 } PreluBench;
 
-static Var *prelu_leaf(Shape shape)
-{
-    Tensor *t = bench_normal(shape);
-    Var *x = var_leaf(t);
-    tensor_free(t);
-    return x;
-}
-
 static void *prelu_make(const Bench *bench)
 {
     PreluBench *p = memory_new(sizeof *p);
     Shape s = SHAPE(PRELU_N, PRELU_C, 32, 32);
     p->mark = tape_mark();
-    p->x = prelu_leaf(s), p->gy = prelu_leaf(s);
-    p->a = prelu_leaf(SHAPE(bench->size[0])); /* half of them negative */
+    p->x = bench_leaf(s), p->gy = bench_leaf(s);
+    p->a = bench_leaf(SHAPE(bench->size[0])); /* half of them negative */
     p->y = var_prelu(p->x, p->a);
     return p;
 }

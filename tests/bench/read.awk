@@ -34,7 +34,9 @@ function gbytes(key) { return key in ms ? bytes[name[key]] / ms[key] / 1e6 : 0 }
 # The machine's limits for t threads, measured in the same run; t threads can do what one can, so
 # a disturbed measurement does not put theirs below its.
 function larger(a, b) { return a > b ? a : b }
-function fma_moving(t) { return larger(gflops("fma_moving" SUBSEP t), gflops("fma_moving" SUBSEP 1)) }
+function fma_moving(t) {
+    return larger(gflops("fma_moving" SUBSEP t), gflops("fma_moving" SUBSEP 1))
+}
 function fma_peak(t) { return larger(gflops("fma_peak" SUBSEP t), gflops("fma_peak" SUBSEP 1)) }
 function triad(t) { return larger(gbytes("triad" SUBSEP t), gbytes("triad" SUBSEP 1)) }
 function update(t) { return larger(gbytes("update" SUBSEP t), gbytes("update" SUBSEP 1)) }

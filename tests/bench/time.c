@@ -45,6 +45,14 @@ Tensor *bench_normal(Shape shape)
     return x;
 }
 
+Var *bench_leaf(Shape shape)
+{
+    Tensor *t = bench_normal(shape);
+    Var *x = var_leaf(t);
+    tensor_free(t);
+    return x;
+}
+
 /* Rounding errors of n terms added in any order stay under n/2 ulp of their absolute sum; blocked
  * sums are far better, so 1e-4 of it convicts and never errs here. */
 void bench_expect(const char *what, double found, double expected, double size)

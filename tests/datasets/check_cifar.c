@@ -5,7 +5,6 @@
  */
 #include "datasets/cifar.h"
 
-#include "tensor/memory.h"
 #include "tests/scratch.h"
 #include "tests/testing.h"
 
@@ -22,20 +21,16 @@ static void make_records(uint8_t *file, int count, int first)
     }
 }
 
-/* Parses a copy that ends where the data end, so that the address sanitizer sees a byte too far. */
+/* A refusal must say something and leave nothing behind. */
 static Dataset *parse(const uint8_t *data, size_t size, Error *err)
 {
-    uint8_t *copy = malloc(size + (size == 0));
-    ck_assert_ptr_nonnull(copy);
-    memcpy(copy, data, size);
-    MemoryCounts before = memory_counts();
+    uint8_t *copy = testing_copy(data, size);
+    uint64_t before = testing_blocks();
     Dataset *set = cifar_parse(copy, size, "memory", err);
-    MemoryCounts after = memory_counts();
     free(copy);
     if (!set) {
-        ck_assert_str_eq(err->file, "memory");
-        ck_assert_int_gt(strlen(err->problem), 10);
-        ck_assert_uint_eq(after.allocations - before.allocations, after.releases - before.releases);
+        testing_error(err, "memory");
+        ck_assert_uint_eq(testing_blocks(), before);
     }
     return set;
 }
@@ -202,26 +197,16 @@ START_TEST(nothing_found_says_where_it_looked_and_what_to_do)
 }
 END_TEST
 
-/* ------------------------------------------------------------------------------------------ */
-
-static Suite *cifar_suite(void)
+int main(void)
 {
     Suite *suite = suite_create("cifar");
-    TCase *files = tcase_create("files");
     testing_add(suite, "records", 20, (const TTest *const[]){
         records_become_images_and_labels, every_size_that_is_not_whole_records_is_refused,
         a_label_above_9_is_refused, NULL});
-    tcase_add_unchecked_fixture(files, scratch_make, scratch_remove);
-    tcase_add_test(files, one_file_is_read);
-    tcase_add_test(files, training_is_five_files_in_order_and_test_is_one);
-    tcase_add_test(files, half_a_set_names_the_file_that_is_missing_or_bad);
-    tcase_add_test(files, the_search_takes_slope_data_and_the_folder_below);
-    tcase_add_test(files, nothing_found_says_where_it_looked_and_what_to_do);
-    suite_add_tcase(suite, files);
-    return suite;
-}
-
-int main(void)
-{
-    return testing_main(cifar_suite());
+    testing_add(suite, "files", 10, (const TTest *const[]){
+        one_file_is_read, training_is_five_files_in_order_and_test_is_one,
+        half_a_set_names_the_file_that_is_missing_or_bad,
+        the_search_takes_slope_data_and_the_folder_below,
+        nothing_found_says_where_it_looked_and_what_to_do, NULL});
+    return scratch_main(suite);
 }

@@ -5,35 +5,13 @@
 #include "datasets/dataset.h"
 #include "datasets/generate.h"
 
-#include <check.h>
 #include <math.h>
-#include <setjmp.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "tensor/memory.h"
 #include "tensor/parallel.h"
-
-/* Runs a call that must stop with a sentence which names `function`. */
-static jmp_buf misuse;
-static char misuse_sentence[2048];
-
-static void on_misuse(const char *sentence, void *ctx)
-{
-    (void)ctx;
-    snprintf(misuse_sentence, sizeof misuse_sentence, "%s", sentence);
-    longjmp(misuse, 1);
-}
-
-#define ASSERT_MISUSE(function, call)                                  \
-    do {                                                               \
-        misuse_sentence[0] = '\0';                                     \
-        slope_on_fail(on_misuse, NULL);                                \
-        if (setjmp(misuse) == 0)                                       \
-            (void)(call);                                              \
-        slope_on_fail(NULL, NULL);                                     \
-        ck_assert_ptr_nonnull(strstr(misuse_sentence, function ": ")); \
-    } while (0)
+#include "tests/allocator.h"
+#include "tests/testing.h"
+#include "tests/xor.h"
 
 /* Three images (1,2,2) with pixels 0, 20, 40 … and labels 0, 1, 0. */
 static Dataset *tiny_images(void)
@@ -67,54 +45,31 @@ START_TEST(new_datasets_are_zeroed_and_plain)
 }
 END_TEST
 
-/* An allocator without more than a megabyte to give. */
-static Allocator plain;
-
-static void *stingy_allocate(size_t bytes, void *ctx)
-{
-    (void)ctx;
-    return bytes > 1 << 20 ? NULL : plain.allocate(bytes, plain.ctx);
-}
-
-static void stingy_release(void *block, void *ctx)
-{
-    (void)ctx;
-    plain.release(block, plain.ctx);
-}
-
-static void be_stingy(void)
-{
-    plain = memory_set_allocator((Allocator){stingy_allocate, stingy_release, NULL});
-}
-
-static void be_plain(void)
-{
-    memory_set_allocator(plain);
-}
-
 START_TEST(new_refuses_nonsense_and_too_much)
 {
-    ASSERT_MISUSE("dataset_new", dataset_new("big", DATASET_BYTES, PTRDIFF_MAX, SHAPE(2), 1));
-    ASSERT_MISUSE("dataset_new", dataset_new("less", DATASET_BYTES, -1, SHAPE(2), 1));
-    ASSERT_MISUSE("dataset_new", dataset_new("none", DATASET_BYTES, 1, SHAPE(2), 0));
-    ASSERT_MISUSE("dataset_new", dataset_new(NULL, DATASET_BYTES, 1, SHAPE(2), 1));
+    ck_assert_fails(dataset_new("big", DATASET_BYTES, PTRDIFF_MAX, SHAPE(2), 1), "dataset_new: ");
+    ck_assert_fails(dataset_new("less", DATASET_BYTES, -1, SHAPE(2), 1), "dataset_new: ");
+    ck_assert_fails(dataset_new("none", DATASET_BYTES, 1, SHAPE(2), 0), "dataset_new: ");
+    ck_assert_fails(dataset_new(NULL, DATASET_BYTES, 1, SHAPE(2), 1), "dataset_new: ");
 }
 END_TEST
 
 /* Sizes that overflow, sizes that memory has not; and what was had by then is given back. */
 START_TEST(try_new_returns_null_without_memory)
 {
-    MemoryCounts before = memory_counts();
+    watch_begin();
+    watch.limit = 1 << 20;
+    uint64_t before = testing_blocks();
     ck_assert_ptr_null(dataset_try_new("big", DATASET_BYTES, PTRDIFF_MAX, SHAPE(2), 1));
     const Shape huge = SHAPE(PTRDIFF_MAX / 16);
     ck_assert_ptr_null(dataset_try_new("big", DATASET_FEATURES, 1 << 30, huge, 1));
     ck_assert_ptr_null(dataset_try_new("big", DATASET_FEATURES, 10, huge, 1));
     ck_assert_ptr_null(dataset_try_new("big", DATASET_BYTES, 1025, SHAPE(1024), 1));
-    MemoryCounts after = memory_counts();
-    ck_assert_uint_eq(after.allocations - before.allocations, after.releases - before.releases);
+    ck_assert_uint_eq(testing_blocks(), before);
     Dataset *data = dataset_try_new("fits", DATASET_BYTES, 1024, SHAPE(1024), 1);
     ck_assert_ptr_nonnull(data);
     dataset_free(data);
+    watch_end();
 }
 END_TEST
 
@@ -127,8 +82,8 @@ START_TEST(take_copies_the_first_examples)
     ck_assert(part->mean == data->mean && part->std == data->std);
     data->bytes[0] = 99;
     ck_assert_int_eq(part->bytes[0], 0);
-    ASSERT_MISUSE("dataset_take", dataset_take(data, 4));
-    ASSERT_MISUSE("dataset_take", dataset_take(data, -1));
+    ck_assert_fails(dataset_take(data, 4), "dataset_take: ");
+    ck_assert_fails(dataset_take(data, -1), "dataset_take: ");
     dataset_free(data);
     dataset_free(part);
 }
@@ -157,7 +112,7 @@ START_TEST(tensor_is_normalised)
     tensor_free(x);
     dataset_free(data);
 
-    data = xor_new(4, 0, 1);
+    data = xor_points(4, 0);
     data->mean = (real)0.5;
     data->std = (real)0.25;
     x = dataset_tensor(data);
@@ -181,32 +136,12 @@ START_TEST(read_gathers_the_examples_asked_for)
         ck_assert_mem_eq(x + 4 * row, tensor_read(all) + 4 * which[row], 4 * sizeof(real));
         ck_assert_int_eq(labels[row], which[row] == 2 ? 5 : 0);
     }
-    ASSERT_MISUSE("dataset_read", (dataset_read(data, beyond, 2, x, labels), 0));
-    ASSERT_MISUSE("dataset_read", (dataset_read(data, below, 1, x, labels), 0));
-    ASSERT_MISUSE("dataset_read", (dataset_read(data, NULL, 4, x, labels), 0));
+    ck_assert_fails(dataset_read(data, beyond, 2, x, labels), "dataset_read: ");
+    ck_assert_fails(dataset_read(data, below, 1, x, labels), "dataset_read: ");
+    ck_assert_fails(dataset_read(data, NULL, 4, x, labels), "dataset_read: ");
     data->std = 0;
-    ASSERT_MISUSE("dataset_read", (dataset_read(data, which, 3, x, labels), 0));
+    ck_assert_fails(dataset_read(data, which, 3, x, labels), "dataset_read: ");
     tensor_free(all);
-    dataset_free(data);
-}
-END_TEST
-
-START_TEST(images_are_drawn_in_five_shades)
-{
-    static const uint8_t pixels[] = {0, 64, 128, 192, 255, 31};
-    char *text;
-    size_t size;
-    FILE *out = open_memstream(&text, &size);
-    Dataset *data = dataset_new("shades", DATASET_BYTES, 2, SHAPE(1, 2, 3), 1);
-    memcpy(data->bytes + 6, pixels, 6);
-    dataset_print_image(out, data, 1);
-    fclose(out);
-    ck_assert_str_eq(text, "  ░░▒▒\n▓▓██  \n");
-    free(text);
-    ASSERT_MISUSE("dataset_print_image", (dataset_print_image(stdout, data, 2), 0));
-    dataset_free(data);
-    data = xor_new(4, 0, 1);
-    ASSERT_MISUSE("dataset_print_image", (dataset_print_image(stdout, data, 0), 0));
     dataset_free(data);
 }
 END_TEST
@@ -324,19 +259,6 @@ START_TEST(moons_lie_on_their_half_circles)
 }
 END_TEST
 
-START_TEST(xor_is_xor)
-{
-    static const real points[4][2] = {{0, 0}, {0, 1}, {1, 0}, {1, 1}};
-    static const int32_t classes[4] = {0, 1, 1, 0};
-    Dataset *data = xor_new(8, 0, 5);
-    for (int i = 0; i < 8; i++) {
-        ck_assert_mem_eq(data->features + 2 * i, points[i % 4], sizeof points[0]);
-        ck_assert_int_eq(data->labels.data[i], classes[i % 4]);
-    }
-    dataset_free(data);
-}
-END_TEST
-
 /* Noise is what is added, with the standard deviation asked for, and nothing else changes. */
 START_TEST(noise_has_the_standard_deviation_asked_for)
 {
@@ -356,51 +278,26 @@ END_TEST
 
 START_TEST(generators_refuse_nonsense)
 {
-    ASSERT_MISUSE("spirals_new", spirals_new(10, 0, 0, 1));
-    ASSERT_MISUSE("moons_new", moons_new(10, -1, 1));
-    ASSERT_MISUSE("xor_new", xor_new(10, (real)NAN, 1));
-    ASSERT_MISUSE("dataset_new", glyphs_new(-1, 1));
+    ck_assert_fails(spirals_new(10, 0, 0, 1), "spirals_new: ");
+    ck_assert_fails(moons_new(10, -1, 1), "moons_new: ");
+    ck_assert_fails(moons_new(10, (real)NAN, 1), "moons_new: ");
+    ck_assert_fails(glyphs_new(-1, 1), "dataset_new: ");
 }
 END_TEST
 
-/* ------------------------------------------------------------------------------------------ */
-
-static Suite *datasets_suite(void)
-{
-    Suite *suite = suite_create("datasets");
-    TCase *memory = tcase_create("in memory"), *generated = tcase_create("generated");
-    TCase *scarce = tcase_create("scarce memory");
-    tcase_add_test(memory, new_datasets_are_zeroed_and_plain);
-    tcase_add_test(memory, new_refuses_nonsense_and_too_much);
-    tcase_add_test(memory, take_copies_the_first_examples);
-    tcase_add_test(memory, take_copies_features_too);
-    tcase_add_test(memory, tensor_is_normalised);
-    tcase_add_test(memory, read_gathers_the_examples_asked_for);
-    tcase_add_test(memory, images_are_drawn_in_five_shades);
-    suite_add_tcase(suite, memory);
-
-    tcase_add_checked_fixture(scarce, be_stingy, be_plain);
-    tcase_add_test(scarce, try_new_returns_null_without_memory);
-    suite_add_tcase(suite, scarce);
-
-    tcase_set_timeout(generated, 60);
-    tcase_add_test(generated, glyphs_depend_on_seed_and_number_only);
-    tcase_add_test(generated, glyphs_are_normalised);
-    tcase_add_test(generated, glyphs_can_be_told_apart_but_not_trivially);
-    tcase_add_test(generated, spirals_lie_on_their_arms);
-    tcase_add_test(generated, moons_lie_on_their_half_circles);
-    tcase_add_test(generated, xor_is_xor);
-    tcase_add_test(generated, noise_has_the_standard_deviation_asked_for);
-    tcase_add_test(generated, generators_refuse_nonsense);
-    suite_add_tcase(suite, generated);
-    return suite;
-}
-
 int main(void)
 {
-    SRunner *runner = srunner_create(datasets_suite());
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    Suite *suite = suite_create("datasets");
+    testing_add(suite, "in memory", 10, (const TTest *const[]){
+        new_datasets_are_zeroed_and_plain, new_refuses_nonsense_and_too_much,
+        take_copies_the_first_examples, take_copies_features_too, tensor_is_normalised,
+        read_gathers_the_examples_asked_for, NULL});
+    testing_add(suite, "scarce memory", 10, (const TTest *const[]){
+        try_new_returns_null_without_memory, NULL});
+    testing_add(suite, "generated", 60, (const TTest *const[]){
+        glyphs_depend_on_seed_and_number_only, glyphs_are_normalised,
+        glyphs_can_be_told_apart_but_not_trivially, spirals_lie_on_their_arms,
+        moons_lie_on_their_half_circles, noise_has_the_standard_deviation_asked_for,
+        generators_refuse_nonsense, NULL});
+    return testing_main(suite);
 }

@@ -173,12 +173,9 @@ START_TEST(a_folder_that_may_not_be_read_is_reported_as_such)
     const char *folder = scratch_subfolder("locked");
     write_set("locked", "train", 3, 61, scratch_write, "");
     ck_assert_int_eq(chmod(folder, 0), 0);
-    bool root = geteuid() == 0; /* root may read everything, so it becomes "nobody" */
-    if (root)
-        ck_assert_int_eq(seteuid(65534), 0);
+    scratch_drop_rights();
     Dataset *data = fashion_mnist_load(folder, true, &err);
-    if (root)
-        ck_assert_int_eq(seteuid(0), 0);
+    scratch_regain_rights();
     ck_assert_int_eq(chmod(folder, 0755), 0);
     ck_assert_ptr_null(data);
     ck_assert_ptr_nonnull(strstr(err.problem, "Permission denied"));
@@ -199,32 +196,16 @@ START_TEST(images_of_another_size_are_refused)
 }
 END_TEST
 
-/* ------------------------------------------------------------------------------------------ */
-
-static Suite *fashion_mnist_suite(void)
-{
-    Suite *suite = suite_create("fashion_mnist");
-    TCase *search = tcase_create("search");
-    tcase_add_unchecked_fixture(search, scratch_make, scratch_remove);
-    tcase_add_test(search, a_folder_given_is_looked_in_itself_and_below);
-    tcase_add_test(search, files_may_be_gzipped_and_raw_ones_come_first);
-    tcase_add_test(search, the_dataset_knows_its_classes_and_its_normalisation);
-    tcase_add_test(search, search_begins_at_slope_data_then_goes_to_data);
-    tcase_add_test(search, nothing_found_says_where_it_looked_and_what_to_do);
-    tcase_add_test(search, a_search_names_all_three_folders);
-    tcase_add_test(search, long_folder_names_do_no_harm);
-    tcase_add_test(search, half_a_set_names_the_missing_file);
-    tcase_add_test(search, a_folder_that_may_not_be_read_is_reported_as_such);
-    tcase_add_test(search, images_of_another_size_are_refused);
-    suite_add_tcase(suite, search);
-    return suite;
-}
-
 int main(void)
 {
-    SRunner *runner = srunner_create(fashion_mnist_suite());
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    Suite *suite = suite_create("fashion_mnist");
+    testing_add(suite, "search", 10, (const TTest *const[]){
+        a_folder_given_is_looked_in_itself_and_below, files_may_be_gzipped_and_raw_ones_come_first,
+        the_dataset_knows_its_classes_and_its_normalisation,
+        search_begins_at_slope_data_then_goes_to_data,
+        nothing_found_says_where_it_looked_and_what_to_do, a_search_names_all_three_folders,
+        long_folder_names_do_no_harm, half_a_set_names_the_missing_file,
+        a_folder_that_may_not_be_read_is_reported_as_such, images_of_another_size_are_refused,
+        NULL});
+    return scratch_main(suite);
 }

@@ -4,12 +4,11 @@
  */
 #include "datasets/loader.h"
 
-#include <check.h>
-#include <setjmp.h>
 #include <string.h>
 
 #include "tensor/memory.h"
 #include "tensor/parallel.h"
+#include "tests/testing.h"
 
 enum { COUNT = 23, BATCH = 5 };
 
@@ -271,68 +270,32 @@ END_TEST
 
 /* --- misuse ----------------------------------------------------------------------------------- */
 
-static jmp_buf misuse;
-
-static void on_misuse(const char *sentence, void *ctx)
-{
-    ck_assert_ptr_nonnull(strstr(sentence, ctx));
-    longjmp(misuse, 1);
-}
-
 START_TEST(misuse_stops_with_a_sentence)
 {
     Dataset *empty = dataset_new("empty", DATASET_BYTES, 0, SHAPE(2), 1);
     Loader *loader = loader_new(data, (LoaderOptions){.batch = BATCH});
-    for (volatile int mistake = 0; mistake < 6; mistake++) {
-        static char name[] = "loader_";
-        slope_on_fail(on_misuse, name);
-        data->std = mistake == 2 ? 0 : 1;
-        if (setjmp(misuse) == 0) {
-            if (mistake == 0)
-                loader_new(empty, (LoaderOptions){.batch = BATCH});
-            else if (mistake == 3)
-                loader_start(loader, -1);
-            else if (mistake > 3) /* one more than there are */
-                loader_skip(loader, mistake == 4 ? -1 : loader_batches(loader) + 1);
-            else
-                loader_new(data, (LoaderOptions){.batch = mistake == 1 ? -1 : 1});
-            ck_abort_msg("mistake %d was accepted", mistake);
-        }
-    }
-    slope_on_fail(NULL, NULL);
+    ck_assert_fails(loader_new(empty, (LoaderOptions){.batch = BATCH}), "loader_");
+    ck_assert_fails(loader_new(data, (LoaderOptions){.batch = -1}), "loader_");
+    ck_assert_fails(loader_start(loader, -1), "loader_");
+    ck_assert_fails(loader_skip(loader, -1), "loader_");
+    ck_assert_fails(loader_skip(loader, loader_batches(loader) + 1), "loader_");
+    data->std = 0;
+    ck_assert_fails(loader_new(data, (LoaderOptions){.batch = 1}), "loader_");
     loader_free(loader);
     dataset_free(empty);
 }
 END_TEST
 
-/* ------------------------------------------------------------------------------------------ */
-
-static Suite *loader_suite(void)
-{
-    Suite *suite = suite_create("loader");
-    TCase *epochs = tcase_create("epochs");
-    tcase_add_checked_fixture(epochs, make_data, drop_data);
-    tcase_add_test(epochs, without_shuffling_the_order_is_the_dataset_s);
-    tcase_add_test(epochs, a_shuffled_epoch_has_every_example_once);
-    tcase_add_test(epochs, an_order_depends_on_seed_and_epoch_alone);
-    tcase_add_test(epochs, after_a_skip_come_the_batches_that_would_have);
-    tcase_add_test(epochs, a_new_loader_stands_at_epoch_0);
-    tcase_add_test(epochs, the_last_batch_is_short_or_dropped);
-    tcase_add_test(epochs, any_batch_size_will_do);
-    tcase_add_test(epochs, a_batch_is_valid_until_the_call_after_next);
-    tcase_add_test(epochs, a_batch_bumps_the_version_of_its_storage);
-    tcase_add_test(epochs, nothing_is_allocated_after_loader_new);
-    tcase_add_test(epochs, threads_do_not_change_a_bit);
-    tcase_add_test(epochs, misuse_stops_with_a_sentence);
-    suite_add_tcase(suite, epochs);
-    return suite;
-}
-
 int main(void)
 {
-    SRunner *runner = srunner_create(loader_suite());
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    Suite *suite = suite_create("loader");
+    TCase *epochs = testing_add(suite, "epochs", 10, (const TTest *const[]){
+        without_shuffling_the_order_is_the_dataset_s, a_shuffled_epoch_has_every_example_once,
+        an_order_depends_on_seed_and_epoch_alone, after_a_skip_come_the_batches_that_would_have,
+        a_new_loader_stands_at_epoch_0, the_last_batch_is_short_or_dropped, any_batch_size_will_do,
+        a_batch_is_valid_until_the_call_after_next, a_batch_bumps_the_version_of_its_storage,
+        nothing_is_allocated_after_loader_new, threads_do_not_change_a_bit,
+        misuse_stops_with_a_sentence, NULL});
+    tcase_add_checked_fixture(epochs, make_data, drop_data);
+    return testing_main(suite);
 }

@@ -1,4 +1,5 @@
-/* tests/datasets/check_transform.c -- padded, cropped and flipped images, against a slow and plain way.
+/* tests/datasets/check_transform.c -- padded, cropped and flipped images, against a slow and plain
+ * way.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -1,23 +1,10 @@
-/* tests/fuzz/fuzz_cifar.c -- throws bytes at the CIFAR-10 reader (libFuzzer's entry point).
- *
- *     clang -g -fsanitize=fuzzer,address,undefined -D_DEFAULT_SOURCE -pthread -I. \
- *           $(find tensor datasets -name '*.c') tests/fuzz/fuzz_cifar.c -lm -o build/fuzz
- *     build/fuzz -max_len=20000      (a record has 3073 bytes)
+/* tests/fuzz/fuzz_cifar.c -- throws bytes at the CIFAR-10 reader; run it with -max_len=20000: a
+ * record has 3073 bytes.
  *
  * SPDX-License-Identifier: MIT
  */
 #include "datasets/cifar.h"
-
-#include <stdlib.h>
-#include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool claim)
-{
-    if (!claim)
-        abort();
-}
+#include "tests/fuzz/fuzz.h"
 
 /* What is accepted is the bytes themselves; what is refused has a reason. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -1,23 +1,12 @@
-/* tests/fuzz/fuzz_csv.c -- throws bytes at the CSV reader (libFuzzer's entry point).
- *
- *     clang -g -fsanitize=fuzzer,address,undefined -D_DEFAULT_SOURCE -pthread -I. \
- *           $(find tensor datasets -name '*.c') tests/fuzz/fuzz_csv.c -lm -o build/fuzz
+/* tests/fuzz/fuzz_csv.c -- throws bytes at the CSV reader.
  *
  * SPDX-License-Identifier: MIT
  */
 #include "datasets/csv.h"
 
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool claim)
-{
-    if (!claim)
-        abort();
-}
+#include "tests/fuzz/fuzz.h"
 
 /* Every label is a class with a name, every feature a finite number, every cell takes a byte. */
 static void check(const Dataset *data, size_t size)
@@ -46,7 +35,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (set)
             check(set, size);
         else
-            require(err.problem[0] && (err.expected[0] != 0) == (err.found[0] != 0));
+            require_reason(&err);
         dataset_free(set);
     }
     return 0;

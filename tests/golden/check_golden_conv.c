@@ -1,5 +1,5 @@
-/* tests/golden/check_golden_conv.c -- convolution, linear layers, pooling, batch normalisation and ten
- * training steps of a small ConvNetPReLU against PyTorch's, as tests/golden/make_golden_conv.py
+/* tests/golden/check_golden_conv.c -- convolution, linear layers, pooling, batch normalisation and
+ * ten training steps of a small ConvNetPReLU against PyTorch's, as tests/golden/make_golden_conv.py
  * wrote them down.
  *
  *  - Start it from the repository's root, or name the folder of the files in SLOPE_GOLDEN.

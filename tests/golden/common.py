@@ -1,4 +1,4 @@
-# tests/golden/common.py -- random inputs, the files' format, and one case of an op.
+# tests/golden/common.py -- random inputs, the files' format, one case of an op, and training.
 #
 # What make_golden.py and make_golden_conv.py share; the format is described in make_golden.py.
 #
@@ -87,3 +87,23 @@ def op(out, name, variant, f, *x, attr=None, const=None, second=False):
     if second:
         tensors.update({'v%d' % i: t for i, t in enumerate(v)})
     write_case(out, name, variant, {**tensors, **result})
+
+
+# --- ten Adam steps of a network ------------------------------------------------------------------
+
+def train(net, start, x, labels, dtype):
+    """Gradients of every step, losses, and the state at the end; net is then in that state."""
+    net.to(dtype).load_state_dict({name: t.to(dtype) for name, t in start.items()})
+    optimizer = torch.optim.Adam(net.parameters(), lr=0.015625)
+    result, losses = {}, []
+    for step in range(STEPS):
+        optimizer.zero_grad()
+        loss = torch.nn.functional.cross_entropy(net(x.to(dtype)), labels)
+        loss.backward()
+        losses.append(loss.item())
+        for name, p in net.named_parameters():
+            result['grad%d_%s' % (step, name)] = p.grad.clone()
+        optimizer.step()
+    result['losses'] = tensor(*losses)
+    result.update({'end_' + name: t.detach().clone() for name, t in net.state_dict().items()})
+    return result

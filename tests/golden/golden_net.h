@@ -1,4 +1,5 @@
-/* tests/golden/golden_net.h -- ten training steps of a network, compared number by number with PyTorch's.
+/* tests/golden/golden_net.h -- ten training steps of a network, compared number by number with
+ * PyTorch's.
  *
  *  - golden_start gives the network the parameters start_NAME of the case.
  *  - golden_train steps GOLDEN_STEPS times on x0 with labels c0 and compares every gradient,

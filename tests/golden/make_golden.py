@@ -28,7 +28,7 @@ import torch.nn.functional as F
 
 import make_golden_conv
 from common import (FLOAT_TOLERANCE, HERE, STEPS, TRAINING_TOLERANCE, check_float, op, random,
-                    tensor, uniform, write_case)
+                    tensor, train, uniform, write_case)
 
 
 # --- ops ------------------------------------------------------------------------------------------
@@ -239,30 +239,13 @@ def network():
     return net
 
 
-def train(start, x, labels, dtype):
-    net = network().to(dtype)
-    net.load_state_dict({name: t.to(dtype) for name, t in start.items()})
-    optimizer = torch.optim.Adam(net.parameters(), lr=0.015625)
-    result, losses = {}, []
-    for step in range(STEPS):
-        optimizer.zero_grad()
-        loss = F.cross_entropy(net(x.to(dtype)), labels)
-        loss.backward()
-        losses.append(loss.item())
-        for name, p in net.named_parameters():
-            result['grad%d_%s' % (step, name)] = p.grad.clone()
-        optimizer.step()
-    result['losses'] = tensor(*losses)
-    result.update({'end_' + name: p.detach().clone() for name, p in net.named_parameters()})
-    return result
-
-
 def make_training():
     random.manual_seed(3)
     start = {name: p.detach().clone() for name, p in network().named_parameters()}
     x, labels = uniform(16, 12), torch.randint(0, 4, (16,), generator=random)
-    result = train(start, x, labels, torch.float64)
-    check_float('training', result, train(start, x, labels, torch.float32), TRAINING_TOLERANCE)
+    result = train(network(), start, x, labels, torch.float64)
+    check_float('training', result, train(network(), start, x, labels, torch.float32),
+                TRAINING_TOLERANCE)
     tensors = {'x0': x, 'c0': labels, **{'start_' + name: p for name, p in start.items()}}
     with open(os.path.join(HERE, 'training.txt'), 'w') as out:
         write_case(out, 'training', 'adam_prelu', {**tensors, **result})

@@ -14,8 +14,8 @@ import torch
 from torch import nn
 import torch.nn.functional as F
 
-from common import (FLOAT_TOLERANCE, HERE, STEPS, TRAINING_TOLERANCE, check_float, op, random,
-                    tensor, uniform, write_case)
+from common import (FLOAT_TOLERANCE, HERE, TRAINING_TOLERANCE, check_float, op, random, tensor,
+                    train, uniform, write_case)
 
 NORM_STEPS = 3
 
@@ -202,21 +202,9 @@ def network():
     return net
 
 
-def train(start, x, labels, dtype):
-    net = ConvNetPReLU().to(dtype)
-    net.load_state_dict({name: t.to(dtype) for name, t in start.items()})
-    optimizer = torch.optim.Adam(net.parameters(), lr=0.015625)
-    result, losses = {}, []
-    for step in range(STEPS):
-        optimizer.zero_grad()
-        loss = F.cross_entropy(net(x.to(dtype)), labels)
-        loss.backward()
-        losses.append(loss.item())
-        for name, p in net.named_parameters():
-            result['grad%d_%s' % (step, name)] = p.grad.clone()
-        optimizer.step()
-    result['losses'] = tensor(*losses)
-    result.update({'end_' + name: t.detach().clone() for name, t in net.state_dict().items()})
+def train_conv(start, x, labels, dtype):
+    net = ConvNetPReLU()
+    result = train(net, start, x, labels, dtype)
     net.eval()
     result['y'] = net(x.to(dtype)).detach()
     return result
@@ -226,8 +214,9 @@ def make_training():
     random.manual_seed(6)
     start = {name: t.detach().clone() for name, t in network().state_dict().items()}
     x, labels = uniform(6, 2, 8, 8), torch.randint(0, 3, (6,), generator=random)
-    result = train(start, x, labels, torch.float64)
-    check_float('conv_training', result, train(start, x, labels, torch.float32), TRAINING_TOLERANCE)
+    result = train_conv(start, x, labels, torch.float64)
+    check_float('conv_training', result, train_conv(start, x, labels, torch.float32),
+                TRAINING_TOLERANCE)
     names = dict(ConvNetPReLU().named_parameters())
     tensors = {'x0': x, 'c0': labels, **{'start_' + name: start[name] for name in names}}
     with open(os.path.join(HERE, 'conv_training.txt'), 'w') as out:

@@ -59,7 +59,7 @@ START_TEST(training_uses_the_batch_and_its_biased_variance)
     Module *m = batch_norm1d_new_with(2, norm_exact);
     net_set(module_param(m, "weight"), (const real[]){2, -1});
     net_set(module_param(m, "bias"), (const real[]){10, 20});
-    Var *y = module_forward(m, net_leaf(SHAPE(2, 2), (const real[]){1, 0, 3, 4}));
+    Var *y = module_forward(m, var_leaf_from(SHAPE(2, 2), (const real[]){1, 0, 3, 4}));
     ck_assert_tensor(y->value, SHAPE(2, 2), net_tolerance, 8, 21, 12, 19);
     module_free(m);
 }
@@ -69,10 +69,10 @@ END_TEST
 START_TEST(running_statistics_take_the_unbiased_variance)
 {
     Module *m = batch_norm1d_new_with(2, norm_exact);
-    module_forward(m, net_leaf(SHAPE(2, 2), (const real[]){1, 0, 3, 4}));
+    module_forward(m, var_leaf_from(SHAPE(2, 2), (const real[]){1, 0, 3, 4}));
     ck_assert_tensor(norm_buffer(m, "running_mean"), SHAPE(2), net_tolerance, 0.5, 0.5);
     ck_assert_tensor(norm_buffer(m, "running_var"), SHAPE(2), net_tolerance, 1.25, 2.75);
-    module_forward(m, net_leaf(SHAPE(2, 2), (const real[]){2, 1, 2, 3}));
+    module_forward(m, var_leaf_from(SHAPE(2, 2), (const real[]){2, 1, 2, 3}));
     ck_assert_tensor(norm_buffer(m, "running_mean"), SHAPE(2), net_tolerance, 0.875, 0.875);
     ck_assert_tensor(norm_buffer(m, "running_var"), SHAPE(2), net_tolerance, 0.9375, 2.5625);
     ck_assert_int_eq(norm_batches(m), 2);
@@ -87,7 +87,7 @@ START_TEST(momentum_0_keeps_and_1_replaces)
     for (int momentum = 0; momentum < 2; momentum++) {
         o.momentum = (real)momentum;
         Module *m = batch_norm1d_new_with(2, o);
-        module_forward(m, net_leaf(SHAPE(2, 2), x));
+        module_forward(m, var_leaf_from(SHAPE(2, 2), x));
         ck_assert_tensor(norm_buffer(m, "running_mean"), SHAPE(2), 0, 2 * momentum, 2 * momentum);
         ck_assert_tensor(norm_buffer(m, "running_var"), SHAPE(2), net_tolerance, 1 + momentum,
                          1 + 7 * momentum);
@@ -128,7 +128,7 @@ START_TEST(a_constant_channel_becomes_its_bias)
 {
     Module *m = batch_norm1d_new(2);
     net_set(module_param(m, "bias"), (const real[]){5, 6});
-    Var *x = net_leaf(SHAPE(3, 2), (const real[]){(real)0.1, 1, (real)0.1, 2, (real)0.1, 3});
+    Var *x = var_leaf_from(SHAPE(3, 2), (const real[]){(real)0.1, 1, (real)0.1, 2, (real)0.1, 3});
     Var *y = module_forward(m, x);
     for (int i = 0; i < 3; i++)
         ck_assert_close(tensor_read(y->value)[2 * i], 5, net_tolerance);
@@ -141,7 +141,7 @@ END_TEST
 START_TEST(a_nan_stays_in_its_channel)
 {
     Module *m = batch_norm1d_new(2);
-    Var *x = net_leaf(SHAPE(2, 2), (const real[]){(real)NAN, 0, 3, 4});
+    Var *x = var_leaf_from(SHAPE(2, 2), (const real[]){(real)NAN, 0, 3, 4});
     const real *y = tensor_read(module_forward(m, x)->value);
     ck_assert(isnan(y[0]) && isnan(y[2]) && isfinite(y[1]) && isfinite(y[3]));
     module_free(m);
@@ -190,7 +190,7 @@ START_TEST(evaluation_uses_the_running_statistics_and_keeps_them)
     Module *m = batch_norm1d_new_with(3, norm_exact);
     norm_disturb(m);
     module_eval(m);
-    Var *x = net_leaf(SHAPE(1, 3), (const real[]){5, -1, 2});
+    Var *x = var_leaf_from(SHAPE(1, 3), (const real[]){5, -1, 2});
     /* (5-1)/2 1.5 + 1.5; (-1+2)/.5 (-.5) - .5; (2-3)/1 .75 + .75 */
     ck_assert_tensor(module_forward(m, x)->value, SHAPE(1, 3), net_tolerance, 4.5, -1.5, 0);
     ck_assert_tensor(norm_buffer(m, "running_mean"), SHAPE(3), 0, 1, -2, 3);
@@ -206,8 +206,8 @@ START_TEST(evaluation_has_gradients)
     Module *m = batch_norm1d_new_with(3, norm_exact);
     norm_disturb(m);
     module_eval(m);
-    Var *x = net_leaf(SHAPE(2, 3), (const real[]){5, -1, 2, 1, 0, 3});
-    Var *gy = net_leaf(SHAPE(2, 3), (const real[]){1, 2, 3, -1, 4, 5});
+    Var *x = var_leaf_from(SHAPE(2, 3), (const real[]){5, -1, 2, 1, 0, 3});
+    Var *gy = var_leaf_from(SHAPE(2, 3), (const real[]){1, 2, 3, -1, 4, 5});
     var_backward_with(module_forward(m, x), gy);
     ck_assert_tensor(x->grad, SHAPE(2, 3), net_tolerance, 0.75, -2, 2.25, -0.75, -4, 3.75);
     ck_assert_tensor(module_param(m, "weight")->grad, SHAPE(3), net_tolerance, 2, 20, -3);

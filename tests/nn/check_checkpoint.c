@@ -17,20 +17,11 @@
 
 /* --- networks --------------------------------------------------------------------------------- */
 
-static Var *net_forward(Module *self, Var *x)
-{
-    for (int i = 0; i < self->n_parts; i++)
-        if (self->part[i].kind == PART_CHILD)
-            x = module_forward(self->part[i].child, x);
-    return x;
-}
-
 /* The document's network in small, with a buffer, and one child in another. */
-static Module *net_new(uint64_t seed, ptrdiff_t hidden, const char *last)
+static Module *network_new(uint64_t seed, ptrdiff_t hidden, const char *last)
 {
-    static const ModuleType type = {"Net", net_forward, NULL};
     random_seed(seed);
-    Module *net = module_new(sizeof *net, &type);
+    Module *net = sequential_new(NULL, 0); /* with names instead of numbers */
     module_add_child(net, "fc1", linear_new(3, hidden));
     module_add_child(net, "prelu1", prelu_new(hidden, (real)0.25));
     module_add_child(net, "block", SEQUENTIAL(linear_new(hidden, 4), prelu_new(1, (real)-0.5)));
@@ -72,7 +63,7 @@ static void collect_name(const char *name, const ModulePart *part, void *ctx)
 START_TEST(names_are_those_of_a_state_dict)
 {
     char names[512] = "";
-    Module *net = net_new(1, 5, "fc2");
+    Module *net = network_new(1, 5, "fc2");
     module_visit(net, collect_name, names);
     ck_assert_str_eq(names, "mean fc1.weight fc1.bias prelu1.weight block.0.weight block.0.bias "
                      "block.1.weight fc2.weight fc2.seen ");
@@ -83,7 +74,7 @@ END_TEST
 START_TEST(a_network_comes_back_to_the_bit)
 {
     Error err;
-    Module *a = net_new(1, 5, "fc2"), *b = net_new(2, 5, "fc2");
+    Module *a = network_new(1, 5, "fc2"), *b = network_new(2, 5, "fc2");
     tensor_write(module_param(a, "fc1.bias")->value)[2] = (real)NAN;
     tensor_write(module_param(a, "fc1.bias")->value)[3] = (real)-0.0;
     ck_assert(hash_of(a) != hash_of(b));
@@ -98,7 +89,7 @@ END_TEST
 START_TEST(counters_are_in_the_file_and_streams_are_not)
 {
     Error err;
-    Module *a = net_new(1, 5, "fc2"), *b = net_new(2, 5, "fc2");
+    Module *a = network_new(1, 5, "fc2"), *b = network_new(2, 5, "fc2");
     Rng *rng = module_part(b, PART_RNG, "rng")->rng, before = *rng;
     ck_assert(module_save(a, scratch_path("net"), &err));
     Safetensors *s = safetensors_read(scratch_path("net"), SAFETENSORS_HEADER, &err);
@@ -123,7 +114,7 @@ static void write_part(const char *name, const ModulePart *part, void *list)
 START_TEST(a_visit_is_in_the_order_of_a_state_dict)
 {
     char names[512] = "";
-    Module *net = net_new(1, 5, "fc2");
+    Module *net = network_new(1, 5, "fc2");
     module_visit(net, write_part, names);
     ck_assert_str_eq(names, "mean rng fc1.weight fc1.bias prelu1.weight block.0.weight "
                      "block.0.bias block.1.weight fc2.weight fc2.seen fc2.count ");
@@ -135,7 +126,7 @@ END_TEST
 START_TEST(loading_counts_as_a_write)
 {
     Error err;
-    Module *a = net_new(1, 5, "fc2");
+    Module *a = network_new(1, 5, "fc2");
     Var *w = module_param(a, "fc1.weight");
     ck_assert(module_save(a, scratch_path("net"), &err));
     unsigned version = w->value->storage->version;
@@ -185,7 +176,7 @@ START_TEST(both_precisions_load)
     Error err;
     ModuleVisit add[] = {add_as_float, add_as_double};
     for (int i = 0; i < 2; i++) {
-        Module *a = net_new(1, 5, "fc2"), *b = net_new(2, 5, "fc2");
+        Module *a = network_new(1, 5, "fc2"), *b = network_new(2, 5, "fc2");
         Safetensors *s = safetensors_new();
         module_visit(a, add[i], s);
         *(int64_t *)safetensors_add(s, "fc2.count", DTYPE_I64, SHAPE_SCALAR) = 3;
@@ -215,7 +206,7 @@ static void assert_refused(Module *saved, Module *m, Error *err)
 START_TEST(another_shape_is_refused_with_both)
 {
     Error err;
-    assert_refused(net_new(1, 6, "fc2"), net_new(2, 5, "fc2"), &err);
+    assert_refused(network_new(1, 6, "fc2"), network_new(2, 5, "fc2"), &err);
     ck_assert_ptr_nonnull(strstr(err.problem, "'fc1.weight'"));
     ck_assert_str_eq(err.expected, "(5, 3)");
     ck_assert_str_eq(err.found, "(6, 3)");
@@ -225,7 +216,7 @@ END_TEST
 START_TEST(another_name_is_refused)
 {
     Error err;
-    assert_refused(net_new(1, 5, "fc3"), net_new(2, 5, "fc2"), &err);
+    assert_refused(network_new(1, 5, "fc3"), network_new(2, 5, "fc2"), &err);
     ck_assert_ptr_nonnull(strstr(err.problem, "no tensor 'fc2.weight'"));
 }
 END_TEST
@@ -233,9 +224,9 @@ END_TEST
 START_TEST(a_name_too_many_is_refused)
 {
     Error err;
-    Module *more = net_new(1, 5, "fc2");
+    Module *more = network_new(1, 5, "fc2");
     module_add_child(more, "fc3", linear_new(2, 2));
-    assert_refused(more, net_new(2, 5, "fc2"), &err);
+    assert_refused(more, network_new(2, 5, "fc2"), &err);
     ck_assert_ptr_nonnull(strstr(err.problem, "does not have"));
     ck_assert_str_eq(err.found, "'fc3.bias'");
 }
@@ -244,7 +235,7 @@ END_TEST
 START_TEST(a_number_too_large_is_refused)
 {
     Error err;
-    Module *m = net_new(2, 5, "fc2");
+    Module *m = network_new(2, 5, "fc2");
     Safetensors *s = safetensors_new();
     uint64_t before = hash_of(m);
     module_visit(m, add_as_double, s);
@@ -264,7 +255,7 @@ END_TEST
 START_TEST(a_counter_of_another_type_or_shape_is_refused)
 {
     Error err;
-    Module *m = net_new(2, 5, "fc2");
+    Module *m = network_new(2, 5, "fc2");
     for (int i = 0; i < 3; i++) {
         Safetensors *s = safetensors_new();
         module_visit(m, add_as_float, s);
@@ -286,10 +277,10 @@ START_TEST(a_damaged_file_changes_nothing)
 {
     Error err;
     size_t size;
-    Module *m = net_new(1, 5, "fc2");
+    Module *m = network_new(1, 5, "fc2");
     ck_assert(module_save(m, scratch_path("whole"), &err));
     unsigned char *bytes = scratch_read(scratch_path("whole"), &size);
-    Module *other = net_new(2, 5, "fc2");
+    Module *other = network_new(2, 5, "fc2");
     uint64_t before = hash_of(other);
     for (size_t cut = 0; cut < size; cut += 7) {
         ck_assert(!module_load(other, scratch_write("cut", bytes, cut), &err));
@@ -303,7 +294,7 @@ END_TEST
 START_TEST(what_is_no_file_is_refused)
 {
     Error err;
-    Module *m = net_new(1, 5, "fc2");
+    Module *m = network_new(1, 5, "fc2");
     ck_assert(!module_load(m, scratch_path("missing"), &err));
     ck_assert_ptr_nonnull(strstr(err.problem, "No such file"));
     ck_assert(!module_load(m, scratch_subfolder("folder"), &err));
@@ -323,7 +314,7 @@ static int save_example(const char *folder)
     char path[SCRATCH_PATH];
     Error err;
     Safetensors *run = safetensors_new();
-    Module *net = net_new(1, 5, "fc2");
+    Module *net = network_new(1, 5, "fc2");
     Tensor *x = tensor_from(SHAPE(2, 3), (real[]){1, -2, (real)0.5, -1, 3, (real)-0.25});
     size_t mark = tape_mark();
     safetensors_add_tensor(run, "x", x);
@@ -346,7 +337,6 @@ int main(int argc, char **argv)
     if (argc == 2)
         return save_example(argv[1]);
     Suite *suite = suite_create("checkpoint");
-    scratch_make();
     testing_add(suite, "networks", 10, (const TTest *const[]){
         names_are_those_of_a_state_dict, a_visit_is_in_the_order_of_a_state_dict,
         a_network_comes_back_to_the_bit, counters_are_in_the_file_and_streams_are_not,
@@ -355,7 +345,5 @@ int main(int argc, char **argv)
         another_shape_is_refused_with_both, another_name_is_refused, a_name_too_many_is_refused,
         a_number_too_large_is_refused, a_counter_of_another_type_or_shape_is_refused,
         a_damaged_file_changes_nothing, what_is_no_file_is_refused, NULL});
-    int status = testing_main(suite);
-    scratch_remove();
-    return status;
+    return scratch_main(suite);
 }

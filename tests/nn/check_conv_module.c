@@ -1,7 +1,8 @@
-/* tests/nn/check_conv_module.c -- Conv2d, MaxPool2d and a whole ConvNetPReLU as modules: names, first
- * values, summary, what is refused, memory. PyTorch's numbers: check_golden_conv.c.
+/* tests/nn/check_conv_module.c -- Conv2d, MaxPool2d and a whole ConvNetPReLU as modules: names,
+ * first values, summary, what is refused, memory. PyTorch's numbers: check_golden_conv.c.
  *
- * With a folder as its argument it exchanges networks with PyTorch there: tests/nn/torch_exchange.py.
+ * With a folder as its argument it exchanges networks with PyTorch there; see
+ * tests/nn/torch_exchange.py.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -12,7 +13,6 @@
 #include "nn/loss.h"
 #include "nn/summary.h"
 #include "optim/optimizer.h"
-#include "tensor/memory.h"
 #include "tensor/parallel.h"
 #include "tests/conv_net.h"
 #include "tests/net.h"
@@ -67,7 +67,7 @@ START_TEST(conv2d_computes_what_its_weight_says)
     Module *m = conv2d_new(1, 1, 3, conv2d_padding(1));
     net_set(module_param(m, "weight"), (const real[]){0, 1, 0, 1, 1, 1, 0, 1, 0});
     net_set(module_param(m, "bias"), (const real[]){10});
-    Var *x = net_leaf(SHAPE(1, 1, 2, 3), (const real[]){1, 2, 3, 4, 5, 6});
+    Var *x = var_leaf_from(SHAPE(1, 1, 2, 3), (const real[]){1, 2, 3, 4, 5, 6});
     ck_assert_tensor(module_forward(m, x)->value, SHAPE(1, 1, 2, 3), net_tolerance,
                      17, 21, 21, 20, 27, 24);
     module_free(m);
@@ -78,7 +78,7 @@ START_TEST(max_pool2d_takes_windows_side_by_side_or_as_told)
 {
     Module *plain = max_pool2d_new(2);
     Module *other = max_pool2d_new_with((Pool2dOptions){.kernel = {1, 2}, .stride = {1, 1}});
-    Var *x = net_leaf(SHAPE(1, 1, 2, 5), (const real[]){1, 9, 3, 4, 8, 2, 5, 7, 6, 0});
+    Var *x = var_leaf_from(SHAPE(1, 1, 2, 5), (const real[]){1, 9, 3, 4, 8, 2, 5, 7, 6, 0});
     ck_assert_tensor(module_forward(plain, x)->value, SHAPE(1, 1, 1, 2), 0, 9, 7);
     ck_assert_tensor(module_forward(other, x)->value, SHAPE(1, 1, 2, 4), 0, 9, 9, 4, 8, 5, 7, 7, 6);
     module_free(plain), module_free(other);
@@ -86,16 +86,6 @@ START_TEST(max_pool2d_takes_windows_side_by_side_or_as_told)
 END_TEST
 
 /* --- first values ----------------------------------------------------------------------------- */
-
-/* Uniform in +-bound: nothing outside, something near both ends, variance bound^2 / 3. */
-static void conv_check_uniform(const Tensor *x, double bound)
-{
-    Stats s = tensor_stats(x);
-    ck_assert(s.min >= -bound * (1 + 1e-6) && s.max <= bound * (1 + 1e-6));
-    ck_assert(s.min < -0.9 * bound && s.max > 0.9 * bound);
-    if (s.count > 1000)
-        ck_assert_close(s.std, bound / sqrt(3), 0.05 * bound);
-}
 
 /* +-1/sqrt(fan_in), fan_in = in / groups x kernel height x kernel width. */
 START_TEST(first_values_are_pytorch_s)
@@ -105,10 +95,10 @@ START_TEST(first_values_are_pytorch_s)
     Module *plain = conv2d_new(8, 64, 3, o);
     o.groups = 4;
     Module *grouped = conv2d_new_with(16, 64, 5, 3, o, true);
-    conv_check_uniform(module_param(plain, "weight")->value, 1 / sqrt(8 * 3 * 3));
-    conv_check_uniform(module_param(plain, "bias")->value, 1 / sqrt(8 * 3 * 3));
-    conv_check_uniform(module_param(grouped, "weight")->value, 1 / sqrt(4 * 5 * 3));
-    conv_check_uniform(module_param(grouped, "bias")->value, 1 / sqrt(4 * 5 * 3));
+    net_check_uniform(module_param(plain, "weight")->value, 1 / sqrt(8 * 3 * 3));
+    net_check_uniform(module_param(plain, "bias")->value, 1 / sqrt(8 * 3 * 3));
+    net_check_uniform(module_param(grouped, "weight")->value, 1 / sqrt(4 * 5 * 3));
+    net_check_uniform(module_param(grouped, "bias")->value, 1 / sqrt(4 * 5 * 3));
     module_free(plain), module_free(grouped);
 }
 END_TEST
@@ -280,25 +270,14 @@ static double conv_train_step(Module *net, Optimizer *opt)
     return value;
 }
 
-#ifdef SLOPE_NO_POOL /* every block comes from the heap, for valgrind */
-enum { CONV_POOLS = 0 };
-#else
-enum { CONV_POOLS = 1 };
-#endif
-
 START_TEST(a_training_step_from_the_second_on_allocates_nothing)
 {
     parallel_set_threads(_i + 1);
     Module *net = conv_net_new(conv_net_middle);
     Optimizer *opt = adam_new(net, (real)1e-3);
     conv_train_step(net, opt);
-    for (int step = 2; step <= 6; step++) {
-        uint64_t before = memory_counts().allocations;
-        conv_train_step(net, opt);
-        if (CONV_POOLS)
-            ck_assert_msg(memory_counts().allocations == before, "step %d: %d allocations", step,
-                          (int)(memory_counts().allocations - before));
-    }
+    for (int step = 2; step <= 6; step++)
+        ck_assert_allocates_nothing(conv_train_step(net, opt));
     optimizer_free(opt);
     module_free(net);
     parallel_set_threads(0);
@@ -405,9 +384,7 @@ int main(int argc, char **argv)
     testing_add(suite, "networks", 60, (const TTest *const[]){
         the_summary_is_this_text, a_summary_leaves_statistics_and_streams_alone,
         training_lowers_the_loss_and_takes_the_same_way_on_any_threads, NULL});
-    TCase *memory = tcase_create("memory");
-    tcase_set_timeout(memory, 60);
+    TCase *memory = testing_add(suite, "memory", 60, (const TTest *const[]){NULL});
     tcase_add_loop_test(memory, a_training_step_from_the_second_on_allocates_nothing, 0, 3);
-    suite_add_tcase(suite, memory);
     return testing_main(suite);
 }

@@ -1,4 +1,5 @@
-/* tests/nn/check_dropout.c -- the mask: its share, its scale, where it comes from and when it is used.
+/* tests/nn/check_dropout.c -- the mask: its share, its scale, where it comes from and when it is
+ * used.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -4,7 +4,6 @@
  */
 #include <string.h>
 
-#include "tensor/memory.h"
 #include "tests/net.h"
 
 /* --- names, counts, memory -------------------------------------------------------------------- */
@@ -71,13 +70,6 @@ START_TEST(counts_are_the_document_s)
 }
 END_TEST
 
-static uint64_t nn_live_blocks(void)
-{
-    memory_trim();
-    MemoryCounts c = memory_counts();
-    return c.allocations - c.releases;
-}
-
 /* Makes a network, uses it forward and backward, and frees it. */
 static void nn_live_and_die(void)
 {
@@ -97,14 +89,14 @@ static void nn_live_and_die(void)
 START_TEST(module_free_frees_all)
 {
     nn_live_and_die(); /* the tape keeps its first chunk */
-    uint64_t before = nn_live_blocks();
+    uint64_t before = testing_blocks();
     ck_assert_uint_gt(before, 0);
     Module *kept = linear_new(2, 2);
-    ck_assert_uint_gt(nn_live_blocks(), before); /* the count does count */
+    ck_assert_uint_gt(testing_blocks(), before); /* the count does count */
     module_free(kept);
     module_free(NULL);
     nn_live_and_die();
-    ck_assert_uint_eq(nn_live_blocks(), before);
+    ck_assert_uint_eq(testing_blocks(), before);
 }
 END_TEST
 

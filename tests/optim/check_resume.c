@@ -6,14 +6,14 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-#include "datasets/generate.h"
 #include "nn/checkpoint.h"
+#include "nn/layers.h"
 #include "optim/progress.h"
-#include "optim/trainer.h"
 #include "tensor/memory.h"
 #include "tests/capture.h"
-#include "tests/net.h"
+#include "tests/optim/run.h"
 #include "tests/scratch.h"
+#include "tests/xor.h"
 
 enum { RESUME_EXAMPLES = 40, RESUME_BATCH = 16, RESUME_BATCHES = 3, RESUME_EPOCHS = 3 };
 enum { RESUME_STEPS = RESUME_BATCHES * RESUME_EPOCHS };
@@ -98,35 +98,17 @@ static const OptimizerMaker resume_makers[] = {make_sgd, make_late_sgd, make_ada
                                                make_adamw, make_groups};
 enum { RESUME_MAKERS = sizeof resume_makers / sizeof *resume_makers };
 
-typedef struct Run {
-    Dataset *data;
-    Trainer  t;
-} Run;
-
 /* The seed is that of the first weights and of the noise: a trainer that is to be loaded into gets
  * another than the one saved. */
 static Run run_new(OptimizerMaker maker, uint64_t seed)
 {
-    Run r = {.data = xor_new(RESUME_EXAMPLES, (real)0.05, 1)};
     random_seed(seed);
     Module *net = SEQUENTIAL(linear_new(2, 6), prelu_new(6, (real)0.25), noise_new(),
                              linear_new(6, 2));
-    r.t = (Trainer){.net = net, .optimizer = maker(net), .loss = loss_cross_entropy,
-                    .epochs = RESUME_EPOCHS, .quiet = true, .clip_norm = 1};
-    r.t.train = loader_new(
-        r.data, (LoaderOptions){.batch = RESUME_BATCH, .shuffle = true, .seed = 3});
+    Run r = run_of(xor_points(RESUME_EXAMPLES, (real)0.05), net, maker(net), RESUME_BATCH);
     r.t.test = loader_new(r.data, (LoaderOptions){.batch = RESUME_BATCH});
+    r.t.epochs = RESUME_EPOCHS, r.t.clip_norm = 1;
     return r;
-}
-
-static void run_free(Run *r)
-{
-    history_free(&r->t.history);
-    loader_free(r->t.train);
-    loader_free(r->t.test);
-    optimizer_free(r->t.optimizer);
-    module_free(r->t.net);
-    dataset_free(r->data);
 }
 
 /* Everything but the time it took. */
@@ -138,15 +120,6 @@ static unsigned char *run_bytes(Run *r, size_t *size)
         r->t.history.record[i].seconds = 0;
     ck_assert_msg(trainer_save(&r->t, scratch_path("bytes"), &err), "%s", err.problem);
     return scratch_read(scratch_path("bytes"), size);
-}
-
-static bool run_same_parameters(const Run *a, const Run *b)
-{
-    bool same = true;
-    for (int i = 0; i < a->t.optimizer->n_params; i++)
-        same = same && tensor_same_bits(a->t.optimizer->state[i].param.var->value,
-                                        b->t.optimizer->state[i].param.var->value);
-    return same;
 }
 
 static void assert_same_run(Run *a, Run *b)
@@ -259,27 +232,15 @@ START_TEST(resume_does_what_was_left_to_do)
 }
 END_TEST
 
-static void resume_log_allocations(const Trainer *t, int64_t step, void *ctx)
-{
-    (void)t;
-    ((uint64_t *)ctx)[step] = memory_counts().allocations;
-}
-
-#ifdef SLOPE_NO_POOL /* every block comes from the heap, for valgrind */
-enum { RESUME_POOLS = 0 };
-#else
-enum { RESUME_POOLS = 1 };
-#endif
-
 /* Batches 1 to 3 of an epoch; the one checkpoint is at its end. */
 START_TEST(a_step_without_a_save_allocates_nothing)
 {
     uint64_t after[RESUME_STEPS + 1];
     Run r = run_new(make_adam, 1);
     r.t.checkpoint = scratch_path("still");
-    r.t.on_step = resume_log_allocations, r.t.ctx = after;
+    r.t.on_step = run_log_allocations, r.t.ctx = after;
     trainer_fit(&r.t);
-    for (int step = RESUME_BATCHES + 2; RESUME_POOLS && step <= RESUME_STEPS; step++)
+    for (int step = RESUME_BATCHES + 2; TESTING_POOL && step <= RESUME_STEPS; step++)
         if ((step - 1) % RESUME_BATCHES)
             ck_assert_uint_eq(after[step], after[step - 1]);
     run_free(&r);
@@ -565,11 +526,8 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("resume");
-    TCase *steps = tcase_create("steps");
-    scratch_make();
-    tcase_set_timeout(steps, 60);
+    TCase *steps = testing_add(suite, "steps", 60, (const TTest *const[]){NULL});
     tcase_add_loop_test(steps, every_step_resumes_to_the_same_bits, 0, RESUME_MAKERS);
-    suite_add_tcase(suite, steps);
     testing_add(suite, "resuming", 60, (const TTest *const[]){
         an_old_checkpoint_takes_a_trainer_back, resume_does_what_was_left_to_do,
         a_step_without_a_save_allocates_nothing, a_save_that_fails_costs_nothing, NULL});
@@ -579,7 +537,5 @@ int main(void)
         a_damaged_checkpoint_changes_nothing, NULL});
     testing_add(suite, "kill", 120, (const TTest *const[]){
         killed_at_any_moment_it_ends_with_the_same_bits, NULL});
-    int status = testing_main(suite);
-    scratch_remove();
-    return status;
+    return scratch_main(suite);
 }

@@ -7,10 +7,8 @@
  */
 #include "tensor/map.h"
 
-#include <math.h>
-
 #include "tensor/parallel.h"
-#include "tests/testing.h"
+#include "tests/tensor/operands.h"
 
 static inline real map_f1(real a) { return 2 * a + 1; }
 static inline real map_f2(real a, real b) { return a - 10 * b; }
@@ -21,8 +19,6 @@ MAP1(map_one, map_f1)
 MAP2(map_two, map_f2)
 MAP3(map_three, map_f3)
 MAP1C(map_constant, map_f1c)
-
-static const real not_a_number = (real)NAN;
 
 /* --- operands in many layouts ----------------------------------------------------------------- */
 

@@ -10,50 +10,8 @@
 #include <string.h>
 
 #include "tensor/real.h"
+#include "tests/allocator.h"
 #include "tests/testing.h"
-
-/* --- an allocator that watches ---------------------------------------------------------------- */
-
-#define WATCH_LARGEST ((size_t)1 << 40)
-
-static struct {
-    Allocator real_one;
-    size_t    last_bytes;
-    int       calls, releases;
-    int       fail_at; /* the call from which on there is no memory; -1: never */
-} watch;
-
-static void *watch_allocate(size_t bytes, void *ctx)
-{
-    ck_assert_ptr_eq(ctx, &watch);
-    watch.last_bytes = bytes;
-    bool fails = watch.calls++ >= watch.fail_at && watch.fail_at >= 0;
-    if (fails || bytes > WATCH_LARGEST) /* what a sanitizer's allocator would not survive */
-        return NULL;
-    return watch.real_one.allocate(bytes, watch.real_one.ctx);
-}
-
-static void watch_release(void *block, void *ctx)
-{
-    ck_assert_ptr_eq(ctx, &watch);
-    watch.releases++;
-    watch.real_one.release(block, watch.real_one.ctx);
-}
-
-/* Starts to watch, with an empty pool. */
-static void watch_begin(void)
-{
-    memory_trim();
-    watch.calls = watch.releases = 0;
-    watch.fail_at = -1;
-    watch.real_one = memory_set_allocator((Allocator){watch_allocate, watch_release, &watch});
-}
-
-static void watch_end(void)
-{
-    memory_trim();
-    memory_set_allocator(watch.real_one);
-}
 
 /* Blocks in use or in a pool. */
 static uint64_t memory_live(void)
@@ -128,12 +86,12 @@ END_TEST
 /* What the allocator is asked for when the pool needs a block of so many bytes. */
 static size_t class_of(size_t bytes)
 {
-    watch.last_bytes = 0;
+    watch.last = 0;
     void *block = memory_take(bytes);
     ck_assert_uint_eq((uintptr_t)block % 64, 0);
     memory_give(block, bytes);
     memory_trim();
-    return watch.last_bytes;
+    return watch.last;
 }
 
 START_TEST(a_class_wastes_at_most_a_fifth)

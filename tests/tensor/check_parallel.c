@@ -112,7 +112,7 @@ START_TEST(no_two_blocks_at_a_time_have_one_worker)
 }
 END_TEST
 
-/* A block that runs a loop of its own is the only worker there, whichever it is of the outer one. */
+/* A block that runs a loop of its own is its only worker, whichever it is of the outer loop. */
 static void numbers_outer(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 {
     int before = parallel_worker();
@@ -135,7 +135,7 @@ START_TEST(a_nested_loop_has_one_worker)
 }
 END_TEST
 
-/* Another thread's job holds the pool: whoever asks for the number, or for a loop, does not wait. */
+/* Neither call waits while another thread's job holds the pool. */
 static void *asks_and_loops(void *ctx)
 {
     static Visits v;

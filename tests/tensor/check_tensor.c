@@ -4,10 +4,9 @@
  */
 #include "tensor/tensor.h"
 
-#include <math.h>
 #include <string.h>
 
-#include "tests/testing.h"
+#include "tests/tensor/operands.h"
 
 #define INDEX(...) ((const ptrdiff_t[]){__VA_ARGS__})
 #define ORDER(...) ((const int[]){__VA_ARGS__})
@@ -336,10 +335,6 @@ START_TEST(locate_follows_the_strides)
 END_TEST
 
 /* --- comparing -------------------------------------------------------------------------------- */
-
-#define NOT_A_NUMBER ((double)NAN)
-
-static const real not_a_number = (real)NAN, infinite = (real)INFINITY;
 
 START_TEST(same_bits_is_strict)
 {

@@ -55,7 +55,7 @@ const Op op_elu = {
     .backward = elu_backward,
     .branch_hash = elu_branch_hash,
     .sample = {.call = elu_sample, .n_in = 1, .any_shape = true,
-             .in = {{.shape = {2, {2, 3}}, .low = (real)0.1, .high = 2, .both_signs = true}}},
+               .in = {{.shape = {2, {2, 3}}, .low = (real)0.1, .high = 2, .both_signs = true}}},
 };
 
 Var *var_elu(Var *x, real alpha)
@@ -89,7 +89,7 @@ const Op op_selu = {
     .backward = selu_backward,
     .branch_hash = elu_branch_hash,
     .sample = {.call = selu_sample, .n_in = 1, .any_shape = true,
-             .in = {{.shape = {2, {2, 3}}, .low = (real)0.1, .high = 2, .both_signs = true}}},
+               .in = {{.shape = {2, {2, 3}}, .low = (real)0.1, .high = 2, .both_signs = true}}},
 };
 
 Var *var_selu(Var *x)

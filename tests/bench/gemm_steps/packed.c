@@ -87,31 +87,31 @@ static inline void steps_rows(MicroKernel micro_kernel, int mr, int n, const rea
             micro_kernel(n, a + i * KC, b + j * KC, C + (i0 + i) * n + j);
 }
 
-/* 5. Packed. The micro-kernel reads A and B strictly in order. Before, the next k was in another
- * page of B, and cache lines whose distance is a power of two evicted one another. */
-void step_packed(int n, const real *A, const real *B, real *C)
+/* Steps 5 and 6: B is packed KC rows at a time, A MC rows at a time. */
+static inline void steps_packed(MicroKernel micro_kernel, int mr, int n, const real *A,
+                                const real *B, real *C)
 {
     real *b = memory_take(sizeof(real) * KC * (size_t)n);
     memset(C, 0, sizeof(real) * (size_t)n * (size_t)n);
     for (int k0 = 0; k0 < n; k0 += KC) {
         steps_pack_b(b, n, B, k0, 0, n);
         for (int i0 = 0; i0 < n; i0 += MC)
-            steps_rows(micro_kernel_plain, MR, n, A, b, C, i0, k0);
+            steps_rows(micro_kernel, mr, n, A, b, C, i0, k0);
     }
     memory_give(b, sizeof(real) * KC * (size_t)n);
+}
+
+/* 5. Packed. The micro-kernel reads A and B strictly in order. Before, the next k was in another
+ * page of B, and cache lines whose distance is a power of two evicted one another. */
+void step_packed(int n, const real *A, const real *B, real *C)
+{
+    steps_packed(micro_kernel_plain, MR, n, A, B, C);
 }
 
 /* 6. Vectors: step 5 with the other micro-kernel. */
 void step_vector(int n, const real *A, const real *B, real *C)
 {
-    real *b = memory_take(sizeof(real) * KC * (size_t)n);
-    memset(C, 0, sizeof(real) * (size_t)n * (size_t)n);
-    for (int k0 = 0; k0 < n; k0 += KC) {
-        steps_pack_b(b, n, B, k0, 0, n);
-        for (int i0 = 0; i0 < n; i0 += MC)
-            steps_rows(micro_kernel_vector, VECTOR_MR, n, A, b, C, i0, k0);
-    }
-    memory_give(b, sizeof(real) * KC * (size_t)n);
+    steps_packed(micro_kernel_vector, VECTOR_MR, n, A, B, C);
 }
 
 /* 7. Threads. They divide among themselves first the micro-panels of B to be packed, then the rows

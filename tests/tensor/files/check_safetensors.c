@@ -8,6 +8,7 @@
 #include <check.h>
 #include <math.h>
 
+#include "tests/allocator.h"
 #include "tests/scratch.h"
 #include "tests/tensor/files/safetensors_file.h"
 #include "tests/testing.h"
@@ -310,21 +311,6 @@ END_TEST
 
 /* --- memory ----------------------------------------------------------------------------------- */
 
-static int allocations_left;
-static Allocator heap;
-
-static void *scarce_allocate(size_t bytes, void *ctx)
-{
-    (void)ctx;
-    return allocations_left-- > 0 ? heap.allocate(bytes, heap.ctx) : NULL;
-}
-
-static void scarce_release(void *block, void *ctx)
-{
-    (void)ctx;
-    heap.release(block, heap.ctx);
-}
-
 /* The first n allocations succeed, for every n until all that are needed do. */
 START_TEST(no_memory_is_an_error)
 {
@@ -333,11 +319,11 @@ START_TEST(no_memory_is_an_error)
                          ENTRY("a", 0, 4) "," ENTRY("b", 4, 8) "}";
     size_t size = make_file(file, header, strlen(header), 8);
     Safetensors *s = NULL;
-    heap = memory_set_allocator((Allocator){scarce_allocate, scarce_release, NULL});
+    watch_begin();
     int n = 0;
     for (; !s; n++) {
         Error err;
-        allocations_left = n;
+        watch.fail_at = watch.calls + n;
         s = parse(file, size, &err);
         if (!s)
             ck_assert_ptr_nonnull(strstr(err.problem, "memory is too short"));
@@ -345,12 +331,12 @@ START_TEST(no_memory_is_an_error)
     ck_assert_int_gt(n, 8);
     for (int i = 0; i < 4; i++) {
         Error err;
-        allocations_left = i;
+        watch.fail_at = watch.calls + i;
         ck_assert(!safetensors_write(s, scratch_path("none"), &err));
         ck_assert_int_eq(access(scratch_path("none"), F_OK), -1);
     }
     safetensors_free(s);
-    memory_set_allocator(heap);
+    watch_end();
 }
 END_TEST
 
@@ -380,7 +366,6 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("safetensors");
-    scratch_make();
     testing_add(suite, "writing", 10, (const TTest *const[]){
         a_file_is_right_to_the_byte, an_empty_list_is_a_file_of_16_bytes,
         texts_come_first_in_the_order_of_their_keys,
@@ -393,7 +378,5 @@ int main(void)
         a_header_length_that_looks_like_gzip_is_a_length, NULL});
     testing_add(suite, "memory", 20, (const TTest *const[]){
         no_memory_is_an_error, many_names_are_quickly_compared, NULL});
-    int status = testing_main(suite);
-    scratch_remove();
-    return status;
+    return scratch_main(suite);
 }

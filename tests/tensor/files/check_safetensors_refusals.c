@@ -320,7 +320,6 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("safetensors refusals");
-    scratch_make();
     testing_add(suite, "refusing", 20, (const TTest *const[]){
         a_good_header_is_accepted, every_truncation_is_refused, bytes_after_the_data_are_refused,
         a_header_that_is_too_long_is_refused, holes_and_overlaps_are_refused,
@@ -332,7 +331,5 @@ int main(void)
         metadata_of_other_than_strings_are_refused, broken_punctuation_is_refused,
         broken_strings_are_refused, bytes_that_are_not_utf8_are_refused,
         a_hostile_name_does_not_steer_the_terminal, no_flipped_bit_does_harm, NULL});
-    int status = testing_main(suite);
-    scratch_remove();
-    return status;
+    return scratch_main(suite);
 }

@@ -135,12 +135,9 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("stream");
-    scratch_make();
     testing_add(suite, "memory and files", 10, (const TTest *const[]){
         memory_and_a_raw_file_read_alike, empty_memory_is_at_its_end,
         a_gzipped_file_is_refused_or_read_as_it_is, only_regular_files_are_opened,
         a_file_that_shrinks_is_an_error, NULL});
-    int status = testing_main(suite);
-    scratch_remove();
-    return status;
+    return scratch_main(suite);
 }

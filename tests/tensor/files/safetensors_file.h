@@ -8,12 +8,10 @@
 #ifndef SLOPE_TESTS_TENSOR_FILES_SAFETENSORS_FILE_H
 #define SLOPE_TESTS_TENSOR_FILES_SAFETENSORS_FILE_H
 
-#include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "tensor/files/safetensors.h"
-#include "tensor/memory.h"
+#include "tests/testing.h"
 
 enum { TEST_FILE = 4096 };
 
@@ -30,23 +28,17 @@ static inline size_t make_file(uint8_t file[TEST_FILE], const char *header, size
     return 8 + header_size + data;
 }
 
-/* Parses a copy that ends where the data end, so that the address sanitizer sees a byte too far.
- * A refusal must say something and leave nothing behind. */
+/* A refusal must say something and leave nothing behind. */
 static inline Safetensors *parse(const uint8_t *data, size_t size, Error *err)
 {
-    uint8_t *copy = malloc(size + (size == 0));
-    ck_assert_ptr_nonnull(copy);
-    memcpy(copy, data, size);
-    MemoryCounts before = memory_counts();
+    uint8_t *copy = testing_copy(data, size);
+    uint64_t before = testing_blocks();
     *err = (Error){0};
     Safetensors *s = safetensors_parse(copy, size, SAFETENSORS_HEADER, "memory", err);
-    MemoryCounts after = memory_counts();
     free(copy);
     if (!s) {
-        ck_assert_str_eq(err->file, "memory");
-        ck_assert_int_gt(strlen(err->problem), 10);
-        ck_assert_int_eq(err->expected[0] != 0, err->found[0] != 0);
-        ck_assert_uint_eq(after.allocations - before.allocations, after.releases - before.releases);
+        testing_error(err, "memory");
+        ck_assert_uint_eq(testing_blocks(), before);
     }
     return s;
 }

@@ -1,28 +1,16 @@
 /* tests/tensor/kernels/check_max_pool.c -- max pooling: every window looked at again, and both ways
  * to the winners.
  *
+ * Values are integers from -4 to 4, so that many windows hold ties.
+ *
  * SPDX-License-Identifier: MIT
  */
 #include "tensor/kernels/max_pool.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "tensor/parallel.h"
-#include "tensor/random.h"
-#include "tests/testing.h"
-
-static const real not_a_number = (real)NAN, infinite = (real)INFINITY;
-
-/* Integers from -3 to 3: windows are full of ties. */
-static Tensor *integers(Shape s, uint64_t salt)
-{
-    Tensor *x = tensor_new(s);
-    real *p = tensor_write(x);
-    for (ptrdiff_t i = 0; i < tensor_count(x); i++)
-        p[i] = (real)((ptrdiff_t)(rng_word(salt, 0, (uint64_t)i) % 7) - 3);
-    return x;
-}
+#include "tests/tensor/operands.h"
 
 /* --- one pooling ------------------------------------------------------------------------------ */
 

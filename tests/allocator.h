@@ -1,0 +1,65 @@
+/* tests/allocator.h -- an allocator that counts what it is asked for, and can run out.
+ *
+ *  - watch_begin puts it in place with unlimited memory, watch_end takes it away. Both empty the
+ *    pool, so that what goes through one allocator comes back to it.
+ *  - In between, watch.fail_at and watch.limit say what there is no memory for.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SLOPE_TESTS_ALLOCATOR_H
+#define SLOPE_TESTS_ALLOCATOR_H
+
+#include <check.h>
+#include <string.h>
+
+#include "tensor/memory.h"
+
+static struct {
+    Allocator heap;
+    int       calls, releases;
+    size_t    last, largest; /* bytes asked for */
+    int       fail_at;       /* the call from which on there is no memory; -1: never */
+    bool      once;          /* only that call fails */
+    size_t    limit;         /* a larger block is refused */
+} watch;
+
+static inline void watch_check(const void *ctx)
+{
+    if (ctx != &watch) /* ck_assert would report every call that is right */
+        ck_abort_msg("the allocator is called with another context");
+}
+
+static inline void *watch_allocate(size_t bytes, void *ctx)
+{
+    watch_check(ctx);
+    int call = watch.calls++;
+    watch.last = bytes;
+    watch.largest = bytes > watch.largest ? bytes : watch.largest;
+    bool fails = watch.fail_at >= 0 && (watch.once ? call == watch.fail_at : call >= watch.fail_at);
+    return fails || bytes > watch.limit ? NULL : watch.heap.allocate(bytes, watch.heap.ctx);
+}
+
+static inline void watch_release(void *block, void *ctx)
+{
+    watch_check(ctx);
+    watch.releases++;
+    watch.heap.release(block, watch.heap.ctx);
+}
+
+/* The limit is what a sanitizer's allocator survives. */
+static inline void watch_begin(void)
+{
+    memory_trim();
+    memset(&watch, 0, sizeof watch);
+    watch.fail_at = -1;
+    watch.limit = (size_t)1 << 40;
+    watch.heap = memory_set_allocator((Allocator){watch_allocate, watch_release, &watch});
+}
+
+static inline void watch_end(void)
+{
+    memory_trim();
+    memory_set_allocator(watch.heap);
+}
+
+#endif

@@ -1,0 +1,33 @@
+/* tests/tensor/operands.h -- numbers for the tests of tensors and kernels.
+ *
+ *  - integers are small whole numbers, whose sums and products a float holds exactly: results
+ *    must be equal and not merely close.
+ *  - A result filled with not_a_number beforehand shows the element that a kernel left out.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SLOPE_TESTS_TENSOR_OPERANDS_H
+#define SLOPE_TESTS_TENSOR_OPERANDS_H
+
+#include <math.h>
+
+#include "tensor/random.h"
+#include "tests/testing.h"
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+#define NOT_A_NUMBER ((double)NAN)
+
+static const real not_a_number = (real)NAN, infinite = (real)INFINITY;
+
+/* Whole numbers from -4 to 4, without a pattern that a wrong stride would keep. */
+static inline Tensor *integers(Shape s, uint64_t salt)
+{
+    Tensor *x = tensor_new(s);
+    real *p = tensor_write(x);
+    for (ptrdiff_t i = 0; i < tensor_count(x); i++)
+        p[i] = (real)((ptrdiff_t)(rng_word(salt, 0, (uint64_t)i) % 9) - 4);
+    return x;
+}
+
+#endif
