@@ -24,7 +24,8 @@ const Op op_elu = {
     .name = "elu",
     .forward = elu_forward,
     .backward = elu_backward,
-    /* TODO: .branch_hash and .sample. See autograd/ops/leaky_relu.c, which has a constant too. */
+    /* TODO: .branch_hash and .sample. See autograd/ops/relu.c, and UNARY_WITH in
+     * autograd/pointwise.h for an op with a constant. */
 };
 
 Var *var_elu(Var *x, real alpha)

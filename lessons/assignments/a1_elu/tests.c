@@ -191,7 +191,7 @@ START_TEST(elu_sample)
     const Op *op[] = {&op_elu, &op_selu};
     for (int i = 0; i < 2; i++) {
         if (!op[i]->sample.call || !op[i]->branch_hash)
-            grade_fail("see autograd/ops/leaky_relu.c", "%s has no %s", op[i]->name,
+            grade_fail("see autograd/ops/relu.c", "%s has no %s", op[i]->name,
                        op[i]->sample.call ? "branch_hash, which tells the checker of the kink"
                                           : "sample");
         GradCheckOptions o = GRADCHECK_DEFAULTS;
