@@ -66,6 +66,36 @@ START_TEST(backward_twice_over_one_graph_doubles)
 }
 END_TEST
 
+/* The gradients 1, 2^60 and -2^60 arrive in the order opposite to that of the uses: the large two
+ * cancel first. In any other order the 1 would be lost. */
+START_TEST(gradients_are_added_from_the_last_use_to_the_first)
+{
+    const real big = (real)((int64_t)1 << 60);
+    Var *x = LEAF(1), *a = var_scale(x, 1), *b = var_scale(x, big), *c = var_scale(x, -big);
+    var_backward(grad_total(var_add(var_add(a, b), c)));
+    ck_assert_tensor(x->grad, SHAPE(1), 0, 1);
+}
+END_TEST
+
+/* A chain of 60 results: the forward keeps them all, the backward a few at a time. */
+START_TEST(backward_needs_a_few_buffers_only)
+{
+    Var *x = LEAF(0), *y = var_expand(x, SHAPE(10000));
+    memory_trim();
+    uint64_t before = memory_counts().allocations;
+    for (int i = 0; i < 60; i++)
+        y = var_tanh(y);
+    Var *loss = grad_total(y);
+    uint64_t forward = memory_counts().allocations - before;
+    var_backward(loss);
+    uint64_t backward = memory_counts().allocations - before - forward;
+    ck_assert_tensor(x->grad, SHAPE(1), 0, 10000);
+    ck_assert_uint_ge(forward, 60);
+    if (TESTING_POOL)
+        ck_assert_uint_le(backward, 30);
+}
+END_TEST
+
 START_TEST(one_var_may_be_used_many_times)
 {
     Var *x = LEAF(2, -3);
@@ -499,6 +529,8 @@ int main(void)
 {
     const TTest *const backward[] = {leaves_accumulate_over_calls,
                                      backward_twice_over_one_graph_doubles,
+                                     gradients_are_added_from_the_last_use_to_the_first,
+                                     backward_needs_a_few_buffers_only,
                                      one_var_may_be_used_many_times,
                                      only_what_wants_a_gradient_gets_one,
                                      backward_starts_anywhere,
