@@ -1,4 +1,4 @@
-/* tensor/arith.c -- the few element-by-element kernels that are needed without a tape.
+/* tensor/arith.c -- the few elementwise kernels that are needed without a tape.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -1,4 +1,4 @@
-/* tensor/compare.c -- questions about tensors: are they equal, how far apart, what statistics.
+/* tensor/compare.c -- compares tensors, finds NaNs and maxima, and computes statistics.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -67,7 +67,7 @@ ptrdiff_t tensor_find_nonfinite(const Tensor *x)
     return -1;
 }
 
-/* Is a larger than b? A NaN is larger than every number, so that it does not go unseen. */
+/* Is a larger than b? A NaN is larger than every number, so that it does not go unnoticed. */
 static bool compare_beats(real a, real b)
 {
     return a > b || (isnan(a) && !isnan(b));

@@ -1,4 +1,4 @@
-/* tensor/cut.h -- sizes, and work cut into parts.
+/* tensor/cut.h -- small functions of sizes, and the division of work into parts.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -17,13 +17,13 @@ static inline ptrdiff_t max_size(ptrdiff_t a, ptrdiff_t b)
     return a > b ? a : b;
 }
 
-/* How many parts of `size` there are in n, a last smaller one included: n / size, rounded up. */
+/* n / size, rounded up: the number of parts of `size` in n, counting a smaller last one. */
 static inline ptrdiff_t ceil_div(ptrdiff_t n, ptrdiff_t size)
 {
     return (n + size - 1) / size;
 }
 
-/* Where part i begins, of n things dealt out evenly to so many parts. */
+/* Where part i begins if n items are divided evenly into `parts` parts. */
 static inline ptrdiff_t part_begin(ptrdiff_t n, ptrdiff_t parts, ptrdiff_t i)
 {
     return i * n / parts;

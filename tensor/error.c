@@ -21,7 +21,7 @@ _Noreturn void slope_fail(const char *function, const char *format, ...)
 {
     char sentence[2048];
     int n = snprintf(sentence, sizeof sentence, "slope: %s: ", function);
-    if (n >= (int)sizeof sentence) /* what was wanted, not what was written */
+    if (n >= (int)sizeof sentence) /* n is the untruncated length */
         n = sizeof sentence - 1;
 
     va_list args;
@@ -29,7 +29,7 @@ _Noreturn void slope_fail(const char *function, const char *format, ...)
     vsnprintf(sentence + n, sizeof sentence - (size_t)n, format, args);
     va_end(args);
 
-    fflush(stdout); /* what the program printed before is part of the story */
+    fflush(stdout); /* so that earlier output is not lost, and comes first */
     if (fail_handler) {
         fail_handler(sentence, fail_ctx);
         fprintf(stderr, "%s\nslope: the fail handler returned; it must abort or longjmp\n",
@@ -87,7 +87,7 @@ const char *error_shown(const char *name, char text[ERROR_SHOWN])
         bool control = c < 0x20 || c == 0x7f || (before == 0xc2 && c >= 0x80 && c < 0xa0);
         text[n] = control ? '?' : name[n];
     }
-    if (name[n]) /* cut before a character, not within one */
+    if (name[n]) /* cut between characters, not within one */
         while (n > 0 && ((uint8_t)name[n] & 0xc0) == 0x80)
             n--;
     strcpy(text + n, name[n] ? "..." : "");

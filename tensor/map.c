@@ -1,7 +1,7 @@
-/* tensor/map.c -- walking several strided tensors together, row by row, in parallel.
+/* tensor/map.c -- traverses several strided tensors together, row by row, in parallel.
  *
- * Axes along which all operands advance together are merged first, so contiguous operands of
- * any shape are one long row and the walk costs nothing.
+ * Neighbouring axes that can be traversed as one in all operands are merged first, so contiguous
+ * operands of any shape are one long row, and the traversal costs nothing.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -9,11 +9,11 @@
 
 #include "tensor/parallel.h"
 
-/* A block is this many elements: large enough to pay for a thread's wake-up, small enough that
- * the blocks of a 64x64x32x32 activation share out evenly. */
+/* Elements per block: enough to justify waking a thread, and few enough for the blocks of a
+ * 64x64x32x32 activation to be divided evenly. */
 enum { MAP_BLOCK = 16384, MAP_OPERANDS = 1 + MAP_INPUTS };
 
-/* The loop nest: `ndim` axes, the strides of each operand (operand 0 is out). */
+/* The loop nest: `ndim` axes, and the strides of each operand (operand 0 is out). */
 typedef struct MapLoop {
     MapRowFn  fn;
     int       ndim, operands;
@@ -22,7 +22,8 @@ typedef struct MapLoop {
     MapRow    row; /* pointers to the first elements; n and steps of a whole row */
 } MapLoop;
 
-/* Could axis `inner` continue axis `outer` without a jump, for every operand? */
+/* True if an axis of size dim with these strides continues axis `outer` without a jump, for every
+ * operand. */
 static bool map_axes_merge(const MapLoop *m, int outer, ptrdiff_t dim, const ptrdiff_t *stride)
 {
     for (int k = 0; k < m->operands; k++)
@@ -95,7 +96,7 @@ static void map_run_rows(ptrdiff_t begin, ptrdiff_t end, void *ctx)
     const MapLoop *m = ctx;
     for (ptrdiff_t i = begin; i < end; i++) {
         MapRow row = m->row;
-        ptrdiff_t rest = i; /* one division an axis moves all operands */
+        ptrdiff_t rest = i; /* one division per axis serves all operands */
         for (int d = m->ndim - 2; d >= 0; d--) {
             map_advance(&row, m, d, rest % m->dim[d]);
             rest /= m->dim[d];

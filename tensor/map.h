@@ -1,11 +1,11 @@
-/* tensor/map.h -- one function of numbers, applied to whole tensors in one pass.
+/* tensor/map.h -- applies a scalar function to whole tensors in one pass.
  *
- *  - MAP1, MAP2, MAP3 turn a `static inline real f(real, …)` into a static kernel
- *    `name(Tensor *out, const Tensor *a, …)`. The loop lies in the file that writes f, so
- *    the compiler sees f and vectorises it.
- *  - The inputs stretch to out's shape (NumPy broadcasting); any strides; out may be one of
- *    them itself, otherwise it must not overlap an input, and it must not be expanded.
- *  - MAP1C is for an f that takes a constant too: `real f(real, real c)`.
+ *  - MAP1, MAP2, MAP3 turn a `static inline real f(real, …)` into a static kernel `name(Tensor
+ *    *out, const Tensor *a, …)`. The loop is compiled in the file that defines f, so the compiler
+ *    can inline f and vectorise the loop.
+ *  - The inputs stretch to out's shape (NumPy broadcasting) and may have any strides. out must not
+ *    be expanded, and must not overlap an input unless it is that input itself.
+ *  - MAP1C is for an f with a second, constant argument: `real f(real, real c)`.
  *
  *      static inline real square(real x) { return x * x; }
  *      MAP1(square_map, square)
@@ -21,7 +21,8 @@
 
 enum { MAP_INPUTS = 3 };
 
-/* One run along the last axis: element i of operand k lies at p[k][i * step[k]]. */
+/* A run along the last axis: element i of input k is x[k][i * step[k]], and element i of the result
+ * is y[i * y_step]. */
 typedef struct MapRow {
     ptrdiff_t   n;
     real       *y;
@@ -33,10 +34,10 @@ typedef struct MapRow {
 
 typedef void (*MapRowFn)(const MapRow *row);
 
-/* Calls fn on rows that together cover out once, in parallel. */
+/* Calls fn, in parallel, on rows that together cover every element of out exactly once. */
 void tensor_map(MapRowFn fn, real c, Tensor *out, int n_in, const Tensor *const *in);
 
-/* --- what the MAP macros are made of ---------------------------------------------------------- */
+/* --- parts of the MAP macros ------------------------------------------------------------------ */
 
 #define MAP_OPEN                              \
     const ptrdiff_t n = r->n, ys = r->y_step; \
@@ -45,13 +46,13 @@ void tensor_map(MapRowFn fn, real c, Tensor *out, int n_in, const Tensor *const 
     real *y = r->y;                           \
     (void)c;
 
-/* y = value for the whole row; `value` names the operands' elements with p, q, w and i. */
+/* y = value for the whole row; `value` is an expression in p, q, w and i. */
 #define MAP_STORE(y_step, value)      \
     for (ptrdiff_t i = 0; i < n; i++) \
         y[i * (y_step)] = (value);
 
-/* The usual strides get loops of their own, because only those vectorise. A stretched operand
- * is read once, before the loop: for all the compiler knows a store to y might change it. */
+/* The usual strides have their own loops, because only these vectorise. A stretched operand is read
+ * once, before the loop: otherwise the compiler must assume that a store to y changes it. */
 #define MAP_LOOPS1(F)                                 \
     MAP_OPEN                                          \
     const real *p = r->x[0];                          \

@@ -1,9 +1,9 @@
-/* tensor/memory.c -- the swappable allocator and each thread's pool of buffers.
+/* tensor/memory.c -- the replaceable allocator and each thread's pool of buffers.
  *
- * A pool is a row of free lists, one a size class; classes are 1, 1.25, 1.5 and 1.75 times
- * each power of two, rounded up to whole cache lines of 64 bytes: beyond 256 bytes at most a fifth
- * of a block is unused. The link of a free list lies in the free block itself. A thread's pool goes
- * back when the thread ends.
+ * A pool is an array of free lists, one per size class. The classes are 1, 1.25, 1.5 and 1.75 times
+ * each power of two, rounded up to whole cache lines of 64 bytes, so at most a fifth of a block of
+ * more than 256 bytes is unused. A free block itself holds the link to the next. When a thread
+ * ends, its pool is returned to the allocator.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -24,8 +24,8 @@ enum { POOL_CLASSES = 4 * 58 };
 
 /* --- the allocator ---------------------------------------------------------------------------- */
 
-/* A large block lies on huge pages where the system has them (2 MB on Linux): a kernel that jumps
- * through it, as a matrix product does from row to row, then seldom waits for a page's address. */
+/* A large block is put on huge pages (2 MB on Linux) if the system has them. A kernel that accesses
+ * it with large steps, as a matrix product does from row to row, then has few TLB misses. */
 static void *memory_default_allocate(size_t bytes, void *ctx)
 {
     (void)ctx;
@@ -34,7 +34,7 @@ static void *memory_default_allocate(size_t bytes, void *ctx)
         return NULL;
 #ifdef MADV_HUGEPAGE
     if (bytes >= MEMORY_HUGE)
-        madvise(block, bytes, MADV_HUGEPAGE); /* a wish: without it the pages are just smaller */
+        madvise(block, bytes, MADV_HUGEPAGE); /* a hint: if ignored, pages are just smaller */
 #endif
     return block;
 }
@@ -89,7 +89,7 @@ void *memory_new(size_t bytes)
 {
     void *block = memory_try_new(bytes);
     if (!block)
-        slope_fail("memory_new", "out of memory asking for %zu bytes", bytes);
+        slope_fail("memory_new", "out of memory allocating %zu bytes", bytes);
     return block;
 }
 
@@ -127,7 +127,7 @@ static size_t pool_class_size(int class)
     return (size + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
 }
 
-/* The smallest class whose blocks hold so many bytes. */
+/* The smallest class whose blocks hold at least this many bytes. */
 static int pool_class(size_t bytes)
 {
     size_t power = 64;
@@ -158,7 +158,7 @@ void *memory_take(size_t bytes)
 {
     void *block = memory_try_take(bytes);
     if (!block)
-        slope_fail("memory_take", "out of memory asking for %zu bytes", bytes);
+        slope_fail("memory_take", "out of memory allocating %zu bytes", bytes);
     return block;
 }
 
@@ -176,14 +176,14 @@ static pthread_once_t pool_once = PTHREAD_ONCE_INIT;
 static void pool_at_thread_end(void *unused)
 {
     (void)unused;
-    pool_watched = false; /* what another destructor gives back is trimmed in the next round */
+    pool_watched = false; /* blocks given back by later destructors are trimmed again */
     memory_trim();
 }
 
 static void pool_make_key(void)
 {
     pthread_key_create(&pool_key, pool_at_thread_end);
-    atexit(memory_trim); /* the main thread's destructors do not run */
+    atexit(memory_trim); /* for the main thread, whose destructors do not run */
 }
 
 static void pool_watch_thread(void)
@@ -193,8 +193,8 @@ static void pool_watch_thread(void)
     pool_watched = true;
 }
 
-/* Freed numbers read as NaN in a debug build, so that the use of a dead tensor shows in the
- * very next result instead of giving yesterday's value. */
+/* In a debug build, the elements of freed memory are NaN, so that the use of a freed tensor shows
+ * in the very next result instead of returning stale values. */
 static void pool_spoil(void *block, size_t size)
 {
 #ifdef SLOPE_DEBUG

@@ -1,13 +1,14 @@
-/* tensor/parallel.c -- a pool of POSIX threads that share out the blocks of one loop.
+/* tensor/parallel.c -- a pool of POSIX threads that divide the blocks of a loop among themselves.
  *
- * The caller opens a job, everybody (the caller too) takes block after block, and the caller closes
- * the job when no block is left and waits for the helpers that are still inside. A helper that
- * comes too late finds it closed, so nobody waits for a sleeper.
- * Each worker begins with a share of its own, neighbouring blocks handed out by an atomic counter,
- * and then takes from the others' shares. A loop like the one before is shared out alike, so a
- * worker often finds in its core's cache what it wrote there.
- * A helper without work watches for the next job a little while before it sleeps: kernels of a
- * training step follow one another within microseconds, and waking a thread takes tens of them.
+ * The caller opens a job, and every thread, including the caller, runs block after block. When no
+ * block is left, the caller closes the job and waits for the helpers that are still inside. A
+ * helper that comes too late finds the job closed, so the caller never waits for a thread that is
+ * asleep.
+ * Each worker starts with its own share of consecutive blocks, handed out by an atomic counter, and
+ * then takes blocks from the others' shares. Similar loops are divided in the same way, so a worker
+ * often finds in its core's cache what it wrote in the loop before.
+ * A helper without work spins for a short time before it sleeps: the kernels of a training step
+ * follow one another within microseconds, and waking a thread takes tens of microseconds.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -29,8 +30,8 @@
 
 enum { PARALLEL_MAX = 256, PARALLEL_SPINS = 20000, JOB_OPEN = 1 << 16 };
 
-/* Neighbouring blocks that one worker begins with. In a cache line of their own, or workers would
- * slow each other's counting. */
+/* The consecutive blocks that one worker starts with. Each share has its own cache line, so that
+ * workers do not slow each other down by false sharing. */
 typedef struct Share {
     _Alignas(CACHE_LINE) atomic_ptrdiff_t next;
     ptrdiff_t end;
@@ -40,21 +41,21 @@ typedef struct Job {
     ParallelFn fn;
     void      *ctx;
     ptrdiff_t  n, grain;
-    int        workers; /* at most */
+    int        workers; /* the maximum */
     int        shares;
     Share      share[PARALLEL_MAX];
 } Job;
 
 typedef struct Helper {
     pthread_t thread;
-    unsigned  ticket; /* of the last job before it started */
+    unsigned  ticket; /* of the last job before this thread started */
 } Helper;
 
 static struct {
-    pthread_mutex_t busy;  /* held by the thread whose job runs */
+    pthread_mutex_t busy;  /* held by the thread whose job is running */
     pthread_mutex_t sleep; /* guards the condition below */
     pthread_cond_t  wake;
-    atomic_uint     ticket; /* bumped for every job, so a helper knows it is a new one */
+    atomic_uint     ticket; /* bumped for every job, so that helpers notice a new one */
     atomic_uint     inside; /* helpers at work on the job, plus JOB_OPEN while it may be joined */
     atomic_int      asleep;
     atomic_bool     stop;
@@ -78,7 +79,7 @@ static inline void parallel_pause(void)
 #endif
 }
 
-/* Deals the blocks out evenly and in order. */
+/* Divides the blocks evenly and in order. */
 static void job_share_out(Job *job, int workers)
 {
     ptrdiff_t blocks = ceil_div(job->n, job->grain);
@@ -89,7 +90,7 @@ static void job_share_out(Job *job, int workers)
     }
 }
 
-/* The block that begins there. Adding first might overflow. */
+/* Runs the block at `begin`. Comparing begin + grain with n instead could overflow. */
 static void block_run(ParallelFn fn, ptrdiff_t begin, ptrdiff_t grain, ptrdiff_t n, void *ctx)
 {
     fn(begin, n - begin > grain ? begin + grain : n, ctx);
@@ -112,7 +113,7 @@ static void job_run_blocks(Job *job)
 
 /* --- helpers ---------------------------------------------------------------------------------- */
 
-/* Returns the next ticket: at first by watching, then by sleeping. */
+/* Waits for the next ticket and returns it; first spins, then sleeps. */
 static unsigned helper_wait(unsigned seen)
 {
     for (int spin = 0; spin < PARALLEL_SPINS; spin++) {
@@ -130,8 +131,8 @@ static unsigned helper_wait(unsigned seen)
     return atomic_load(&pool.ticket);
 }
 
-/* Joins the job, whichever it is by now, unless it is closed. What the job says of its workers may
- * be read only once inside. */
+/* Joins the current job, whichever it is, unless it is closed. The fields of the job may be read
+ * only after joining. */
 static bool helper_enter(void)
 {
     unsigned inside = atomic_load(&pool.inside);
@@ -158,8 +159,8 @@ static void *helper_main(void *ctx)
     }
 }
 
-/* Announces a job, or with pool.stop set the end. The counter changes before `asleep` is read
- * and a helper counts itself asleep before it reads the counter, so none is missed. */
+/* Announces a job or, if pool.stop is set, the end. The ticket changes before `asleep` is read, and
+ * a helper increments `asleep` before it reads the ticket, so no helper is missed. */
 static void pool_announce(void)
 {
     atomic_fetch_add(&pool.ticket, 1);
@@ -180,7 +181,7 @@ static void pool_stop(void)
     atomic_store(&pool.stop, false);
 }
 
-/* The child of a fork has only the thread that forked: it forgets the helpers. */
+/* The child of a fork has only the thread that called fork, so it forgets the helpers. */
 static void pool_forget(void)
 {
     pool.helpers = 0;
@@ -189,7 +190,7 @@ static void pool_forget(void)
     pthread_cond_init(&pool.wake, NULL);
     atomic_store(&pool.inside, 0);
     atomic_store(&pool.asleep, 0);
-    atomic_store(&pool.stop, false); /* another thread may have been stopping them just then */
+    atomic_store(&pool.stop, false); /* another thread may have been in pool_stop */
 }
 
 static void pool_ask_for_forks(void)
@@ -197,14 +198,14 @@ static void pool_ask_for_forks(void)
     pthread_atfork(NULL, NULL, pool_forget);
 }
 
-/* Comes before any lock is taken: a fork may come as soon as one is. */
+/* Called before any lock is taken, because a fork may happen as soon as one is. */
 static void pool_watch_forks(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, pool_ask_for_forks);
 }
 
-/* Starts helpers until there are threads - 1; goes on with fewer if the system has no more. */
+/* Starts helpers until there are threads - 1, or as many as the system allows. */
 static void pool_start(void)
 {
     while (pool.helpers < atomic_load(&pool.threads) - 1) {
@@ -220,16 +221,16 @@ static void pool_start(void)
 
 /* --- how many threads ------------------------------------------------------------------------- */
 
-/* What SLOPE_THREADS asks for; 0 if it is not set, or is nonsense. Nonsense is reported but stops
- * nothing: a lock may be held here. */
+/* The value of SLOPE_THREADS; 0 if it is not set or is invalid. An invalid value is reported but
+ * does not stop the program, because a lock may be held here. */
 static long threads_asked(void)
 {
     const char *text = getenv("SLOPE_THREADS");
     char *end = NULL;
     long n = text ? strtol(text, &end, 10) : 0;
     if (text && *text && (*end || n < 0)) {
-        fprintf(stderr, "slope: SLOPE_THREADS is '%s'; expected a whole number; all processors are "
-                        "used\n", text);
+        fprintf(stderr, "slope: SLOPE_THREADS is '%s'; expected a whole number; using all "
+                        "processors\n", text);
         return 0;
     }
     return n;
@@ -248,7 +249,7 @@ static int threads_from_environment(void)
     return n < 1 ? 1 : n > PARALLEL_MAX ? PARALLEL_MAX : (int)n;
 }
 
-/* Takes no lock: it may be asked while another thread's job holds it. */
+/* Takes no lock: it may be called while another thread's job holds the lock. */
 int parallel_threads(void)
 {
     int n = atomic_load(&pool.threads), found = 0;
@@ -260,7 +261,7 @@ int parallel_threads(void)
 
 void parallel_set_threads(int n)
 {
-    if (parallel_inside) /* the job holds the lock: waiting for it would be for ever */
+    if (parallel_inside) /* the job holds the lock: waiting for it would deadlock */
         return;
     pool_watch_forks();
     pthread_mutex_lock(&pool.busy);
@@ -272,7 +273,7 @@ void parallel_set_threads(int n)
 
 /* --- the loop --------------------------------------------------------------------------------- */
 
-/* This thread is the only worker, number 0, even if it is another one of an outer job. */
+/* Runs all blocks on this thread, as worker 0, even if its number in an outer job is different. */
 static void parallel_inline(ptrdiff_t n, ptrdiff_t grain, ParallelFn fn, void *ctx)
 {
     int number = parallel_number;

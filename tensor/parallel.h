@@ -1,13 +1,13 @@
-/* tensor/parallel.h -- a loop spread over the cores, with the same bits for any number.
+/* tensor/parallel.h -- a loop divided among threads, with the same bits for any number of threads.
  *
- *  - parallel_for cuts 0 … n-1 into blocks of `grain`; the cut does not depend on how many
- *    threads there are, so a kernel that keeps a partial result per block and combines them
- *    in order gives the same bits on 1 thread and on 16.
- *  - One job runs at a time. A nested or concurrent call runs on the caller's thread, with
- *    the same blocks; so does work of one block.
- *  - Threads start at the first call. SLOPE_THREADS sets how many work (default: the
- *    processors this process may use). After fork() the child starts its own.
- *  - Workers never raise: check arguments before the call.
+ *  - parallel_for cuts 0 … n-1 into blocks of `grain`. The cut does not depend on the number of
+ *    threads, so a kernel that computes one partial result per block and combines them in order
+ *    returns the same bits with 1 thread as with 16.
+ *  - One loop at a time runs in parallel. A nested or concurrent call runs on the caller's thread,
+ *    with the same blocks; so does a loop of a single block.
+ *  - Threads are started by the first call. SLOPE_THREADS sets their number (default: the number of
+ *    processors that this process may use). After fork() the child starts its own.
+ *  - A block must not call slope_fail: check arguments before the loop.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -21,14 +21,14 @@ typedef void (*ParallelFn)(ptrdiff_t begin, ptrdiff_t end, void *ctx);
 /* Calls fn(begin, end, ctx) for every block [begin, end) of [0, n), in any order. */
 void parallel_for(ptrdiff_t n, ptrdiff_t grain, ParallelFn fn, void *ctx);
 
-/* The same on at most `workers` threads, for blocks that need room to work in: a block asks
- * parallel_worker() which of them runs it, 0 … workers-1, and no two at a time have one
- * number. */
+/* The same on at most `workers` threads, for blocks that need a workspace: parallel_worker()
+ * returns the number of the worker that runs the current block, 0 … workers-1. Blocks that run at
+ * the same time have different workers. */
 void parallel_for_workers(int workers, ptrdiff_t n, ptrdiff_t grain, ParallelFn fn, void *ctx);
 int parallel_worker(void);
 
-/* How many threads work, the caller's included. Setting 0 goes back to SLOPE_THREADS. A block
- * of a running job cannot change the number: there, setting does nothing. */
+/* The number of threads, including the caller's. Setting it to 0 restores the number given by
+ * SLOPE_THREADS. Setting it from within a block of a running loop has no effect. */
 int parallel_threads(void);
 void parallel_set_threads(int n);
 

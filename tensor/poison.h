@@ -1,7 +1,7 @@
-/* tensor/poison.h -- telling the address sanitizer which memory is free although it is ours.
+/* tensor/poison.h -- tells the address sanitizer which blocks of the pools are free.
  *
- *  - What lies in a pool is not in use. MEMORY_POISON makes a build with -fsanitize=address stop
- *    at the first access to it; other builds do nothing.
+ *  - A block in a pool is not in use. In a build with -fsanitize=address, MEMORY_POISON makes the
+ *    program stop at the first access to it; in other builds it does nothing.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -1,4 +1,4 @@
-/* tensor/print.c -- tensors for people: columns aligned, the middle of long axes left out.
+/* tensor/print.c -- prints tensors with aligned columns, eliding the middle of long axes.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -8,12 +8,12 @@
 #include "tensor/tensor.h"
 
 enum {
-    PRINT_WHOLE = 1000, /* a tensor with more elements is elided, as NumPy does */
-    PRINT_EDGE = 3,     /* elements kept at either end of an elided axis */
+    PRINT_WHOLE = 1000, /* a tensor with more elements is elided, as in NumPy */
+    PRINT_EDGE = 3,     /* elements kept at each end of an elided axis */
     PRINT_CELL = 32,
 };
 
-/* How every number of this tensor is written. */
+/* The format of all elements of a tensor. */
 typedef struct PrintStyle {
     bool elide, scientific, whole;
     int  width;
@@ -29,7 +29,8 @@ static void print_cell(char cell[PRINT_CELL], const PrintStyle *style, double v)
         snprintf(cell, PRINT_CELL, style->whole ? "%.0f." : "%.4f", v);
 }
 
-/* Decides from all elements; NumPy's rule: scientific where the range would hide digits. */
+/* Chooses a style that suits all elements. NumPy's rule: scientific notation if the range of values
+ * would otherwise hide digits. */
 static PrintStyle print_style(const Tensor *x)
 {
     ptrdiff_t n = tensor_count(x);
@@ -53,8 +54,9 @@ static PrintStyle print_style(const Tensor *x)
     return s;
 }
 
-/* Between two elements of the last axis a blank; between two rows a line break, one blank line
- * more for every further axis inside, and the indent that puts the row under the first. */
+/* Between two elements of the last axis: a space. Between two parts along another axis: a line
+ * break, a blank line for each further axis inside, and the indentation that aligns the next part
+ * with the first. */
 static void print_separator(FILE *out, int axis, int ndim)
 {
     if (axis + 1 == ndim) {

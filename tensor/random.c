@@ -1,4 +1,4 @@
-/* tensor/random.c -- Philox 4x32-10 and what is drawn with it.
+/* tensor/random.c -- Philox 4x32-10 and the distributions drawn with it.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -13,16 +13,17 @@
 
 /* --- the generator ---------------------------------------------------------------------------- */
 
-/* The paper's constants: two factors, and what the key's halves grow by from round to round. */
+/* The paper's constants: two multipliers, and what is added to the halves of the key in each
+ * round. */
 #define PHILOX_P    0xD2511F53u
 #define PHILOX_Q    0xCD9E8D57u
 #define PHILOX_KEY0 0x9E3779B9u
 #define PHILOX_KEY1 0xBB67AE85u
 
-enum { PHILOX_ROUNDS = 10, PHILOX_LANES = RNG_WORDS / 2 }; /* lanes: counters worked on together */
+enum { PHILOX_ROUNDS = 10, PHILOX_LANES = RNG_WORDS / 2 }; /* lanes: counters in parallel */
 
-/* One of ten rounds of multiply, swap and xor, which turn a 128-bit counter, here in four parts,
- * and a 64-bit key, which grows from round to round, into 128 random bits. */
+/* One of the ten rounds of multiply, swap and xor that turn a 128-bit counter, here in four parts,
+ * and a 64-bit key, which is incremented in each round, into 128 random bits. */
 static inline void philox_round(uint32_t *c0, uint32_t *c1, uint32_t *c2, uint32_t *c3,
                                 uint32_t key0, uint32_t key1)
 {
@@ -46,7 +47,7 @@ Rng rng_new(uint64_t seed, uint64_t stream)
     return (Rng){.seed = seed, .stream = stream};
 }
 
-/* The seed is the key; the counter is the stream and half the position: a block is two words. */
+/* The seed is the key; the counter is the stream and the number of the block of two words. */
 uint64_t rng_word(uint64_t seed, uint64_t stream, uint64_t position)
 {
     uint64_t block = position / 2, words[2];
@@ -59,8 +60,8 @@ uint64_t rng_word(uint64_t seed, uint64_t stream, uint64_t position)
     return words[position % 2];
 }
 
-/* PHILOX_LANES neighbouring blocks at once: the same rounds, each step on all lanes, which the
- * compiler turns into vectors. */
+/* PHILOX_LANES consecutive blocks at once: the same rounds, each a loop over all lanes, which the
+ * compiler vectorises. */
 static void philox_lanes(uint64_t seed, uint64_t stream, uint64_t block,
                          uint64_t words[RNG_WORDS])
 {
@@ -95,15 +96,15 @@ uint64_t rng_next(Rng *rng)
 
 /* --- distributions ---------------------------------------------------------------------------- */
 
-/* The top bits of a word as a number in [0, 1): exactly as many as a real holds, so that
- * rounding cannot give 1. */
+/* The top bits of a word as a number in [0, 1): exactly as many bits as a real holds, so that it is
+ * never rounded up to 1. */
 static real random_unit(uint64_t word)
 {
     return (real)(word >> (64 - REAL_MANT_DIG)) / (real)((uint64_t)1 << REAL_MANT_DIG);
 }
 
-/* Box and Muller: the radius from one uniform number, the angle from another. 1 - u is never
- * 0, so the logarithm is finite. */
+/* Box-Muller: the radius comes from one uniform number, the angle from another. 1 - u is never 0,
+ * so the logarithm is finite. */
 static real random_gauss(uint64_t word0, uint64_t word1)
 {
     real radius = sqrt(-2 * log(1 - random_unit(word0)));
@@ -121,7 +122,8 @@ real rng_normal(Rng *rng)
     return random_gauss(word0, rng_next(rng));
 }
 
-/* Words at or above the largest multiple of `bound` would favour the small remainders. */
+/* Words at or above the largest multiple of `bound` would favour small remainders, so they are
+ * rejected. */
 uint64_t rng_below(Rng *rng, uint64_t bound)
 {
     if (bound == 0)
@@ -136,7 +138,7 @@ uint64_t rng_below(Rng *rng, uint64_t bound)
 void rng_permutation(Rng *rng, ptrdiff_t n, int32_t *order)
 {
     if (n > INT32_MAX)
-        slope_fail("rng_permutation", "%td numbers; at most %td fit an order of 32-bit numbers", n,
+        slope_fail("rng_permutation", "n is %td; expected at most %td, as indices have 32 bits", n,
                    (ptrdiff_t)INT32_MAX);
     for (ptrdiff_t i = 0; i < n; i++)
         order[i] = (int32_t)i;
@@ -200,7 +202,7 @@ void tensor_fill_normal(Tensor *out, Rng *rng, real mean, real std)
     random_fill(out, rng, mean, std, random_fill_normal_block, 2, "tensor_fill_normal");
 }
 
-/* --- saving, and a stream for everyone -------------------------------------------------------- */
+/* --- saving, seeds and streams ---------------------------------------------------------------- */
 
 void rng_save(const Rng *rng, uint8_t bytes[RNG_BYTES])
 {

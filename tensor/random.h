@@ -1,11 +1,11 @@
-/* tensor/random.h -- random numbers that depend on a key and a position, on nothing else.
+/* tensor/random.h -- random numbers that depend only on a key and a position.
  *
  *  - Philox 4x32-10, a counter-based generator: number i of stream (seed, stream) is a pure
- *    function of (seed, stream, i), so any thread can compute any part of a tensor and the
- *    bits do not depend on how the work was cut.
- *  - Rng is its whole state: copy it to save it, assign it to restore it.
- *  - random_seed() sets this thread's seed; each module or shuffle then asks random_stream()
- *    for a stream of its own, so adding a layer does not disturb the numbers of the others.
+ *    function of (seed, stream, i). So any thread can compute any part of a tensor, and the bits do
+ *    not depend on how the work is divided.
+ *  - An Rng is the whole state of a generator: copy it to save the state, assign it to restore it.
+ *  - random_seed() sets this thread's seed; each module or shuffle then gets its own stream from
+ *    random_stream(), so adding a layer does not disturb the numbers of the others.
  *
  * Source: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", 2011.
  *
@@ -27,15 +27,15 @@ typedef struct Rng {
 
 Rng rng_new(uint64_t seed, uint64_t stream);
 
-/* The 64-bit word at a position; the pure function underneath. */
+/* The 64-bit word at a position: the pure function on which everything else is built. */
 uint64_t rng_word(uint64_t seed, uint64_t stream, uint64_t position);
 
-/* The words at n positions from `position` on: the same, and a good deal faster for many. Words are
- * made RNG_WORDS at a time, a good number to ask for. */
+/* The n words from `position` on: the same values, but many of them are computed much faster this
+ * way. RNG_WORDS of them are computed at a time, so that is a good n. */
 enum { RNG_WORDS = 128 };
 void rng_words(uint64_t seed, uint64_t stream, uint64_t position, ptrdiff_t n, uint64_t *words);
 
-/* Each call draws one word (rng_normal two). */
+/* Each call draws one word; rng_normal draws two, and rng_below, very rarely, more than one. */
 uint64_t rng_next(Rng *rng);
 real rng_uniform(Rng *rng);                   /* in [0, 1) */
 real rng_normal(Rng *rng);                    /* mean 0, standard deviation 1 */
@@ -53,7 +53,8 @@ enum { RNG_BYTES = 24 };
 void rng_save(const Rng *rng, uint8_t bytes[RNG_BYTES]);
 Rng rng_load(const uint8_t bytes[RNG_BYTES]);
 
-/* This thread's seed (0 until set). random_stream() returns the next unused stream. */
+/* random_seed() sets this thread's seed, initially 0, and starts again with stream 0.
+ * random_stream() returns the next unused stream. */
 void random_seed(uint64_t seed);
 Rng random_stream(void);
 

@@ -1,4 +1,4 @@
-/* tensor/real.c -- the symbol by which a float program refuses a double library.
+/* tensor/real.c -- the symbol that keeps a float program from linking with a double library.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -1,9 +1,9 @@
 /* tensor/real.h -- the one floating-point type of the library.
  *
  *  - `real` is float; with -DSLOPE_DOUBLE it is double. The same sources build both.
- *  - A program compiled for one and linked with the other library must not link:
- *    every file that includes this header refers to a symbol only the right one has.
- *  - Mathematics goes through <tgmath.h>, so sqrt(x) is sqrtf(x) when x is a float.
+ *  - A program compiled for one type does not link with the library of the other: every file that
+ *    includes this header refers to a symbol that only the right library defines.
+ *  - Math functions come from <tgmath.h>, so sqrt(x) is sqrtf(x) if x is a float.
  *  - A literal is written (real)0.1.
  *
  * SPDX-License-Identifier: MIT

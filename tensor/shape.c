@@ -10,7 +10,8 @@
 
 #include "tensor/error.h"
 
-/* Fewer elements than this fit in memory whatever their size, so offsets cannot overflow. */
+/* Memory holds fewer elements than this, of any type, so this limit keeps offsets from
+ * overflowing. */
 #define SHAPE_MAX_COUNT (PTRDIFF_MAX / 16)
 
 Shape shape_new(int ndim, const ptrdiff_t *dim)
@@ -44,11 +45,11 @@ Shape shape_infer(ptrdiff_t count, int ndim, const ptrdiff_t *dim, const char *f
         if (dim[i] == -1)
             hole = i;
     }
-    Shape s = shape_new(ndim, sizes); /* the others may be negative, or too many */
+    Shape s = shape_new(ndim, sizes); /* fails if the others are invalid */
     ptrdiff_t known = shape_count(s);
     if (hole >= 0 && (known == 0 || count % known))
-        slope_fail(function, "%td elements do not divide by the other sizes' product %td, so "
-                   "axis %d cannot be inferred", count, known, hole);
+        slope_fail(function, "%td elements are not a multiple of %td, the product of the other "
+                   "sizes, so axis %d cannot be inferred", count, known, hole);
     if (hole >= 0)
         s.dim[hole] = count / known;
     return s;
@@ -83,7 +84,7 @@ bool shape_equal(Shape a, Shape b)
     return true;
 }
 
-/* The size of axis i counted from the right, 1 beyond the last. */
+/* The size of axis i counted from the right; 1 if s has no such axis. */
 static ptrdiff_t shape_from_right(Shape s, int i)
 {
     return i < s.ndim ? s.dim[s.ndim - 1 - i] : 1;
@@ -112,7 +113,7 @@ int shape_axis(Shape s, int axis, const char *function)
 {
     int i = axis < 0 ? axis + s.ndim : axis;
     if (i < 0 || i >= s.ndim)
-        slope_fail(function, "axis %d does not exist in shape %s, which has %d", axis,
+        slope_fail(function, "axis %d does not exist in shape %s, which has %d axes", axis,
                    SHAPE_TEXT(s), s.ndim);
     return i;
 }

@@ -1,9 +1,10 @@
 /* tensor/shape.h -- the sizes of a tensor's axes, passed by value.
  *
- *  - Up to 8 axes. No axis at all is a scalar (one element); a size of 0 is legal.
- *  - SHAPE(2, 3) is a matrix of 2 rows and 3 columns; SHAPE_SCALAR has no axis.
- *  - Axes count from 0; a negative axis counts from the end (-1 is the last).
- *  - Broadcasting is NumPy's: align at the right, a size of 1 (or a missing axis) stretches.
+ *  - A shape has up to 8 axes. Without axes it is a scalar (one element); a size of 0 is legal.
+ *  - SHAPE(2, 3) is a matrix of 2 rows and 3 columns; SHAPE_SCALAR has no axes.
+ *  - Axes are numbered from 0; negative axes count from the end (-1 is the last).
+ *  - Broadcasting follows NumPy: shapes are aligned at the right, and an axis that has size 1 or is
+ *    missing stretches.
  *
  * Letters in comments: N batch, C channels, H W height and width, D features, K classes,
  * R S kernel height and width, M N K the sizes of a matrix product.
@@ -42,11 +43,11 @@ typedef struct Axes {
  * memory could hold. */
 Shape shape_new(int ndim, const ptrdiff_t *dim);
 
-/* The same, where one size may be -1: it becomes what `count` elements leave for it. Fails in the
- * name of `function` if that is no whole number. */
+/* The same, but one size may be -1: it is inferred from `count`, the number of elements. Fails,
+ * naming `function`, if the other sizes do not divide count. */
 Shape shape_infer(ptrdiff_t count, int ndim, const ptrdiff_t *dim, const char *function);
 
-/* Would shape_new take it? True of all it made; a Shape filled by hand may be impossible. */
+/* True if shape_new would accept s. A Shape that was filled in by hand may be invalid. */
 bool shape_is_possible(Shape s);
 
 /* The number of elements; 1 for a scalar. */
@@ -54,35 +55,36 @@ ptrdiff_t shape_count(Shape s);
 
 bool shape_equal(Shape a, Shape b);
 
-/* Writes the shape two operands broadcast to; false if they do not fit. Fails, as shape_new does,
- * for more elements than memory could hold: (2^40, 1) with (1, 2^40). */
+/* Writes to *out the shape that a and b broadcast to; returns false if they do not fit. Fails, as
+ * shape_new does, for more elements than memory could hold, as for (2^40, 1) with (1, 2^40). */
 bool shape_broadcast(Shape a, Shape b, Shape *out);
 
-/* Does `from` stretch to exactly `to`? */
+/* True if `from` stretches to exactly `to`. */
 bool shape_stretches_to(Shape from, Shape to);
 
-/* The axis as a number from 0 to ndim - 1; fails in the name of `function` otherwise. */
+/* The axis as a number from 0 to ndim - 1. Fails, naming `function`, if it is out of range. */
 int shape_axis(Shape s, int axis, const char *function);
 
-/* The axes as a bit mask; fails for an axis out of range or named twice. */
+/* The axes as a bit mask; fails if an axis is out of range or named twice. */
 unsigned shape_axes(Shape s, Axes axes, const char *function);
 
-/* The shape after reducing the axes in the mask: they become 1 (keepdim) or vanish. */
+/* The shape after reducing the axes in the mask: their sizes become 1 (keepdim) or they are
+ * dropped. */
 Shape shape_reduce(Shape s, unsigned mask, bool keepdim);
 
-/* For x (N,C,...): the shape (C,1,...) that broadcasts along the channels, and all axes but
- * theirs. */
+/* For x (N,C,...): the shape (C,1,...), which broadcasts along the channels, and the list of all
+ * other axes. */
 Shape shape_channels(Shape x);
 Axes shape_all_but_channels(Shape x);
 
-/* A shape seen as (outer, n, inner), n being the size of the axis of interest: the channels of a
- * PReLU, the classes of a softmax. */
+/* A shape viewed as (outer, n, inner), where n is the size of the axis of interest, such as the
+ * channels of a PReLU or the classes of a softmax. */
 typedef struct AxisView {
     ptrdiff_t outer, n, inner;
 } AxisView;
 AxisView shape_axis_view(Shape s, int axis);
 
-/* The offset of element number i, counted in row-major order, over axes of these strides. */
+/* The offset of element i, counted in row-major order, over axes with these strides. */
 static inline ptrdiff_t stride_locate(int ndim, const ptrdiff_t *dim, const ptrdiff_t *stride,
                                       ptrdiff_t i)
 {
@@ -94,8 +96,8 @@ static inline ptrdiff_t stride_locate(int ndim, const ptrdiff_t *dim, const ptrd
     return offset;
 }
 
-/* "(2, 3)", as Python prints a tuple. SHAPE_TEXT makes a text that lives to the end of the
- * enclosing block, for messages. */
+/* "(2, 3)", as Python prints a tuple. SHAPE_TEXT, for messages, returns a string that is valid
+ * until the end of the enclosing block. */
 enum { SHAPE_TEXT_SIZE = 192 };
 const char *shape_text(Shape s, char text[SHAPE_TEXT_SIZE]);
 #define SHAPE_TEXT(s) shape_text((s), (char[SHAPE_TEXT_SIZE]){0})

@@ -1,4 +1,4 @@
-/* tensor/tensor.c -- headers over shared storage: making, freeing, reading, viewing.
+/* tensor/tensor.c -- headers over shared storage: creating, freeing, reading, viewing.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -8,7 +8,7 @@
 
 #include "tensor/memory.h"
 
-/* --- making and freeing ----------------------------------------------------------------------- */
+/* --- creating and freeing --------------------------------------------------------------------- */
 
 /* NULL when out of memory. */
 static Storage *storage_try_new(size_t count)
@@ -58,7 +58,7 @@ Tensor *tensor_try_new(Shape shape)
 
 Tensor *tensor_new(Shape shape)
 {
-    shape = shape_new(shape.ndim, shape.dim); /* one filled by hand may be impossible */
+    shape = shape_new(shape.ndim, shape.dim); /* a Shape filled in by hand may be invalid */
     Tensor *x = tensor_try_new(shape);
     if (!x)
         slope_fail("tensor_new", "out of memory for a tensor of shape %s", SHAPE_TEXT(shape));
@@ -73,7 +73,7 @@ void tensor_free(Tensor *x)
     memory_give(x, sizeof *x);
 }
 
-/* A new header over x's storage; the caller changes shape and strides to make the view. */
+/* A new header over x's storage; the caller changes shape and strides to complete the view. */
 static Tensor *tensor_view(const Tensor *x)
 {
     Tensor *v = memory_take(sizeof *v);
@@ -168,7 +168,7 @@ void tensor_check_out(const Tensor *out, const char *function)
     for (int i = 0; i < out->shape.ndim; i++)
         if (out->stride[i] == 0 && out->shape.dim[i] > 1 && tensor_count(out) > 0)
             slope_fail(function, "the result of shape %s is expanded along axis %d: %td elements "
-                       "share one place; use tensor_contiguous first", SHAPE_TEXT(out->shape), i,
+                       "share one location; use tensor_contiguous first", SHAPE_TEXT(out->shape), i,
                        out->shape.dim[i]);
 }
 
@@ -221,11 +221,11 @@ ptrdiff_t tensor_locate(const Tensor *x, ptrdiff_t i)
 Tensor tensor_as(const Tensor *x, Shape shape)
 {
     if (shape_count(shape) != tensor_count(x))
-        slope_fail("tensor_reshape", "shape %s has %td elements, but %s asks for %td",
+        slope_fail("tensor_reshape", "shape %s has %td elements, but %s has %td",
                    SHAPE_TEXT(x->shape), tensor_count(x), SHAPE_TEXT(shape), shape_count(shape));
     if (!tensor_is_contiguous(x))
-        slope_fail("tensor_reshape", "a tensor of shape %s whose elements do not follow one "
-                   "another cannot be viewed as %s; use tensor_contiguous first",
+        slope_fail("tensor_reshape", "a tensor of shape %s that is not contiguous cannot be "
+                   "viewed as %s; use tensor_contiguous first",
                    SHAPE_TEXT(x->shape), SHAPE_TEXT(shape));
     Tensor v = *x;
     v.shape = shape;

@@ -3,11 +3,12 @@
  *  - A Tensor is a small header: shared storage, an offset, a shape, a stride per axis.
  *  - Views (reshape, transpose, permute, slice, select, expand) copy nothing: they are new
  *    headers over the same storage, which lives until its last header is freed.
- *  - A function that takes a tensor borrows it; one that returns a tensor returns a header
- *    of your own, which you drop with tensor_free.
- *  - A kernel writes into an `out` that it is given; its shape must already be right.
- *  - Every write bumps the storage's version; the tape uses that to notice a parameter that
- *    changed between forward and backward.
+ *  - A function that takes a tensor borrows it; one that returns a tensor returns a header that you
+ *    own and release with tensor_free.
+ *  - A kernel writes its result into a tensor `out` that the caller provides, already of the right
+ *    shape.
+ *  - Every write bumps the storage's version, so that the tape can detect a parameter that changed
+ *    between forward and backward.
  *
  *      Tensor *x = tensor_from(SHAPE(2, 3), (real[]){1, 2, 3, 4, 5, 6});
  *      Tensor *t = tensor_transpose(x, 0, 1);      // (3, 2), shares x's storage
@@ -41,16 +42,16 @@ typedef struct Tensor {
     ptrdiff_t stride[MAX_DIMS]; /* elements; 0 on an expanded axis */
 } Tensor;
 
-/* Class numbers, one an example. */
+/* Class indices, one per example. */
 typedef struct Labels {
     int32_t  *data;
     ptrdiff_t count;
 } Labels;
 
-/* --- making and freeing ----------------------------------------------------------------------- */
+/* --- creating and freeing --------------------------------------------------------------------- */
 
 Tensor *tensor_new(Shape shape);     /* uninitialised */
-Tensor *tensor_try_new(Shape shape); /* NULL when memory cannot hold it: for readers */
+Tensor *tensor_try_new(Shape shape); /* NULL if memory cannot hold it: for readers of files */
 Tensor *tensor_zeros(Shape shape);
 Tensor *tensor_full(Shape shape, real value);
 Tensor *tensor_from(Shape shape, const real *values); /* copies, in row-major order */
@@ -65,37 +66,37 @@ void tensor_free(Tensor *x);                /* NULL is fine */
 
 ptrdiff_t tensor_count(const Tensor *x);
 bool tensor_is_contiguous(const Tensor *x);
-bool tensor_owns_storage(const Tensor *x); /* is it the only header of its storage? */
+bool tensor_owns_storage(const Tensor *x); /* true if no other header shares its storage */
 
-/* The first element. tensor_write also bumps the version. Neighbouring elements of the last
- * axis are stride[ndim-1] apart; in a contiguous tensor all elements follow one another. */
+/* A pointer to the first element; tensor_write also bumps the version. Neighbours along the last
+ * axis are stride[ndim-1] elements apart; a contiguous tensor is a plain row-major array. */
 const real *tensor_read(const Tensor *x);
 real *tensor_write(Tensor *x);
 
-/* Fails in the name of `function` if several elements of out share one place (tensor_expand does
- * that), so that it cannot hold a result. */
+/* Fails, naming `function`, if several elements of out share one memory location, as after
+ * tensor_expand, so that out cannot hold a result. */
 void tensor_check_out(const Tensor *out, const char *function);
 
-/* One element by its index (ndim numbers); fails when out of range. */
+/* One element by its index, an array of ndim numbers; fails if it is out of range. */
 real tensor_get(const Tensor *x, const ptrdiff_t *index);
 void tensor_set(Tensor *x, const ptrdiff_t *index, real value);
-real tensor_item(const Tensor *x); /* of a tensor with one element */
+real tensor_item(const Tensor *x); /* the value of a tensor with one element */
 
-/* The offset from tensor_read(x) of element number `i` in row-major order. */
+/* The offset from tensor_read(x) of element `i`, counted in row-major order. */
 ptrdiff_t tensor_locate(const Tensor *x, ptrdiff_t i);
 
 /* --- views ------------------------------------------------------------------------------------ */
 
-/* Same elements, another shape; x must be contiguous. One size may be -1: it is inferred
- * (build such a shape with shape_infer). */
+/* The same elements in another shape; x must be contiguous. shape_infer builds a shape in which one
+ * size is inferred. */
 Tensor *tensor_reshape(const Tensor *x, Shape shape);
 
-/* A header by value over contiguous x in another shape. It owns nothing and is good while x is:
- * for a kernel that needs one for a moment. */
+/* The same, but returns the header by value, for temporary use in a kernel. It owns nothing and is
+ * valid only as long as x is. */
 Tensor tensor_as(const Tensor *x, Shape shape);
 
 Tensor *tensor_transpose(const Tensor *x, int axis0, int axis1);
-Tensor *tensor_permute(const Tensor *x, const int *order); /* out axis i is x's order[i] */
+Tensor *tensor_permute(const Tensor *x, const int *order); /* axis i is axis order[i] of x */
 
 /* Elements start, start+step, … below stop; 0 <= start <= stop <= size, step >= 1. */
 Tensor *tensor_slice(const Tensor *x, int axis, ptrdiff_t start, ptrdiff_t stop, ptrdiff_t step);
@@ -104,7 +105,7 @@ Tensor *tensor_expand(const Tensor *x, Shape shape); /* stretched axes get strid
 
 /* --- arithmetic on plain tensors (the tape has its own ops) ----------------------------------- */
 
-/* out may be a or b itself; otherwise it must not overlap an input. It must not be expanded. */
+/* out must not overlap an input unless it is that input itself. Fails if out is expanded. */
 void tensor_fill(Tensor *out, real value);
 void tensor_copy(Tensor *out, const Tensor *x);                         /* x stretches to out */
 void tensor_add(Tensor *out, const Tensor *a, const Tensor *b);
@@ -113,41 +114,41 @@ void tensor_greater(Tensor *out, const Tensor *a, const Tensor *b);     /* 1 whe
 void tensor_equal_to(Tensor *out, const Tensor *a, const Tensor *b);    /* 1 where a == b */
 void tensor_sign(Tensor *out, const Tensor *x);                         /* -1, 0, 1, or NaN */
 
-/* Sums (or takes the largest of) x over every axis on which out's size is 1 or missing, so
- * out's shape must stretch to x's. The order of additions is fixed by shape and strides. An
- * empty sum is 0, an empty maximum -Inf; a NaN in x spreads. */
+/* out = the sum (or the maximum) of x over every axis along which out has size 1 or no axis; out's
+ * shape must stretch to x's. The order of the additions depends only on shape and strides. An empty
+ * sum is 0, an empty maximum is -Inf; a NaN in x propagates. */
 void tensor_sum_to(Tensor *out, const Tensor *x);
 void tensor_max_to(Tensor *out, const Tensor *x);
 
-/* The place of the largest element of each row of (N, D): the first of equals; a NaN is the
- * largest of all. */
+/* The index of the largest element of each row of x (N, D). The first of equal elements counts, and
+ * a NaN counts as larger than every number. */
 void tensor_argmax_rows(int32_t *place, const Tensor *x);
 
-/* What to say of a missing tensor: it is most often a gradient. */
+/* The message for a missing tensor, which is most often a gradient. */
 #define TENSOR_IS_NULL                                                                         \
-    "the tensor is NULL; a gradient is there only after var_backward, on leaves and on what "  \
-    "var_retain_grad was asked for, and nothing is there after tape_rewind"
+    "the tensor is NULL; a gradient exists only after var_backward, for leaves and for Vars "  \
+    "that var_retain_grad was called on; tape_rewind frees everything that was recorded"
 
-/* --- looking and comparing -------------------------------------------------------------------- */
+/* --- printing and comparing ------------------------------------------------------------------- */
 
-/* Prints as NumPy would, with the middle of long axes elided. */
+/* Prints x as NumPy would, with the middle of long axes elided. */
 void tensor_print(const Tensor *x);
 void tensor_fprint(FILE *out, const Tensor *x);
 
-/* Same shape and same bits (so NaN equals NaN, and -0 differs from 0)? */
+/* True if shapes and bits are the same (so NaN equals NaN, and -0 differs from 0). */
 bool tensor_same_bits(const Tensor *a, const Tensor *b);
 
-/* |a - b| <= atol + rtol * |b| everywhere; NaN matches NaN, Inf the same Inf. */
+/* True if |a - b| <= atol + rtol * |b| everywhere; NaN matches NaN, Inf the same Inf. */
 bool tensor_all_close(const Tensor *a, const Tensor *b, double atol, double rtol);
 
-/* max |a - b|, 0 for no elements; NaN where one of the two is NaN. */
+/* max |a - b|: 0 if there are no elements, NaN if an element of a or b is NaN. */
 double tensor_max_difference(const Tensor *a, const Tensor *b);
 
-/* The row-major number of the first NaN or Inf, or -1. */
+/* The row-major index of the first NaN or Inf, or -1 if there is none. */
 ptrdiff_t tensor_find_nonfinite(const Tensor *x);
 
-/* Mean, sample standard deviation (n-1; NaN for one element), smallest and largest. A NaN in x
- * spreads to all four. */
+/* Mean, sample standard deviation (divisor n-1; NaN for one element), minimum and maximum. A NaN in
+ * x propagates to all four. */
 typedef struct Stats {
     ptrdiff_t count;
     double    mean, std, min, max;

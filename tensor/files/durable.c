@@ -1,7 +1,7 @@
 /* tensor/files/durable.c -- temporary file, write, fsync, rename, fsync of the folder.
  *
- * All names are relative to the open folder, so that the file appears where it was begun even if
- * the folder is moved in the meantime.
+ * All names are relative to the open folder, so the file appears in the folder where it was begun
+ * even if that is moved in the meantime.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -33,8 +33,9 @@ static int durable_open_folder(const char *path, size_t length)
     return fd;
 }
 
-/* O_EXCL: a file that already exists is never opened, not even through a link. A crashed process of
- * the same number may have left a file of that name behind; then the next name is tried. */
+/* O_EXCL: a file that already exists is never opened, not even through a link. A crashed process
+ * with the same process ID may have left a file of that name behind; then the next name is
+ * tried. */
 static int durable_create(DurableFile *file)
 {
     static atomic_uint count;
@@ -56,12 +57,12 @@ bool slope_durable_open(DurableFile *file, const char *path, Error *err)
     file->folder = durable_open_folder(path, (size_t)(file->name - path));
     if (file->folder < 0) {
         error_set(err, path, -1, "its folder cannot be opened (%s)", strerror(errno));
-        return error_hint(err, "make the folder first, or name another");
+        return error_hint(err, "create the folder first, or choose another");
     }
     file->fd = durable_create(file);
     if (file->fd >= 0)
         return true;
-    error_set(err, path, -1, "no file can be made in its folder (%s)", strerror(errno));
+    error_set(err, path, -1, "no file can be created in its folder (%s)", strerror(errno));
     close(file->folder);
     return false;
 }
@@ -91,7 +92,7 @@ bool slope_durable_write(DurableFile *file, const void *bytes, size_t count, Err
 static bool durable_sync(DurableFile *file, Error *err)
 {
     bool ok = fsync(file->fd) == 0 ||
-              error_set(err, file->path, -1, "the disk did not take it (%s)", strerror(errno));
+              error_set(err, file->path, -1, "flushing it to disk failed (%s)", strerror(errno));
     if (close(file->fd) != 0 && ok)
         ok = error_set(err, file->path, -1, "the file could not be closed (%s)", strerror(errno));
     return ok;
@@ -101,7 +102,7 @@ static bool durable_rename(DurableFile *file, Error *err)
 {
     if (renameat(file->folder, file->temporary, file->folder, file->name) == 0)
         return true;
-    return error_set(err, file->path, -1, "the written file could not be given its name (%s)",
+    return error_set(err, file->path, -1, "the temporary file could not be renamed (%s)",
                      strerror(errno));
 }
 
@@ -110,7 +111,7 @@ static bool durable_sync_folder(DurableFile *file, Error *err)
 {
     if (fsync(file->folder) == 0 || errno == EINVAL)
         return true;
-    return error_set(err, file->path, -1, "the disk did not take the file's name (%s)",
+    return error_set(err, file->path, -1, "flushing its folder to disk failed (%s)",
                      strerror(errno));
 }
 

@@ -91,7 +91,7 @@ bool slope_json_number(JsonText *json, uint64_t *number)
         json->at++;
     }
     if (json->at == start)
-        return slope_json_unexpected(json, start, "a whole number, not negative");
+        return slope_json_unexpected(json, start, "a non-negative integer");
     if (json->bytes[start] == '0' && json->at - start > 1)
         return slope_json_unexpected(json, start, "a number without leading zeros");
     return true;
@@ -104,7 +104,7 @@ bool slope_json_number(JsonText *json, uint64_t *number)
  *    2     11   110xxxxx       0x80
  *    3     16   1110xxxx      0x800
  *    4     21   11110xxx    0x10000 (to 0x10ffff)
- * An encoding longer than needed is refused, and so are the halves of UTF-16's pairs, which are not
+ * Overlong encodings are refused, and so are surrogates, the halves of UTF-16 pairs, which are not
  * characters. */
 size_t slope_utf8_length(const uint8_t *p, size_t left)
 {
@@ -163,7 +163,8 @@ static bool json_unicode(JsonText *json, uint8_t **to)
             code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
     }
     if (code == 0 || (code >= 0xd800 && code <= 0xdfff))
-        return slope_json_unexpected(json, start, "the code of a character, not 0 or half a pair");
+        return slope_json_unexpected(json, start,
+                                     "a character code, neither 0 nor half a surrogate pair");
     *to = utf8_put(*to, code);
     return true;
 }

@@ -43,7 +43,8 @@ bool slope_json_expect(JsonText *json, char c);
  * then `failed` is set. */
 bool slope_json_more(JsonText *json, char close, int n);
 
-/* A string in UTF-8, decoded and NUL-terminated in place; one that contains a NUL is refused. */
+/* A string in UTF-8, decoded and NUL-terminated in place; a string that contains a NUL is
+ * refused. */
 bool slope_json_string(JsonText *json, const char **string);
 
 /* A number of 1 to 19 digits and nothing else: no sign, point, exponent or leading zeros. */

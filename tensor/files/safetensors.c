@@ -31,11 +31,11 @@ const char *safetensors_dtype_name(Dtype dtype)
     return safetensors_dtype[dtype].name;
 }
 
-/* --- adding, which fails when out of memory --------------------------------------------------- */
+/* --- adding; NULL or false when out of memory ------------------------------------------------- */
 
 void *safetensors_grow(void *array, int count, size_t size)
 {
-    if (count & (count - 1)) /* not a power of two: there is room */
+    if (count & (count - 1)) /* not a power of two: there is space for it */
         return array;
     void *bigger = memory_try_new((count ? 2 * (size_t)count : 1) * size);
     if (!bigger)
@@ -126,8 +126,8 @@ void *safetensors_add(Safetensors *s, const char *name, Dtype dtype, Shape shape
 {
     safetensors_require_utf8("safetensors_add", name);
     if (strcmp(name, "__metadata__") == 0)
-        slope_fail("safetensors_add", "a tensor cannot be named __metadata__: that is where a file "
-                   "keeps the texts of safetensors_add_text");
+        slope_fail("safetensors_add", "a tensor cannot be named __metadata__: a file keeps the "
+                   "texts of safetensors_add_text there");
     if (safetensors_find(s, name))
         slope_fail("safetensors_add", "the list already has a tensor '%s'", name);
     NamedTensor *t = safetensors_try_add(s, name, dtype, shape);
@@ -206,10 +206,10 @@ bool safetensors_check(const Safetensors *s, const char *name, const Tensor *x, 
     const NamedTensor *t = safetensors_find(s, name);
     if (!t) {
         error_set(err, s->file, -1, "the file has no tensor '%s'", name);
-        return error_hint(err, "was it saved from a network with other parts, or other names?");
+        return error_hint(err, "was it saved from a network with different parts or names?");
     }
     if (!shape_equal(t->shape, x->shape)) {
-        error_set(err, s->file, -1, "the tensor '%s' has another shape in the file", name);
+        error_set(err, s->file, -1, "the tensor '%s' has a different shape in the file", name);
         return error_expected(err, SHAPE_TEXT(x->shape), "%s", SHAPE_TEXT(t->shape));
     }
     ptrdiff_t i = safetensors_find_overflow(t);
@@ -220,7 +220,7 @@ bool safetensors_check(const Safetensors *s, const char *name, const Tensor *x, 
     return error_hint(err, "a build with REAL=double can read it");
 }
 
-/* Numbers of the same type are copied as bits: an assignment may change a signalling NaN. */
+/* Elements of the same type are copied as bits: an assignment may change a signalling NaN. */
 static void safetensors_copy(Tensor *x, const NamedTensor *t)
 {
     real *to = tensor_write(x);

@@ -1,8 +1,9 @@
-/* tensor/files/safetensors.h -- a list of named tensors and its file, which PyTorch reads too.
+/* tensor/files/safetensors.h -- a list of named tensors, and its file, which PyTorch can read, too.
  *
  *  - safetensors_add… build a list; safetensors_write writes it to disk, all of it or nothing.
- *  - safetensors_read and safetensors_parse return a list, or an Error: a damaged or hostile file
- *    never stops the program, nor makes it allocate memory for more than the file holds.
+ *  - safetensors_read and safetensors_parse return a list, or NULL and an Error: a damaged or
+ *    hostile file neither stops the program nor makes it allocate memory for more than the file
+ *    holds.
  *  - safetensors_get copies one tensor of the list into one of yours, converting to `real`.
  *  - The same list is always written as the same bytes.
  *
@@ -15,7 +16,7 @@
  *
  * The format: 8 bytes N, little-endian; N bytes of JSON,
  *     {"fc1.weight":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]}}
- * and then the numbers: little-endian, row-major, packed, without gaps.
+ * and then the elements: little-endian, row-major, packed, without gaps.
  * Source: https://github.com/huggingface/safetensors, "Format".
  *
  * SPDX-License-Identifier: MIT
@@ -34,7 +35,7 @@ typedef enum Dtype { DTYPE_U8, DTYPE_I32, DTYPE_F32, DTYPE_F64, DTYPE_I64 } Dtyp
 #define DTYPE_REAL DTYPE_F32
 #endif
 
-size_t safetensors_dtype_size(Dtype dtype);      /* bytes of one number */
+size_t safetensors_dtype_size(Dtype dtype);      /* bytes of one element */
 const char *safetensors_dtype_name(Dtype dtype); /* "F32" */
 
 typedef struct NamedTensor {
@@ -68,21 +69,21 @@ void *safetensors_add(Safetensors *s, const char *name, Dtype dtype, Shape shape
 /* Adds a copy of x, which may have any strides, as the build's `real`. */
 void safetensors_add_tensor(Safetensors *s, const char *name, const Tensor *x);
 
-/* Adds a note about the whole list; a key occurs once. */
+/* Adds a note about the whole list; a key occurs only once. */
 void safetensors_add_text(Safetensors *s, const char *key, const char *value);
 
 /* --- finding ---------------------------------------------------------------------------------- */
 
-/* NULL if the list has none of that name. */
+/* NULL if the list has none with that name. */
 const NamedTensor *safetensors_find(const Safetensors *s, const char *name);
 const char *safetensors_find_text(const Safetensors *s, const char *key);
 
 /* True if the tensor of that name can be copied into x. False and *err if there is none, if its
- * shape is not x's, or if one of its finite numbers would become infinite (1e300 as a float). */
+ * shape is not x's, or if one of its finite elements would become infinite (1e300 as a float). */
 bool safetensors_check(const Safetensors *s, const char *name, const Tensor *x, Error *err);
 
-/* Checks the same, then copies the numbers into x, rounding to `real` those that are wider. Numbers
- * of the same type keep every bit, even those of a NaN. On failure x is unchanged. */
+/* Checks the same, then copies the elements into x; those of a wider type are rounded to `real`.
+ * Elements of the same type keep every bit, even those of a NaN. On failure x is unchanged. */
 bool safetensors_get(const Safetensors *s, const char *name, Tensor *x, Error *err);
 
 /* --- files ------------------------------------------------------------------------------------ */
@@ -100,8 +101,8 @@ Safetensors *safetensors_read(const char *path, size_t max_header, Error *err);
 Safetensors *safetensors_parse(const uint8_t *data, size_t size, size_t max_header,
                                const char *name, Error *err);
 
-/* Replaces the file by one that holds the list. Readers see the old file or the new one, never part
- * of one; if writing fails, the old file stays. */
+/* Replaces the file with one that holds the list. Readers see the old file or the new one, never
+ * part of one; if writing fails, the old file stays. */
 bool safetensors_write(const Safetensors *s, const char *path, Error *err);
 
 #endif

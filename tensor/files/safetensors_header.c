@@ -10,7 +10,7 @@
 #include "tensor/files/json.h"
 #include "tensor/memory.h"
 
-/* More elements than this are refused whatever their type, as by tensor/shape.c. */
+/* More elements than this are refused, whatever their type, as in tensor/shape.c. */
 #define HEADER_MAX_COUNT ((uint64_t)PTRDIFF_MAX / 16)
 
 /* --- errors ----------------------------------------------------------------------------------- */
@@ -23,7 +23,7 @@ static bool header_error(const JsonText *json, size_t at, const char *problem, c
 
 static bool header_no_memory(const JsonText *json)
 {
-    return error_set(json->err, json->file, -1, "memory is too short for the header's entries");
+    return error_set(json->err, json->file, -1, "not enough memory for the entries of the header");
 }
 
 /* --- one field of an entry -------------------------------------------------------------------- */
@@ -54,7 +54,7 @@ static bool header_dtype(JsonText *json, HeaderEntry *e)
     for (e->dtype = 0; e->dtype < FILE_DTYPES; e->dtype++)
         if (strcmp(safetensors_dtype[e->dtype].name, name) == 0)
             return true;
-    header_error(json, at, "the type of numbers is not one that is read here, in tensor", e->name);
+    header_error(json, at, "unsupported element type in tensor", e->name);
     return error_expected(json->err, "F64, F32, F16, BF16, I64, I32 or U8", "'%s'", SHOWN(name));
 }
 
@@ -68,7 +68,7 @@ static bool header_shape(JsonText *json, HeaderEntry *e)
         return false;
     for (int i = 0; i < e->shape.ndim; i++) {
         if (dim[i] > 0 && count > HEADER_MAX_COUNT / dim[i])
-            return header_error(json, at, "the shape has more elements than memory can hold, of "
+            return header_error(json, at, "more elements than memory can hold in the shape of "
                                           "tensor", e->name);
         count *= dim[i] ? dim[i] : 1;
         e->shape.dim[i] = (ptrdiff_t)dim[i];
@@ -103,11 +103,11 @@ static bool header_field(JsonText *json, HeaderEntry *e, unsigned *seen)
     while (field < 3 && strcmp(names[field], key) != 0)
         field++;
     if (field == 3) {
-        header_error(json, at, "an entry has an unknown key, tensor", e->name);
+        header_error(json, at, "unknown key in the entry of tensor", e->name);
         return error_expected(json->err, "dtype, shape or data_offsets", "'%s'", SHOWN(key));
     }
     if (*seen & 1u << field)
-        return header_error(json, at, "an entry has the same key twice, tensor", e->name);
+        return header_error(json, at, "the same key twice in the entry of tensor", e->name);
     *seen |= 1u << field;
     return field == 0 ? header_dtype(json, e)
          : field == 1 ? header_shape(json, e) : header_offsets(json, e);
@@ -121,7 +121,7 @@ static bool header_check_span(const JsonText *json, const HeaderEntry *e)
         return true;
     char expected[64];
     snprintf(expected, sizeof expected, "%llu bytes", (unsigned long long)needed);
-    header_error(json, e->at, "shape and data_offsets disagree, tensor", e->name);
+    header_error(json, e->at, "shape and data_offsets disagree in the entry of tensor", e->name);
     return error_expected(json->err, expected, "%llu to %llu", (unsigned long long)e->begin,
                           (unsigned long long)e->end);
 }
@@ -138,7 +138,7 @@ static bool header_entry(JsonText *json, HeaderEntry *e)
     if (json->failed)
         return false;
     if (seen != 7)
-        return header_error(json, e->at, "an entry lacks dtype, shape or data_offsets, tensor",
+        return header_error(json, e->at, "the header lacks dtype, shape or data_offsets of tensor",
                             e->name);
     return header_check_span(json, e);
 }
@@ -250,7 +250,7 @@ bool safetensors_header_parse(uint8_t *bytes, size_t size, const char *file, Hea
 {
     JsonText json = {.bytes = bytes, .size = size, .file = file, .start = HEADER_START, .err = err};
     *header = (Header){0};
-    if (size == 0 || bytes[0] != '{') /* white space may end a header, not begin it */
+    if (size == 0 || bytes[0] != '{') /* white space may end a header, but not begin it */
         return slope_json_unexpected(&json, 0, "'{' as the first byte");
     json.at = 1;
     for (int n = 0; slope_json_more(&json, '}', n); n++)

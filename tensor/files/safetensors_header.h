@@ -1,5 +1,5 @@
-/* tensor/files/safetensors_header.h -- the JSON header as entries, and what else the safetensors
- * sources share. Internal: programs use tensor/files/safetensors.h.
+/* tensor/files/safetensors_header.h -- the JSON header as entries, and declarations that the
+ * safetensors sources share. Internal: programs use tensor/files/safetensors.h.
  *
  *  - safetensors_header_parse checks all that can be checked without the file's size: the grammar,
  *    the names, and that each tensor's shape and offsets agree.
@@ -11,11 +11,11 @@
 
 #include "tensor/files/safetensors.h"
 
-/* The types of numbers in files, indexed by Dtype; the two that are not a Dtype are only read. */
+/* The element types in files, indexed by Dtype; the two that are not a Dtype are only read. */
 enum { FILE_F16 = DTYPE_I64 + 1, FILE_BF16, FILE_DTYPES };
 typedef struct FileDtype {
     const char *name;
-    size_t      size; /* bytes of one number in the file */
+    size_t      size; /* bytes of one element in the file */
     Dtype       held; /* its type in memory */
 } FileDtype;
 extern const FileDtype safetensors_dtype[FILE_DTYPES];
@@ -41,7 +41,7 @@ typedef struct Header {
     bool         has_metadata;
 } Header;
 
-/* The header begins after the 8 bytes of its length; an error counts these too. */
+/* The header begins after the 8 bytes of its length; the offsets in errors include these. */
 enum { HEADER_START = 8 };
 
 /* Parses the bytes, which must outlive the entries: strings are decoded in place. Call
@@ -50,8 +50,8 @@ bool safetensors_header_parse(uint8_t *bytes, size_t size, const char *file, Hea
                               Error *err);
 void safetensors_header_free(Header *header);
 
-/* The array of `count` elements with room for one more; its capacity doubles at each power of two.
- * NULL when out of memory: the array is then unchanged. */
+/* Returns the array of `count` elements with space for one more; its capacity doubles at each power
+ * of two. NULL when out of memory: the array is then unchanged. */
 void *safetensors_grow(void *array, int count, size_t size);
 
 /* The same as safetensors_add and safetensors_add_text, for names already checked; NULL and false

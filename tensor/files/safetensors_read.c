@@ -38,8 +38,8 @@ static uint32_t safetensors_from_half(uint32_t half)
     return sign | bits;
 }
 
-/* Turns the file's bytes, which are at the end of `data`, into numbers that fill all of it. Where
- * the numbers are wider, writing follows reading and never overtakes it: of n halves, number i is
+/* Turns the file's bytes, which are at the end of `data`, into elements that fill all of it. If
+ * these are wider, writing follows reading and never overtakes it: of n halves, element i is
  * written up to byte 4i + 4, and the next is read from byte 2n + 2(i + 1), which is never less. */
 static void safetensors_decode(void *data, ptrdiff_t count, int dtype)
 {
@@ -66,10 +66,10 @@ static bool safetensors_cut_short(const ByteStream *from, size_t wanted, Error *
     snprintf(expected, sizeof expected, "%zu bytes", wanted);
     error_set(err, from->name, from->offset, "the file ends before its header does");
     error_expected(err, expected, "%lld", (long long)slope_stream_left(from));
-    return error_hint(err, "the file is cut short, or it is no safetensors file");
+    return error_hint(err, "the file is cut short, or is not a safetensors file");
 }
 
-/* The header's length, believed only if that many bytes follow. */
+/* The length of the header, accepted only if that many bytes follow. */
 static bool safetensors_header_size(ByteStream *from, size_t max_header, size_t *size, Error *err)
 {
     uint8_t bytes[HEADER_START];
@@ -86,7 +86,7 @@ static bool safetensors_header_size(ByteStream *from, size_t max_header, size_t 
         error_set(err, from->name, 0, "the header is too long");
         error_expected(err, expected, "%llu", (unsigned long long)n);
         return error_hint(err, n > SAFETENSORS_MAX_HEADER
-                          ? "this is no safetensors file"
+                          ? "this is not a safetensors file"
                           : "if you trust the file, read it with a larger max_header");
     }
     *size = (size_t)n;
@@ -104,7 +104,7 @@ static bool safetensors_check_offsets(const ByteStream *from, const Header *head
         if (e->begin != end) {
             snprintf(expected, sizeof expected, "offset %llu", (unsigned long long)end);
             error_set(err, from->name, HEADER_START + (int64_t)e->at,
-                      "the data of tensor '%s' do not begin where the ones before end",
+                      "the data of tensor '%s' do not begin where those before them end",
                       SHOWN(e->name));
             return error_expected(err, expected, "%llu", (unsigned long long)e->begin);
         }
@@ -124,7 +124,7 @@ static bool safetensors_check_offsets(const ByteStream *from, const Header *head
 
 static bool safetensors_no_memory(const ByteStream *from, Error *err)
 {
-    return error_set(err, from->name, -1, "memory is too short for its tensors");
+    return error_set(err, from->name, -1, "not enough memory for its tensors");
 }
 
 static bool safetensors_read_tensor(ByteStream *from, const HeaderEntry *e, Safetensors *s,
@@ -189,7 +189,8 @@ Safetensors *safetensors_parse(const uint8_t *data, size_t size, size_t max_head
     return safetensors_read_stream(&from, max_header, err);
 }
 
-/* A header of 35615 bytes begins as a gzipped file does: its length is 1f 8b 00 00 00 00 00 00. */
+/* A file whose header has 35615 bytes begins with that length, 1f 8b 00 00 00 00 00 00, and so like
+ * a gzipped file. */
 Safetensors *safetensors_read(const char *path, size_t max_header, Error *err)
 {
     ByteStream from;

@@ -1,8 +1,8 @@
-/* tensor/files/safetensors_write.c -- writing a list, always as the same bytes.
+/* tensor/files/safetensors_write.c -- writes a list, always as the same bytes.
  *
  * Tensors of the widest type come first, and spaces after the header align the first of them. So
- * every tensor is aligned to its numbers, and a program may map the file into memory and use the
- * numbers in place.
+ * every tensor is aligned to the size of its elements, and a program may map the file into memory
+ * and use the elements in place.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -45,7 +45,7 @@ static void *safetensors_sorted(const void *array, int count, size_t size,
 
 /* --- the header ------------------------------------------------------------------------------- */
 
-/* Where the header is written. Without text it is only measured: the same calls run twice. */
+/* Where the header is written. If text is NULL, it is only measured: the same calls run twice. */
 typedef struct HeaderSink {
     char  *text;
     size_t length;
@@ -66,7 +66,7 @@ static void header_put_number(HeaderSink *to, uint64_t number)
     header_put(to, text);
 }
 
-/* In quotes; only what must be escaped is. */
+/* In quotes; only characters that must be escaped are. */
 static void header_put_string(HeaderSink *to, const char *string)
 {
     static const char meant[] = "\"\\\b\f\n\r\t", written[] = "\"\\bfnrt";
@@ -148,7 +148,7 @@ static bool safetensors_write_header(DurableFile *file, const Safetensors *s, Er
                          "refuse more than %d", sink.length, SAFETENSORS_HEADER);
     sink.text = memory_try_new(sink.length);
     if (!sink.text)
-        return error_set(err, file->path, -1, "memory is too short for its header");
+        return error_set(err, file->path, -1, "not enough memory for its header");
     safetensors_put_little_endian(size, sink.length, sizeof size);
     sink.length = 0;
     header_put_all(&sink, s);
@@ -158,7 +158,7 @@ static bool safetensors_write_header(DurableFile *file, const Safetensors *s, Er
     return ok;
 }
 
-/* The bits of one number in memory; `width` is 1, 4 or 8. */
+/* The bits of one element in memory; `width` is 1, 4 or 8. */
 static uint64_t safetensors_bits(const void *number, size_t width)
 {
     uint32_t bits32;
@@ -208,7 +208,7 @@ bool safetensors_write(const Safetensors *s, const char *path, Error *err)
     sorted.text = safetensors_sorted(s->text, s->n_texts, sizeof *s->text, safetensors_text_order);
     bool ok = sorted.item && sorted.text
             ? safetensors_write_sorted(&sorted, path, err)
-            : error_set(err, path, -1, "memory is too short to put the list in order");
+            : error_set(err, path, -1, "not enough memory to sort the list");
     memory_free(sorted.item);
     memory_free(sorted.text);
     return ok;

@@ -55,7 +55,7 @@ static bool stream_gzip_absent(const char *path, int problem, Error *err)
     if (problem == ENOENT) {
         error_set(err, path, -1, "the file is gzipped, and there is no gzip program to unpack it");
         return error_hint(err, "install gzip (Debian, Ubuntu: apt-get install gzip), or unpack "
-                               "the file elsewhere and put the raw one beside it");
+                               "the file elsewhere and put the unpacked file next to it");
     }
     return error_set(err, path, -1, "gzip could not be started (%s)", strerror(problem));
 }
@@ -86,7 +86,7 @@ static bool stream_through_gzip(ByteStream *stream, Error *err)
     return true;
 }
 
-/* Waits for gzip to end; its status as waitpid gives it, or -1. */
+/* Waits for gzip to end; returns its status as waitpid reports it, or -1. */
 static int stream_wait(ByteStream *stream)
 {
     int status = -1;
@@ -102,12 +102,12 @@ static int stream_wait(ByteStream *stream)
 static bool stream_status_lost(const ByteStream *stream, Error *err)
 {
     error_set(err, stream->name, -1,
-              "gzip's exit status is lost, so nobody knows if the file is whole");
+              "gzip's exit status is lost, so the file may be incomplete");
     return error_hint(err, "does this program ignore SIGCHLD? restore SIG_DFL while it reads");
 }
 
-/* Called at the end of the data: is that the end of the file, or where gzip gave up? A status of 2,
- * a warning, is refused too: it means garbage after the data. */
+/* Called at the end of the data: is that the end of the file, or did gzip give up there? A status
+ * of 2, a warning, is refused, too: it means garbage after the data. */
 static bool stream_check_gzip(ByteStream *stream, Error *err)
 {
     int status = stream_wait(stream);
@@ -121,7 +121,7 @@ static bool stream_check_gzip(ByteStream *stream, Error *err)
     error_set(err, stream->name, -1, "gzip could not unpack the file: it is cut short or damaged");
     if (code > 0)
         error_expected(err, "exit status 0 from gzip", "%d", code);
-    return error_hint(err, "`gzip -t` on the file says more; fetch the file again");
+    return error_hint(err, "`gzip -t` on the file reports details; fetch the file again");
 }
 
 /* --- opening and closing ---------------------------------------------------------------------- */
@@ -135,17 +135,17 @@ static bool stream_is_gzipped(const ByteStream *stream)
 static bool stream_refuse_gzip(const ByteStream *stream, Error *err)
 {
     error_set(err, stream->name, -1, "the file is gzipped, and its format does not say how many "
-              "bytes should come out");
+              "bytes it should unpack to");
     return error_hint(err, "unpack it first: gunzip FILE");
 }
 
-/* Measures an open file, then looks for gzip's two bytes. pread leaves the position at 0, where
- * gzip, which inherits it, must start. */
+/* Determines the size of an open file, then looks for gzip's two bytes. pread leaves the position
+ * at 0, where gzip, which inherits it, must start. */
 static bool stream_inspect(ByteStream *stream, GzipChoice gzip, Error *err)
 {
     struct stat info;
     if (fstat(stream->fd, &info) != 0)
-        return error_set(err, stream->name, -1, "the file cannot be measured (%s)",
+        return error_set(err, stream->name, -1, "its size cannot be determined (%s)",
                          strerror(errno));
     if (!S_ISREG(info.st_mode))
         return error_set(err, stream->name, -1, "this is a %s, not a file",
@@ -193,7 +193,7 @@ int64_t slope_stream_left(const ByteStream *stream)
     return stream->offset < stream->size ? stream->size - stream->offset : 0;
 }
 
-/* As read(2): the number of bytes that came, 0 at the end, -1 with errno set. */
+/* Like read(2): returns the number of bytes read, 0 at the end, or -1 with errno set. */
 static ssize_t stream_step(const ByteStream *stream, uint8_t *bytes, size_t want)
 {
     if (stream->fd >= 0)
@@ -204,7 +204,7 @@ static ssize_t stream_step(const ByteStream *stream, uint8_t *bytes, size_t want
     return (ssize_t)n;
 }
 
-/* A pipe gives what it has, often less than asked for, and a signal may interrupt the wait. */
+/* A pipe returns what it has, often less than requested, and a signal may interrupt the wait. */
 bool slope_stream_read(ByteStream *stream, uint8_t *bytes, size_t want, size_t *got, Error *err)
 {
     *got = 0;
@@ -241,7 +241,7 @@ bool slope_stream_fill(ByteStream *stream, uint8_t *bytes, size_t count, Error *
 
 /* --- reading into new memory ------------------------------------------------------------------ */
 
-/* A larger copy of a buffer: its room is doubled, up to `limit`. Frees the old one. */
+/* A larger copy of a buffer: its size, *room, is doubled, up to `limit`. Frees the old one. */
 static uint8_t *stream_grow(uint8_t *bytes, size_t *room, size_t limit)
 {
     size_t held = *room;
@@ -253,7 +253,7 @@ static uint8_t *stream_grow(uint8_t *bytes, size_t *room, size_t limit)
     return larger;
 }
 
-/* Reads `count` bytes into new memory, of `room` bytes first and of more once these are full. */
+/* Reads `count` bytes into new memory, of `room` bytes first and larger once these are full. */
 static uint8_t *stream_gather(ByteStream *stream, size_t room, size_t count, Error *err)
 {
     size_t held = 0, got;
@@ -269,7 +269,7 @@ static uint8_t *stream_gather(ByteStream *stream, size_t room, size_t count, Err
         bytes = stream_grow(bytes, &room, count);
     }
     if (!bytes)
-        error_set(err, stream->name, stream->offset, "memory is too short for its data");
+        error_set(err, stream->name, stream->offset, "not enough memory for its data");
     memory_free(bytes);
     return NULL;
 }

@@ -3,13 +3,13 @@
  *
  *  - A ByteStream is one of three things: a file, a gzipped file that is unpacked on the way, or
  *    bytes in memory. A reader does not need to know which.
- *  - Only regular files are opened. A folder, a device or a named pipe is an Error, and no pipe is
- *    waited for.
+ *  - Only regular files are opened. A folder, a device or a named pipe is an Error, and opening
+ *    never waits for a pipe.
  *  - A file is gzipped if its first two bytes are 1f 8b, whatever its name.
  *  - Unpacking is done by the gzip program, started without a shell and read through a pipe: no
  *    file name is ever parsed as a command, and a well-maintained tool handles the hostile bytes.
- *  - At the end of the data gzip's exit status is checked, so that damage that left the length
- *    right is still an error. A stream closed early stops gzip and leaves no process behind.
+ *  - At the end of the data gzip's exit status is checked, so that damage that does not change the
+ *    length is an error, too. A stream closed early stops gzip and leaves no process behind.
  *  - Offsets count the unpacked bytes.
  *
  *      ByteStream s;
@@ -33,12 +33,12 @@ typedef struct ByteStream {
     const uint8_t *memory; /* borrowed; NULL for a file */
     int            fd;     /* the file, or the pipe that gzip writes to; -1 for memory */
     pid_t          gzip;   /* the unpacking process; 0 if there is none, or once it has ended */
-    int64_t        size;   /* in bytes; -1 if gzip unpacks, as only the end will tell */
+    int64_t        size;   /* in bytes; -1 if gzip unpacks: unknown until the end */
     int64_t        offset; /* bytes read so far */
 } ByteStream;
 
 /* What to do with a gzipped file: unpack it; refuse it, because the format does not say how long a
- * file is, and a small hostile one could unpack for ever; or read it as it is, because a good file
+ * file is, and a small hostile one could unpack forever; or read it as it is, because a valid file
  * of the format may begin with 1f 8b. */
 typedef enum GzipChoice { GZIP_UNPACK, GZIP_REFUSE, GZIP_IGNORE } GzipChoice;
 
@@ -47,22 +47,22 @@ typedef enum GzipChoice { GZIP_UNPACK, GZIP_REFUSE, GZIP_IGNORE } GzipChoice;
  * GZIP_IGNORE the stream's size is always known. */
 bool slope_stream_open(ByteStream *stream, const char *path, GzipChoice gzip, Error *err);
 
-/* The bytes at `data`, which must outlive the stream. Cannot fail, and needs no closing. */
+/* A stream of the bytes at `data`, which must outlive it. Cannot fail, and need not be closed. */
 ByteStream slope_stream_of_memory(const uint8_t *data, size_t size, const char *name);
 
 /* The number of bytes not read yet, or -1 if gzip unpacks. */
 int64_t slope_stream_left(const ByteStream *stream);
 
-/* Reads until `want` bytes have arrived or the data end; *got is their number. False if reading
- * failed, or if gzip reports at the end of the data that the file is damaged. */
+/* Reads until `want` bytes have arrived or the data end; sets *got to their number. False if
+ * reading failed, or if gzip reports at the end of the data that the file is damaged. */
 bool slope_stream_read(ByteStream *stream, uint8_t *bytes, size_t want, size_t *got, Error *err);
 
 /* Reads exactly `count` bytes; false and *err if the data end earlier. */
 bool slope_stream_fill(ByteStream *stream, uint8_t *bytes, size_t count, Error *err);
 
-/* The same into new memory, which you free with memory_free; NULL on error. A file gets no memory
- * for bytes that it only claims to have: a known size is checked first, and if gzip unpacks, the
- * memory grows as the bytes arrive. */
+/* The same into new memory, which you free with memory_free; NULL on error. No memory is allocated
+ * for bytes that a file only claims to have: a known size is checked first, and if gzip unpacks,
+ * the memory grows as the bytes arrive. */
 uint8_t *slope_stream_take(ByteStream *stream, size_t count, Error *err);
 
 /* True if no byte follows; false and *err if one does. */

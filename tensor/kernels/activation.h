@@ -1,9 +1,9 @@
-/* tensor/kernels/activation.h -- kernels of PReLU and softmax, each one pass over memory.
+/* tensor/kernels/activation.h -- the kernels of PReLU and softmax, each in one pass over memory.
  *
  *  - PReLU: y = x if x > 0, else a x, with one slope for all or one per channel. The branch is
- *    decided by the input, never by the sign of the output, and x = 0 takes the slope side.
+ *    decided by the input, never by the sign of the output, and x = 0 is on the side of the slope.
  *  - Softmax and its logarithm along one axis, with the maximum subtracted first.
- *  - All tensors are contiguous and all but the slopes have the same shape.
+ *  - All tensors are contiguous, and all but the slopes have the same shape.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -15,8 +15,8 @@
 /* y = PReLU(x) with slopes a (1) or (C); C is axis 1 of x. */
 void tensor_prelu(Tensor *y, const Tensor *x, const Tensor *a);
 
-/* gx = g where x > 0, else a g; ga = the sum of x g over the elements with x <= 0 that share
- * the slope. gx or ga may be NULL: not wanted. gx may be g itself. */
+/* gx = g where x > 0, else a g; ga = the sum of x g over the elements with x <= 0 that share the
+ * slope. gx or ga may be NULL if it is not requested. gx may be g itself. */
 void tensor_prelu_backward(Tensor *gx, Tensor *ga, const Tensor *x, const Tensor *a,
                            const Tensor *g);
 

@@ -30,7 +30,7 @@ enum {
     CONV_TAPS = 640,       /* taps packed at a time, at most: the more, the less often y is read
                               and written */
     CONV_BLOCKS = 64,      /* blocks of tasks that the threads divide among themselves, at most */
-    CONV_STAGED = 1 << 16, /* numbers staged at a time, unless a single channel has more */
+    CONV_STAGED = 1 << 16, /* elements staged at a time, unless a single channel has more */
 };
 
 typedef struct Conv {
@@ -43,7 +43,7 @@ typedef struct Conv {
     const real *x, *w, *b;
     real       *y;
     ptrdiff_t  *tap;
-    real       *workspace; /* `each` numbers per worker: `panels` for micro-panels, then planes */
+    real       *workspace; /* `each` elements per worker: `panels` of micro-panels, then planes */
     ptrdiff_t   each, panels;
     int         workers;
     size_t      bytes;
@@ -57,9 +57,9 @@ static ptrdiff_t conv_kernel_size(const Conv *v)
 
 /* --- a pass ----------------------------------------------------------------------------------- */
 
-/* How many columns of patches are packed at a time. With many taps, one micro-panel is work enough.
- * With few, its product is computed quickly, and it matters more that long pieces of the rows of
- * the image and of the result are visited in order. */
+/* The number of columns of patches packed at a time. With many taps, one micro-panel is enough
+ * work. With few, its product is computed quickly, and it matters more that long pieces of the rows
+ * of the image and of the result are visited in order. */
 static ptrdiff_t conv_columns(ptrdiff_t taps)
 {
     return taps > CONV_LONG ? GEMM_NR : CONV_PANELS * GEMM_NR;
@@ -76,8 +76,8 @@ static void conv_product(const Conv *v, real *panels, const real *staged, const 
     }
 }
 
-/* Rows [first, first + rows) of the result of image n, group g, some channels at a time. The loop
- * runs once even if there are no channels, for the bias. */
+/* Computes rows [first, first + rows) of the result of image n, group g, adding up some channels at
+ * a time. The loop runs once even if there are no channels, for the bias. */
 static void conv_rows(const Conv *v, real *workspace, ptrdiff_t n, ptrdiff_t g, ptrdiff_t first,
                       ptrdiff_t rows)
 {
@@ -113,7 +113,7 @@ static void conv_tasks(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 
 /* --- workspace -------------------------------------------------------------------------------- */
 
-/* How many channels are packed at a time: at most CONV_TAPS taps, and no more planes than fit into
+/* The number of channels packed at a time: at most CONV_TAPS taps, and no more planes than fit into
  * the second-level cache. The channels are divided evenly. */
 static ptrdiff_t conv_channels(const Conv *v)
 {
@@ -122,8 +122,9 @@ static ptrdiff_t conv_channels(const Conv *v)
     return v->in ? ceil_div(v->in, ceil_div(v->in, most)) : 1;
 }
 
-/* Takes memory for the workers, for `weights` numbers, which it returns, and for the taps. It is
- * all one block: if there were two, and taking the second failed, the first would leak. */
+/* Allocates memory for the workers, for `weights` elements, and for the taps; returns that of the
+ * weights. It is one block: if there were two and the second allocation failed, the first would
+ * leak. */
 static real *conv_take_workspace(Conv *v, ptrdiff_t weights)
 {
     ptrdiff_t taps = v->channels * conv_kernel_size(v);

@@ -10,7 +10,7 @@
  *  - It is linear in x and in w, so three kernels are closed under differentiation: the forward
  *    pass, the gradient of x from gy and w, and the gradient of w from x and gy.
  *  - Each is a matrix product one of whose operands consists of patches of an image. Only the part
- *    in use is ever in a workspace (an implicit GEMM).
+ *    in use is ever copied to a workspace (an implicit GEMM).
  *  - The results have the same bits for any number of threads.
  *
  * SPDX-License-Identifier: MIT
@@ -30,7 +30,7 @@ typedef struct Conv2d {
 } Conv2d;
 
 /* The sizes for x (N,C,H,W) and w (O,C/groups,R,S). If they do not fit, or an option is out of
- * range, it fails in the name of `function`, with the shapes and the formula. */
+ * range, it fails, naming `function`; the message shows the shapes and the formula. */
 Conv2d tensor_conv2d_plan(Shape x, Shape w, Conv2dOptions options, const char *function);
 
 /* The three kernels. All tensors are contiguous and have the shapes of c: x, gx (N,C,H,W), w, gw

@@ -1,11 +1,12 @@
-/* tensor/kernels/conv_plan.c -- checks the shapes and options of a convolution, computes its sizes.
+/* tensor/kernels/conv_plan.c -- checks the shapes and options of a convolution and computes its
+ * sizes.
  *
  * SPDX-License-Identifier: MIT
  */
 #include "tensor/kernels/conv.h"
 
-/* The largest kernel, stride, padding or dilation. Some rows of the padded image must fit into
- * memory. */
+/* The largest kernel, stride, padding or dilation, since some rows of the padded image must fit
+ * into memory. */
 #define CONV_MOST ((ptrdiff_t)1 << 20)
 
 static void conv_check_options(Conv2dOptions o, const char *function)

@@ -20,8 +20,8 @@ ConvShape tensor_conv_shape(const Conv2d *c)
                        .padding = {o->padding[0], o->padding[1]}};
 }
 
-/* How many pixels, zeros included, neighbouring results read along one axis: from the first that
- * the first of them reads to the last that the last one reads. */
+/* The number of pixels, zeros included, that neighbouring results span along one axis: from the
+ * first pixel that the first of them reads to the last pixel that the last one reads. */
 static ptrdiff_t stage_reach(const ConvShape *s, int axis, ptrdiff_t results)
 {
     return (results - 1) * s->stride[axis] + (s->kernel[axis] - 1) * s->dilation[axis] + 1;
@@ -64,7 +64,7 @@ void tensor_conv_stage_taps(const ConvStage *g, ptrdiff_t channels, ptrdiff_t *t
 
 /* --- staging ---------------------------------------------------------------------------------- */
 
-/* Copies `count` pixels and prefetches those that are `ahead` numbers further on. */
+/* Copies `count` pixels and prefetches those that are `ahead` elements after them. */
 static void stage_copy(real *out, const real *x, ptrdiff_t count, ptrdiff_t ahead)
 {
     ptrdiff_t i = 0;
@@ -122,15 +122,15 @@ const real *tensor_conv_stage_fill(const ConvStage *g, real *staged, const real 
 
 /* --- packing ---------------------------------------------------------------------------------- */
 
-/* One vector of a row of a micro-panel: from column `lane` on, the numbers at `from` in the staged
- * planes. At the end of a row of results, fewer than VEC of them are needed. What is copied beyond
- * those is overwritten by the next piece or the next row, or is in columns that do not exist and
- * are ignored. */
+/* One vector of a row of a micro-panel: the elements at `from` in the staged planes go to columns
+ * `lane` and following. At the end of a row of results, fewer than VEC of them are needed. What is
+ * copied beyond those is overwritten by the next piece or the next row, or is in columns that do
+ * not exist and are ignored. */
 typedef struct StagePiece {
     ptrdiff_t lane, from;
 } StagePiece;
 
-/* Cuts results [first, first + count) into pieces; returns how many. */
+/* Cuts results [first, first + count) into pieces; returns their number. */
 static int stage_pieces(const ConvStage *g, ptrdiff_t first, ptrdiff_t count,
                         StagePiece piece[GEMM_NR])
 {

@@ -21,8 +21,8 @@
 
 enum {
     WEIGHT_BLOCKS = 16,      /* of images, at most; if there are fewer, channels are divided, too */
-    WEIGHT_SUMS = 1 << 22,   /* numbers in the sums of all blocks, at most, unless one has more */
-    WEIGHT_STAGED = 1 << 15, /* numbers in the staged planes of a task, about */
+    WEIGHT_SUMS = 1 << 22,   /* elements in the sums of all blocks, at most, unless one has more */
+    WEIGHT_STAGED = 1 << 15, /* elements in the staged planes of a task, about */
     WEIGHT_GRAIN = 16384,    /* additions that justify waking a thread */
 };
 
@@ -33,7 +33,7 @@ typedef struct ConvWeight {
     real         *gw, *sums; /* sums (blocks,groups,CgRS,Og) */
     real         *gb, *bias; /* bias (blocks,O); gb is NULL if it is not requested */
     ptrdiff_t    *tap;
-    real         *workspace; /* `each` numbers per worker: `panels` for micro-panels, then planes */
+    real         *workspace; /* `each` elements per worker: `panels` of micro-panels, then planes */
     ptrdiff_t     each, panels;
     ptrdiff_t     Cg, Og;    /* input and output channels per group */
     ptrdiff_t     images;    /* per block */
@@ -89,8 +89,8 @@ static WeightPart weight_part(const ConvWeight *v, ptrdiff_t block, ptrdiff_t g,
         .bias = v->gb && part == 0 ? v->bias + block * c->O + g * v->Og : NULL};
 }
 
-/* Adds the product of the staged patches and the rows of gy from `first` on, of image n, to the sum
- * of the part; without `add`, overwrites the sum. */
+/* Adds the product of the staged patches and the rows of gy of image n, from row `first` on, to the
+ * sum of the part; without `add`, overwrites the sum. */
 static void weight_rows(const ConvWeight *v, real *workspace, const WeightPart *part, ptrdiff_t n,
                         ptrdiff_t first, bool add)
 {
@@ -177,8 +177,8 @@ static ConvWeight weight_plan(const Conv2d *c)
     return v;
 }
 
-/* Takes memory for the workers, the sums and the taps, and returns its size in bytes. It is all one
- * block: if there were two, and taking the second failed, the first would leak. */
+/* Allocates memory for the workers, the sums and the taps, and returns its size in bytes. It is one
+ * block: if there were two and the second allocation failed, the first would leak. */
 static size_t weight_take_workspace(ConvWeight *v, int workers)
 {
     const Conv2d *c = v->c;

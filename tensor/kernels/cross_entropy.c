@@ -1,8 +1,8 @@
-/* tensor/kernels/cross_entropy.c -- the cross-entropy of rows of scores, and its gradient, row by
- * row.
+/* tensor/kernels/cross_entropy.c -- the cross-entropy of each row of scores, and its gradient.
  *
- * The row's maximum is subtracted first, as in softmax, so that no exponential overflows. The
- * exponentials are the whole cost: the forward keeps them as p, and the backward has none.
+ * The maximum of a row is subtracted first, as in softmax, so that no exponential overflows. The
+ * exponentials are the whole cost: the forward pass stores them as p, so the backward pass computes
+ * none.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -15,7 +15,7 @@
 #include "tensor/kernels/reduce.h"
 #include "tensor/parallel.h"
 
-enum { CROSS_ENTROPY_GRAIN = 2048 }; /* numbers a thread takes at a time, about */
+enum { CROSS_ENTROPY_GRAIN = 2048 }; /* elements that a thread takes at a time, about */
 
 typedef struct CrossEntropy {
     ptrdiff_t   K;
@@ -25,8 +25,8 @@ typedef struct CrossEntropy {
     real        smoothing;
 } CrossEntropy;
 
-/* log sum exp(x) - (1-s) x_label - s mean(x), for K numbers. A term with factor 0 is left out: a
- * score of -Inf, a class ruled out, would make it NaN. */
+/* log sum exp(x) - (1-s) x_label - s mean(x), for K scores. A term whose factor is 0 is left out: a
+ * score of -Inf, which rules a class out, would make it NaN. */
 static double cross_entropy_row(real *p, const real *x, ptrdiff_t K, ptrdiff_t label,
                                 real smoothing)
 {

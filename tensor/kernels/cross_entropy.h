@@ -1,9 +1,8 @@
-/* tensor/kernels/cross_entropy.h -- the cross-entropy of rows of scores, and its gradient, row by
- * row.
+/* tensor/kernels/cross_entropy.h -- the cross-entropy of each row of scores, and its gradient.
  *
- *  - x (N,K) holds a row of K class scores an example, label (N) each row's class as a real; a row
- *    whose label is negative does not count: its loss is 0, and so is its gradient.
- *  - The target of a row is q_k = (1-s) [k = label] + s/K, s the label smoothing.
+ *  - x (N,K) holds K class scores per example, and label (N) the class of each row, as a real. A
+ *    row with a negative label does not count: its loss is 0, and so is its gradient.
+ *  - The target of a row is q_k = (1-s) [k = label] + s/K, where s is the label smoothing.
  *  - All tensors are contiguous. Rows run in parallel, each on one thread.
  *
  * SPDX-License-Identifier: MIT
@@ -13,12 +12,12 @@
 
 #include "tensor/tensor.h"
 
-/* p (N,K) = softmax(x) along the rows, and loss[i] = - sum over k of q_k log p_k, for i below N. A
- * row that does not count gets zeros for p and 0 for its loss. */
+/* p (N,K) = softmax(x) along the rows, and loss[i] = - sum over k of q_k log p_k, for i below N.
+ * For a row that does not count, p and the loss are 0. */
 void tensor_cross_entropy(double *loss, Tensor *p, const Tensor *x, const Tensor *label,
                           real smoothing);
 
-/* gx (N,K) = weight (p - q), with a weight (N) for each row. */
+/* gx (N,K) = weight (p - q), where weight (N) has one value per row. */
 void tensor_cross_entropy_backward(Tensor *gx, const Tensor *p, const Tensor *label,
                                    const Tensor *weight, real smoothing);
 

@@ -14,7 +14,7 @@
  *   tasks         of some rows and columns of C, with all terms of their sums. A thread takes one
  *                 task at a time.
  *
- * If C has few rows, each number of B is used too seldom for packing to pay. Then the product is
+ * If C has few rows, each element of B is used too rarely for packing to pay. Then the product is
  * computed by dot products, or B is read in place, or the transpose of C is computed instead.
  *
  * The scheme is from Goto and van de Geijn, "Anatomy of high-performance matrix multiplication",
@@ -39,7 +39,7 @@ enum {
     TASK_WORK = 65536,   /* multiply-adds that justify waking a thread */
     DOT = 4,             /* dot products are computed this many at a time, … */
     DOT_ROWS = 8,        /* … if C has at most this many rows */
-    NEAR = (1 << 21) / sizeof(real), /* B may stay unpacked up to this many numbers, 2 MB, … */
+    NEAR = (1 << 21) / sizeof(real), /* B may stay unpacked up to this many elements, 2 MB, … */
     NEAR_ROWS = 256,     /* … if C has at most this many rows */
     TRANSPOSE_RATIO = 8, /* the transpose of C is computed if N and K are this many times M */
 };
@@ -48,7 +48,7 @@ typedef struct Gemm {
     ptrdiff_t M, N, K;
     Matrix    A, B;
     GemmOut   C;
-    real     *workspace; /* GEMM_WORKSPACE numbers per worker */
+    real     *workspace; /* GEMM_WORKSPACE elements per worker */
     ptrdiff_t across;    /* tasks side by side */
     ptrdiff_t cols;      /* of C per task; the last tasks have fewer */
     ptrdiff_t rows;      /* of C per task, likewise */
@@ -80,8 +80,8 @@ static void dot_few(ptrdiff_t K, const real *a, const real *b, ptrdiff_t b_col, 
     }
 }
 
-/* Task: DOT columns of C, all rows. The last task starts further left, where its columns overlap
- * those of the task before, and stores only its own. */
+/* Task: DOT columns of C, all rows. The last task starts further left, overlapping the columns of
+ * the task before, and stores only its own. */
 static void dot_tasks(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 {
     const Gemm *g = ctx;
@@ -117,7 +117,7 @@ static MicroPanels gemm_panels(const Gemm *g, real *workspace, ptrdiff_t m, ptrd
     return micro_panels_packed(workspace, K);
 }
 
-/* Adds to rows [i, i + m) and columns [j, j + n) of C the GEMM_KC terms of their sums from k on. */
+/* Adds the GEMM_KC terms from k on to the sums in rows [i, i + m) and columns [j, j + n) of C. */
 static void gemm_block(const Gemm *g, real *workspace, ptrdiff_t i, ptrdiff_t m, ptrdiff_t j,
                        ptrdiff_t n, ptrdiff_t k)
 {
@@ -179,7 +179,7 @@ void tensor_gemm_in_workspace(real *workspace, ptrdiff_t M, ptrdiff_t N, ptrdiff
         gemm_part(&g, workspace, 0, gemm_cut(&g));
 }
 
-/* The workspace of g is large enough for `workers` workers. */
+/* The workspace of g must be large enough for `workers` workers. */
 static void gemm_run(Gemm *g, int workers)
 {
     ptrdiff_t tasks = gemm_cut(g), grain = 1 + TASK_WORK / (g->rows * g->cols * (g->K + 1));
@@ -188,10 +188,10 @@ static void gemm_run(Gemm *g, int workers)
 
 /* --- the transpose instead -------------------------------------------------------------------- */
 
-/* If C has few rows compared with its columns, each number of B is used too seldom for packing to
+/* If C has few rows compared with its columns, each element of B is used too rarely for packing to
  * pay. The transpose of C is the transpose of B times the transpose of A: computed this way, A is
- * packed, and B is read once, by micro-panels. The result is written to a buffer and transposed:
- * M N more numbers to write and read, which is little if the sums are long. */
+ * packed, and B is read once, by micro-panels. The result is written to a buffer and transposed.
+ * This writes and reads M * N more elements, which is little if the sums are long. */
 static bool transpose_pays(const Gemm *g)
 {
     bool along = g->A.col == 1 && g->B.row == 1;
@@ -214,7 +214,7 @@ static void transpose_tasks(ptrdiff_t begin, ptrdiff_t end, void *ctx)
                        min_size(VEC, t->rows - i), t->cols);
 }
 
-/* C = A B, computed as its transpose in a buffer c of N M numbers. */
+/* C = A B, computed as its transpose in a buffer c of N M elements. */
 static void gemm_by_transpose(const Gemm *g, int workers, real *c)
 {
     GemmOut C = {.p = c, .row = g->M, .row_bias = g->C.col_bias, .col_bias = g->C.row_bias};

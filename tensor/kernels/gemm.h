@@ -6,7 +6,7 @@
  *    not matrices in memory: the convolutions pack patches of an image as B, or read them as A.
  *  - The result has the same bits for any number of threads: each element of C is summed by one
  *    thread, in an order that depends only on sizes and strides.
- *  - Sizes and strides are in numbers, not bytes. MATMUL.md explains the terms.
+ *  - Sizes and strides are in elements, not bytes. MATMUL.md explains the terms.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -58,19 +58,19 @@ static inline GemmOut gemm_out_at(GemmOut C, ptrdiff_t i, ptrdiff_t j)
 void tensor_gemm(ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, Matrix A, Matrix B, GemmOut C);
 
 /* At most GEMM_KC terms of each sum are added at a time; BLIS calls this number KC. GEMM_WORKSPACE
- * numbers hold a packed block of B: 8 micro-panels of GEMM_KC rows (256 KB with AVX-512, part of
+ * elements hold a packed block of B: 8 micro-panels of GEMM_KC rows (256 KB with AVX-512, part of
  * the second-level cache), or more micro-panels of fewer rows. Both values were measured. */
 enum { GEMM_KC = 256, GEMM_WORKSPACE = 8 * GEMM_NR * GEMM_KC };
 
-/* The same on the calling thread alone, in a workspace of GEMM_WORKSPACE numbers. It cannot fail,
+/* The same on the calling thread alone, in a workspace of GEMM_WORKSPACE elements. It cannot fail,
  * so the blocks of a parallel_for, which must not fail, can call it. */
 void tensor_gemm_in_workspace(real *workspace, ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, Matrix A,
                               Matrix B, GemmOut C);
 
-/* --- its parts -------------------------------------------------------------------------------- */
+/* --- the parts of the product ----------------------------------------------------------------- */
 
-/* The rows of A. Row i begins at p[at[i]], or at p[i * row] if `at` is NULL; its numbers are `col`
- * apart, and after each `run` of them an additional `skip` numbers are skipped. K is a multiple of
+/* The rows of A. Row i begins at p[at[i]], or at p[i * row] if `at` is NULL; its elements are `col`
+ * apart, and after each `run` of them an additional `skip` elements are skipped. K is a multiple of
  * `run`. The rows are read in place or, where that is faster, from a copy. */
 typedef struct GemmRows {
     const real      *p;
@@ -79,7 +79,7 @@ typedef struct GemmRows {
 } GemmRows;
 
 /* A block of B as the micro-kernel reads it: micro-panels of GEMM_NR columns, which begin `panel`
- * numbers apart. The rows of each are `row` numbers apart. */
+ * elements apart. The rows of each are `row` elements apart. */
 typedef struct MicroPanels {
     const real *p;
     ptrdiff_t   row, panel;
@@ -90,8 +90,8 @@ typedef struct MicroPanels {
 void tensor_gemm_macro_kernel(ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, const GemmRows *A,
                               MicroPanels B, GemmOut C);
 
-/* Packs B (K,N) as micro-panels (ceil(N / GEMM_NR), K, GEMM_NR). The columns that the last one has
- * beyond N become 0. */
+/* Packs B (K,N) as micro-panels (ceil(N / GEMM_NR), K, GEMM_NR). Columns of the last one beyond N
+ * become 0. */
 void tensor_gemm_pack(real *panels, ptrdiff_t K, ptrdiff_t N, Matrix B);
 
 /* What tensor_gemm_pack wrote, with the same K. */
@@ -100,7 +100,7 @@ static inline MicroPanels micro_panels_packed(const real *panels, ptrdiff_t K)
     return (MicroPanels){.p = panels, .row = GEMM_NR, .panel = K * GEMM_NR};
 }
 
-/* The columns of B without packing, if B.col is 1. Their number must be a multiple of VEC, or the
+/* The columns of B without packing, for B.col = 1. Their number must be a multiple of VEC, or the
  * macro-kernel reads beyond the rows of B. */
 static inline MicroPanels micro_panels_in_place(Matrix B)
 {

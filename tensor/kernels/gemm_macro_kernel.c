@@ -4,7 +4,7 @@
  * The block of B consists of micro-panels, each GEMM_NR columns wide. They are packed or, if the
  * rows of B are contiguous, read in place. Packing costs little if many rows of A use the block,
  * and makes every layout of B alike. A micro-panel of A is the rows of one micro-tile; it is
- * multiplied by all micro-panels of B before the next one is. A is read one number at a time, in
+ * multiplied by all micro-panels of B before the next one is. A is read one element at a time, in
  * any layout: in place or, if there are many micro-panels of B, from a copy.
  *
  * SPDX-License-Identifier: MIT
@@ -18,13 +18,13 @@
 #include "tensor/memory.h"
 
 enum {
-    LINE = CACHE_LINE / sizeof(real), /* numbers per cache line */
+    LINE = CACHE_LINE / sizeof(real), /* elements per cache line */
     PACK_AHEAD = 4, /* while row k of B is packed, row k + 4 is prefetched; this was measured */
 };
 
 /* --- packing ---------------------------------------------------------------------------------- */
 
-/* At most VEC columns of any B, one number at a time. */
+/* At most VEC columns of any B, one element at a time. */
 static void pack_singly(real *out, ptrdiff_t K, ptrdiff_t cols, Matrix B)
 {
     for (ptrdiff_t k = 0; k < K; k++)
@@ -32,8 +32,8 @@ static void pack_singly(real *out, ptrdiff_t K, ptrdiff_t cols, Matrix B)
             out[k * GEMM_NR + j] = B.p[k * B.row + j * B.col];
 }
 
-/* Whole micro-panels of a B with contiguous rows: each row across all micro-panels before the next,
- * so that memory is read in order. */
+/* Whole micro-panels of a B with contiguous rows. Each row is packed across all micro-panels before
+ * the next row, so that memory is read in order. */
 static void pack_straight(real *panels, ptrdiff_t K, ptrdiff_t N, Matrix B)
 {
     for (ptrdiff_t k = 0; k < K; k++) {
@@ -69,10 +69,10 @@ void tensor_gemm_pack(real *panels, ptrdiff_t K, ptrdiff_t N, Matrix B)
 
 /* If there are many micro-panels of B, each micro-panel of A is copied first, so that its rows are
  * contiguous and close together. Rows whose distance is a power of two evict one another from the
- * first-level cache, and numbers of a row that are not adjacent bring whole cache lines of which
- * the micro-panel uses little. The copy's own distance, COPY_ROW, is therefore not a power of two.
- * COPY_HEIGHT is GEMM_MR rounded up to a multiple of VEC, since transposing a square writes VEC
- * rows. The two limits were measured. */
+ * first-level cache, and elements of a row that are not adjacent bring in whole cache lines of
+ * which the micro-panel uses little. The distance of rows in the copy, COPY_ROW, is therefore not a
+ * power of two. COPY_HEIGHT is GEMM_MR rounded up to a multiple of VEC, since transposing a square
+ * writes VEC rows. The two limits were measured. */
 enum {
     COPY_ROW = GEMM_KC + VEC,
     COPY_HEIGHT = (GEMM_MR + VEC - 1) / VEC * VEC,
@@ -97,7 +97,7 @@ static void panel_point(MicroTile *t, const GemmRows *A, ptrdiff_t first, ptrdif
 }
 
 /* copy (rows,K) = the micro-panel at `a`, whose columns are contiguous and `col` apart. A has
- * `left` rows from there on; `rows` is rounded up to whole squares as far as they reach. */
+ * `left` rows from there on; `rows` is rounded up to whole squares as far as these rows allow. */
 static void panel_transpose(real *copy, ptrdiff_t rows, ptrdiff_t left, const real *a,
                             ptrdiff_t col, ptrdiff_t K)
 {
@@ -124,7 +124,7 @@ static void panel_copy(MicroTile *t, ptrdiff_t rows, ptrdiff_t left, real *copy)
 typedef struct Prefetch {
     const real *p;
     ptrdiff_t   rows, row, K;
-    ptrdiff_t   k;     /* how many numbers of the first row have been prefetched */
+    ptrdiff_t   k;     /* elements of the first row that have been prefetched */
     ptrdiff_t   lines; /* to prefetch per micro-tile */
 } Prefetch;
 

@@ -18,7 +18,7 @@
 #endif
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
-/* Adds what the micro-tile starts from to its sums. */
+/* Adds the values that the micro-tile starts from to its sums. */
 ALWAYS_INLINE void micro_kernel_add_start(const MicroTile *t, int rows, int vecs,
                                           vec sum[GEMM_MR][GEMM_NV])
 {
@@ -38,7 +38,8 @@ ALWAYS_INLINE void micro_kernel_add_start(const MicroTile *t, int rows, int vecs
                 sum[i][v] += vec_load(col_bias + v * VEC);
 }
 
-/* C is needed after the sums are computed, and prefetched before, so that it arrives meanwhile. */
+/* C is needed only after the sums, but prefetched before them, so that it arrives in the
+ * meantime. */
 ALWAYS_INLINE void micro_kernel_run(const MicroTile *t, int rows, int vecs)
 {
     vec sum[GEMM_MR][GEMM_NV];

@@ -2,11 +2,11 @@
  * whose sums are kept in registers.
  *
  *  - A micro-tile is up to GEMM_MR rows by GEMM_NR columns of C. For each k, the index of the sum,
- *    the micro-kernel loads GEMM_NV vectors of B and GEMM_MR single numbers of A and does
- *    GEMM_MR * GEMM_NV vector multiply-adds, so that arithmetic, not loading, sets the pace.
+ *    the micro-kernel loads GEMM_NV vectors of B and GEMM_MR single elements of A and does a vector
+ *    multiply-add for each pair of them, so that arithmetic, not loading, is the bottleneck.
  *  - The rows of A may be anywhere in memory: each has its own pointer. B is read in whole vectors,
  *    one row for each k.
- *  - One source serves every processor: the sizes follow from the number of its registers.
+ *  - One source serves every processor: the sizes follow from the number of vector registers.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -19,7 +19,7 @@
 #include "tensor/kernels/vec.h"
 
 /* MR and NR are the names that BLIS and the literature use; NV is the number of vectors in NR.
- * MR * NV sums, NV vectors of B and one number of A fill the vector registers: 32 of them with
+ * MR * NV sums, NV vectors of B and one element of A fill the vector registers: 32 of them with
  * AVX-512 and NEON, 16 otherwise. MR * NV is also at least the number of independent multiply-adds
  * that keep a core busy: 2 units times a latency of 4 or 5 cycles. */
 #if defined(__AVX512F__)
@@ -36,22 +36,22 @@
 enum { GEMM_NR = GEMM_NV * VEC };
 
 /* The operands of C (rows,cols) = start + A (rows,K) B (K,cols) for one micro-tile, where start is
- * C itself (add), a bias, or 0. All strides are in numbers. */
+ * C itself (add), a bias, or 0. All strides are in elements. */
 typedef struct MicroTile {
     ptrdiff_t   K;          /* terms of each sum; a multiple of `run` */
-    const real *a[GEMM_MR]; /* the first number of each row of A */
-    ptrdiff_t   a_col;      /* from a number of a row of A to the next */
-    ptrdiff_t   run, skip;  /* after each `run` numbers of a row, skip an additional `skip` */
+    const real *a[GEMM_MR]; /* the first element of each row of A */
+    ptrdiff_t   a_col;      /* from an element of a row of A to the next */
+    ptrdiff_t   run, skip;  /* after every `run` elements of a row, skip `skip` more */
     const real *b;          /* rows of B, b_row apart; cols is rounded up to whole vectors */
     ptrdiff_t   b_row;
     real       *c;          /* rows of C, c_row apart */
     ptrdiff_t   c_row;
     bool        add;
-    const real *row_bias, *col_bias; /* a number per row or per column of the micro-tile, or NULL */
+    const real *row_bias, *col_bias; /* one value per row or per column of the tile, or NULL */
 } MicroTile;
 
-/* Computes `rows` <= GEMM_MR by `cols` <= GEMM_NR numbers of C. Reads no other rows of A and writes
- * nothing else. Cannot fail. */
+/* Computes `rows` <= GEMM_MR by `cols` <= GEMM_NR elements of C. Reads no other rows of A and
+ * writes nothing else. Cannot fail. */
 void tensor_gemm_micro_kernel(const MicroTile *t, int rows, int cols);
 
 #endif

@@ -13,7 +13,7 @@
 #include "tensor/tensor.h"
 
 /* The shape of a (…,M,K) times b (…,K,N): (…,M,N), with the leading axes broadcast. If the
- * shapes do not fit, it fails in the name of `function`, with both shapes. */
+ * shapes do not fit, it fails, naming `function` and both shapes. */
 Shape tensor_matmul_shape(Shape a, Shape b, const char *function);
 
 /* out (…,M,N) = a (…,M,K) b (…,K,N). out must not overlap a or b. Fails unless out is

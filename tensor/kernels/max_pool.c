@@ -93,9 +93,9 @@ static inline int32_t max_pool_clamp(int32_t i, int32_t last)
     return i < 0 ? 0 : i > last ? last : i;
 }
 
-/* MAX_POOL_LANES windows of a plane, from output o on: largest[k] and its offset, place[k]. For an
- * element in the padding its nearest neighbour in the plane is read: that is in the window, too,
- * and reading an element twice changes nothing. */
+/* MAX_POOL_LANES windows of a plane, from output o on: largest[k] and its offset, place[k]. In
+ * place of an element in the padding, its nearest neighbour in the plane is read: that is in the
+ * window, too, and reading an element twice changes nothing. */
 static void max_pool_lanes(const MaxPoolRun *run, const real *restrict x, ptrdiff_t o,
                            real *restrict largest, real *restrict place)
 {
@@ -198,8 +198,8 @@ static bool max_pool_scatter_plane(const Pool2d *p, real *gx, const real *g, con
     return all;
 }
 
-/* VEC adjacent 2x2 windows, the first at offset `place` of a plane of that width: their two rows of
- * gx, 2 VEC numbers each, become g where the winner is and 0 elsewhere. Returns a 1 for each winner
+/* VEC adjacent 2x2 windows, the first at offset `place` of a plane of this width: their two rows of
+ * gx, 2 VEC elements each, become g at the winners and 0 elsewhere. Returns a 1 for each winner
  * found in its window. */
 static inline vec max_pool_scatter_2x2(real *gx, real *below, const real *g, const real *winner,
                                        real place, real width)
@@ -320,8 +320,8 @@ static void max_pool_refuse(const Tensor *winner, const Pool2d *p, const char *f
     ptrdiff_t i = 0;
     while (max_pool_is_place(w[i], (real)(p->H * p->W)))
         i++;
-    slope_fail(function, "winner %td is at place %g of a plane of %td; winners must be from max "
-               "pooling of the same shape", i, (double)w[i], p->H * p->W);
+    slope_fail(function, "winner %td is at offset %g in a plane of %td elements; winners must be "
+               "from max pooling of the same shape", i, (double)w[i], p->H * p->W);
 }
 
 /* Runs scatter or gather, from x to y. */

@@ -1,4 +1,4 @@
-/* tensor/kernels/max_pool.h -- max pooling of planes, and moving numbers to and from the winners.
+/* tensor/kernels/max_pool.h -- max pooling of planes, and moving values to and from the winners.
  *
  *  - y (N,C,P,Q) is the largest element of each window of x (N,C,H,W); winner (N,C,P,Q) is its
  *    offset in its plane, h W + w, as a real. The first of equal elements wins, and a NaN wins over

@@ -1,17 +1,18 @@
 /* tensor/kernels/norm.c -- the batch normalisation kernels.
  *
- * Both directions need two sums a channel: forward of d = x - s and of d^2, s being a guess at the
- * channel's mean, that of its first few numbers; backward of gy and of gy d, s the mean. From the
- * first pair,
+ * Both directions need two sums per channel. The forward pass sums d = x - s and d^2, where s is an
+ * estimate of the channel's mean from its first few elements; the backward pass sums gy and gy d,
+ * where s is the mean itself. The first pair gives
  *
- *      mean = s + E[d],   variance = E[d^2] - E[d]^2,
+ *      mean = s + E[d],   variance = E[d^2] - E[d]^2
  *
- * in one pass; the shift by s keeps the difference from cancelling when the mean is large.
+ * in one pass; the shift by s avoids cancellation in the difference if the mean is large.
  *
- * The work is cut along `outer` into blocks and across it into strips of channels: one channel
- * where channels are planes, neighbours in a row where inner is 1. Where a strip's numbers fit into
- * a core's cache, one thread does all of a strip, sums and result, and memory is read once;
- * otherwise all sums come first, then all results. The cut depends on the shape alone.
+ * The work is divided along `outer` into blocks and along the channels into strips. A strip is one
+ * channel if channels are planes, and neighbouring channels of a row if inner is 1. If the elements
+ * of a strip fit into a core's cache, one thread computes both the sums and the results of a strip,
+ * and memory is read only once; otherwise all sums are computed first, then all results. The
+ * division depends only on the shape.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -28,36 +29,36 @@
 #include "tensor/parallel.h"
 
 enum {
-    NORM_GUESS = 16,      /* numbers that the guess at a mean is made of */
-    NORM_BLOCK = 16384,   /* about so many numbers are worth a task, … */
-    NORM_BLOCKS = 64,     /* … but there are at most so many blocks */
-    NORM_STRIP = 32,      /* channels of a row that one thread does alone, … */
-    NORM_STRIPS = 8,      /* … if there are so many strips */
-    NORM_CACHE = 1 << 18, /* and each has no more numbers than this */
+    NORM_GUESS = 16,      /* elements from which a mean is estimated */
+    NORM_BLOCK = 16384,   /* about this many elements justify a task, … */
+    NORM_BLOCKS = 64,     /* … but there are at most this many blocks */
+    NORM_STRIP = 32,      /* channels of a row that one thread computes alone, … */
+    NORM_STRIPS = 8,      /* … if there are at least this many strips, … */
+    NORM_CACHE = 1 << 18, /* … and each has at most this many elements */
 };
 
 typedef struct Norm {
     AxisView    view; /* outer, C = n, inner */
     const real *x, *gy, *w, *b, *mean_in, *var_in;
-    real       *y;                     /* or gx; NULL: not wanted */
+    real       *y;                     /* or gx; NULL if not requested */
     real       *mean, *var, *gw, *gb;  /* (C): results; the last two may be NULL */
-    real       *scale, *offset, *tilt; /* (C): what the second pass needs */
+    real       *scale, *offset, *tilt; /* (C): the coefficients of the second pass */
     real       *partial;               /* (blocks, 2, C) */
-    ptrdiff_t   rows, blocks;          /* of `outer`: in a block, and blocks in all */
-    ptrdiff_t   width, strips;         /* of channels: in a strip, and strips in all */
-    bool        alone;                 /* does one thread do all of a strip? */
+    ptrdiff_t   rows, blocks;          /* along `outer`: rows per block, number of blocks */
+    ptrdiff_t   width, strips;         /* channels per strip, number of strips */
+    bool        alone;                 /* does one thread compute all of a strip? */
     real        eps;
 } Norm;
 
 /* --- sums ------------------------------------------------------------------------------------- */
 
-/* Running sums of a channel: vectors and, behind the last whole one, numbers. */
+/* Running sums of a channel: of whole vectors and of the elements after the last one. */
 typedef struct NormSum {
     vec  first, product;
     real first_tail, product_tail;
 } NormSum;
 
-/* Adds a run of a channel: d, d^2 or, given g, g and g d. */
+/* Adds a run of a channel to its sums: d and d^2 or, if g is not NULL, g and g d. */
 static void norm_add_run(NormSum *sum, const real *x, const real *g, ptrdiff_t n, real shift)
 {
     vec first = sum->first, product = sum->product;
@@ -75,7 +76,7 @@ static void norm_add_run(NormSum *sum, const real *x, const real *g, ptrdiff_t n
     }
 }
 
-/* Adds a row of neighbouring channels, each to sums of its own. */
+/* Adds a row of neighbouring channels, each to its own sums. */
 static void norm_add_row(real *first, real *product, const real *x, const real *g, ptrdiff_t n,
                          const real *shift)
 {
@@ -92,7 +93,7 @@ static void norm_add_row(real *first, real *product, const real *x, const real *
     }
 }
 
-/* Where a block and a strip meet: rows [begin, end) of `outer`, channels [c, c + n). */
+/* The part of a strip in a block: rows [begin, end) of `outer`, channels [c, c + n). */
 typedef struct NormPlace {
     ptrdiff_t begin, end, c, n;
 } NormPlace;
@@ -105,7 +106,7 @@ static NormPlace norm_place(const Norm *n, ptrdiff_t block, ptrdiff_t strip)
     return p;
 }
 
-/* The two partial sums of a strip in a block. */
+/* Computes the two partial sums of each channel of a strip in a block. */
 static void norm_sum(const Norm *n, ptrdiff_t block, ptrdiff_t strip)
 {
     NormPlace p = norm_place(n, block, strip);
@@ -129,14 +130,14 @@ static void norm_sum(const Norm *n, ptrdiff_t block, ptrdiff_t strip)
     *product = vec_sum(sum.product) + sum.product_tail;
 }
 
-/* --- from the sums to what the second pass needs ---------------------------------------------- */
+/* --- from the sums to the coefficients of the second pass ------------------------------------- */
 
 /* Forward: y = (x - mean) scale + offset. */
 static void norm_set_forward(const Norm *n, ptrdiff_t c, real first, real product, real count)
 {
     real d = first / count, v = product / count - d * d;
     n->mean[c] += d;
-    n->var[c] = v < 0 ? 0 : v; /* rounding; a NaN stays */
+    n->var[c] = v < 0 ? 0 : v; /* v < 0 is rounding; a NaN stays */
     n->scale[c] = 1 / sqrt(n->var[c] + n->eps) * (n->w ? n->w[c] : 1);
     n->offset[c] = n->b ? n->b[c] : 0;
 }
@@ -154,7 +155,7 @@ static void norm_set_backward(const Norm *n, ptrdiff_t c, real first, real produ
     n->tilt[c] = product * rstd / count * rstd;
 }
 
-/* Adds up the blocks' sums of a strip, in order. */
+/* Adds up the partial sums of a strip, in the order of the blocks. */
 static void norm_set(const Norm *n, ptrdiff_t strip)
 {
     NormPlace p = norm_place(n, 0, strip);
@@ -175,19 +176,21 @@ static void norm_set(const Norm *n, ptrdiff_t strip)
 
 /* --- the second pass -------------------------------------------------------------------------- */
 
-/* Both formulas, for numbers and for vectors. */
+/* Both formulas, for elements and for vectors. */
 #define NORM_Y(x, mean, scale, offset) (((x) - (mean)) * (scale) + (offset))
 #define NORM_GX(g, x, mean, scale, offset, tilt) \
     (((g) - (offset) - ((x) - (mean)) * (tilt)) * (scale))
 
-/* What belongs to element i of a run: each its own in a row of channels, else one for all. */
+/* The coefficients of a vector of a run, from element i on: one for each in a row of channels,
+ * otherwise one for all. */
 static inline vec norm_of(const real *p, ptrdiff_t i, bool row)
 {
     return row ? vec_load(p + i) : vec_all(*p);
 }
 
-/* `count` neighbours from `at` on: a row of channels from c on, or a run of channel c. The vectors
- * are written out because gx may lie in gy's place, and then a compiler would not make any. */
+/* Computes `count` adjacent results from `at` on: a row of channels from c on, or a run of channel
+ * c. The vectors are explicit because gx may be gy itself, so a compiler would not vectorise the
+ * loop. */
 static inline void norm_write_run(const Norm *n, ptrdiff_t at, ptrdiff_t count, ptrdiff_t c,
                                   bool row)
 {
@@ -219,9 +222,10 @@ static void norm_write(const Norm *n, ptrdiff_t block, ptrdiff_t strip)
             norm_write_run(n, (o * C + p.c) * inner, inner, p.c, false);
 }
 
-/* --- the passes, shared out ------------------------------------------------------------------- */
+/* --- the passes, divided among threads -------------------------------------------------------- */
 
-/* Task t is block t / strips and strip t % strips; where one thread does a strip, it is strip t. */
+/* Task t is block t / strips of strip t % strips; if one thread computes all of a strip, it is
+ * strip t. */
 static void norm_sum_tasks(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 {
     const Norm *n = ctx;
@@ -264,7 +268,7 @@ static void norm_run(Norm *n)
 
 /* --- the two kernels -------------------------------------------------------------------------- */
 
-/* Decides how the work is cut; `arrays` of x's size are read. */
+/* Decides how the work is divided; `arrays` is the number of arrays of x's size that are read. */
 static void norm_cut(Norm *n, ptrdiff_t arrays)
 {
     AxisView v = n->view;
@@ -278,7 +282,8 @@ static void norm_cut(Norm *n, ptrdiff_t arrays)
     n->blocks = ceil_div(v.outer, n->rows);
 }
 
-/* One block for all scratch: were there two, a failure to get the second would lose the first. */
+/* The size of the workspace in bytes. It is one block: if there were two and the second allocation
+ * failed, the first would leak. */
 static size_t norm_room(const Norm *n)
 {
     return (size_t)((3 + 2 * n->blocks) * n->view.n) * sizeof(real);
@@ -294,7 +299,7 @@ static Norm norm_begin(const Tensor *x, const Tensor *gy, const Tensor *w, real 
     return n;
 }
 
-/* The mean of channel c's first numbers, at most NORM_GUESS, in image 0 or over the rows. */
+/* The mean of the first elements of channel c, at most NORM_GUESS, in image 0 or over the rows. */
 static real norm_guess(const Norm *n, ptrdiff_t c)
 {
     ptrdiff_t step = n->view.inner > 1 ? 1 : n->view.n, k = 0;

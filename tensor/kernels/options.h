@@ -1,6 +1,6 @@
 /* tensor/kernels/options.h -- the options that a kernel and its op share.
  *
- *  - Of each pair, index 0 is the height and index 1 the width.
+ *  - In each pair, index 0 is the height and index 1 the width.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -16,7 +16,7 @@ typedef struct Conv2dOptions {
 } Conv2dOptions;
 #define CONV2D_DEFAULTS ((Conv2dOptions){.stride = {1, 1}, .dilation = {1, 1}, .groups = 1})
 
-/* Max pooling. A stride of 0 means the kernel's size. */
+/* Max pooling. A stride of 0 means the size of the kernel. */
 typedef struct Pool2dOptions {
     ptrdiff_t kernel[2], stride[2], padding[2];
 } Pool2dOptions;

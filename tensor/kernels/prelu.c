@@ -1,12 +1,12 @@
 /* tensor/kernels/prelu.c -- the PReLU kernels.
  *
- * x is seen as (outer, C, inner), C the channels, or (1, 1, everything) with a shared slope.
- * Convolutional activations have long planes (inner = H*W) that share one slope; those of a
- * linear layer have inner = 1, so a row of C neighbours meets C slopes.
+ * x is viewed as (outer, C, inner), where C is the number of channels, or as (1, 1, everything) if
+ * there is a single slope. Convolutional activations have long planes (inner = H*W) that share one
+ * slope; those of a linear layer have inner = 1, so the C neighbours in a row have C slopes.
  *
- * The sums for the slopes are made in blocks of a size that only the shape decides: a piece of a
- * plane, or a few rows. Each block writes a row of partial sums, and those are added in order: the
- * same bits on any number of threads.
+ * The sums for the slopes are computed in blocks whose size depends only on the shape: a piece of a
+ * plane, or a few rows. The partial sums of the blocks are then added in order, so the result has
+ * the same bits for any number of threads.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -20,14 +20,14 @@
 
 enum { PRELU_BLOCK = 16384, PRELU_LEAST_ROWS = 32, PRELU_MOST_ROWS = 256 };
 
-/* One pass's operands. y and gx, g are NULL where the pass has none. */
+/* The operands of one pass. Those that the pass does not have are NULL. */
 typedef struct Prelu {
     AxisView    view;
     const real *x, *a, *g;
     real       *y, *gx;
-    real       *partial; /* sums for the slopes, a row of C for each block */
-    ptrdiff_t   blocks;  /* pieces of a plane; or, where inner is 1, of all rows … */
-    ptrdiff_t   rows;    /* … of so many each */
+    real       *partial; /* partial sums for the slopes: a row of C per block */
+    ptrdiff_t   blocks;  /* in a plane; or, if inner is 1, in all rows, … */
+    ptrdiff_t   rows;    /* … this many rows each */
 } Prelu;
 
 static AxisView prelu_view(const Tensor *x, const Tensor *a, const char *function)
@@ -40,18 +40,19 @@ static AxisView prelu_view(const Tensor *x, const Tensor *a, const char *functio
     return shape_axis_view(x->shape, 1);
 }
 
-/* --- numbers and vectors of them -------------------------------------------------------------- */
+/* --- elements and vectors of them ------------------------------------------------------------- */
 
 static inline real prelu_value(real x, real a) { return x > 0 ? x : a * x; }
 static inline real prelu_gx(real x, real a, real g) { return x > 0 ? g : a * g; }
 static inline real prelu_ga(real x, real g) { return x > 0 ? 0 : x * g; }
 
-/* The same for VEC of them. The bits of the other branch are dropped, whatever they are: an
- * Inf * 0 there does no harm. */
+/* The same for VEC elements. The other branch is discarded bit by bit, so an Inf * 0 there does no
+ * harm. */
 static inline vec prelu_gx_vec(vec x, vec a, vec g) { return vec_select(x > (vec){0}, g, a * g); }
 static inline vec prelu_ga_vec(vec x, vec g) { return vec_select(x > (vec){0}, (vec){0}, x * g); }
 
-/* A run with one slope: gx (if wanted) and the sum for ga in one pass. */
+/* A run of elements with one slope: writes gx, if requested, and returns the sum for ga, in one
+ * pass. */
 static real prelu_run_backward(ptrdiff_t n, real *gx, const real *x, real a, const real *g)
 {
     vec sum = {0}, slope = vec_all(a);
@@ -71,7 +72,7 @@ static real prelu_run_backward(ptrdiff_t n, real *gx, const real *x, real a, con
     return total;
 }
 
-/* A row of C neighbours, each with its own slope; ga is a row of running sums. */
+/* A row of C elements, each with its own slope; ga holds C running sums. */
 static void prelu_row_backward(ptrdiff_t C, real *gx, real *ga, const real *x, const real *a,
                                const real *g)
 {
@@ -91,7 +92,7 @@ static void prelu_row_backward(ptrdiff_t C, real *gx, real *ga, const real *x, c
 
 /* --- planes: blocks of one channel ------------------------------------------------------------ */
 
-/* Block number t: which channel, where it starts, how long it is, where its sum goes. */
+/* A block: its channel, its first element, its length, and the index of its partial sum. */
 typedef struct PreluBlock {
     ptrdiff_t channel, start, n, partial;
 } PreluBlock;
@@ -129,7 +130,7 @@ static void prelu_backward_planes(ptrdiff_t begin, ptrdiff_t end, void *ctx)
     }
 }
 
-/* --- rows: every neighbour another channel ---------------------------------------------------- */
+/* --- rows: each element belongs to a different channel ---------------------------------------- */
 
 static void prelu_forward_rows(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 {
@@ -140,7 +141,7 @@ static void prelu_forward_rows(ptrdiff_t begin, ptrdiff_t end, void *ctx)
             p->y[i * C + c] = prelu_value(p->x[i * C + c], p->a[c]);
 }
 
-/* Rows [begin, end) are one block: p->rows of them, or the fewer that are left. */
+/* Rows [begin, end) are one block: p->rows of them, or fewer at the end. */
 static void prelu_backward_rows(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 {
     const Prelu *p = ctx;
@@ -153,8 +154,8 @@ static void prelu_backward_rows(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 
 /* --- whole tensors ---------------------------------------------------------------------------- */
 
-/* How many rows of C neighbours make a block: the rows of partial sums should be few, and the sums
- * short. */
+/* The number of rows of C elements per block: large enough for few rows of partial sums, small
+ * enough for short sums. */
 static ptrdiff_t prelu_rows_of(ptrdiff_t C)
 {
     ptrdiff_t rows = PRELU_BLOCK / 2 / (C + 1);
@@ -170,7 +171,7 @@ static Prelu prelu_plan(const Tensor *x, const Tensor *a, const char *function)
     return p;
 }
 
-/* How many units (blocks or rows) of about `each` elements one thread takes at a time. */
+/* The number of blocks or rows, of about `each` elements, that a thread takes at a time. */
 static ptrdiff_t prelu_grain(ptrdiff_t each)
 {
     return each >= PRELU_BLOCK ? 1 : PRELU_BLOCK / (each + 1) + 1;
@@ -187,7 +188,7 @@ void tensor_prelu(Tensor *y, const Tensor *x, const Tensor *a)
         parallel_for(v.outer * v.n * p.blocks, prelu_grain(v.inner), prelu_forward_planes, &p);
 }
 
-/* The rows of partial sums (blocks, C) added to ga (C), in order. */
+/* ga (C) = the sum of partial (blocks, C), in the order of the blocks. */
 static void prelu_add_blocks(real *ga, const real *partial, ptrdiff_t blocks, ptrdiff_t C)
 {
     memset(ga, 0, (size_t)C * sizeof(real));

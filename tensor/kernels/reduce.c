@@ -1,15 +1,15 @@
 /* tensor/kernels/reduce.c -- sums and maxima over any axes, in an order fixed by shape and strides.
  *
- * The axes split into kept ones (the result has them) and reduced ones. Two walks cover every
- * layout well:
+ * The axes are divided into kept ones, which the result has, and reduced ones. Two ways of
+ * traversing them handle every layout well:
  *
- *   rows    the fastest axis in memory is reduced: each result is built from whole rows;
- *   strips  the fastest axis is kept: a strip of results is built at once, adding row after
- *           row, as for the gradient of a bias, (N,D) summed over N.
+ *   rows    if the fastest axis in memory is reduced: each result is computed from whole rows;
+ *   strips  if the fastest axis is kept: a strip of results is computed at once by adding row
+ *           after row, as for the gradient of a bias, (N,D) summed over N.
  *
- * Rounding errors of a plain running sum grow with the number of terms n; here a row is summed
- * in blocks that are combined pairwise, so they grow with log n. Source: Higham, "The accuracy
- * of floating point summation", 1993.
+ * The rounding error of a plain running sum grows with the number of terms n. Here a row is summed
+ * in blocks that are combined pairwise, so the error grows only with log n. Source: Higham, "The
+ * accuracy of floating point summation", 1993.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -26,11 +26,11 @@ enum {
     REDUCE_LANES = 16,    /* independent running results, so that the loop vectorises */
     REDUCE_LEAF = 512,    /* a row this short is not split further */
     REDUCE_STRIP = 256,   /* columns of a strip */
-    REDUCE_FOLD = 64,     /* so few rows, of a strip or of a result, are not split further */
-    REDUCE_CHUNK = 32768, /* elements of a task, when few results need many elements */
+    REDUCE_FOLD = 64,     /* this few rows of a strip or of a result are not split further */
+    REDUCE_CHUNK = 32768, /* elements of a task, if a result has more than this */
 };
 
-/* How two partial results combine, and what an empty one is. */
+/* How two partial results are combined, and the result for no elements. */
 typedef struct Reduction {
     real (*join)(real, real);
     real (*row)(const real *x, ptrdiff_t n, ptrdiff_t step);
@@ -49,8 +49,8 @@ typedef struct Reduce {
     ReduceAxes  kept, reduced;
     real       *out;
     const real *x;
-    ptrdiff_t   chunks;  /* parts that each result's elements are cut into */
-    real       *partial; /* where chunks > 1: rows (results, chunks), strips (chunks, results) */
+    ptrdiff_t   chunks;  /* parts into which the elements of each result are cut */
+    real       *partial; /* if chunks > 1: rows (results, chunks), strips (chunks, results) */
 } Reduce;
 
 /* --- one row ---------------------------------------------------------------------------------- */
@@ -58,14 +58,14 @@ typedef struct Reduce {
 static inline real reduce_sum_join(real a, real b) { return a + b; }
 static inline real reduce_max_join(real a, real b) { return b > a || isnan(b) ? b : a; }
 
-/* The same for vectors: NaN is what differs from itself. */
+/* The same for vectors. Only a NaN differs from itself. */
 static inline vec reduce_sum_join_vec(vec a, vec b) { return a + b; }
 static inline vec reduce_max_join_vec(vec a, vec b)
 {
     return vec_select((b > a) | (b != b), b, a);
 }
 
-/* Defines name_leaf (lanes), name_row (halves, pairwise) and name_add_row for one join. */
+/* Defines name_leaf (by lanes), name_row (pairwise, by halves) and name_add_row for one join. */
 #define REDUCE_KERNELS(name, join, empty)                                                     \
     static real name##_leaf(const real *x, ptrdiff_t n, ptrdiff_t step)                       \
     {                                                                                         \
@@ -165,7 +165,7 @@ static ptrdiff_t reduce_locate(const ReduceAxes *a, const ptrdiff_t *stride, ptr
     return stride_locate(a->ndim, a->dim, stride, i);
 }
 
-/* The last (fastest) axis: its size, or 1 where there is no axis at all. */
+/* The size of the last (fastest) axis, or 1 if there are no axes. */
 static ptrdiff_t reduce_inner(const ReduceAxes *a)
 {
     return a->ndim ? a->dim[a->ndim - 1] : 1;
@@ -178,8 +178,8 @@ static ptrdiff_t reduce_inner_step(const ReduceAxes *a)
 
 /* --- rows: each result from its own elements -------------------------------------------------- */
 
-/* Elements [begin, end) of one result, counted over the reduced axes in row-major order: halves of
- * whole rows, pairwise, down to a few rows. */
+/* Reduces elements [begin, end) of one result, counted over the reduced axes in row-major order:
+ * joins halves of whole rows pairwise, down to a few rows. */
 static real reduce_range(const Reduce *p, const real *x, ptrdiff_t begin, ptrdiff_t end)
 {
     ptrdiff_t inner = reduce_inner(&p->reduced), step = reduce_inner_step(&p->reduced);
@@ -238,7 +238,8 @@ static void reduce_fill(real *acc, ptrdiff_t n, real value)
         acc[i] = value;
 }
 
-/* Rows [begin, end) of a strip of n columns: halves, pairwise, as a single row's. */
+/* Reduces rows [begin, end) of a strip of n columns to `total`: joins halves pairwise, as for a
+ * single row. */
 static void reduce_strip_rows(const Reduce *p, real *total, const real *x, ptrdiff_t n,
                               ptrdiff_t begin, ptrdiff_t end)
 {
@@ -256,7 +257,8 @@ static void reduce_strip_rows(const Reduce *p, real *total, const real *x, ptrdi
                       reduce_inner_step(&p->kept));
 }
 
-/* Results [first, first + n), neighbours along the last kept axis, from chunk c of the rows. */
+/* Computes results [first, first + n), neighbours along the last kept axis, from chunk c of the
+ * rows. */
 static void reduce_strip(const Reduce *p, ptrdiff_t first, ptrdiff_t n, ptrdiff_t c)
 {
     real total[REDUCE_STRIP];
@@ -271,14 +273,15 @@ static void reduce_strip(const Reduce *p, ptrdiff_t first, ptrdiff_t n, ptrdiff_
         out[i * out_step] = total[i];
 }
 
-/* The strips of one chunk, counted along the last kept axis, then over the others. */
+/* The number of strips of one chunk. They are numbered along the last kept axis, then over the
+ * others. */
 static ptrdiff_t reduce_strips_of(const Reduce *p)
 {
     ptrdiff_t inner = reduce_inner(&p->kept);
     return ceil_div(inner, REDUCE_STRIP) * (p->kept.count / inner);
 }
 
-/* Tasks [begin, end): a strip of a chunk each. */
+/* Tasks [begin, end): each is a strip of a chunk. */
 static void reduce_strips_block(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 {
     const Reduce *p = ctx;
@@ -291,7 +294,7 @@ static void reduce_strips_block(ptrdiff_t begin, ptrdiff_t end, void *ctx)
     }
 }
 
-/* The results of the chunks, (chunks, results), are a matrix to be reduced to its columns. */
+/* The partial results, (chunks, results), are a matrix. Reduces each of its columns. */
 static void reduce_strips_join(const Reduce *p)
 {
     Reduce last = *p;

@@ -1,4 +1,4 @@
-/* tensor/kernels/reduce.h -- one row's sum and maximum, for kernels that need them in passing.
+/* tensor/kernels/reduce.h -- the sum and the maximum of one row, for other kernels.
  *
  *  - tensor_sum_to and tensor_max_to, over whole tensors, are in tensor/tensor.h.
  *
@@ -9,11 +9,11 @@
 
 #include "tensor/tensor.h"
 
-/* The sum of n numbers that lie `step` apart, pairwise, so that its rounding error grows with
- * log n. A few are added one by one. */
+/* The sum of n elements that are `step` apart, added pairwise, so that its rounding error grows
+ * only with log n. A few elements are added one by one. */
 real tensor_row_sum(const real *x, ptrdiff_t n, ptrdiff_t step);
 
-/* The largest of them: -Inf for none, NaN if there is one. */
+/* The largest of such elements: -Inf if n is 0, NaN if one of them is NaN. */
 real tensor_row_max(const real *x, ptrdiff_t n, ptrdiff_t step);
 
 #endif

@@ -1,7 +1,7 @@
 /* tensor/kernels/softmax.c -- softmax and its logarithm along one axis.
  *
- * Both first subtract the axis's maximum: the largest exponent is then e^0 = 1, so nothing
- * overflows, and the result is the same because the common factor cancels.
+ * Both first subtract the maximum along the axis: the largest exponential is then e^0 = 1, so
+ * nothing overflows, and the result is the same because the common factor cancels.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -19,7 +19,7 @@ typedef struct Softmax {
     bool        log;
 } Softmax;
 
-/* n elements `step` apart. */
+/* One line along the axis: n elements, `step` apart. */
 static void softmax_line(const Softmax *s, const real *x, real *y)
 {
     ptrdiff_t n = s->view.n, step = s->view.inner;

@@ -1,4 +1,4 @@
-/* tensor/kernels/transpose.h -- transposes small matrices in registers. Strides are in numbers.
+/* tensor/kernels/transpose.h -- transposes small matrices in registers. Strides are in elements.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -22,7 +22,7 @@ static inline void transpose_square(real *out, ptrdiff_t out_row, const real *in
 }
 
 /* out (cols,rows) = the transpose of in (rows,cols), for rows <= VEC. If there are VEC rows,
- * squares of VEC by VEC numbers are transposed in registers; the rest is copied one number at a
+ * squares of VEC by VEC elements are transposed in registers; the rest is copied one element at a
  * time. */
 static inline void transpose_rows(real *out, ptrdiff_t out_row, const real *in, ptrdiff_t in_row,
                                   ptrdiff_t rows, ptrdiff_t cols)

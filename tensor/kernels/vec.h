@@ -1,10 +1,11 @@
-/* tensor/kernels/vec.h -- one vector register of reals, in a notation of GCC and Clang that works
+/* tensor/kernels/vec.h -- one vector register of reals, in an extension of GCC and Clang that works
  * on every processor.
  *
  *  - A vec holds VEC reals: 16 floats with AVX-512, 8 with AVX, 4 otherwise, or half as many
- *    doubles. Arithmetic on vecs is element by element, with plain + and *.
- *  - vec_load and vec_store take any address, because slices are seldom aligned.
- *  - A comparison gives a vec_mask, each element all ones or all zeros; vec_select chooses by it.
+ *    doubles. Arithmetic on vecs is elementwise, with plain + and *.
+ *  - vec_load and vec_store accept any address, because slices are seldom aligned.
+ *  - A comparison returns a vec_mask, whose elements are all ones or all zeros; vec_select chooses
+ *    elements by it.
  *  - vec_sum adds the elements, and vec_transpose transposes a square of VEC vectors.
  *
  * SPDX-License-Identifier: MIT
@@ -93,7 +94,7 @@ static inline real vec_sum(vec v)
 }
 
 /* Transposes row[VEC] in place. Zipping the first half of the rows with the second half is a
- * perfect shuffle of all VEC * VEC numbers, which rotates the bits of a number's index by one.
+ * perfect shuffle of all VEC * VEC elements, which rotates the bits of an element's index by one.
  * After log2(VEC) shuffles the bits of the row and of the column have changed places. */
 static inline void vec_transpose(vec row[VEC])
 {

@@ -283,7 +283,7 @@ static Run run_with_net(Module *net)
 START_TEST(another_network_is_refused)
 {
     assert_refused(run_new(make_adam, 1), run_with_net(SEQUENTIAL(linear_new(2, 2))),
-                   "'model.0.weight' has another shape", "(2, 2)", "(6, 2)");
+                   "'model.0.weight' has a different shape", "(2, 2)", "(6, 2)");
     assert_refused(run_new(make_adam, 1),
                    run_with_net(SEQUENTIAL(linear_new(2, 6), prelu_new(6, 0), noise_new(),
                                            linear_new(6, 2), relu_new(), linear_new(2, 2))),

@@ -251,8 +251,8 @@ START_TEST(out_of_memory_fails_with_a_sentence)
 {
     watch_begin();
     watch.fail_at = 0;
-    ck_assert_fails(memory_new(100), "memory_new: out of memory asking for 100 bytes");
-    ck_assert_fails(memory_take(100), "memory_take: out of memory asking for 100 bytes");
+    ck_assert_fails(memory_new(100), "memory_new: out of memory allocating 100 bytes");
+    ck_assert_fails(memory_take(100), "memory_take: out of memory allocating 100 bytes");
     ck_assert_fails(tensor_new(SHAPE(1000, 1000)), "out of memory");
     ck_assert_ptr_null(memory_try_new(100));
     watch_end();

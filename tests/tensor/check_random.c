@@ -263,7 +263,7 @@ START_TEST(a_permutation_beyond_32_bits_is_refused)
 {
     Rng rng = rng_new(7, 0);
     ck_assert_fails((rng_permutation(&rng, (ptrdiff_t)INT32_MAX + 1, NULL), 0),
-                    "rng_permutation: 2147483648 numbers; at most 2147483647");
+                    "rng_permutation: n is 2147483648; expected at most 2147483647");
 }
 END_TEST
 

@@ -164,7 +164,7 @@ START_TEST(reshape_keeps_the_order)
     ck_assert_ptr_eq(tensor_read(x), tensor_read(y));
     Tensor as = tensor_as(x, SHAPE(12));
     ck_assert_close(tensor_get(&as, INDEX(11)), 11, 0);
-    ck_assert_fails(tensor_reshape(x, SHAPE(5, 2)), "has 12 elements, but (5, 2) asks for 10");
+    ck_assert_fails(tensor_reshape(x, SHAPE(5, 2)), "has 12 elements, but (5, 2) has 10");
     tensor_free(x), tensor_free(y);
 }
 END_TEST

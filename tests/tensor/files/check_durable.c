@@ -101,7 +101,7 @@ START_TEST(a_missing_folder_is_an_error)
     Error err;
     ck_assert(!write_text(scratch_path("nowhere/file"), "text", true, &err));
     ck_assert_ptr_nonnull(strstr(err.problem, "folder cannot be opened"));
-    ck_assert_ptr_nonnull(strstr(err.hint, "make the folder"));
+    ck_assert_ptr_nonnull(strstr(err.hint, "create the folder"));
 }
 END_TEST
 

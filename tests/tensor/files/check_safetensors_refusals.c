@@ -72,7 +72,7 @@ START_TEST(a_header_that_is_too_long_is_refused)
     uint64_t before = memory_counts().allocations;
     memset(file, 0xff, 8);
     ck_assert(!parse(file, sizeof file, &err));
-    ck_assert_str_eq(err.hint, "this is no safetensors file");
+    ck_assert_str_eq(err.hint, "this is not a safetensors file");
     memcpy(file, "\x01\xe1\xf5\x05\0\0\0", 8); /* 100,000,001 */
     ck_assert(!safetensors_parse(file, sizeof file, SIZE_MAX, "memory", &err));
     ck_assert_str_eq(err.expected, "at most 100000000 bytes");
@@ -166,7 +166,7 @@ START_TEST(types_that_are_unknown_are_refused)
 {
     refuses("{\"a\":{\"dtype\":\"I16\",\"shape\":[2],\"data_offsets\":[0,4]}}", 4, "or U8; 'I16'");
     refuses("{\"a\":{\"dtype\":\"f32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "or U8; 'f32'");
-    refuses("{\"a\":{\"dtype\":\"\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "type of numbers");
+    refuses("{\"a\":{\"dtype\":\"\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "element type");
     refuses("{\"a\":{\"dtype\":8,\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "'\"'; '8'");
 }
 END_TEST
@@ -174,9 +174,9 @@ END_TEST
 START_TEST(numbers_that_are_not_plain_are_refused)
 {
     static const struct { const char *number, *text; } bad[] = {
-        {"-4", "not negative; '-'"}, {"+4", "'+'"}, {"4.0", "',' or ']'; '.'"}, {"4e0", "'e'"},
+        {"-4", "negative integer; '-'"}, {"+4", "'+'"}, {"4.0", "',' or ']'; '.'"}, {"4e0", "'e'"},
         {"04", "leading zeros"}, {"0x4", "'x'"}, {"00000000000000000004", "19 digits"},
-        {"18446744073709551620", "19 digits"}, {"\"4\"", "whole number"}, {"", "']'"},
+        {"18446744073709551620", "19 digits"}, {"\"4\"", "negative integer"}, {"", "']'"},
         {"null", "'n'"}, {"4 4", "',' or ']'"}, {"-0", "'-'"}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         char header[256];
@@ -236,7 +236,8 @@ START_TEST(broken_punctuation_is_refused)
     refuses("{," ENTRY("a", 0, 4) "}", 4, "','");
     refuses("{" ENTRY("a", 0, 4) ENTRY("b", 4, 8) "}", 8, "',' or '}'");
     refuses("{\"a\" {}}", 0, "':'");
-    refuses("{\"a\":{\"dtype\":\"U8\",\"shape\":[4,],\"data_offsets\":[0,4]}}", 4, "whole number");
+    refuses("{\"a\":{\"dtype\":\"U8\",\"shape\":[4,],\"data_offsets\":[0,4]}}", 4,
+            "non-negative integer");
     refuses("{a:{}}", 0, "'a'");
     refuses("{'a':{}}", 0, "'\"'");
     refuses("{/**/}", 0, "'/'");
@@ -251,10 +252,10 @@ START_TEST(broken_strings_are_refused)
     refuses("{\"\\u12", 0, "hexadecimal");
     refuses("{\"\\u12g4\":", 0, "digits; 'g'");
     refuses("{\"\\u0000\":", 0, "not 0");
-    refuses("{\"\\ud83d\":", 0, "half a pair");
-    refuses("{\"\\ude00\":", 0, "half a pair");
-    refuses("{\"\\ud83d\\u0041\":", 0, "half a pair");
-    refuses("{\"\\ud83d\\ud83d\":", 0, "half a pair");
+    refuses("{\"\\ud83d\":", 0, "half a surrogate pair");
+    refuses("{\"\\ude00\":", 0, "half a surrogate pair");
+    refuses("{\"\\ud83d\\u0041\":", 0, "half a surrogate pair");
+    refuses("{\"\\ud83d\\ud83d\":", 0, "half a surrogate pair");
     refuses("{\"line\nbreak\":", 0, "byte 0x0a");
     Error err;
     uint8_t file[TEST_FILE];

@@ -314,7 +314,7 @@ START_TEST(a_winner_outside_its_plane_is_refused)
         real found = tensor_read(k.winner)[at];
         char text[64];
         tensor_write(k.winner)[at] = lost[i];
-        snprintf(text, sizeof text, "winner %td is at place", at);
+        snprintf(text, sizeof text, "winner %td is at offset", at);
         ck_assert_fails(tensor_max_pool2d_scatter(k.gx, k.g, k.winner, &k.p), text);
         ck_assert_fails(tensor_max_pool2d_gather(k.back, k.x, k.winner, &k.p), text);
         tensor_write(k.winner)[at] = found;
