@@ -1,4 +1,4 @@
-/* lessons/kit/lesson.c -- options, folder, beginning, end and data of the lessons.
+/* lessons/kit/lesson.c -- a lesson's options, output folder, beginning, end and data.
  *
  * SPDX-License-Identifier: MIT
  */

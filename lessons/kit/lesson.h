@@ -2,8 +2,8 @@
  *
  *  - lesson_begin reads the options, creates the output folder and prints the title.
  *  - say() prints the story on stdout; section() begins a part of it.
- *  - claim() checks a statement of the story. It prints a claim that fails, and lesson_end then
- *    returns 1.
+ *  - claim() checks a statement and prints it with [ok] or [FAILED]; lesson_end returns 1 if any
+ *    claim failed.
  *  - All output is also written to output.txt in the lesson's folder, for the page of all lessons.
  *  - lesson_load returns Fashion-MNIST if it is found and glyphs otherwise, and says which.
  *
@@ -84,7 +84,7 @@ void lesson_write_history(const Lesson *lesson, const History *history);
 
 typedef struct LessonData {
     Dataset *train, *test;
-    bool     real_images; /* photographs (Fashion-MNIST or CIFAR-10), not glyphs */
+    bool     real_images; /* Fashion-MNIST or CIFAR-10, not glyphs */
     Transform to_32x32;   /* set by lesson_load_32x32, for a loader's .transform */
 } LessonData;
 

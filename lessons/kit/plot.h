@@ -44,7 +44,7 @@ void plot_log_y(Plot *p);
 void plot_equal_axes(Plot *p);              /* a unit is as long on x as on y */
 void plot_key(Plot *p, const char *where);  /* gnuplot's: "top left", "outside right", "off" … */
 
-/* Adds a gnuplot command before the panel is drawn: "set xtics 1". */
+/* Adds a gnuplot command to the panel, before its plot command: "set xtics 1". */
 void plot_set(Plot *p, const char *command);
 
 /* --- series: n points each; the legend may be "" ---------------------------------------------- */
