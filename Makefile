@@ -1,6 +1,6 @@
 # Slope -- build the library, run the lessons and the tests. `make help` lists the targets.
 #
-#   CC, CFLAGS, LDFLAGS  the compiler, and flags that follow the ones below
+#   CC, CFLAGS, LDFLAGS  the compiler, and flags that are added after those below
 #   B=build              the build folder; CC=clang B=build-clang makes a second build beside it
 #   REAL=float           the precision of the tests: float or double
 #   MODE=release         release, debug, asan, tsan or valgrind
@@ -33,8 +33,8 @@ double: $(B)/libslope-double.a                    ## build the double-precision 
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wdouble-promotion \
         -Wvla -Wstrict-prototypes -Wmissing-prototypes
-# With -std=c11 GCC fuses multiply-adds only on request. The other two flags let square roots and
-# the branch of PReLU vectorise. None of the three changes how NaN and Inf behave.
+# With -std=c11 GCC fuses multiply-adds only on request. The other two flags let the compiler
+# vectorise square roots and the branch of PReLU. None of the three changes how NaN and Inf behave.
 MATH := -ffp-contract=fast -fno-math-errno -fno-trapping-math
 
 release_FLAGS  := -O3
@@ -48,8 +48,8 @@ double_FLAGS   := -DSLOPE_DOUBLE
 # $(call accepted,FLAG,OPTIONS): FLAG if the compiler accepts it, otherwise nothing.
 accepted = $(shell echo 'int main(void){return 0;}' | \
              $(CC) -Werror $(2) -x c -o /dev/null - $(1) 2>/dev/null && echo '$(1)')
-# These two are evaluated at their first use, because `make deps` may have to install the compiler
-# and Check first; $(eval) then replaces each with its value.
+# These two are evaluated when first used, because `make deps` may have to install the compiler and
+# Check before that; $(eval) then replaces each variable with its value.
 ARCHFLAGS = $(eval ARCHFLAGS := $(if $(ARCH),$(or $(call accepted,-march=$(ARCH),-c),\
               $(call accepted,-mcpu=$(ARCH),-c))))$(ARCHFLAGS)
 CHECK     = $(eval CHECK := $(or $(shell pkg-config --libs check 2>/dev/null),\
@@ -63,8 +63,8 @@ LIBS  = $(LDFLAGS) -pthread -lm
 
 SRC := $(wildcard $(foreach d,tensor autograd nn optim datasets,$(d)/*.c $(d)/*/*.c))
 
-# $(call keep,TEXT): the recipe of a file that holds TEXT. A file that already holds it is left
-# unchanged, so that nothing is rebuilt because of it. quote protects a text from the shell.
+# $(call keep,TEXT): the recipe of a file that contains TEXT. A file that already contains it is
+# left untouched, so that nothing is rebuilt because of it. quote protects a text from the shell.
 quote = '$(subst ','\'',$(1))'
 keep  = mkdir -p $(@D); printf '%s\n' $(call quote,$(1)) > $@.new; \
         cmp -s $@.new $@ && rm $@.new || mv $@.new $@
@@ -90,7 +90,7 @@ $(foreach p,float double,$(eval $(call precision,$(p))))
 
 # --- the programs ---------------------------------------------------------------------------------
 
-# The rule of one program; $(1) is its precision, $(2) to $(4) are its line in the table.
+# The rule of one program; $(1) is its precision, $(2) to $(4) are its columns in the table.
 define link
 $(B)/$(1)/$(2): $(patsubst %.c,$(B)/$(1)/%.o,$(3)) $(B)/libslope-$(1).a
 	$$(call show,ld $$@)$$(CC) $$(FLAGS) $$^ $(4) $$(LIBS) -o $$@
@@ -101,13 +101,13 @@ KIT     := $(wildcard lessons/kit/*.c)
 LESSONS := $(patsubst %.c,%,$(sort $(wildcard lessons/[0-9][0-9]_*.c)))
 TESTS   := $(patsubst %.c,%,$(sort $(wildcard $(addsuffix /check_*.c,tests tests/* tests/*/*))))
 
-# The table, one line per program: its name in $(B)/float and $(B)/double, its sources, and the
-# libraries that it needs besides Slope's. $$ delays a variable until the program is linked.
+# The table, one line per program: its path below $(B)/float and $(B)/double, its sources, and the
+# libraries that it needs besides Slope. $$ delays the expansion of a variable until linking.
 $(foreach l,$(LESSONS),$(call program,$(l),$(l).c $(KIT)))
 $(call program,lessons/page/page,$(wildcard lessons/page/*.c))
 $(foreach t,$(TESTS),$(call program,$(t),$(t).c tests/testing.c,$$(CHECK)))
 
-# These run in double whatever REAL is: in float, finite differences are too inaccurate.
+# These run in double whatever REAL is, because finite differences are too inaccurate in float.
 DOUBLE_LESSONS := 04 15 16
 DOUBLE_TESTS   := check_ops check_gradcheck
 
@@ -121,7 +121,7 @@ TEST_BIN   := $(foreach t,$(TESTS),\
 
 deps: ## install what is missing: a compiler, Check, gnuplot, Fashion-MNIST
 	@CC='$(CC)' sh .ci/deps
-# `make -j deps check` compiles nothing before deps is done.
+# `make -j deps check` compiles nothing until deps has finished.
 ifneq ($(filter deps,$(MAKECMDGOALS)),)
 $(B)/float/flags $(B)/double/flags: | deps
 endif
@@ -131,7 +131,7 @@ check: $(TEST_BIN) ## build and run the tests (REAL=double: all of them in doubl
 	@failed=; for t in $(TEST_BIN); do $$t || failed="$$failed $$t"; done; \
 	if [ -n "$$failed" ]; then echo "FAILED:$$failed"; exit 1; fi
 
-# Every run of a lesson, even one that fails, rewrites the page that shows all lessons.
+# Every run of a lesson, even a failing one, rewrites the page that shows all lessons.
 PAGE = $(B)/float/lessons/page/page
 page = $(PAGE) lessons $(B)/lessons $(if $(silent)$(filter --quiet --help,$(ARGS)),--quiet)
 
@@ -158,16 +158,17 @@ page: $(PAGE) ## write build/lessons/index.html: every lesson that has run, on o
 clean: ## remove the build folder
 	rm -rf $(B)
 
-# Prints the headings (lines that begin with ##) and, below each, the targets described after ##.
+# Prints the headings (lines that begin with ##) and, below each, the targets whose lines have a
+# description after ##.
 help: ## list the targets
 	@awk -F ':.*## ' '/^## / { print substr($$0, 4) } /^[a-z%-]+:.*## / { \
 		sub(/%/, "NN", $$1); printf "  make %-12s %s\n", $$1, $$2 }' Makefile $(MORE)
 
-# Targets for instructors and for developers. Either folder may be missing from a course's copy.
+# Targets for instructors and for developers. A course's copy may lack either folder.
 MORE := $(wildcard lessons/assignments/targets.mk tests/targets.mk)
 include $(MORE)
 
 .PHONY: all double deps check lessons page clean help FORCE
-# Without make's own suffix rules, none of which is used here, make starts twice as fast.
+# Without its built-in suffix rules, none of which is used here, make starts twice as fast.
 .SUFFIXES:
 -include $(shell find $(B)/float $(B)/double -name '*.d' 2>/dev/null)

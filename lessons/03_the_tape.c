@@ -1,9 +1,9 @@
 /* Lesson 03: reverse mode. One sweep up the tape finds every gradient.
  *
- * You will see    one PReLU unit and its loss differentiated by hand and by the tape, with the same
- *                 numbers on every line; why gradients add; why nothing is ever sorted; how a
- *                 training step leaves nothing behind in memory.
- * You need first  lesson 02 (PReLU's two derivatives) and the chain rule.
+ * You will see  one PReLU unit and its loss differentiated by hand and by the tape, with the same
+ *               numbers on every line; why gradients add; why nothing is ever sorted; how a
+ *               training step leaves nothing behind in memory.
+ * You need      lesson 02 (PReLU's two derivatives) and the chain rule.
  *
  * The unit and its loss are (prelu(w x + b; a) - t)^2. A computer does one thing at a time and
  * gives each result a name. That list of lines is the Wengert list, or the tape:
@@ -22,7 +22,8 @@
  *
  * One sweep yields the gradient of the loss for all inputs, whether there are four or four million.
  *
- * Run it: make lesson-03. It prints, among other things:
+ * Run   make lesson-03
+ * It prints, among other things:
  *
  *      g user  x  local   is added to            which now holds
  *          1  x   -1.5   -> g of v8  e = y - t         -1.5

@@ -1,9 +1,9 @@
 /* Lesson 04: is the derivative the derivative? Ask the values.
  *
- * You will see    three ways to differentiate by computing values only; how far each can be
- *                 trusted, and at which step; what a kink does to them; a checker that knows about
- *                 kinks, and that refuses a wrong op; PReLU checked in all its modes.
- * You need first  lesson 03 and Taylor's formula.
+ * You will see  three ways to differentiate by computing values only; how far each can be
+ *               trusted, and at which step; what a kink does to them; a checker that knows about
+ *               kinks, and that refuses a wrong op; PReLU checked in all its modes.
+ * You need      lesson 03 and Taylor's formula.
  *
  * With eps the spacing of numbers near 1 (2.2e-16 in double, 1.2e-7 in float),
  *
@@ -26,7 +26,8 @@
  *
  * which is neither slope, and wrong by up to |1 - a| / 2 however small h is.
  *
- * Run it: make lesson-04. It is built in double, and prints, among other things:
+ * Run   make lesson-04          (built in double)
+ * It prints, among other things:
  *
  *     [ok] forward, double: smallest error 1.6e-08 at h = 1.8e-08; (3) says 1.5e-08 at 1.5e-08
  *     [ok] central, double: smallest error 1.9e-11 at h = 3.2e-06; (3) says 3.7e-11 at 6.1e-06

@@ -1,9 +1,9 @@
 /* Lesson 15: derivatives of derivatives. A gradient is a function too.
  *
- * You will see    PReLU's second derivatives, the one that is not 0 and what happens at the kink;
- *                 products with a matrix of second derivatives that is never built; Newton's method
- *                 on a slope, where it is perfect and where it goes astray; the checker checked.
- * You need first  lessons 02 (PReLU's derivatives), 03 (the tape) and 04 (the checker).
+ * You will see  PReLU's second derivatives, the one that is not 0 and what happens at the kink;
+ *               products with a matrix of second derivatives that is never built; Newton's method
+ *               on a slope, where it is perfect and where it goes astray; the checker checked.
+ * You need      lessons 02 (PReLU's derivatives), 03 (the tape) and 04 (the checker).
  *
  * PReLU has dy/dx = 1 if x > 0, else a, and dy/da = 0 if x > 0, else x. Once more:
  *
@@ -23,7 +23,8 @@
  *
  * PReLU is linear in its slope. So a squared loss is a parabola in a, and (3) needs one step.
  *
- * Run it: make lesson-15. It is built in double, and prints, among other things:
+ * Run   make lesson-15          (built in double)
+ * It prints, among other things:
  *
  *     x       dy/dx   dy/da   by hand  dx, then da  da, then dx  differences
  *     -0.5    0.25    -0.5    1        1            1            1

@@ -1,9 +1,9 @@
 /* Lesson 16: write an op. From a formula to a trained network, in this one file.
  *
- * You will see    an op that the library does not have, Swish, made from its formula: forward,
- *                 backward, sample; the checker's word on it; a module around it; a network with it
- *                 trained beside one with PReLU; its weights saved and loaded.
- * You need first  lessons 02 (sums over positions), 04 (the checker), 08 (training).
+ * You will see  an op that the library does not have, Swish, made from its formula: forward,
+ *               backward, sample; the checker's word on it; a module around it; a network with it
+ *               trained beside one with PReLU; its weights saved and loaded.
+ * You need      lessons 02 (sums over positions), 04 (the checker), 08 (training).
  *
  * Swish [Ramachandran, Zoph, Le, arXiv:1710.05941] bends as PReLU does, but without a corner. Its
  * learned number is a sharpness b, one for each channel. With s(t) = 1 / (1 + e^-t),
@@ -22,7 +22,8 @@
  *
  * So b says where "far from 0" begins. b = 0 leaves x/2, a straight line; b -> infinity, ReLU.
  *
- * Run it: make lesson-16. It is built in double, and prints, among other things:
+ * Run   make lesson-16          (built in double)
+ * It prints, among other things:
  *
  *     [ok] b = 100 misses ReLU by 0.28/b = 0.0028 at most
  *     [ok] order 2: 51 coordinates agree, 0 at a kink between the left and the right slope, ...

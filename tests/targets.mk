@@ -19,7 +19,7 @@ BENCHES := $(B)/$(REAL)/tests/bench
 bench: $(BENCHES)/bench ## measure speed, and PyTorch's if installed (BENCH="gemm adam" ROUNDS=1)
 	@sh tests/bench/run.sh $< $(B)/bench$(if $(filter double,$(REAL)),-double) $(BENCH)
 
-gemm-steps: $(BENCHES)/gemm-steps ## a fast matrix product in eight steps (ARGS="--step 3 --n 512")
+gemm-steps: $(BENCHES)/gemm-steps ## measure eight steps to a fast matmul (ARGS="--step 3 --n 512")
 	@$< $(ARGS)
 
 .PHONY: asan tsan bench gemm-steps

@@ -2,12 +2,13 @@
 # Grades a submission: `make grade A=a1_elu SUBMISSION=path/to/elu.c` calls this with A, SUBMISSION,
 # SEED, LIMIT, CC, FLAGS, LIBS, CHECK, B and the grader's program in the environment.
 #
-# An assignment is a folder here with README.md, points.txt, tests.c, the files that tests and
-# submission share, and one starter: a .c file, named in the folder's file `submit`. The work is
-# done in $B/grade/A: the pristine files are copied there first, then the submission's one file, and
-# nothing else of the submission.
+# An assignment is a folder here with README.md, points.txt, tests.c, the files that the tests and
+# the submission share, and one starter: a .c file, named in the folder's file `submit`. Grading
+# takes place in $B/grade/A: the original files are copied there, with the submission's one file in
+# place of the starter and nothing else from the submission.
 #
-# Exit status 0 when graded, whatever the points; 2 when grading itself failed.
+# The exit status is 0 if the submission was graded, whatever the points, and 2 if grading itself
+# failed.
 # SPDX-License-Identifier: MIT
 set -u
 home=lessons/assignments
@@ -22,7 +23,7 @@ for folder in "$home"/*/; do
     known="$known $(basename "$folder")"
 done
 case " $known " in
-*" ${A:-} "*) [ -n "${A:-}" ] || stop "say which: make grade A=a1_elu; there are:$known" ;;
+*" ${A:-} "*) [ -n "${A:-}" ] || stop "A is not set: use make grade A=NAME; there are:$known" ;;
 *) stop "there is no assignment '${A:-}'; there are:$known" ;;
 esac
 
@@ -34,16 +35,16 @@ submission=${SUBMISSION:-$pristine/$file}
 [ -r "$submission" ] || stop "the file '$submission' cannot be read"
 
 echo 'int main(void) { return 0; }' | $CC -x c -o /dev/null - $CHECK 2>/dev/null ||
-    stop "the test library Check is not installed; make deps installs it"
+    stop "the test library Check is not installed; \`make deps\` installs it"
 
 work=$B/grade/$A
 rm -rf "$work"
-mkdir -p "$work" || stop "cannot make the folder '$work'"
+mkdir -p "$work" || stop "cannot create the folder '$work'"
 cp "$submission" "$work/submission.c.new" || stop "cannot copy '$submission'"
 cp "$pristine"/*.[ch] "$pristine/points.txt" "$work" || stop "cannot copy '$pristine'"
 mv "$work/submission.c.new" "$work/$file"
 
-# What the compiler said, of the file that was handed in and not of its copy.
+# Prints the compiler's messages, with the submitted file's name in place of its copy's.
 say_compiler() {
     FROM=$work/$file TO=$submission awk '{
         said = ""
@@ -78,4 +79,4 @@ if ! $CC $FLAGS "$work/runner.o" "$work/tests.o" "$object" "$B/libslope-double.a
 fi
 "$GRADER" --points "$work/points.txt" --results "$work/results.json" --tests "$work/tests" \
     --printed "$work/printed.txt" --seed "${SEED:-}" --limit "${LIMIT:-}" || exit 2
-echo "The same for Gradescope: $work/results.json. What the tests printed: $work/printed.txt."
+echo "Results for Gradescope: $work/results.json. Output of the tests: $work/printed.txt."

@@ -3,12 +3,13 @@
  *     grader --points FILE --results FILE --tests PROGRAM [--printed FILE] [--seed N] [--limit S]
  *     grader --points FILE --results FILE --refused FILE
  *
- *  - Each test is a process of its own (see runner.c), with a time limit, that must report to the
- *    end: one that crashes, hangs, exits early or does not exist earns nothing.
+ *  - Each test is a separate process (see runner.c) with a time limit, and must report completely:
+ *    a test that crashes, hangs, exits early or does not exist earns no points.
  *  - This program is not linked with the submission, which therefore cannot change the count. It is
  *    not a sandbox: grade strangers' work in a container, as Gradescope does.
- *  - --refused: the submission did not compile; FILE holds what the compiler said.
- *  - Exit status 0 when graded, whatever the points; 2 when the grading itself failed.
+ *  - --refused: the submission did not compile; FILE contains the compiler's messages.
+ *  - The exit status is 0 if the submission was graded, whatever the points, and 2 if the grading
+ *    itself failed.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -48,15 +49,15 @@ static _Noreturn void grader_refuse(const char *format, ...)
 
 /* --- one test, one process -------------------------------------------------------------------- */
 
-/* What a process came to. */
+/* The result of running one process. */
 typedef struct Ran {
-    bool late;   /* it had to be killed */
-    int  status; /* waitpid's */
+    bool late;   /* the process exceeded its limit and was killed */
+    int  status; /* from waitpid */
     char report[GRADE_TEXT];
 } Ran;
 
-/* In the child: what it prints goes into a file, under the test's name, that cannot fill the disk
- * (beyond 16 MB nothing is written), and it dies of its own accord should the grader be killed. */
+/* In the child: its output goes to a file, below the test's name, that cannot fill the disk
+ * (nothing is written beyond 16 MB), and an alarm ends the child if the grader is killed. */
 static _Noreturn void grader_become(const GraderOptions *o, const GradeTest *t, uint64_t seed,
                                     const char *word, int to, double limit)
 {
@@ -77,7 +78,7 @@ static _Noreturn void grader_become(const GraderOptions *o, const GradeTest *t, 
     _exit(127);
 }
 
-/* Reads until the end or the deadline; false if that came first. */
+/* Reads until end of file or the deadline; returns false if the deadline came first. */
 static bool grader_listen(int from, double deadline, char report[GRADE_TEXT])
 {
     size_t used = 0;
@@ -112,20 +113,20 @@ static Ran grader_run(const GraderOptions *o, const GradeTest *t, uint64_t seed,
     Ran ran = {0};
     int channel[2];
     if (pipe(channel) != 0)
-        grader_refuse("no pipe: %s", strerror(errno));
+        grader_refuse("cannot create a pipe: %s", strerror(errno));
     fcntl(channel[0], F_SETFD, FD_CLOEXEC);
     fflush(NULL);
     pid_t child = fork();
     if (child < 0)
-        grader_refuse("no process: %s", strerror(errno));
+        grader_refuse("cannot create a process: %s", strerror(errno));
     if (child == 0)
         grader_become(o, t, seed, word, channel[1], limit);
-    setpgid(child, child); /* whoever comes first */
+    setpgid(child, child); /* the child does so too: either may run first */
     close(channel[1]);
     double deadline = slope_seconds() + limit;
     ran.late = !grader_listen(channel[0], deadline, ran.report) ||
                !grader_ends(child, deadline, &ran.status);
-    kill(-child, SIGKILL); /* and whatever it started */
+    kill(-child, SIGKILL); /* the child and every process it started */
     if (ran.late)
         waitpid(child, &ran.status, 0);
     close(channel[0]);
@@ -156,14 +157,14 @@ static void grader_judge(const Ran *ran, const char *word, double limit, Outcome
     grader_value(ran->report, "got", o->got, sizeof o->got);
     grader_value(ran->report, "hint", o->hint, sizeof o->hint);
     if (ran->late)
-        snprintf(o->message, sizeof o->message, "stopped after %g s: an endless loop?", limit);
+        snprintf(o->message, sizeof o->message, "stopped after %g s: an infinite loop?", limit);
     else if (WIFSIGNALED(ran->status))
         snprintf(o->message, sizeof o->message, "crashed: %s", strsignal(WTERMSIG(ran->status)));
     else if (!complete || WEXITSTATUS(ran->status) != 0)
-        snprintf(o->message, sizeof o->message, "the program ended with status %d before the test "
-                 "was over", WEXITSTATUS(ran->status));
+        snprintf(o->message, sizeof o->message, "the program exited with status %d before the "
+                 "test was complete", WEXITSTATUS(ran->status));
     else if (strcmp(result, "missing") == 0)
-        snprintf(o->message, sizeof o->message, "the test program has no such test");
+        snprintf(o->message, sizeof o->message, "the test program contains no such test");
     else
         o->passed = strcmp(result, "passed") == 0;
 }
@@ -183,7 +184,7 @@ static uint64_t grader_fresh_number(void)
     uint64_t number = 0;
     FILE *f = fopen("/dev/urandom", "rb");
     if (!f || fread(&number, sizeof number, 1, f) != 1)
-        grader_refuse("/dev/urandom gives no number; choose one with SEED=1");
+        grader_refuse("cannot read a seed from /dev/urandom; choose one, such as SEED=1");
     fclose(f);
     return number;
 }
@@ -193,16 +194,16 @@ static double grader_number(const char *name, const char *text, double least, do
     char *end;
     double x = strtod(text, &end);
     if (end == text || *end || !(x >= least && x <= most))
-        grader_refuse("%s takes a number from %g to %g, not '%s'", name, least, most, text);
+        grader_refuse("%s must be a number from %g to %g, not '%s'", name, least, most, text);
     return x;
 }
 
-/* A visible test draws the same inputs every time, a hidden one fresh ones. */
+/* A visible test draws the same inputs in every run, a hidden one fresh inputs. */
 static void grader_run_all(const GraderOptions *o, Grade *grade)
 {
     double limit = o->limit ? grader_number("LIMIT", o->limit, 0.1, 3600) : 10;
     if (access(o->tests, X_OK) != 0)
-        grader_refuse("cannot run the tests '%s': %s", o->tests, strerror(errno));
+        grader_refuse("cannot run the test program '%s': %s", o->tests, strerror(errno));
     char word[32];
     snprintf(word, sizeof word, "%016llx", (unsigned long long)grader_fresh_number());
     for (int i = 0; i < grade->n; i++) {
@@ -212,12 +213,12 @@ static void grader_run_all(const GraderOptions *o, Grade *grade)
         grader_judge(&ran, word, limit, &t->outcome);
         grader_print(t);
     }
-    snprintf(grade->output, sizeof grade->output, "%g of %g points. The hidden tests drew their "
-             "inputs from seed %llu.", grade_score(grade), grade_most(grade),
+    snprintf(grade->output, sizeof grade->output, "%g of %g points. The hidden tests used seed "
+             "%llu.", grade_score(grade), grade_most(grade),
              (unsigned long long)grade->seed);
 }
 
-/* No test ran: each says why, and the whole what the compiler said. */
+/* No test ran: each outcome says why, and the overall output is the compiler's. */
 static void grader_refused(const GraderOptions *o, Grade *grade)
 {
     static const char title[] = "The submission does not compile:\n";
@@ -231,7 +232,7 @@ static void grader_refused(const GraderOptions *o, Grade *grade)
     for (int i = 0; i < grade->n; i++)
         snprintf(grade->test[i].outcome.message, sizeof grade->test[i].outcome.message,
                  "not run: the submission does not compile");
-    printf("  It does not compile; the compiler's message is above.\n");
+    printf("  The submission does not compile; see the compiler's messages above.\n");
 }
 
 /* --- options ---------------------------------------------------------------------------------- */
@@ -248,11 +249,11 @@ static GraderOptions grader_options(int argc, char **argv)
         while (k < sizeof option / sizeof *option && strcmp(argv[i], option[k].name) != 0)
             k++;
         if (k == sizeof option / sizeof *option || i + 1 == argc)
-            grader_refuse("'%s' is not an option with a value; see grader.c", argv[i]);
+            grader_refuse("'%s' is not an option, or lacks its value; see grader.c", argv[i]);
         *option[k].value = argv[i + 1][0] ? argv[i + 1] : NULL;
     }
     if (!o.points || !o.results || !o.tests == !o.refused)
-        grader_refuse("it needs --points, --results and one of --tests and --refused");
+        grader_refuse("expected --points, --results, and either --tests or --refused");
     return o;
 }
 
@@ -265,7 +266,7 @@ int main(int argc, char **argv)
     if (!points_read(&grade, o.points, &err))
         return error_print(stderr, &err), 2;
     grade.seed = o.seed ? (uint64_t)grader_number("SEED", o.seed, 0, 9e15)
-                        : grader_fresh_number() >> 11; /* 53 bits: a double holds them all */
+                        : grader_fresh_number() >> 11; /* 53 bits: exact in a double */
     if (o.refused)
         grader_refused(&o, &grade);
     else
@@ -275,7 +276,7 @@ int main(int argc, char **argv)
         return error_print(stderr, &err), 2;
     printf("  total %3g of %g\n", grade_score(&grade), grade_most(&grade));
     if (o.tests)
-        printf("\nThe hidden tests drew their inputs from seed %llu; SEED=%llu draws them again.\n",
+        printf("\nThe hidden tests used seed %llu; SEED=%llu draws the same inputs again.\n",
                (unsigned long long)grade.seed, (unsigned long long)grade.seed);
     return 0;
 }

@@ -56,12 +56,12 @@ static bool points_line(Grade *grade, const char *line, const char *path, int nu
         return error_set(err, path, -1, "line %d is not \"number points visibility id name\"",
                          number);
     if (!points_visibility_is_known(t.visibility))
-        return error_set(err, path, -1, "line %d: '%s' is neither visible nor hidden", number,
+        return error_set(err, path, -1, "line %d: unknown visibility '%s'", number,
                          t.visibility);
     if (points_has(grade, t.id))
-        return error_set(err, path, -1, "line %d: there is a test '%s' already", number, t.id);
+        return error_set(err, path, -1, "line %d: test '%s' is listed twice", number, t.id);
     if (grade->n == GRADE_TESTS)
-        return error_set(err, path, -1, "more than %d tests", GRADE_TESTS);
+        return error_set(err, path, -1, "has more than %d tests", GRADE_TESTS);
     grade->test[grade->n++] = t;
     return true;
 }
@@ -76,5 +76,5 @@ bool points_read(Grade *grade, const char *path, Error *err)
     for (int number = 1; good && fgets(line, sizeof line, f); number++)
         good = points_line(grade, line, path, number, err);
     fclose(f);
-    return good && (grade->n > 0 || error_set(err, path, -1, "holds no tests"));
+    return good && (grade->n > 0 || error_set(err, path, -1, "contains no tests"));
 }

@@ -38,8 +38,8 @@ void outcome_text(const Outcome *o, const char *indent, char *text, size_t size)
 
 /* --- JSON ------------------------------------------------------------------------------------- */
 
-/* A JSON string. What a program or a compiler said may hold anything: control characters are
- * escaped, and a byte that is not UTF-8 becomes U+FFFD. */
+/* A JSON string. The output of a program or a compiler may contain any bytes: control characters
+ * are escaped, and a byte that is not valid UTF-8 becomes U+FFFD. */
 static void json_write_string(FILE *f, const char *text)
 {
     const uint8_t *p = (const uint8_t *)text;

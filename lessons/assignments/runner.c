@@ -1,11 +1,11 @@
-/* lessons/assignments/runner.c -- runs one test of an assignment and reports on it.
+/* lessons/assignments/runner.c -- runs one test of an assignment and reports its result.
  *
  * The grader starts this program, linked with tests.c and the submission, once for each test:
  *
  *     tests ID SEED PIPE WORD
  *
- * It writes lines "key<TAB>value" to the pipe: what was found, and at the very end "end<TAB>WORD".
- * A submission that ends the process early, with whatever status, never comes to that line.
+ * It writes lines "key<TAB>value" with the result to the pipe, and finally "end<TAB>WORD". A
+ * submission that ends the process early, whatever the exit status, never reaches that line.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -31,7 +31,7 @@ static void runner_say(const char *key, const char *value)
             line[i] = ' ';
     line[n++] = '\n';
     if (write(runner_pipe, line, (size_t)n) != n)
-        _exit(2); /* nobody listens */
+        _exit(2); /* the grader has closed the pipe */
 }
 
 /* --- inputs ----------------------------------------------------------------------------------- */
@@ -60,7 +60,7 @@ _Noreturn void grade_fail(const char *hint, const char *format, ...)
     if (hint[0])
         runner_say("hint", hint);
     ck_abort_msg("%s", sentence);
-    abort(); /* ck_abort_msg jumped */
+    abort(); /* not reached: ck_abort_msg does not return */
 }
 
 static bool runner_close(double got, double expected, double tolerance)
@@ -80,7 +80,7 @@ static double runner_expected(const GradeExpected *e, GradeFormula formula, ptrd
     return (e->factor ? runner_at(e->factor, i) : 1) * formula(runner_at(e->x, i), e->p);
 }
 
-/* Mistakes that leave the same trace in every assignment. */
+/* A hint for mistakes that look alike in every assignment, or "". */
 static const char *runner_trace(const Tensor *got, const double *expected, char hint[256])
 {
     double ratio = (double)NAN;
@@ -88,9 +88,9 @@ static const char *runner_trace(const Tensor *got, const double *expected, char 
     for (ptrdiff_t i = 0; i < n; i++) {
         double g = runner_at(got, i);
         if (!isfinite(g) && isfinite(expected[i]))
-            return "not stable: something overflowed on the way, as in inf - inf or 0 * inf";
+            return "not stable: an intermediate result overflowed, as in inf - inf or 0 * inf";
         if (g == 0 && expected[i] == 0)
-            continue; /* says nothing about a ratio */
+            continue; /* the ratio is undefined */
         if (isnan(ratio))
             ratio = g / expected[i];
         if (!runner_close(g, ratio * expected[i], 1e-9))
@@ -101,12 +101,12 @@ static const char *runner_trace(const Tensor *got, const double *expected, char 
     if (runner_close(ratio, -1, 1e-9))
         return "the sign is flipped";
     snprintf(hint, 256, "every element is %.6g times what it should be%s", ratio,
-             runner_close(ratio, (double)n, 1e-9) ? ", and there are so many elements: summed or "
-             "counted once too often?" : "");
+             runner_close(ratio, (double)n, 1e-9) ? ", which is the number of elements: is there a "
+             "sum too many?" : "");
     return hint;
 }
 
-/* The mistake that explains every element, or "". */
+/* The hint of the mistake that explains every element, or "". */
 static const char *runner_mistake(const Tensor *got, const GradeExpected *e, const GradeMistake *m,
                                   int mistakes)
 {
@@ -123,7 +123,8 @@ static const char *runner_mistake(const Tensor *got, const GradeExpected *e, con
 static void runner_check_shape(const char *what, const Tensor *got, Shape shape)
 {
     if (!got)
-        grade_fail("nothing arrived: does the rule SEND to its input?", "%s: there is none", what);
+        grade_fail("no gradient arrived: does the backward rule SEND to its input?",
+                   "%s was not computed", what);
     if (!shape_equal(got->shape, shape))
         grade_fail("", "%s has shape %s, expected %s", what, SHAPE_TEXT(got->shape),
                    SHAPE_TEXT(shape));
@@ -139,7 +140,7 @@ static void runner_off(const char *what, const char *at, const Tensor *got, ptrd
     runner_say("expected", text);
     snprintf(text, sizeof text, "%.10g", runner_at(got, i));
     runner_say("got", text);
-    grade_fail(hint, "%s is off", what);
+    grade_fail(hint, "%s is wrong", what);
 }
 
 void grade_formula(const char *what, const Tensor *got, GradeExpected e,
@@ -181,11 +182,11 @@ void grade_add(const char *id, const TTest *test)
     suite_add_tcase(runner_suite, tcase);
 }
 
-/* A misuse that the library stops (a wrong shape, say) fails the test with its sentence. */
+/* Misuse that the library stops (a wrong shape, say) fails the test with the library's message. */
 static void runner_stopped(const char *sentence, void *ctx)
 {
     (void)ctx;
-    ck_abort_msg("it stopped: %s", sentence);
+    ck_abort_msg("the library stopped it: %s", sentence);
 }
 
 static void runner_report(SRunner *runner, const char *word)
@@ -209,7 +210,7 @@ int main(int argc, char **argv)
     runner_suite = suite_create("assignment");
     grade_tests();
     SRunner *runner = srunner_create(runner_suite);
-    srunner_set_fork_status(runner, CK_NOFORK); /* this process is the fork */
+    srunner_set_fork_status(runner, CK_NOFORK); /* the grader has already forked this process */
     slope_on_fail(runner_stopped, NULL);
     srunner_run(runner, NULL, argv[1], CK_SILENT);
     runner_report(runner, argv[4]);

@@ -3,12 +3,12 @@
 
 ## For instructors (lessons/assignments):
 
-# Without runner.c, which grade.sh links with each submission.
+# Every source except runner.c, which grade.sh links with each submission.
 $(call program,lessons/assignments/grader,\
   $(filter-out %/runner.c,$(wildcard lessons/assignments/*.c)))
 
-# Submissions are graded in double whatever REAL is. grade.sh compiles them, because one that does
-# not compile still gets a report.
+# Submissions are graded in double whatever REAL is. grade.sh compiles them, because a submission
+# that does not compile gets a report too.
 grade: $(B)/double/lessons/assignments/grader ## grade a solution: A=a1_elu SUBMISSION=elu.c
 	@A=$(call quote,$(A)) SUBMISSION=$(call quote,$(SUBMISSION)) SEED=$(call quote,$(SEED)) \
 	LIMIT=$(call quote,$(LIMIT)) B=$(call quote,$(B)) GRADER=$(call quote,$<) \

@@ -1,12 +1,12 @@
-/* lessons/assignments/testing.h -- what an assignment's tests.c is written with.
+/* lessons/assignments/testing.h -- the functions with which an assignment's tests.c is written.
  *
- *  - tests.c holds tests in Check's form, and grade_tests, which adds them under their own names:
- *    those that stand in points.txt.
- *  - Each test runs in a process of its own (runner.c), started by the grader for that one test.
- *  - grade_values and grade_formula compare and, where something is off, say at which index, what
- *    was expected, what was found, and what the mistake looks like. Any ck_assert works too.
- *  - grade_rng is fixed for a visible test, so that it says the same thing each time, and fresh for
- *    a hidden one.
+ *  - tests.c contains tests in Check's form, and grade_tests, which adds each under its own name,
+ *    its id in points.txt.
+ *  - Each test runs in a separate process (runner.c), started by the grader for that one test.
+ *  - grade_values and grade_formula compare and, if an element is wrong, report its index, what was
+ *    expected, what was found, and the likely mistake. Any ck_assert works too.
+ *  - grade_rng has a fixed seed in a visible test, so that its report is the same in every run, and
+ *    a fresh seed in a hidden one.
  *
  *      START_TEST(cube_values)
  *      {
@@ -30,7 +30,7 @@
 
 #include "slope.h"
 
-/* --- the list: written by tests.c ------------------------------------------------------------- */
+/* --- the list of tests: grade_tests is defined in tests.c ------------------------------------- */
 
 void grade_tests(void);
 #define GRADE_TEST(test) grade_add(#test, (test))
@@ -38,26 +38,26 @@ void grade_add(const char *id, const TTest *test);
 
 /* --- inputs ----------------------------------------------------------------------------------- */
 
-/* This test's random numbers. */
+/* The random numbers of the current test. */
 Rng *grade_rng(void);
 
-/* A leaf on the tape, uniform in low … high. */
+/* A leaf on the tape with elements uniform in low … high. */
 Var *grade_leaf(Shape shape, double low, double high);
 
 /* --- comparing -------------------------------------------------------------------------------- */
 
-/* One element from an input's element x and a constant p. */
+/* The value of one element, from the input's element x and a constant p. */
 typedef double (*GradeFormula)(double x, double p);
 
-/* A known mistake, as the formula that it computes, and what to say to who made it. */
+/* A known mistake: the formula that it computes, and the hint to print for it. */
 typedef struct GradeMistake {
     GradeFormula formula;
     const char  *hint;
 } GradeMistake;
 
-/* What `got` ought to be, in x's shape: factor formula(x, p). factor (of x's shape) is what a
- * gradient was multiplied by, or NULL. Passes if every element is within `tolerance` of it,
- * relative to its size; no number is taken for 0, so what is far from 0 must still be right. */
+/* The expected value of `got`, of x's shape: factor formula(x, p). factor, of x's shape, is the
+ * gradient of the result, or NULL for 1. The test passes if the relative error of every element is
+ * at most `tolerance`; there is no absolute tolerance, so tiny values must be accurate too. */
 typedef struct GradeExpected {
     GradeFormula  formula;
     const Tensor *x;
@@ -68,11 +68,11 @@ typedef struct GradeExpected {
 void grade_formula(const char *what, const Tensor *got, GradeExpected expected,
                    const GradeMistake *mistake, int mistakes);
 
-/* The same for numbers in row-major order. */
+/* The same for expected values given in row-major order. */
 void grade_values(const char *what, const Tensor *got, Shape shape, const double *expected,
                   double tolerance);
 
-/* Fails with these fields. `hint` may be "". */
+/* Fails the current test with this message and hint; `hint` may be "". */
 _Noreturn void grade_fail(const char *hint, const char *format, ...) SLOPE_PRINTF(2, 3);
 
 #endif

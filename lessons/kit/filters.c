@@ -1,4 +1,4 @@
-/* lessons/kit/filters.c -- drawing what a convolution learned, and what it does to an image.
+/* lessons/kit/filters.c -- drawing the filters of a convolution, and what they do to an image.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -8,12 +8,12 @@
 
 #include "tensor/memory.h"
 
-/* A convolution's filters with their slopes, in the order of these. */
+/* A convolution's filters and their slopes, sorted by slope. */
 typedef struct Filters {
     int count, height, width;
-    int *order;     /* (count): the channel at each place */
+    int *order;     /* (count): the channel at each position */
     double *slope;  /* (count) */
-    double *weight; /* (count, height, width): means over the input channels */
+    double *weight; /* (count, height, width): mean over the input channels */
 } Filters;
 
 static int filters_most(const double *slope, const int *order, int n, double limit)
@@ -23,7 +23,7 @@ static int filters_most(const double *slope, const int *order, int n, double lim
     return n;
 }
 
-/* Insertion, so that equal slopes keep the channels' order. */
+/* Insertion sort, so that equal slopes keep the order of their channels. */
 static void filters_sort(const double *slope, int *order, int count)
 {
     for (int i = 0; i < count; i++) {
@@ -82,7 +82,7 @@ void draw_filters(const Lesson *lesson, const char *name, const char *title, Mod
     Plot *p = plot_new(lesson, name, title, 1, 1);
     plot_size(p, 760, 820);
     plot_panel(p, "",
-               "black: negative weights; grey: 0; white: positive. In the order of the slopes", "");
+               "black: negative weights; grey: 0; white: positive. Sorted by slope", "");
     plot_no_axes(p);
     plot_set(p, "set xlabel offset 0,-1");
     for (int i = 0; i < f.count; i++)
@@ -103,7 +103,7 @@ static void filters_panel(Plot *p, const char *title, int height, int width, con
     plot_image(p, height, width, values);
 }
 
-/* Channel `channel` of the image y before and after PReLU, in the same greys. */
+/* Channel `channel` of the image y before and after PReLU, on the same grey scale. */
 static void filters_answers(Plot *p, const Tensor *y, const Tensor *after, int channel)
 {
     int height = (int)y->shape.dim[2], width = (int)y->shape.dim[3], area = height * width;
@@ -112,7 +112,7 @@ static void filters_answers(Plot *p, const Tensor *y, const Tensor *after, int c
         for (int i = 0; i < area; i++)
             plane[i] = (double)tensor_read(k ? after : y)[channel * area + i];
         most = k ? most : filters_largest(plane, area);
-        filters_panel(p, k ? "after PReLU" : "what it answers: white +, black -", height, width,
+        filters_panel(p, k ? "after PReLU" : "its output: white +, black -", height, width,
                       plane, most);
     }
     memory_free(plane);

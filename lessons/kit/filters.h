@@ -1,7 +1,7 @@
-/* lessons/kit/filters.h -- drawing what a convolution learned, and what it does to an image.
+/* lessons/kit/filters.h -- drawing the filters of a convolution, and what they do to an image.
  *
- *  - Both take a Conv2d with 3x3 kernels (or other small ones) and the PReLU after it, of a slope
- *    a channel. In all pictures black is negative, grey 0, white positive.
+ *  - Both functions take a Conv2d with small kernels, such as 3x3, and the PReLU after it, with one
+ *    slope per channel. In all pictures black is negative, grey is 0, white is positive.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -10,13 +10,13 @@
 
 #include "lessons/kit/plot.h"
 
-/* All filters, in the order of their slopes, `columns` in a row; several input channels are
- * averaged. A picture of its own, NAME.svg. */
+/* All filters in the order of their slopes, `columns` per row, averaged over the input channels, in
+ * the picture NAME.svg. */
 void draw_filters(const Lesson *lesson, const char *name, const char *title, Module *conv,
                   Module *prelu, int columns);
 
-/* One image (1,C,H,W) through the filters of the smallest, the middle and the largest slope, before
- * and after PReLU. */
+/* One image (1,C,H,W) through the filters with the smallest, the median and the largest slope,
+ * before and after PReLU. */
 void draw_responses(const Lesson *lesson, const char *name, const char *title, Module *conv,
                     Module *prelu, const Tensor *image);
 

@@ -1,4 +1,4 @@
-/* lessons/kit/lesson.c -- options, folder, beginning, end and data of the lessons.
+/* lessons/kit/lesson.c -- a lesson's options, output folder, beginning, end and data.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -19,14 +19,14 @@ static void lesson_help(const Lesson *l)
 {
     printf("Lesson %s: %s\n\n"
            "  --seed N     random seed (default 0)\n"
-           "  --epochs N   how long to train%s\n"
+           "  --epochs N   number of epochs to train%s\n"
            "  --quick      a smaller run\n"
            "  --data DIR   where to look for Fashion-MNIST\n"
            "  --out DIR    where to write pictures and data (default %s)\n"
-           "  --quiet      no story, only claims that fail\n"
-           "  --preview    show the first picture in characters, too; without this option only\n"
-           "               on a terminal that has no display\n"
-           "  --help       this text\n",
+           "  --quiet      print only failed claims\n"
+           "  --preview    also draw the first picture in characters; this is the default on a\n"
+           "               terminal without a display\n"
+           "  --help       print this text\n",
            l->number, l->title, l->epochs ? "" : " (this lesson trains nothing)", l->out);
     exit(0);
 }
@@ -49,12 +49,12 @@ static uint64_t lesson_number(const char *option, const char *text, uint64_t lea
     errno = 0;
     unsigned long long n = strtoull(text, &end, 10);
     if (!isdigit((unsigned char)text[0]) || *end || errno || n < least || n > most)
-        lesson_refuse("%s takes a whole number from %llu to %llu, not '%s'", option,
+        lesson_refuse("%s must be a whole number from %llu to %llu, not '%s'", option,
                       (unsigned long long)least, (unsigned long long)most, text);
     return n;
 }
 
-/* A slip of the finger is noticed here, before the run wipes out what the last one left. */
+/* Checks the folder before the run overwrites the files of the last one. */
 static const char *lesson_data_folder(const char *path)
 {
     struct stat info;
@@ -65,7 +65,7 @@ static const char *lesson_data_folder(const char *path)
     return path;
 }
 
-/* Reads one option with its value; returns how many words it took. */
+/* Reads one option with its value; returns the number of arguments it used. */
 static int lesson_option(Lesson *l, const char *option, const char *value)
 {
     if (strcmp(option, "--help") == 0)
@@ -79,9 +79,9 @@ static int lesson_option(Lesson *l, const char *option, const char *value)
     bool known = strcmp(option, "--seed") == 0 || strcmp(option, "--epochs") == 0 ||
                  strcmp(option, "--data") == 0 || strcmp(option, "--out") == 0;
     if (!known)
-        lesson_refuse("there is no option '%s'; --help lists them", option);
+        lesson_refuse("there is no option '%s'; --help lists the options", option);
     if (!value)
-        lesson_refuse("%s needs a value; --help shows which", option);
+        lesson_refuse("%s needs a value; see --help", option);
     if (strcmp(option, "--seed") == 0)
         l->seed = lesson_number(option, value, 0, UINT64_MAX);
     else if (strcmp(option, "--epochs") == 0)
@@ -104,11 +104,11 @@ static void lesson_make_folder(const char *path)
             continue;
         snprintf(part, sizeof part, "%.*s", (int)i, path);
         if (mkdir(part, 0777) != 0 && errno != EEXIST)
-            lesson_refuse("cannot make the folder '%s': %s; choose another with --out", part,
+            lesson_refuse("cannot create the folder '%s': %s; choose another with --out", part,
                           strerror(errno));
     }
     if (access(path, W_OK) != 0)
-        lesson_refuse("cannot write into '%s': %s; choose another folder with --out", path,
+        lesson_refuse("cannot write to '%s': %s; choose another folder with --out", path,
                       strerror(errno));
 }
 
@@ -149,7 +149,7 @@ void lesson_write_history(const Lesson *lesson, const History *history)
 
 /* --- begin and end ---------------------------------------------------------------------------- */
 
-/* Is there a program of this name on the PATH? */
+/* Is there a program with this name in the PATH? */
 static bool lesson_has_program(const char *name)
 {
     const char *path = getenv("PATH");
@@ -164,7 +164,7 @@ static bool lesson_has_program(const char *name)
     return false;
 }
 
-/* The options that change what the run computes, as one would type them. */
+/* The options that change what the run computes, as the user typed them. */
 static void lesson_options_text(int argc, char **argv, char text[512])
 {
     size_t n = 0;
@@ -177,7 +177,7 @@ static void lesson_options_text(int argc, char **argv, char text[512])
     }
 }
 
-/* A terminal, and no window to look at the pictures in. */
+/* Is stdout a terminal without a display on which to look at pictures? */
 static bool lesson_only_terminal(void)
 {
     return isatty(STDOUT_FILENO) && !getenv("DISPLAY") && !getenv("WAYLAND_DISPLAY");
@@ -198,16 +198,16 @@ Lesson lesson_begin(int argc, char **argv, const char *number, const char *title
     random_seed(l.seed);
     say("\n=== Lesson %s: %s ===\n", number, title);
     if (epochs == 0 && l.epochs > 0)
-        say("(--epochs changes nothing here: this lesson trains nothing.)\n");
+        say("(--epochs has no effect: this lesson trains nothing.)\n");
     return l;
 }
 
 int lesson_end(Lesson *lesson)
 {
     if (!lesson->has_gnuplot)
-        say("\n(The pictures were not drawn: gnuplot is not installed. `make deps` installs it; "
-            "each\n"
-            "script and its data wait in %s.)\n",
+        say("\n(The pictures were not drawn: gnuplot is not installed. `make deps` installs it. "
+            "The\n"
+            "scripts and their data are in %s.)\n",
             lesson->out);
     int claims, failed = record_failed(&claims);
     say("\nLesson %s: %d of %d claims hold.\n", lesson->number, claims - failed, claims);
@@ -215,7 +215,7 @@ int lesson_end(Lesson *lesson)
     return failed ? 1 : 0;
 }
 
-/* --- what must not work ----------------------------------------------------------------------- */
+/* --- misuse that must stop -------------------------------------------------------------------- */
 
 typedef struct Stop {
     jmp_buf jump;
@@ -282,7 +282,7 @@ static bool lesson_load_fashion(const Lesson *l, LessonData *d)
     return false;
 }
 
-/* Shortens both where `quick`, and says what there is. */
+/* Shortens both sets under --quick, and prints what they are. */
 static LessonData lesson_have(const Lesson *lesson, LessonData d, ptrdiff_t train, ptrdiff_t test)
 {
     if (lesson->quick) {
@@ -293,7 +293,7 @@ static LessonData lesson_have(const Lesson *lesson, LessonData d, ptrdiff_t trai
     say("Data: %s, %td training and %td test images of %tdx%td%s.\n",
         s->dim[0] == 3    ? "CIFAR-10"
         : d.real_images   ? "Fashion-MNIST"
-                          : "glyphs, drawn by this program",
+                          : "glyphs, generated by this program",
         d.train->count, d.test->count, s->dim[1], s->dim[2], s->dim[0] == 3 ? ", in colour" : "");
     return d;
 }
@@ -317,7 +317,7 @@ LessonData lesson_load(const Lesson *lesson)
 LessonData lesson_load_32x32(const Lesson *lesson)
 {
     LessonData d = {.real_images = true};
-    Error err; /* not told: it is optional, and lesson_find tells what else is missing */
+    Error err; /* not reported: CIFAR-10 is optional; lesson_find reports what else is missing */
     d.train = cifar10_load(lesson->data, true, &err);
     d.test = d.train ? cifar10_load(lesson->data, false, &err) : NULL;
     if (!d.test) {

@@ -1,10 +1,11 @@
-/* lessons/kit/lesson.h -- what every lesson shares, so that a lesson holds none of it.
+/* lessons/kit/lesson.h -- what every lesson needs: options, output, claims, files and data.
  *
- *  - lesson_begin reads the options, makes the output folder and prints the title.
- *  - say() tells the story on stdout; section() begins a part of it.
- *  - claim() checks what was said. A claim that fails is named, and lesson_end returns 1.
- *  - Everything said is kept in output.txt in the lesson's folder, for the page of all lessons.
- *  - lesson_load gives Fashion-MNIST where it is found and glyphs otherwise, and says which.
+ *  - lesson_begin reads the options, creates the output folder and prints the title.
+ *  - say() prints the story on stdout; section() begins a part of it.
+ *  - claim() checks a statement and prints it with [ok] or [FAILED]; lesson_end returns 1 if any
+ *    claim failed.
+ *  - All output is also written to output.txt in the lesson's folder, for the page of all lessons.
+ *  - lesson_load returns Fashion-MNIST if it is found and glyphs otherwise, and says which.
  *
  *      int main(int argc, char **argv)
  *      {
@@ -31,18 +32,18 @@ typedef struct Lesson {
     const char *data;   /* --data, or NULL */
     char        out[512];
     bool        has_gnuplot;
-    bool        preview; /* the first picture that lends itself to it, in characters on stdout */
+    bool        preview; /* draw the first suitable picture in characters on stdout */
 } Lesson;
 
-/* Options: --seed N, --epochs N, --quick, --data DIR, --out DIR, --quiet, --preview, --help. A
- * wrong one ends the program with a sentence and exit status 2. `epochs` is the default, 0 for a
- * lesson that trains nothing. */
+/* Options: --seed N, --epochs N, --quick, --data DIR, --out DIR, --quiet, --preview, --help. An
+ * invalid option ends the program with a message and exit status 2. `epochs` is the default, 0 for
+ * a lesson that trains nothing. */
 Lesson lesson_begin(int argc, char **argv, const char *number, const char *title, int epochs);
 
-/* Says how many claims held; the exit status for main. */
+/* Prints how many claims hold; returns the exit status for main. */
 int lesson_end(Lesson *lesson);
 
-/* Ends the program with a sentence on stderr, which should name the way out, and exit status 2. */
+/* Ends the program with exit status 2 and a message on stderr, which should also say what to do. */
 _Noreturn void lesson_refuse(const char *format, ...) SLOPE_PRINTF(1, 2);
 
 /* --- the story -------------------------------------------------------------------------------- */
@@ -51,49 +52,49 @@ void section(const char *title);
 void say(const char *format, ...) SLOPE_PRINTF(1, 2);
 void say_tensor(const char *name, const Tensor *x);
 
-/* Where say() writes, for functions that print to a stream: prelu_stats(story(), net). */
+/* The stream to which say() writes, for functions that print: prelu_stats(story(), net). */
 FILE *story(void);
 
 /* Checks and prints a claim: "  [ok] …" or "  [FAILED] …". Returns whether it holds. */
 bool claim(bool holds, const char *format, ...) SLOPE_PRINTF(2, 3);
 
-/* The same for |found - expected| <= tolerance, showing all three where it fails. */
+/* The same for |found - expected| <= tolerance; prints all three values if the claim fails. */
 bool claim_close(double found, double expected, double tolerance, const char *format, ...)
     SLOPE_PRINTF(4, 5);
 
-/* Calls fn(ctx), which ought to stop as misuse does, and clears what it left on the tape.
- * Returns whether it stopped, with its sentence, which is said too. */
+/* Calls fn(ctx), which should stop with slope_fail, and rewinds the tape to where it was. Returns
+ * whether it stopped, with its message in `sentence`; also prints the message. */
 bool stops(void (*fn)(void *ctx), void *ctx, char sentence[512]);
 
-/* n numbers evenly from low to high: a constant (n) on the tape. */
+/* n equally spaced values from low to high: a constant (n) on the tape. */
 Var *lesson_grid(int n, double low, double high);
 
 /* --- files ------------------------------------------------------------------------------------ */
 
-/* Opens a file in the lesson's folder for writing, or ends the program with a sentence; closes it,
- * with the same end if not all of it could be written. */
+/* lesson_open opens a file in the lesson's folder for writing; lesson_close closes it. Either ends
+ * the program with a message if the file cannot be opened or completely written. */
 FILE *lesson_open(const Lesson *lesson, const char *name);
 void lesson_close(const Lesson *lesson, const char *name, FILE *f);
 void lesson_path(const Lesson *lesson, const char *name, char path[1024]);
 
-/* Writes history.csv, or ends the program with a sentence. */
+/* Writes history.csv, or ends the program with a message. */
 void lesson_write_history(const Lesson *lesson, const History *history);
 
 /* --- data ------------------------------------------------------------------------------------- */
 
 typedef struct LessonData {
     Dataset *train, *test;
-    bool     real_images; /* Fashion-MNIST, not glyphs */
-    Transform to_32x32;   /* for a loader of lesson_load_32x32; nothing otherwise */
+    bool     real_images; /* Fashion-MNIST or CIFAR-10, not glyphs */
+    Transform to_32x32;   /* set by lesson_load_32x32, for a loader's .transform */
 } LessonData;
 
-/* Fashion-MNIST (60000 and 10000 images of 28x28), or glyphs (12000 and 2000); with --quick only
- * 6000 and 1000 of either. Says which, and how to install the real one. */
+/* Fashion-MNIST (60000 training and 10000 test images of 28x28), or glyphs (12000 and 2000); with
+ * --quick only 6000 and 1000. Prints which, and how to install Fashion-MNIST if it is missing. */
 LessonData lesson_load(const Lesson *lesson);
 
-/* For a network that wants images of 32x32: CIFAR-10 (3 channels) where it is found, else what
- * lesson_load finds, which a loader pads with .transform = data.to_32x32. For a convolutional
- * network --quick means 1000 and 300 images. */
+/* For a network that needs images of 32x32: CIFAR-10 (3 channels) if it is found, otherwise the
+ * data of lesson_load, which a loader pads with .transform = data.to_32x32. With --quick only 1000
+ * training and 300 test images, because the network is convolutional. */
 LessonData lesson_load_32x32(const Lesson *lesson);
 void lesson_unload(LessonData *data);
 

@@ -30,8 +30,8 @@ static double *loss_grow(double *old, int n, int capacity)
     return bigger;
 }
 
-/* The trainer's tally sums up an epoch: what was added since the last note is the news. It begins
- * at 0 again with every epoch, so the epoch's last step is noted too. */
+/* The trainer's tally accumulates over an epoch, so an entry is the difference from the last one.
+ * It restarts at 0 in every epoch, so the last step of an epoch is recorded too. */
 void loss_log_step(const Trainer *t, int64_t step, void *ctx)
 {
     LossLog *log = ctx;

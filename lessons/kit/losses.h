@@ -1,7 +1,7 @@
 /* lessons/kit/losses.h -- the loss while a network trains, step by step.
  *
- *  - One batch's loss is noisy: a LossLog notes the mean over every so many steps.
- *  - loss_log_step is a StepFn: put it and the log into a Trainer, or call it from your own.
+ *  - The loss of a single batch is noisy: a LossLog records the mean over every few steps.
+ *  - loss_log_step is a StepFn: set it and the log in a Trainer, or call it from your own StepFn.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -12,12 +12,12 @@
 
 typedef struct LossLog {
     int     every, n, capacity;
-    double *step, *loss; /* (n): after this step, the mean loss since the one before */
-    double  sum;         /* of the trainer's tally when last noted */
+    double *step, *loss; /* (n): a step, and the mean loss since the previous entry */
+    double  sum;         /* the trainer's tally at the last entry */
     int64_t count;
 } LossLog;
 
-/* Notes a mean over `every` steps (and over the rest of an epoch). */
+/* Records the mean over every `every` steps, and over the remaining steps of an epoch. */
 LossLog *loss_log_new(int every);
 void loss_log_free(LossLog *log);
 void loss_log_step(const Trainer *t, int64_t step, void *log);

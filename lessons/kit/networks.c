@@ -1,4 +1,4 @@
-/* lessons/kit/networks.c -- the document's two networks, PyTorch above and Slope below.
+/* lessons/kit/networks.c -- the document's two networks, each in PyTorch and then in Slope.
  *
  * SPDX-License-Identifier: MIT
  */

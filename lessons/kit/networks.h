@@ -1,9 +1,10 @@
 /* lessons/kit/networks.h -- the document's networks, for the lessons that train them.
  *
- *  - prelu_network_new is its PReLUNetwork: Linear, PReLU, Linear, PReLU, Linear.
- *    Names are the document's: fc1, prelu1, fc2, prelu2, fc3.
- *  - conv_net_prelu_new is its ConvNetPReLU: two blocks of Conv2d, PReLU, BatchNorm2d, MaxPool2d,
- *    then Linear, PReLU, Dropout, Linear. Names: features.0 … features.7, classifier.0 … 3.
+ *  - prelu_network_new returns its PReLUNetwork: Linear, PReLU, Linear, PReLU, Linear. The names
+ *    are the document's: fc1, prelu1, fc2, prelu2, fc3.
+ *  - conv_net_prelu_new returns its ConvNetPReLU: two blocks of Conv2d, PReLU, BatchNorm2d,
+ *    MaxPool2d, then Linear, PReLU, Dropout, Linear. The names are features.0 … features.7 and
+ *    classifier.0 … classifier.3.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -14,7 +15,7 @@
 
 typedef enum SlopeMode { SLOPES_PER_CHANNEL, SLOPES_SHARED } SlopeMode;
 
-/* (N, input_dim) or images with so many pixels -> scores (N, num_classes). */
+/* (N, input_dim), or images with input_dim pixels -> scores (N, num_classes). */
 Module *prelu_network_new(ptrdiff_t input_dim, ptrdiff_t hidden_dim, ptrdiff_t num_classes,
                           SlopeMode mode);
 

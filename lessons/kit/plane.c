@@ -1,4 +1,4 @@
-/* lessons/kit/plane.c -- a network's answers on a square of the plane, and how they change.
+/* lessons/kit/plane.c -- a network's output on a square of the plane, and how it changes.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -23,7 +23,7 @@ void plane_read(Module *net, double *plane)
     tape_rewind(mark);
 }
 
-/* The column of the picture for a coordinate; a row is that of its negative. */
+/* The picture's column for an x1; for an x2, plane_pixel(-x2) is the row. */
 static double plane_pixel(double v) { return (v + PLANE_EDGE) / (2 * PLANE_EDGE) * (PLANE - 1); }
 
 static void plot_class(Plot *p, const Dataset *data, int class, const char *legend)

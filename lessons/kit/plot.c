@@ -1,4 +1,4 @@
-/* lessons/kit/plot.c -- pictures: beginning a script, its panels, running gnuplot.
+/* lessons/kit/plot.c -- pictures: the head of the script, its panels, running gnuplot.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -12,7 +12,7 @@
 #include "lessons/kit/plot_script.h"
 #include "lessons/kit/record.h"
 
-/* --- the script's beginning ------------------------------------------------------------------- */
+/* --- the head of the script ------------------------------------------------------------------- */
 
 void plot_append(Plot *p, const char *format, ...)
 {
@@ -28,8 +28,8 @@ void plot_append(Plot *p, const char *format, ...)
 const char *plot_text(const char *text)
 {
     if (strchr(text, '\'') || strchr(text, '\n'))
-        slope_fail("plot", "the text \"%s\" holds a single quote or a line break, which gnuplot's "
-                   "quoting cannot carry", text);
+        slope_fail("plot", "the text \"%s\" contains a single quote or a line break, which a "
+                   "quoted gnuplot string cannot contain", text);
     return text;
 }
 
@@ -86,7 +86,7 @@ static void plot_write_terminal(const Plot *p)
     fprintf(p->script, "set output '%s.%s'\n", p->name, plot_extension(p));
 }
 
-/* Okabe and Ito's colours, darkest first so that a grey print keeps the order, each with a dash. */
+/* Okabe and Ito's colours, darkest first to keep the order in a grey print, each with its dash. */
 static void plot_write_styles(const Plot *p)
 {
     static const char *const colors[PLOT_STYLES] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7",
@@ -190,7 +190,7 @@ static _Noreturn void plot_become_gnuplot(const Lesson *lesson, const char *scri
 
 bool plot_gnuplot(const Lesson *lesson, const char *script, FILE *input, FILE *output, FILE *log)
 {
-    fflush(NULL); /* or the child would write what we have not written yet */
+    fflush(NULL); /* otherwise the child inherits unwritten buffers and may write them again */
     pid_t child = fork();
     if (child == 0)
         plot_become_gnuplot(lesson, script, input, output, log);
@@ -200,7 +200,7 @@ bool plot_gnuplot(const Lesson *lesson, const char *script, FILE *input, FILE *o
     return child > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-/* Draws; gnuplot's messages stay in NAME.log only if it fails. */
+/* Draws the picture; keeps gnuplot's messages, in NAME.log, only if it fails. */
 static bool plot_run(const Plot *p)
 {
     char script[80], name[80], path[1024];
@@ -234,11 +234,11 @@ void plot_draw(Plot *p)
     plot_close_files(p);
     snprintf(file, sizeof file, "%s.%s", p->name, plot_extension(p));
     lesson_path(p->lesson, file, path);
-    remove(path); /* an earlier run's would not show these data */
+    remove(path); /* a picture from an earlier run would not show these data */
     bool drawn = p->lesson->has_gnuplot && plot_run(p);
     if (p->lesson->has_gnuplot)
         say("  picture: %s%s\n", path,
-            drawn ? "" : " could not be drawn: see the .log beside it");
+            drawn ? "" : " could not be drawn: see the .log file beside it");
     record(drawn ? "picture" : "undrawn", "%s %d %d %s", file, p->width, p->height, p->title);
     record("alt", "%s", p->alt);
     if (drawn)

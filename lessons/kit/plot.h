@@ -1,11 +1,12 @@
-/* lessons/kit/plot.h -- pictures by gnuplot, each with its script and its data beside it.
+/* lessons/kit/plot.h -- pictures drawn by gnuplot, each with its script and its data.
  *
- *  - A Plot is one picture of one or more panels; each panel holds series.
- *  - plot_draw writes NAME.gp and NAME.dat into the lesson's folder and runs gnuplot, which writes
- *    NAME.svg (or .png). `gnuplot NAME.gp` in that folder draws it again after an edit.
- *  - Without gnuplot the script and the data are written all the same, and the lesson says how to
- *    install it.
- *  - Colours are Okabe and Ito's, told apart by colour-blind eyes; lines also differ in dash.
+ *  - A Plot is one picture of one or more panels; each panel contains series.
+ *  - plot_draw writes NAME.gp and NAME.dat to the lesson's folder and runs gnuplot, which writes
+ *    NAME.svg (or .png or .gif). `gnuplot NAME.gp` in that folder redraws it after an edit.
+ *  - Without gnuplot the script and the data are still written, and the lesson says how to install
+ *    gnuplot.
+ *  - The colours are Okabe and Ito's, which colour-blind readers can tell apart; lines also differ
+ *    in their dashes.
  *
  *      Plot *p = plot_new(&lesson, "family", "PReLU for several slopes", 1, 1);
  *      plot_panel(p, "", "input x", "output y");
@@ -21,29 +22,29 @@
 
 typedef struct Plot Plot;
 
-/* A picture of rows x columns panels, named NAME.svg. Texts must not hold a single quote. */
+/* A picture of rows x columns panels, named NAME.svg. Texts must not contain a single quote. */
 Plot *plot_new(const Lesson *lesson, const char *name, const char *title, int rows, int columns);
 
-/* Draws and frees it; says where the picture is. */
+/* Draws and frees the picture; prints where it is. */
 void plot_draw(Plot *p);
 
-/* Options, before the first panel. */
+/* Options, to be set before the first panel. */
 void plot_as_png(Plot *p);                          /* for pictures with very many points */
-void plot_size(Plot *p, int width, int height);     /* pixels; default 720 x 480 a panel */
+void plot_size(Plot *p, int width, int height);     /* pixels; default 720 x 480 per panel */
 void plot_as_gif(Plot *p, int centiseconds);        /* every panel becomes a frame */
 
 /* --- panels ----------------------------------------------------------------------------------- */
 
-/* Begins a panel; what follows goes into it. */
+/* Begins a panel; the calls that follow apply to it. */
 void plot_panel(Plot *p, const char *title, const char *x_label, const char *y_label);
 void plot_x_range(Plot *p, double low, double high);
 void plot_y_range(Plot *p, double low, double high);
 void plot_log_x(Plot *p);
 void plot_log_y(Plot *p);
-void plot_equal_axes(Plot *p);              /* one unit is as long on x as on y */
+void plot_equal_axes(Plot *p);              /* a unit is as long on x as on y */
 void plot_key(Plot *p, const char *where);  /* gnuplot's: "top left", "outside right", "off" … */
 
-/* A line of gnuplot of the lesson's own, set before the panel is drawn: "set xtics 1". */
+/* Adds a gnuplot command to the panel, before its plot command: "set xtics 1". */
 void plot_set(Plot *p, const char *command);
 
 /* --- series: n points each; the legend may be "" ---------------------------------------------- */
@@ -52,16 +53,16 @@ void plot_line(Plot *p, const char *legend, int n, const double *x, const double
 void plot_points(Plot *p, const char *legend, int n, const double *x, const double *y);
 void plot_line_points(Plot *p, const char *legend, int n, const double *x, const double *y);
 
-/* A line through the elements of two tensors of as many elements; a NaN in y breaks it. */
+/* A line through the points given by two tensors of equal size; a NaN in y interrupts it. */
 void plot_tensors(Plot *p, const char *legend, const Tensor *x, const Tensor *y);
 
-/* Black dots at a jump: filled at the value taken, open at the one that is not. */
+/* Black dots at a jump: filled at the value that the function takes, open at the other. */
 void plot_dots(Plot *p, const char *legend, bool filled, int n, const double *x, const double *y);
 
 /* A thin grey line, for one of many. */
 void plot_thin_line(Plot *p, const char *legend, int n, const double *x, const double *y);
 
-/* The area between two lines, pale. */
+/* The area between two lines, in a pale colour. */
 void plot_band(Plot *p, const char *legend, int n, const double *x, const double *low,
                const double *high);
 
@@ -69,24 +70,24 @@ void plot_band(Plot *p, const char *legend, int n, const double *x, const double
 void plot_errors(Plot *p, const char *legend, int n, const double *x, const double *y,
                  const double *e);
 
-/* Boxes of that width from the bottom of the panel (of a log axis too) to y, outlined. */
+/* Outlined boxes of this width from the bottom of the panel, also on a log axis, up to y. */
 void plot_bars(Plot *p, const char *legend, int n, const double *x, const double *y, double width);
 
 /* A histogram of n values in `bins` equal bins from low to high. */
 void plot_histogram(Plot *p, const char *legend, int n, const double *values, int bins, double low,
                     double high);
 
-/* Reference lines across the panel, dashed, with a legend. */
+/* Dashed reference lines across the panel, with a legend. */
 void plot_horizontal(Plot *p, const char *legend, double y);
 void plot_vertical(Plot *p, const char *legend, double x);
 
-/* A text at a place. */
+/* A text that begins at (x, y). */
 void plot_label(Plot *p, const char *text, double x, double y);
 
-/* For a diagram: a panel without axes; a printf-like text around a place, bare or in a box; and a
- * half ellipse with an arrowhead, from one height to another, that bulges from the upright line at
- * x (to the left where bulge < 0). Arrows of one style (1 ... 8) look alike: give one of them the
- * legend. */
+/* For a diagram: a panel without axes; a printf-like text centred at (x, y), bare or in a box; and
+ * a half ellipse with an arrowhead from height `from` to height `to`, which bulges from the
+ * vertical line at x (to the left if bulge < 0). Arrows of one style (1 ... 8) look alike: give
+ * only one of them a legend. */
 void plot_no_axes(Plot *p);
 void plot_centered(Plot *p, double x, double y, const char *format, ...) SLOPE_PRINTF(4, 5);
 void plot_box(Plot *p, double x, double y, double width, double height, const char *format, ...)
@@ -94,19 +95,19 @@ void plot_box(Plot *p, double x, double y, double width, double height, const ch
 void plot_arc(Plot *p, int style, const char *legend, double x, double bulge, double from,
               double to);
 
-/* A matrix (rows x columns) as coloured cells, row 0 at the top, with a number in each; names may
- * be NULL. */
+/* A matrix (rows x columns) as coloured cells, row 0 at the top, with the value in each; the names
+ * may be NULL. */
 void plot_matrix(Plot *p, int rows, int columns, const double *values, const char *const *row_names,
                  const char *const *column_names);
 
 /* An image (height x width) of grey values 0 … 1, row 0 at the top. */
 void plot_image(Plot *p, int height, int width, const double *values);
 
-/* rows x columns such images side by side with a white gap between: values (rows columns, height,
- * width). Place (r, c) begins at x = c (width + 1), y = r (height + 1), for labels. */
+/* rows x columns such images with white gaps between them: values (rows columns, height, width).
+ * Tile (r, c) begins at x = c (width + 1), y = r (height + 1), for labels. */
 void plot_tiles(Plot *p, int rows, int columns, int height, int width, const double *values);
 
-/* The number that is black and the one that is white, before plot_image or plot_tiles. */
+/* The values drawn in black and in white; call it before plot_image or plot_tiles. */
 void plot_grey_range(Plot *p, double black, double white);
 
 #endif

@@ -1,8 +1,8 @@
-/* lessons/kit/plot_alt.c -- a picture in words, for who cannot see it; the page's alt texts.
+/* lessons/kit/plot_alt.c -- a picture in words, for readers who cannot see it: the page's alt text.
  *
- *  - Made of what the lesson gave: titles, axes and legends; of a line also where it begins and
- *    ends.
- *  - Of an animation only the first and the last frame are told.
+ *  - It is composed of the titles, axis labels and legends from the lesson, and the first and last
+ *    value of each line.
+ *  - Of an animation, only the first and the last frame are described.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -19,7 +19,7 @@ void plot_tell(Plot *p, const char *format, ...)
     va_start(args, format);
     int more = vsnprintf(p->alt + n, sizeof p->alt - n, format, args);
     va_end(args);
-    if (more < 0 || n + (size_t)more >= sizeof p->alt) /* cut, at a byte that begins a letter */
+    if (more < 0 || n + (size_t)more >= sizeof p->alt) /* cut before the first byte of a letter */
         for (n = sizeof p->alt - 5; n > 0 && ((unsigned char)p->alt[n] & 0xc0) == 0x80; n--)
             ;
     else
@@ -27,7 +27,7 @@ void plot_tell(Plot *p, const char *format, ...)
     strcpy(p->alt + n, " ...");
 }
 
-/* What separates a new sentence from what was told. */
+/* What separates a new sentence from the text so far. */
 static const char *plot_full_stop(const Plot *p)
 {
     size_t n = strlen(p->alt);
@@ -61,7 +61,7 @@ static const char *plot_kind(const char *style)
     return "";
 }
 
-/* "; line LEGEND", the kind only where it changes. */
+/* Adds "; line LEGEND", with the kind ("line") only if it differs from the last one. */
 void plot_tell_series(Plot *p, const char *style, const char *legend)
 {
     const char *kind = plot_kind(style);
@@ -75,5 +75,5 @@ void plot_tell_series(Plot *p, const char *style, const char *legend)
 void plot_tell_ends(Plot *p, int n, const double *y)
 {
     if (n > 1 && isfinite(y[0]) && isfinite(y[n - 1]))
-        plot_tell(p, " from %.3g to %.3g", y[0] + 0.0, y[n - 1] + 0.0); /* -0: 0 */
+        plot_tell(p, " from %.3g to %.3g", y[0] + 0.0, y[n - 1] + 0.0); /* -0 becomes 0 */
 }

@@ -1,8 +1,8 @@
 /* lessons/kit/plot_preview.c -- a picture in characters, for a terminal without a display.
  *
- *  - gnuplot's terminal "dumb" draws the picture's own script once more, 79 x 24 characters without
- *    colours: the first panel of the first picture that is made of lines or bars.
- *  - It goes to stdout only, not into output.txt.
+ *  - gnuplot's terminal "dumb" runs the picture's script again, with 79 x 24 characters and no
+ *    colours, for the first panel of the first picture that consists of lines, points or bars.
+ *  - The preview goes only to stdout, not to output.txt.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -15,7 +15,7 @@ static bool preview_begins(const char *line, const char *words)
     return strncmp(line, words, strlen(words)) == 0;
 }
 
-/* The script up to its second panel, for the other terminal. */
+/* Copies the script up to its second panel, with terminal "dumb" in place of its own. */
 static void preview_script(FILE *script, FILE *out)
 {
     char line[PLOT_TEXT];

@@ -30,7 +30,7 @@ static void plot_series(Plot *p, int block, const char *using, const char *style
     plot_tell_series(p, style, legend);
 }
 
-/* A style name with the panel's next line type. */
+/* The style with the panel's next line type. */
 static const char *plot_next_style(Plot *p, const char *style, char text[96])
 {
     snprintf(text, 96, "%s linetype %d", style, p->styles++ % PLOT_STYLES + 1);
@@ -77,7 +77,7 @@ void plot_tensors(Plot *p, const char *legend, const Tensor *x, const Tensor *y)
     memory_free(xs), memory_free(ys);
 }
 
-/* An open dot is a white one with a rim, so that no line shows through. */
+/* An open dot is a white dot with a black rim, so that no line shows through. */
 void plot_dots(Plot *p, const char *legend, bool filled, int n, const double *x, const double *y)
 {
     if (!filled)
@@ -125,7 +125,7 @@ void plot_histogram(Plot *p, const char *legend, int n, const double *values, in
         if (!(values[i] >= low && values[i] <= high))
             continue;
         int b = (int)((values[i] - low) / width);
-        count[b < bins ? b : bins - 1]++; /* `high` itself is in the last */
+        count[b < bins ? b : bins - 1]++; /* the last bin includes `high` */
     }
     fprintf(p->script, "set boxwidth %.9g\n", width);
     plot_xy(p, plot_next_style(p, "boxes", (char[96]){0}), legend, bins, x, count);
@@ -156,6 +156,6 @@ void plot_vertical(Plot *p, const char *legend, double x)
             x, style);
     plot_append(p, "%sNaN with lines %s title '%s'", p->series[0] ? ", \\\n     " : "", style,
                 plot_text(legend));
-    plot_tell(p, "; an upright line at %.4g: %s", x, legend);
+    plot_tell(p, "; a vertical line at %.4g: %s", x, legend);
     p->alt_kind = "";
 }

@@ -45,7 +45,7 @@ void plot_box(Plot *p, double x, double y, double width, double height, const ch
     va_end(args);
 }
 
-/* A curve of many pieces; an arrow along the last one is its head. */
+/* A curve of many straight pieces; an arrow along the last piece draws the head. */
 void plot_arc(Plot *p, int style, const char *legend, double x, double bulge, double from,
               double to)
 {
@@ -67,7 +67,7 @@ void plot_arc(Plot *p, int style, const char *legend, double x, double bulge, do
 
 /* --- matrices and images ---------------------------------------------------------------------- */
 
-/* rows x columns numbers as a block of a matrix. */
+/* Writes rows x columns values as a matrix block; returns its index. */
 static int plot_matrix_block(Plot *p, int rows, int columns, const double *values)
 {
     fprintf(p->data, "%s# %d: %d x %d\n", p->blocks ? "\n\n" : "", p->blocks, rows, columns);
@@ -102,13 +102,13 @@ static double plot_largest(int n, const double *values)
     return largest;
 }
 
-/* Numbers are white on the darker half of the colours. */
+/* The values are written in white on the darker half of the colours. */
 void plot_matrix(Plot *p, int rows, int columns, const double *values, const char *const *row_names,
                  const char *const *column_names)
 {
     int block = plot_matrix_block(p, rows, columns, values);
     plot_cells(p, rows, columns);
-    plot_tell(p, "; a table of %d x %d numbers, the darker the larger", rows, columns);
+    plot_tell(p, "; a table of %d x %d values; darker cells are larger", rows, columns);
     plot_names(p, "y", rows, row_names);
     plot_names(p, "x", columns, column_names);
     fprintf(p->script, "set xtics rotate by 40 right\nunset colorbox\n"
@@ -124,7 +124,7 @@ static void plot_grey(Plot *p, int height, int width, const double *values)
     int block = plot_matrix_block(p, height, width, values);
     plot_cells(p, height, width);
     fprintf(p->script, "unset xtics\nunset ytics\nunset colorbox\nset palette gray\n");
-    const char *style = p->png ? "image" : "image pixels"; /* rectangles: in a PNG seams show */
+    const char *style = p->png ? "image" : "image pixels"; /* in a PNG, rectangles show seams */
     plot_append(p, "'%s.dat' index %d matrix with %s notitle", p->name, block, style);
 }
 
@@ -143,7 +143,7 @@ void plot_tiles(Plot *p, int rows, int columns, int height, int width, const dou
         for (int x = 0; x < W; x++) {
             int r = y / (height + 1), i = y % (height + 1);
             int c = x / (width + 1), j = x % (width + 1);
-            bool gap = i == height || j == width; /* gnuplot leaves a NaN out */
+            bool gap = i == height || j == width; /* gnuplot does not draw NaN */
             all[y * W + x] = gap ? (double)NAN
                                  : values[((r * columns + c) * height + i) * width + j];
         }

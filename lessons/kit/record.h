@@ -1,9 +1,9 @@
-/* lessons/kit/record.h -- what a run leaves in its folder for the page (lessons/page/).
+/* lessons/kit/record.h -- the files that a run leaves in its folder for the page (lessons/page/).
  *
- *  - output.txt is the story, all of it, also under --quiet.
- *  - run.txt is one fact a line, "KEY TEXT": options, picture, alt, undrawn, file, stopped, and at
- *    the end claims, failed and seconds. Without these three a run did not come to its end.
- *  - For lesson.c, story.c and plot*.c; lessons need none of it.
+ *  - output.txt is the whole story, even under --quiet.
+ *  - run.txt has one fact per line, "KEY TEXT": options, picture, alt, undrawn, file, stopped, and
+ *    at the end claims, failed and seconds. If the last three are missing, the run did not finish.
+ *  - For lesson.c, story.c and plot*.c only; lessons do not call these functions.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -12,16 +12,17 @@
 
 #include "lessons/kit/lesson.h"
 
-/* Opens both files; `options` are the words that `make lesson-NN ARGS="..."` would pass. */
+/* Opens both files; `options` is the text that `make lesson-NN ARGS="..."` would pass. */
 void record_begin(const Lesson *lesson, const char *options);
 
-/* Adds a line; nothing before record_begin. A line break in it becomes a space. */
+/* Adds a line, with every line break replaced by a space; does nothing before
+ * record_begin. */
 void record(const char *key, const char *format, ...) SLOPE_PRINTF(2, 3);
 
-/* How many claims failed so far, and of how many. */
+/* Returns how many claims have failed so far; sets *claims to the number of all claims. */
 int record_failed(int *claims);
 
-/* Writes the three last lines and closes both files; say() goes to stdout alone from then on. */
+/* Writes the last three lines and closes both files; after that, say() writes only to stdout. */
 void record_end(void);
 
 #endif

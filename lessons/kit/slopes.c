@@ -1,4 +1,4 @@
-/* lessons/kit/slopes.c -- watching learned slopes while a network trains.
+/* lessons/kit/slopes.c -- recording learned slopes while a network trains.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -17,7 +17,7 @@ static void slope_add_layer(const char *name, const Tensor *slopes, void *ctx)
 {
     SlopeLog *log = ctx;
     if (log->n_layers == SLOPE_LAYERS)
-        slope_fail("slope_log_new", "more than %d PReLU layers", SLOPE_LAYERS);
+        slope_fail("slope_log_new", "the network has more than %d PReLU layers", SLOPE_LAYERS);
     SlopeLayer *layer = &log->layer[log->n_layers++];
     layer->channels = (int)tensor_count(slopes);
     snprintf(layer->name, sizeof layer->name, "%s%s", log->prefix, name);
@@ -43,7 +43,7 @@ static void slope_make_room(SlopeLog *log)
                                           log->layer[i].channels);
 }
 
-/* Which layer comes next in a walk over the network's PReLUs. */
+/* The position in a walk over the network's PReLU layers. */
 typedef struct SlopeNote {
     SlopeLog *log;
     int       layer;
@@ -152,7 +152,7 @@ double quantile(const double *values, int n, double q)
     return result;
 }
 
-/* One quantile at every moment; the caller frees it. */
+/* One quantile at every moment; the caller frees the array. */
 static double *slope_quantile_line(const SlopeLog *log, int layer, double q)
 {
     double *line = memory_new_array((size_t)log->moments, sizeof *line);

@@ -1,9 +1,9 @@
-/* lessons/kit/slopes.h -- watching learned slopes while a network trains.
+/* lessons/kit/slopes.h -- recording learned slopes while a network trains.
  *
- *  - A SlopeLog notes every slope of every PReLU: at the start (step 0), after each of the first
- *    100 steps, and after every 10th from then on.
- *  - slope_log_step is a StepFn: put it and the log into a Trainer.
- *  - A layer's values at one moment are slope_log_values; quantiles turn 256 of them into a band.
+ *  - A SlopeLog records every slope of every PReLU: at the start (step 0), after each of the first
+ *    100 steps, and after every 10th step from then on. Each recording is a moment.
+ *  - slope_log_step is a StepFn: set it and the log in a Trainer.
+ *  - slope_log_values returns a layer's values at one moment; quantiles summarise them as a band.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -15,7 +15,7 @@
 enum { SLOPE_LAYERS = 8 };
 
 typedef struct SlopeLayer {
-    char    name[64]; /* "prelu1", with the log's prefix in front */
+    char    name[64]; /* "prelu1", preceded by the log's prefix */
     int     channels;
     double *values; /* (moments, channels) */
 } SlopeLayer;
@@ -27,26 +27,26 @@ typedef struct SlopeLog {
     SlopeLayer  layer[SLOPE_LAYERS];
 } SlopeLog;
 
-/* Notes the slopes as they are now as step 0. `prefix` goes in front of every layer's name. */
+/* Records the present slopes as step 0. `prefix` is put before every layer's name. */
 SlopeLog *slope_log_new(Module *net, const char *prefix);
 void slope_log_free(SlopeLog *log);
 void slope_log_step(const Trainer *t, int64_t step, void *log);
 
-/* Notes the slopes after the last step, if that step was not noted anyway. */
+/* Records the slopes after the last step, unless slope_log_step has already done so. */
 void slope_log_finish(SlopeLog *log, const Trainer *t);
 
-/* The channels' slopes of a layer at a moment (-1: the last). */
+/* The slopes of a layer's channels at a moment (-1: the last). */
 const double *slope_log_values(const SlopeLog *log, int layer, int moment);
 
-/* Rows "step,layer,channel,slope" without the header; "layer,count,mean,std,min,max" likewise. */
+/* Write rows "step,layer,channel,slope" and "layer,count,mean,std,min,max", without headers. */
 void slope_log_write(FILE *f, const SlopeLog *log);
 void slope_write_stats(FILE *f, Module *net, const char *prefix);
 
-/* The q-quantile (0 … 1) of n numbers, between neighbours by linear interpolation. */
+/* The q-quantile (0 <= q <= 1) of n values, linearly interpolated between neighbours. */
 double quantile(const double *values, int n, double q);
 
-/* Into the current panel: bands from 5 to 95 and 25 to 75 percent, the median, up to 16
- * channels. */
+/* Draws, in the current panel, bands from 5 to 95 and from 25 to 75 percent, the median, and up to
+ * 16 single channels. */
 void plot_slope_bands(Plot *p, const SlopeLog *log, int layer);
 
 #endif

@@ -1,4 +1,4 @@
-/* lessons/kit/story.c -- what a lesson says and claims, on stdout and into its folder.
+/* lessons/kit/story.c -- a lesson's story and claims, on stdout and in its folder.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -10,17 +10,17 @@
 
 #include "lessons/kit/record.h"
 
-/* A program holds one lesson, so its story functions need not be told which. */
+/* A program contains one lesson, so the story functions do not take it as an argument. */
 static struct {
-    FILE *both;   /* what is written here goes to stdout, unless quiet, and to the copy */
+    FILE *both;   /* writes to stdout, unless quiet, and to the copy */
     FILE *copy;   /* output.txt */
     FILE *run;    /* run.txt */
     bool  quiet;
     int   claims, failed;
-    double began; /* seconds */
+    double began; /* the time of the start, in seconds */
 } story_now;
 
-/* --- one stream into two ---------------------------------------------------------------------- */
+/* --- one stream that writes to two ------------------------------------------------------------ */
 
 static void story_copy(const char *bytes, size_t count)
 {
@@ -29,7 +29,7 @@ static void story_copy(const char *bytes, size_t count)
         fflush(stdout);
     }
     fwrite(bytes, 1, count, story_now.copy);
-    fflush(story_now.copy); /* so that a run that dies has left what it said */
+    fflush(story_now.copy); /* so that a run that crashes leaves its output so far */
 }
 
 #if defined(__APPLE__) || defined(__FreeBSD__) || defined(__OpenBSD__) || defined(__NetBSD__)
@@ -74,14 +74,14 @@ static double story_clock(void)
 
 void record_begin(const Lesson *lesson, const char *options)
 {
-    FILE *run = lesson_open(lesson, "run.txt"); /* empty from now on: the earlier run is gone */
+    FILE *run = lesson_open(lesson, "run.txt"); /* truncates the previous run's record */
     story_now.copy = lesson_open(lesson, "output.txt");
     story_now.run = run;
     story_now.quiet = lesson->quiet;
     story_now.began = story_clock();
     story_now.both = story_open();
     if (!story_now.both)
-        slope_fail("lesson_begin", "there is no memory for a stream");
+        slope_fail("lesson_begin", "not enough memory for a stream");
     setvbuf(story_now.both, NULL, _IOLBF, 1024);
     record("options", "%s", options);
 }
@@ -140,7 +140,7 @@ void say_tensor(const char *name, const Tensor *x)
 
 /* --- claims ----------------------------------------------------------------------------------- */
 
-/* Says what follows even under --quiet, or no longer. Returns what was so before. */
+/* Turns printing on stdout off or on; returns the previous setting. */
 static bool story_set_quiet(bool quiet)
 {
     bool before = story_now.quiet;

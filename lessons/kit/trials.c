@@ -1,4 +1,4 @@
-/* lessons/kit/trials.c -- the same training with several activations, sizes and seeds.
+/* lessons/kit/trials.c -- the same network trained with several activations, sizes and seeds.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-/* --- one training ----------------------------------------------------------------------------- */
+/* --- one training run ------------------------------------------------------------------------- */
 
 static Module *trial_activation(const TrialKind *k)
 {
@@ -16,7 +16,7 @@ static Module *trial_activation(const TrialKind *k)
     return k->slope == 0 ? relu_new() : leaky_relu_new((real)k->slope);
 }
 
-/* `count` of the images, drawn at random. */
+/* A data set of `count` of the images, drawn at random. */
 static Dataset *trial_samples(const Dataset *all, ptrdiff_t count, uint64_t seed)
 {
     Dataset *some = dataset_take(all, count);
@@ -68,7 +68,7 @@ void trials_train(const Lesson *lesson, Trials *t, const LessonData *data, int s
 
 /* --- over the seeds --------------------------------------------------------------------------- */
 
-/* b may be NULL. */
+/* The mean of a, or of a - b; b may be NULL. */
 static Mean trial_mean(int n, const double *a, const double *b)
 {
     static const double t95[TRIAL_SEEDS + 1] = {0,    0,    12.71, 4.30, 3.18, 2.78,

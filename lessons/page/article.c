@@ -17,7 +17,7 @@ static void article_link(Text *t, const char *number, const char *file)
     html(t, "<a href=\"$/$\">$/$</a>", number, file, number, file);
 }
 
-/* --- what became of the run ------------------------------------------------------------------- */
+/* --- the result of the run -------------------------------------------------------------------- */
 
 static void article_command(Text *t, const char *number, const char *options)
 {
@@ -49,16 +49,16 @@ static void article_state(Text *t, const LessonPage *lesson)
          run->state == RUN_NONE || run->state == RUN_UNFINISHED
              ? brief("This lesson %s", run_words(run)) : run_words(run));
     article_command(t, lesson->number, run->options);
-    html(t, run->state == RUN_NONE ? " runs it and brings its output and pictures here.</p>\n"
+    html(t, run->state == RUN_NONE ? " runs it and adds its output and pictures here.</p>\n"
          : run->state == RUN_UNFINISHED ? " did not finish, or is still running.</p>\n"
          : ", in $ s.</p>\n",
          strcmp(run->seconds, "0.0") == 0 ? "less than 0.1" : run->seconds);
     if (run->state == RUN_FAILED)
         article_failed_claims(t, run->output);
     if (run->stopped[0])
-        html(t, "<p>It said: $</p>\n", run->stopped);
+        html(t, "<p>Its message: $</p>\n", run->stopped);
     if (run->is_older)
-        html(t, "<p>The source has changed since: run it again.</p>\n");
+        html(t, "<p>The source has changed since this run: run it again.</p>\n");
     html(t, "</div>\n");
 }
 
@@ -96,7 +96,7 @@ static void article_source(Text *t, const Page *page, const LessonPage *lesson)
 
 /* --- pictures --------------------------------------------------------------------------------- */
 
-/* What moves can be put away, and does not move for who asked their system for stillness. */
+/* An animation can be collapsed, and is not shown if the system is set to reduce motion. */
 static void article_image(Text *t, const char *number, const Picture *p)
 {
     bool moves = article_is(p->file, ".gif");
@@ -112,8 +112,8 @@ static void article_image(Text *t, const char *number, const Picture *p)
     html(t, "src=\"$/$\" width=\"$\" height=\"$\" loading=\"lazy\" alt=\"$$$.\" /></div>\n",
          number, p->file, width, height, p->title, p->alt[0] ? ". " : "", p->alt);
     if (moves)
-        html(t, "<p class=\"still\">Your system asks for less motion, so it is not shown "
-                "here.</p>\n</details>\n");
+        html(t, "<p class=\"still\">Your system is set to reduce motion, so the animation is not "
+                "shown.</p>\n</details>\n");
 }
 
 static bool ends_sentence(const char *title)
@@ -133,13 +133,13 @@ static void article_picture(Text *t, const char *number, const Picture *p)
     if (p->drawn && p->is_there)
         html(t, " "), article_link(t, number, p->file), html(t, "</p>\n");
     else
-        html(t, " <strong>Not drawn</strong>: <code>make deps</code> installs gnuplot; if it is "
-                "there, a .log beside the script says what it missed.</p>\n");
+        html(t, " <strong>Not drawn</strong>: <code>make deps</code> installs gnuplot; if gnuplot "
+                "failed, its messages are in the .log file beside the script.</p>\n");
     html(t, "<p>Script ");
     article_link(t, number, brief("%s.gp", base));
     html(t, ", data ");
     article_link(t, number, brief("%s.dat", base));
-    html(t, "; edit the script and redraw with <code>gnuplot $.gp</code> in the folder "
+    html(t, "; to redraw it, edit the script and run <code>gnuplot $.gp</code> in the folder "
             "<code>$</code>.</p></figcaption>\n</figure>\n", base, number);
 }
 

@@ -15,7 +15,7 @@ static void frame_head(Text *t, const Page *page)
             "<meta name=\"color-scheme\" content=\"light dark\" />\n"
             "<title>Slope: the lessons</title>\n<style>\n");
     if (style)
-        text_add(t, style, strlen(style)); /* ours, and without a '<' */
+        text_add(t, style, strlen(style)); /* our own file, which contains no '<' */
     html(t, "</style>\n</head>\n");
     memory_free(style);
 }
@@ -44,31 +44,31 @@ static void frame_header(Text *t)
     html(t, "<body>\n<a class=\"skip\" href=\"#main\">Skip to the lessons</a>\n<header>\n"
             "<h1>Slope: the lessons</h1>\n"
             "<p>Reverse-mode automatic differentiation from scratch in C11, taught through one "
-            "activation, PReLU. Each lesson is a C program; what stands here comes from its source "
-            "and from its last run on this machine.</p>\n</header>\n");
+            "activation, PReLU. Each lesson is a C program; this page is made from the lessons' "
+            "sources and their last runs on this machine.</p>\n</header>\n");
 }
 
 static void frame_document(Text *t, const Text *table)
 {
     html(t, "<section aria-labelledby=\"document\">\n<h2 id=\"document\">The document</h2>\n"
             "<p>The lessons work through a short text for PyTorch users, which they call the "
-            "document, and test what it says.</p>\n");
+            "document, and test its claims.</p>\n");
     text_add(t, table->bytes, table->length);
     html(t, "</section>\n");
 }
 
 void page_html(Text *t, const Page *page)
 {
-    Text document = {0}; /* a README need not have it */
-    table_html(&document, page, "of the document", "The document",
-               "What the document says, the lessons that test it, and what they found");
+    Text document = {0}; /* empty if the README has no such table */
+    table_html(&document, page, "in the document", "The document",
+               "The document's claims, the lessons that test them, and their findings");
     frame_head(t, page);
     frame_header(t);
     html(t, "<div class=\"columns\">\n");
     frame_nav(t, page, document.length > 0);
     html(t, "<main id=\"main\" tabindex=\"-1\">\n<section aria-labelledby=\"syllabus\">\n"
             "<h2 id=\"syllabus\">Syllabus</h2>\n<p><code>make lesson-01</code> runs a lesson, "
-            "<code>make lessons</code> all of them; each run brings this page up to date.</p>\n");
+            "<code>make lessons</code> all of them; each run updates this page.</p>\n");
     syllabus_html(t, page);
     html(t, "</section>\n");
     if (document.length)

@@ -1,4 +1,4 @@
-/* lessons/page/main.c -- finds the lessons, reads what there is, writes index.html.
+/* lessons/page/main.c -- finds the lessons, reads their sources and runs, writes index.html.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -44,8 +44,8 @@ static bool page_read(Page *page)
     return true;
 }
 
-/* From reading to writing only one at a time: with make -j the last page knows of every run.
- * Returns the lock, which ends with the program. */
+/* Lets only one process at a time read and write, so that with make -j the last page includes every
+ * run. Returns the lock, which is released when the program ends. */
 static int page_lock(const char *folder)
 {
     int lock = open(folder, O_RDONLY | O_CLOEXEC);
@@ -84,7 +84,7 @@ int main(int argc, char **argv)
     char path[1024];
     Error err;
     page.sources = argv[1], page.out = argv[2];
-    mkdir(page.out, 0777); /* if that fails, so does writing, with a sentence */
+    mkdir(page.out, 0777); /* if this fails, writing fails too and reports the error */
     page_lock(page.out);
     snprintf(path, sizeof path, "%s/index.html", page.out);
     bool read = page_read(&page);

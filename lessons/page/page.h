@@ -1,9 +1,10 @@
-/* lessons/page/page.h -- one page of all lessons, from their sources and what their runs left.
+/* lessons/page/page.h -- one page of all lessons, made from their sources and the files of their
+ * last runs.
  *
  *  - source.c reads NN_name.c: its title, its story (the comment at the top), its exercises.
- *  - run.c reads what lessons/kit/record.h says a run leaves: run.txt and output.txt.
- *  - syllabus.c reads the tables of lessons/README.md; prose.c turns a comment into HTML.
- *  - article.c writes a lesson, frame.c what is around them, main.c the file.
+ *  - run.c reads the files that a run leaves (lessons/kit/record.h): run.txt and output.txt.
+ *  - syllabus.c reads the tables of lessons/README.md; prose.c converts a comment to HTML.
+ *  - article.c writes one lesson, frame.c the page around the lessons, main.c the file.
  *
  *      page lessons build/lessons          writes build/lessons/index.html
  *
@@ -20,7 +21,7 @@ typedef struct Picture {
     const char *file, *title, *alt;
     int  width, height;
     bool drawn;
-    bool is_there; /* the file is where it should be */
+    bool is_there; /* the file exists and is not empty */
 } Picture;
 
 typedef enum RunState { RUN_NONE, RUN_UNFINISHED, RUN_FAILED, RUN_PASSED } RunState;
@@ -28,20 +29,20 @@ typedef enum RunState { RUN_NONE, RUN_UNFINISHED, RUN_FAILED, RUN_PASSED } RunSt
 /* The texts point into `record`. */
 typedef struct Run {
     RunState    state;
-    const char *options, *stopped, *seconds; /* "" where not said */
+    const char *options, *stopped, *seconds; /* "" if not recorded */
     int         claims, failed;
-    bool        is_older; /* than the source */
+    bool        is_older; /* the run is older than the source */
     Picture     picture[RUN_PICTURES];
     int         pictures;
-    const char *file[RUN_FILES]; /* written, but neither script nor data of a picture */
+    const char *file[RUN_FILES]; /* files written other than pictures' scripts and data */
     int         files;
-    char       *record, *output; /* NULL where there is none */
+    char       *record, *output; /* NULL if missing */
 } Run;
 
 typedef struct LessonPage {
     char  number[4], file[256]; /* "01", "01_prelu_forward.c" */
-    char *title;                /* the source's first sentences, without "Lesson 01: " */
-    char *name;                 /* the first of them, short */
+    char *title;                /* the source's first paragraph, without "Lesson 01: " */
+    char *name;                 /* its first sentence, shortened */
     char *source, *story, *exercises; /* the last two without comment marks; NULL if missing */
     Run   run;
 } LessonPage;
@@ -55,19 +56,19 @@ typedef struct Page {
 bool source_read(LessonPage *lesson, const char *folder, const char *file);
 void source_free(LessonPage *lesson);
 
-/* Reads out/NN; a folder that is missing or holds no run is a lesson that has not run. */
+/* Reads out/NN; if the folder is missing or contains no run, the lesson has not run. */
 void run_read(LessonPage *lesson, const char *sources, const char *out);
 void run_free(Run *run);
 
-/* What the run came to, in words: "30 of 30 claims hold". */
+/* The result of the run in words: "30 of 30 claims hold". */
 const char *run_words(const Run *run);
 
-/* Comment text: paragraphs, indented blocks as they stand, numbered lists, "You need   C". */
+/* Converts a comment's text: paragraphs, preformatted blocks, numbered lists, "You need   C". */
 void prose_html(Text *t, const char *prose);
 
 void syllabus_html(Text *t, const Page *page);
 
-/* The table of lessons/README.md whose first heading is `head`; nothing if there is none. */
+/* Writes the table of lessons/README.md whose first heading is `head`, if there is one. */
 void table_html(Text *t, const Page *page, const char *head, const char *name, const char *caption);
 void article_html(Text *t, const Page *page, const LessonPage *lesson);
 void page_html(Text *t, const Page *page);

@@ -1,9 +1,10 @@
 /* lessons/page/prose.c -- the text of a comment as HTML.
  *
- *  - Lines that begin near the left are a paragraph, lines set in by four or more stand as they
- *    are.
- *  - "You need   C, and ..." with its continuation below the words is a term and what it means.
- *  - "3. Show that ..." is an item of a list; what follows, set in by three, belongs to it.
+ *  - Lines near the left margin form a paragraph; lines indented by four spaces or more are a
+ *    preformatted block.
+ *  - "You need   C, and ...", with continuation lines aligned to its text, is a term and its
+ *    description.
+ *  - "3. Show that ..." is a list item; lines that follow, indented by three spaces, belong to it.
  *  - `code` is code.
  *
  * SPDX-License-Identifier: MIT
@@ -21,14 +22,14 @@ typedef struct Prose {
     Block block;      /* what is open */
     bool  in_list, in_terms;
     bool  in_code;    /* between two backquotes */
-    int   column;     /* where the open term's words begin */
-    Text  lines;      /* of an open block that stands as it is */
-    int   least;      /* its smallest indent */
+    int   column;     /* where the description of the open term begins */
+    Text  lines;      /* the lines of an open preformatted block */
+    int   least;      /* the smallest indent of those lines */
 } Prose;
 
 /* --- closing ---------------------------------------------------------------------------------- */
 
-/* Where the "(3)" of an equation begins that stands far to the right of it; 0 for other lines. */
+/* The position of an equation's number, such as "(3)", far to its right; 0 for other lines. */
 static size_t prose_number(const char *line, size_t n)
 {
     size_t at = n;
@@ -38,7 +39,7 @@ static size_t prose_number(const char *line, size_t n)
     return far && line[at] == '(' && isdigit((unsigned char)line[at + 1]) ? at : 0;
 }
 
-/* The longest of the lines, numbers aside. */
+/* The length of the longest line, not counting equation numbers. */
 static size_t prose_width(const char *lines)
 {
     size_t widest = 0;
@@ -52,7 +53,7 @@ static size_t prose_width(const char *lines)
     return widest;
 }
 
-/* Brings the number nearer: on a phone it would be out of sight. */
+/* Moves the number closer to its equation: on a phone it would be out of sight. */
 static void prose_pull_number(char *line, size_t width)
 {
     size_t number = prose_number(line, strlen(line));
@@ -126,7 +127,7 @@ static void prose_as_it_is(Prose *p, const char *line)
     text_add(&p->lines, "\n", 1);
 }
 
-/* Where the words of "You need   C" begin; 0 for any other line. */
+/* The column of the description in "You need   C"; 0 for any other line. */
 static int prose_term_column(const char *line)
 {
     const char *gap = strstr(line, "  ");
@@ -149,7 +150,7 @@ static void prose_term(Prose *p, const char *line)
     prose_words(p, line + p->column);
 }
 
-/* The length of "3. " at the left; 0 for any other line. */
+/* The length of a list item's "3. " with its indent; 0 for any other line. */
 static int prose_item_length(const char *line)
 {
     int n = indent_of(line), digits = n;

@@ -1,4 +1,4 @@
-/* lessons/page/run.c -- what a lesson's run left in its folder.
+/* lessons/page/run.c -- reads the files that a lesson's run left in its folder.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -68,7 +68,7 @@ static bool run_is_of_picture(const Run *run, const char *file)
     return false;
 }
 
-/* The pictures' scripts and data are told of with the pictures. */
+/* Drops the pictures' scripts and data, which are listed with the pictures. */
 static void run_drop_files(Run *run)
 {
     int kept = 0;
@@ -115,7 +115,7 @@ const char *run_words(const Run *run)
 {
     switch (run->state) {
     case RUN_NONE: return "has not run";
-    case RUN_UNFINISHED: return "stopped before its end";
+    case RUN_UNFINISHED: return "stopped before the end";
     case RUN_FAILED:
         return brief("%d of %d claims FAILED", run->failed, run->claims);
     case RUN_PASSED: break;

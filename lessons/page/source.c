@@ -1,4 +1,4 @@
-/* lessons/page/source.c -- what a lesson's source says of itself.
+/* lessons/page/source.c -- the title, the story and the exercises in a lesson's source.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -9,7 +9,7 @@
 #include "lessons/page/page.h"
 #include "tensor/memory.h"
 
-/* Adds a comment's line without " * ". */
+/* Adds a line of a comment without its leading " * ". */
 static void source_comment_line(Text *t, const char *line)
 {
     if (begins(line, "/* "))
@@ -22,8 +22,8 @@ static void source_comment_line(Text *t, const char *line)
     text_add(t, "\n", 1);
 }
 
-/* The comment that begins here, up to its end or, in `story`, to how to run it: the run itself is
- * on the page. */
+/* The text of the comment that begins at `at`, up to its end or, if `story`, up to the line "Run
+ * make lesson-NN": what follows it, the run itself, is on the page. */
 static char *source_comment(const char *at, bool story)
 {
     if (!at)
@@ -44,7 +44,7 @@ static char *source_comment(const char *at, bool story)
     return t.bytes;
 }
 
-/* Takes the first paragraph off the story: "Lesson 01: PReLU, forward. ..." on one line. */
+/* Removes the first paragraph from the story and returns it on one line, without "Lesson 01: ". */
 static char *source_title(char *story)
 {
     Text t = {0};
@@ -70,7 +70,7 @@ static char *source_title(char *story)
     return t.bytes;
 }
 
-/* The first sentence, without what follows a comma far from its beginning. */
+/* The title's first sentence, cut at a comma that is far from its beginning. */
 static char *source_name(const char *title)
 {
     size_t n = strlen(title);

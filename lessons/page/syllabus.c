@@ -1,9 +1,8 @@
 /* lessons/page/syllabus.c -- the tables of lessons/README.md.
  *
- *  - The lessons, a row "| [01_prelu_forward](01_prelu_forward.c) | what it teaches | needs | runs
- *    |" each, with what each run came to. A lesson without a row gets one with its title, so that
- *    none is missing.
- *  - Any other, as it stands; a lesson's number in it, such as "05, 06", is a link.
+ *  - The table of lessons, with the result of each run added to its row, "| [01_prelu_forward](...)
+ *    | what it teaches | needs | time |". A lesson without a row gets one, so that none is missing.
+ *  - Any other table, unchanged; lesson numbers in it, such as "05, 06", become links.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -14,7 +13,7 @@
 
 enum { CELLS = 8, CELL = 400 };
 
-/* Cuts "| a | b |" into its cells; returns how many. */
+/* Splits "| a | b |" into its cells; returns their number. */
 static int syllabus_cells(const char *line, char cell[CELLS][CELL])
 {
     int n = 0;
@@ -35,7 +34,7 @@ static int syllabus_cells(const char *line, char cell[CELLS][CELL])
     return n;
 }
 
-/* The lesson that a row's first cell names, NULL for any other row. */
+/* The lesson named by a row's first cell, or NULL. */
 static const LessonPage *syllabus_lesson(const Page *page, const char *cell)
 {
     for (int i = 0; i < page->lessons; i++)
@@ -61,7 +60,7 @@ static void syllabus_row(Text *t, const LessonPage *lesson, int n, char cell[CEL
 
 static void table_begin(Text *t, const char *name, const char *caption)
 {
-    html(t, "<p class=\"hint\">This table is wider than a phone: scroll it sideways.</p>\n"
+    html(t, "<p class=\"hint\">This table is wide: scroll it sideways.</p>\n"
             "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"$\">\n<table>\n"
             "<caption>$</caption>\n", name, caption);
 }
@@ -81,11 +80,11 @@ static void table_end(Text *t)
 
 static void syllabus_head(Text *t, int n, char cell[CELLS][CELL])
 {
-    strcpy(cell[n], "this run");
+    strcpy(cell[n], "last run");
     table_head(t, n + 1, cell);
 }
 
-/* Whether a later row speaks of the lesson too is not asked: one row a lesson. */
+/* Adds a row for every lesson that the table does not list. */
 static void syllabus_rest(Text *t, const Page *page, const bool *listed, int n)
 {
     char cell[CELLS][CELL] = {{0}};
@@ -99,7 +98,7 @@ void syllabus_html(Text *t, const Page *page)
     char cell[CELLS][CELL], *readme = file_read(page->sources, "README.md"), *rest = readme;
     bool listed[PAGE_LESSONS] = {false};
     int  columns = 0;
-    table_begin(t, "Syllabus", "The lessons, and what their last runs came to");
+    table_begin(t, "Syllabus", "The lessons, and the results of their last runs");
     for (char *line; (line = next_line(&rest));) {
         int n = syllabus_cells(line, cell);
         if (n && n < CELLS && !columns && strcmp(cell[0], "lesson") == 0)
@@ -121,7 +120,7 @@ void syllabus_html(Text *t, const Page *page)
 
 /* --- any other table -------------------------------------------------------------------------- */
 
-/* The lesson whose number the text begins with, and not a longer one. */
+/* The lesson with whose number the text begins, or NULL, also if more digits follow. */
 static const LessonPage *numbered_lesson(const Page *page, const char *text)
 {
     for (int i = 0; i < page->lessons; i++)
@@ -131,7 +130,7 @@ static const LessonPage *numbered_lesson(const Page *page, const char *text)
     return NULL;
 }
 
-/* Is it nothing but numbers of lessons? "05", "01, 06" */
+/* Does the cell consist of lesson numbers, such as "05" or "01, 06"? */
 static bool cell_is_numbers(const char *cell)
 {
     return cell[0] && strspn(cell, "0123456789, ") == strlen(cell);
@@ -156,7 +155,7 @@ static void table_cell(Text *t, const Page *page, const char *cell)
     html(t, "</td>");
 }
 
-/* The row of dashes below a table's head. */
+/* Is this a cell of the row of dashes below a table's head? */
 static bool cell_is_rule(const char *cell)
 {
     return cell[0] && strspn(cell, "-:") == strlen(cell);

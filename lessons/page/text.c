@@ -35,7 +35,7 @@ void text_free(Text *t)
 
 /* --- escaping --------------------------------------------------------------------------------- */
 
-/* The length of the UTF-8 letter that begins here, within `left` bytes; 0 if none does. */
+/* The length of the UTF-8 character that begins at s, within `left` bytes; 0 if it is invalid. */
 static size_t text_letter(const unsigned char *s, size_t left)
 {
     size_t n = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3
@@ -118,10 +118,10 @@ char *file_read(const char *folder, const char *name)
     text_add(&t, "", 0);
     for (size_t n; (n = fread(part, 1, sizeof part, f)) > 0;) {
         for (size_t i = 0; i < n; i++)
-            part[i] = part[i] ? part[i] : '\x01'; /* a 0 would end the text; shown as U+FFFD */
+            part[i] = part[i] ? part[i] : '\x01'; /* a 0 would end the text; this becomes U+FFFD */
         text_add(&t, part, n);
     }
-    bool failed = ferror(f) != 0; /* a folder of that name, for one */
+    bool failed = ferror(f) != 0; /* for example, because it is a folder */
     fclose(f);
     if (failed)
         text_free(&t);

@@ -1,7 +1,7 @@
-/* lessons/page/text.h -- text that grows, and HTML that cannot forget to escape.
+/* lessons/page/text.h -- growing text, and HTML whose arguments are always escaped.
  *
- *  - html(t, "<b>$</b>", word) adds the HTML; each $ becomes the next argument, escaped.
- *  - Escaped text is valid UTF-8 without control characters; what is not becomes U+FFFD.
+ *  - html(t, "<b>$</b>", word) adds HTML; each $ is replaced by the next argument, escaped.
+ *  - Escaped text is valid UTF-8 without control characters; any other byte becomes U+FFFD.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -22,16 +22,16 @@ void text_free(Text *t);
 /* Adds `count` bytes of plain text, escaped. */
 void text_escape(Text *t, const char *bytes, size_t count);
 
-/* Each $ stands for a const char *. */
+/* Each $ in the pattern takes an argument of type const char *. */
 void html(Text *t, const char *pattern, ...);
 
-/* printf into one of eight buffers that take turns: for numbers among html's arguments. */
+/* Formats into one of eight buffers that are reused in turn: for numbers in html's arguments. */
 const char *brief(const char *format, ...);
 
-/* A whole file, ended by a 0, to be freed with memory_free; NULL if it cannot be read. */
+/* The whole file, ended by a 0, to be freed with memory_free; NULL if it cannot be read. */
 char *file_read(const char *folder, const char *name);
 
-/* Cuts the next line off *rest, without its line break; NULL at the end. Changes the text. */
+/* Cuts the next line, without its line break, off *rest; NULL at the end. Modifies the text. */
 char *next_line(char **rest);
 
 bool begins(const char *text, const char *words);

@@ -1,6 +1,6 @@
-/* ELU and SELU: your work. README.md in this folder says what to do; lesson 16 does it once.
+/* ELU and SELU: your work. README.md in this folder says what to do; lesson 16 shows an example.
  *
- * Grade it with `make grade A=a1_elu`, or where you keep it with
+ * Grade this file with `make grade A=a1_elu`, a file elsewhere with
  * `make grade A=a1_elu SUBMISSION=path/to/elu.c`.
  */
 #include "elu.h"
@@ -12,7 +12,7 @@
  */
 static void elu_forward(Var *y)
 {
-    tensor_fill(y->value, 0); /* TODO: from y->in[0]->value and y->attr. See tensor/map.h, MAP1C. */
+    tensor_fill(y->value, 0); /* TODO: use y->in[0]->value, y->attr. See MAP1C in tensor/map.h. */
 }
 
 static void elu_backward(Var *y, Var *gy)

@@ -1,4 +1,4 @@
-/* lessons/assignments/a1_elu/elu.h -- what the assignment asks for. Leave this file as it is.
+/* lessons/assignments/a1_elu/elu.h -- what the assignment asks for. Do not change this file.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -9,7 +9,7 @@
 
 extern const Op op_elu, op_selu;
 
-/* y = x if x > 0, else alpha (e^x - 1); alpha any number, a constant. [Clevert et al. 2016] */
+/* y = x if x > 0, else alpha (e^x - 1); alpha is any constant. [Clevert et al. 2016] */
 Var *var_elu(Var *x, real alpha);
 
 /* y = lambda elu(x; alpha) with the two constants of [Klambauer et al. 2017]. */

@@ -1,8 +1,9 @@
-/* lessons/assignments/a1_elu/tests.c -- what ELU and SELU must do; points.txt says for how much.
+/* lessons/assignments/a1_elu/tests.c -- what ELU and SELU must do; points.txt assigns the points.
  *
- * Each test looks at one thing, so that one mistake costs what it is worth and no more: values and
- * gradients are compared with formulas, far from 0 to all digits; second derivatives with finite
- * differences of whatever the first is, so that a wrong gradient is not counted twice.
+ * Each test checks one thing, so that one mistake costs its own points and no more: values and
+ * gradients are compared with formulas, far from 0 to all digits; second derivatives are compared
+ * with finite differences of the submission's gradient, so that a wrong gradient is not counted
+ * twice.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -12,10 +13,10 @@
 
 #include "lessons/assignments/testing.h"
 
-#define NOTHING_ARRIVED "nothing arrived: does the rule SEND to its input?"
+#define NOTHING_ARRIVED "no gradient arrived: does the backward rule SEND to its input?"
 #define NOT_IN_OPS                                                                           \
     "second derivative missing: the rule must be written in ops (var_mul, var_exp ...), not " \
-    "as a loop over numbers"
+    "as a loop over elements"
 
 enum { MIXED = 12 };
 static const double selu_lambda = 1.0507009873554804934, selu_alpha = 1.6732632423543772848;
@@ -50,34 +51,34 @@ static double selu_slope_no_lambda(double x, double p) { return (void)p, slope(x
 
 static const GradeMistake value_mistake[] = {
     {elu_no_alpha, "missing alpha"},
-    {elu_max, "max(x, alpha (e^x - 1)) is another function for some alpha: branch by x > 0"},
+    {elu_max, "max(x, alpha (e^x - 1)) is a different function for some alpha: branch on x > 0"},
     {elu_no_one, "alpha e^x without the - 1"},
 };
 enum { VALUE_MISTAKES = sizeof value_mistake / sizeof *value_mistake };
 
 static const GradeMistake slope_mistake[] = {
     {slope_no_alpha, "missing alpha"},
-    {slope_right, "the derivative is taken from the wrong side: x = 0 is on the left, by elu.h"},
-    {slope_half, "the mean of both sides: x = 0 is on the left, by elu.h"},
-    {slope_by_output, "the side is chosen by the sign of the output: for alpha < 0 the left half "
-                      "is positive too. Ask the input"},
-    {slope_of_output, "alpha e^x computed as y + alpha: far left y is -alpha but for the last "
-                      "digits, and they cancel. Compute e^x"},
-    {slope_of_expm1, "alpha e^x computed as y + alpha: far left y is -alpha but for the last "
-                     "digits, and they cancel. Compute e^x"},
+    {slope_right, "the derivative is from the wrong side: by elu.h, x = 0 is on the left"},
+    {slope_half, "the derivative is the mean of both sides: by elu.h, x = 0 is on the left"},
+    {slope_by_output, "the side is selected by the sign of the output, but for alpha < 0 the left "
+                      "half is positive too. Test the sign of the input"},
+    {slope_of_output, "alpha e^x is computed as y + alpha, but far to the left y is -alpha up to "
+                      "the last digits, and the sum cancels. Compute e^x"},
+    {slope_of_expm1, "alpha e^x is computed as y + alpha, but far to the left y is -alpha up to "
+                     "the last digits, and the sum cancels. Compute e^x"},
 };
 enum { SLOPE_MISTAKES = sizeof slope_mistake / sizeof *slope_mistake };
 
 /* --- calling ---------------------------------------------------------------------------------- */
 
-static Var *mixed_input(void) /* both sides, none at 0 */
+static Var *mixed_input(void) /* elements on both sides, none at 0 */
 {
     static const real x[MIXED] = {-5,          -2, -1, -(real)0.5, -(real)0.25, -(real)0.125,
                                   (real)0.125, 1,  2,  (real)0.5,  3,           -3};
     return var_leaf_from(SHAPE(3, 4), x);
 }
 
-/* 1e-9 does not mind e^x - 1 in place of expm1, unless an x is within 1e-7 of 0: elu_small does. */
+/* A tolerance of 1e-9 allows e^x - 1 in place of expm1 unless |x| < 1e-7; elu_small does not. */
 static void check_values(Var *x, double alpha)
 {
     grade_formula("y", var_elu(x, (real)alpha)->value,
@@ -109,11 +110,11 @@ START_TEST(elu_values)
     Var *x = mixed_input();
     for (int i = 0; i < 4; i++)
         check_values(x, alpha[i]);
-    Var *y[] = {var_elu(x, 1), var_elu(x, 2)}; /* two at once: alpha is the call's own */
+    Var *y[] = {var_elu(x, 1), var_elu(x, 2)}; /* two at once: each keeps its own alpha */
     double diff = tensor_max_difference(y[0]->value, y[1]->value);
     if (!(diff > 0.9))
         grade_fail("keep alpha in y->attr, not in a static variable",
-                   "ELU with alpha 1 and with alpha 2 give the same");
+                   "ELU with alpha 1 and ELU with alpha 2 return the same values");
     if (y[0]->op != &op_elu)
         grade_fail("apply it with var_apply_with(&op_elu, ...)", "var_elu does not use op_elu");
 }
@@ -134,7 +135,7 @@ END_TEST
 
 START_TEST(elu_small)
 {
-    static const GradeMistake cancels = {elu_exp, "e^x - 1 loses its digits near 0: use expm1"};
+    static const GradeMistake cancels = {elu_exp, "e^x - 1 loses digits near 0: use expm1"};
     static const real near[] = {-(real)1e-3, -(real)1e-8, -(real)1e-12, -(real)1e-20};
     Var *x = var_leaf_from(SHAPE(4), near);
     grade_formula("y", var_elu(x, 1)->value, (GradeExpected){elu, x->value, 1, NULL, 1e-13},
@@ -192,18 +193,18 @@ START_TEST(elu_sample)
     for (int i = 0; i < 2; i++) {
         if (!op[i]->sample.call || !op[i]->branch_hash)
             grade_fail("see autograd/ops/relu.c", "%s has no %s", op[i]->name,
-                       op[i]->sample.call ? "branch_hash, which tells the checker of the kink"
+                       op[i]->sample.call ? "branch_hash, by which the checker detects the kink"
                                           : "sample");
         GradCheckOptions o = GRADCHECK_DEFAULTS;
         GradReport r = op_check(op[i], o);
         if (r.verdict == GRAD_FAIL || r.nonzero < 2)
-            grade_fail(r.verdict == GRAD_FAIL ? "" : "its inputs must lie on both sides of 0",
+            grade_fail(r.verdict == GRAD_FAIL ? "" : "the sample needs inputs on both sides of 0",
                        "%s: %s", op[i]->name, r.message);
     }
 }
 END_TEST
 
-/* The derivative of <v, gx> against differences of gx: with respect to x, and to gx's own gy. */
+/* Compares the derivative of <v, gx>, with respect to x and gy, with differences of gx. */
 static Var *call_elu(Var **in, void *ctx) { return var_elu(in[0], *(const real *)ctx); }
 static Var *call_selu(Var **in, void *ctx) { return (void)ctx, var_selu(in[0]); }
 
@@ -212,11 +213,11 @@ static void check_second(GradFunction fn, Var *x, real alpha)
     Var *g[1], *gg[1] = {NULL};
     var_grad(var_sum(fn(&x, &alpha), ALL_AXES, false), VARS(x), CREATE_GRAPH, g);
     if (!g[0])
-        grade_fail(NOTHING_ARRIVED, "gx: there is none");
+        grade_fail(NOTHING_ARRIVED, "gx was not computed");
     if (g[0]->requires_grad)
         var_grad(var_sum(g[0], ALL_AXES, false), VARS(x), GRAD_ONLY, gg);
     if (!gg[0] || tensor_stats(gg[0]->value).max == tensor_stats(gg[0]->value).min)
-        grade_fail(NOT_IN_OPS, "d gx/dx is %s", gg[0] ? "the same everywhere" : "nothing");
+        grade_fail(NOT_IN_OPS, "d gx/dx is %s", gg[0] ? "the same everywhere" : "missing");
     GradCheckOptions o = GRADCHECK_DEFAULTS;
     o.order = 2, o.seed = rng_next(grade_rng());
     GradReport r = gradcheck(fn, &alpha, &x, 1, o);
@@ -237,14 +238,14 @@ START_TEST(elu_second_far)
     Var *x = var_leaf_from(SHAPE(5), (real[]){5000, 710, -1, -(real)2.5, -5000}), *g[1], *gg[1];
     var_grad(var_sum(var_elu(x, 2), ALL_AXES, false), VARS(x), CREATE_GRAPH, g);
     if (!g[0])
-        grade_fail(NOTHING_ARRIVED, "gx: there is none");
+        grade_fail(NOTHING_ARRIVED, "gx was not computed");
     if (!g[0]->requires_grad)
         grade_fail(NOT_IN_OPS, "gx does not depend on x");
     var_grad(var_sum(g[0], ALL_AXES, false), VARS(x), GRAD_ONLY, gg);
     for (int i = 0; i < 5; i++)
         if (!gg[0] || !isfinite((double)tensor_read(gg[0]->value)[i]))
-            grade_fail("not stable: e^x overflows on the side that is not taken, and the gradient "
-                       "of that side is 0 * inf. Let e see only the x <= 0",
+            grade_fail("not stable: e^x overflows on the side that is not selected, and the "
+                       "gradient of that side is 0 * inf. Compute e^x only from the x <= 0",
                        "the gradient of the gradient at x = %g is %g",
                        (double)tensor_read(x->value)[i],
                        gg[0] ? (double)tensor_read(gg[0]->value)[i] : 0);
@@ -257,7 +258,7 @@ START_TEST(selu_values)
 {
     static const GradeMistake mistake[] = {
         {selu_no_lambda, "missing lambda"},
-        {selu_half_lambda, "lambda multiplies the right side too"}};
+        {selu_half_lambda, "lambda must also multiply the right side"}};
     Var *x = mixed_input(), *y = var_selu(x);
     grade_formula("y", y->value, (GradeExpected){selu, x->value, 0, NULL, 1e-12}, mistake, 2);
     if (y->op != &op_selu)
@@ -280,15 +281,15 @@ START_TEST(selu_second)
 }
 END_TEST
 
-/* A million normal numbers: the mean and the variance of y are off by about 1e-3 and 2e-3. */
+/* For a million inputs the sampling errors of the mean and the variance are about 1e-3 and 2e-3. */
 START_TEST(selu_moments)
 {
     Var *x = var_empty(SHAPE(1000000));
     tensor_fill_normal(x->value, grade_rng(), 0, 1);
     Stats s = tensor_stats(var_selu(x)->value);
     if (!(fabs(s.mean) < 0.01 && fabs(s.std - 1) < 0.01))
-        grade_fail("lambda and alpha are what makes them 0 and 1",
-                   "normal numbers leave with mean %.4f and deviation %.4f", s.mean, s.std);
+        grade_fail("lambda and alpha must make them 0 and 1",
+                   "normal inputs leave with mean %.4f and standard deviation %.4f", s.mean, s.std);
 }
 END_TEST
 

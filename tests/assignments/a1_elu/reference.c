@@ -1,4 +1,4 @@
-/* ELU and SELU: the solution that scores everything.
+/* ELU and SELU: the solution that scores all points.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -12,8 +12,8 @@ static const real selu_alpha = (real)1.6732632423543772848;
 /* elu ----------------------------------- y = x if x > 0, else alpha (e^x - 1)
  *   shape     y (...) = x (...)
  *   backward  gx = gy where x > 0, else alpha e^x gy
- *   care      expm1 keeps its digits near 0; e never sees an x > 0, where it could overflow and
- *             turn the second derivative into 0 * inf
+ *   care      expm1 keeps its digits near 0; e^x is never computed for x > 0, where it could
+ *             overflow and turn the second derivative into 0 * inf
  *   source    Clevert, Unterthiner, Hochreiter, arXiv:1511.07289, 2016
  */
 static inline real elu_value(real x, real alpha) { return x > 0 ? x : alpha * expm1(x); }
