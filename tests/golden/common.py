@@ -12,7 +12,7 @@ STEPS = 10  # of optimizers and of training
 random = torch.Generator()
 
 
-# --- numbers and files ----------------------------------------------------------------------------
+# --- values and files -----------------------------------------------------------------------------
 
 def uniform(*shape, low=-2.0, high=2.0):
     """Random multiples of 1/64 in low ... high, without 0."""

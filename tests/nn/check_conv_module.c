@@ -252,7 +252,7 @@ START_TEST(a_summary_leaves_statistics_and_streams_alone)
 }
 END_TEST
 
-/* A network large enough for every kernel to be cut into blocks. */
+/* A network large enough for every kernel to divide its work into blocks. */
 static const ConvNetSizes conv_net_middle = {3, 16, 32, 16, 64, 10, (real)0.5};
 
 static double conv_train_step(Module *net, Optimizer *opt)

@@ -241,7 +241,7 @@ END_TEST
 
 /* --- parameters without a gradient ------------------------------------------------------------ */
 
-/* Decay, momentum and the step count skip it too. */
+/* A parameter without a gradient is skipped, also by decay, momentum and the step count. */
 static void optim_check_skips(Optimizer *opt, Module *m)
 {
     opt->group[0].weight_decay = (real)0.5;

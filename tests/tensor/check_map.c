@@ -279,7 +279,7 @@ START_TEST(an_operand_that_does_not_stretch_is_refused)
 }
 END_TEST
 
-/* Several elements of such a result share one place: blocks would race for it. */
+/* Several elements of such a result share one place, for which blocks would race. */
 START_TEST(an_expanded_result_is_refused)
 {
     Tensor *x = tensor_zeros(SHAPE(2, 3)), *row = tensor_zeros(SHAPE(1, 3));

@@ -1,6 +1,6 @@
 /* tests/tensor/check_random.c -- Philox against its published answers, and what is drawn with it.
  *
- * The generator in tensor/random.c is not visible from here, and its counter cannot take every
+ * The generator in tensor/random.c is not visible from here, and its counter cannot be set to every
  * published value. So a second Philox, written below as in the paper, is checked against the
  * published answers, and rng_word against it.
  *

@@ -311,7 +311,7 @@ END_TEST
 
 /* --- memory ----------------------------------------------------------------------------------- */
 
-/* Only the first n allocations succeed, for every n that is too few, and finally for enough. */
+/* Allocations fail after the first n, for n = 0, 1, 2, … until reading succeeds. */
 START_TEST(no_memory_is_an_error)
 {
     uint8_t file[TEST_FILE];

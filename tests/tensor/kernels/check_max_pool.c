@@ -156,8 +156,8 @@ START_TEST(the_first_of_equals_wins)
 END_TEST
 
 /* 2x2 windows side by side have a loop of their own. It must find the same winners as the general
- * loop, even which of several NaNs it is. These windows are every second one of a pooling with
- * stride 1 along the width. */
+ * loop, including the same one of several NaNs. These windows are every second one of a pooling
+ * with stride 1 along the width. */
 START_TEST(the_usual_pooling_is_like_the_others)
 {
     const real some[] = {-infinite, -1, 0, 1, infinite, not_a_number};
