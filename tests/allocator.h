@@ -1,8 +1,8 @@
-/* tests/allocator.h -- an allocator that counts what it is asked for, and can run out.
+/* tests/allocator.h -- an allocator that counts its calls, and can run out of memory.
  *
- *  - watch_begin puts it in place with unlimited memory, watch_end takes it away. Both empty the
- *    pool, so that what goes through one allocator comes back to it.
- *  - In between, watch.fail_at and watch.limit say what there is no memory for.
+ *  - watch_begin installs it with unlimited memory, watch_end removes it. Both empty the pool, so
+ *    that every block is released to the allocator that it came from.
+ *  - In between, watch.fail_at and watch.limit decide which requests fail.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -17,16 +17,16 @@
 static struct {
     Allocator heap;
     int       calls, releases;
-    size_t    last, largest; /* bytes asked for */
-    int       fail_at;       /* the call from which on there is no memory; -1: never */
+    size_t    last, largest; /* bytes requested */
+    int       fail_at;       /* this call and all later ones fail; -1: none */
     bool      once;          /* only that call fails */
     size_t    limit;         /* a larger block is refused */
 } watch;
 
 static inline void watch_check(const void *ctx)
 {
-    if (ctx != &watch) /* ck_assert would report every call that is right */
-        ck_abort_msg("the allocator is called with another context");
+    if (ctx != &watch) /* ck_assert would also report every call that passes */
+        ck_abort_msg("the allocator was called with a different context");
 }
 
 static inline void *watch_allocate(size_t bytes, void *ctx)
@@ -46,7 +46,7 @@ static inline void watch_release(void *block, void *ctx)
     watch.heap.release(block, watch.heap.ctx);
 }
 
-/* The limit is what a sanitizer's allocator survives. */
+/* A sanitizer's allocator survives requests up to this limit. */
 static inline void watch_begin(void)
 {
     memory_trim();

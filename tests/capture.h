@@ -1,4 +1,4 @@
-/* tests/capture.h -- what this process and its children write to stderr.
+/* tests/capture.h -- captures what this process and its children write to stderr.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-static int   capture_stderr; /* where it really goes */
+static int   capture_stderr; /* the original stderr */
 static FILE *capture_file;
 
 static inline void capture_begin(void)
@@ -21,7 +21,7 @@ static inline void capture_begin(void)
     dup2(fileno(capture_file), STDERR_FILENO);
 }
 
-/* Returns the text, or its first 4095 bytes, until the next call. */
+/* Returns the text, at most its first 4095 bytes; it is valid until the next call. */
 static inline const char *capture_end(void)
 {
     static char text[4096];

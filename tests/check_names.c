@@ -1,8 +1,9 @@
 /* tests/check_names.c -- a program may use any name that slope.h does not declare.
  *
- * This program defines functions under names that a reader of the course would choose, and that
- * the library's own internals could have had. A linker prefers the program's functions without a
- * word, so each test asks for both answers: the program's own, and the library's.
+ * This program defines functions under names that a reader of the course might choose, and that
+ * the library's internals might have used. A linker prefers the program's functions without a
+ * warning, so the tests check both: that the program calls its own functions, and that the
+ * library's results are still right.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -18,8 +19,8 @@ static const real xs[N] = {-2, -1, 1, 2};
 
 /* --- the program's own functions -------------------------------------------------------------- */
 
-/* Each fills its arguments in a way that no function of the library does, so that the library
- * could not have called it and still be right. */
+/* Each computes something that no function of the library computes, so the library's results
+ * would be wrong if it called one of them. */
 #define OWN_VOID(name)                                \
     void name(real *y, const real *x, real a, int n); \
     void name(real *y, const real *x, real a, int n)  \

@@ -1,7 +1,7 @@
-/* tests/conv_net.h -- the document's ConvNetPReLU, as a program outside the tree writes it.
+/* tests/conv_net.h -- the document's ConvNetPReLU, as a program outside the tree would write it.
  *
- *  - conv_net_new(conv_net_full) is the document's own: 3 -> 64 -> 128 channels, images 32 x 32.
- *  - conv_net_new(conv_net_small) is the one of tests/golden/make_golden_conv.py.
+ *  - conv_net_new(conv_net_full) is the document's network: 3 -> 64 -> 128 channels, 32x32 images.
+ *  - conv_net_new(conv_net_small) is the network of tests/golden/make_golden_conv.py.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -1,4 +1,4 @@
-/* tests/net.h -- what the tests of networks share: a network, tensors to feed it, a tolerance.
+/* tests/net.h -- shared by the tests of networks: a network, inputs for it, a tolerance.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -11,18 +11,18 @@
 #include "tensor/random.h"
 #include "tests/testing.h"
 
-/* For sums of a few numbers near 1. */
+/* For sums of a few values near 1. */
 #ifdef SLOPE_DOUBLE
 static const double net_tolerance = 1e-12;
 #else
 static const double net_tolerance = 1e-5;
 #endif
 
-/* The document's PReLUNetwork, as a program outside the tree writes it, and a buffer. */
+/* The document's PReLUNetwork with a buffer added, as a program outside the tree would write it. */
 typedef struct Net {
     Module  base;
     Module *fc1, *prelu1, *fc2, *prelu2, *fc3;
-    Tensor *calls; /* (1): forwards so far */
+    Tensor *calls; /* (1): forward passes so far */
 } Net;
 
 static inline Var *net_forward(Module *self, Var *x)
@@ -47,7 +47,7 @@ static inline Net *net_new(ptrdiff_t in, ptrdiff_t hidden, ptrdiff_t classes)
     return net;
 }
 
-/* Random numbers of both signs; a leaf on the tape. */
+/* A leaf on the tape with random values of both signs. */
 static inline Var *net_random(Shape shape, uint64_t stream)
 {
     Rng rng = rng_new(7, stream);
@@ -58,8 +58,8 @@ static inline Var *net_random(Shape shape, uint64_t stream)
     return x;
 }
 
-/* Uniform in +-bound: nothing outside, something near both ends; of many, mean 0 and variance
- * bound^2 / 3. */
+/* Asserts that x is uniform in +-bound: no value outside, some near both ends and, if there are at
+ * least 200, mean 0 and variance bound^2 / 3. */
 static inline void net_check_uniform(const Tensor *x, double bound)
 {
     Stats s = tensor_stats(x);
@@ -71,7 +71,7 @@ static inline void net_check_uniform(const Tensor *x, double bound)
     ck_assert_close(s.std, bound / sqrt(3), 0.05 * bound);
 }
 
-/* Writes a parameter. */
+/* Sets the values of a parameter. */
 static inline void net_set(Var *param, const real *values)
 {
     Tensor *t = tensor_from(var_shape(param), values);

@@ -1,8 +1,8 @@
-/* tests/scratch.h -- a folder for the files that a test program makes.
+/* tests/scratch.h -- a folder for the files that a test program creates.
  *
- *  - scratch_main runs a suite as testing_main does, with the folder there. It makes and removes it
- *    in the parent, so it goes away even when a test dies.
- *  - scratch_write(name, bytes, size) makes a file and returns its path.
+ *  - scratch_main runs a suite as testing_main does. It creates the folder before and removes it
+ *    after, both in the parent process, so the folder is removed even if a test crashes.
+ *  - scratch_write(name, bytes, size) writes a file and returns its path.
  *  - scratch_gzip does the same through the gzip program.
  *
  * SPDX-License-Identifier: MIT
@@ -37,7 +37,7 @@ static inline void scratch_remove_tree(const char *path)
     remove(path);
 }
 
-/* Between the two, the superuser may read and write no more than "nobody". */
+/* Between the two calls, the superuser may read and write no more than "nobody". */
 static inline void scratch_drop_rights(void)
 {
     if (getuid() == 0)
@@ -62,7 +62,7 @@ static inline int scratch_main(Suite *suite)
     return status;
 }
 
-/* The path of a name in the folder; the latest 32 stay valid. */
+/* The path of a file in the folder; the last 32 paths returned stay valid. */
 static inline const char *scratch_path(const char *name)
 {
     static char paths[32][SCRATCH_PATH];
@@ -102,7 +102,7 @@ static inline const char *scratch_gzip(const char *name, const void *bytes, size
     return path;
 }
 
-/* The bytes of a file, in memory from malloc. */
+/* The contents of a file, allocated with malloc. */
 static inline unsigned char *scratch_read(const char *path, size_t *size)
 {
     struct stat info;

@@ -1,4 +1,4 @@
-/* tests/testing.c -- what the test programs share.
+/* tests/testing.c -- functions that the test programs share.
  *
  * SPDX-License-Identifier: MIT
  */

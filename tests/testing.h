@@ -1,12 +1,12 @@
-/* tests/testing.h -- what the test programs share.
+/* tests/testing.h -- functions and assertions that the test programs share.
  *
- *  - testing_main runs a suite, prints Check's closing lines and returns main's exit status.
+ *  - testing_main runs a suite, prints Check's summary and returns main's exit status.
  *  - ck_assert_fails(call, "text") passes if the call fails through slope_fail with a sentence
  *    that contains the text. It catches the failure by longjmp and rewinds the tape, so it
  *    also works without forking (CK_FORK=no, for valgrind and the thread sanitizer).
  *  - ck_assert_close compares two numbers, ck_assert_tensor a tensor and its expected values.
- *  - ck_assert_allocates_nothing and testing_blocks count blocks of memory.
- *  - testing_copy and testing_error are for readers of files.
+ *  - ck_assert_allocates_nothing and testing_blocks count memory blocks.
+ *  - testing_copy and testing_error are for tests of file readers.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -20,12 +20,12 @@
 #include "autograd/tape.h"
 #include "tensor/memory.h"
 
-/* Adds the tests, a NULL-ended list, as one case of the suite, with a limit in seconds; returns the
- * case, for fixtures. */
+/* Adds the tests, a NULL-terminated list, as one test case of the suite, with a time limit in
+ * seconds; returns the case, for fixtures. */
 TCase *testing_add(Suite *suite, const char *name, double seconds, const TTest *const *tests);
 int testing_main(Suite *suite);
 
-/* Between the two, a failure longjmps to testing_jump and leaves its sentence. */
+/* Between the two calls, a failure stores its sentence and jumps to testing_jump. */
 extern jmp_buf testing_jump;
 extern char testing_sentence[2048];
 void testing_catch(void);
@@ -53,13 +53,13 @@ void testing_release(void);
                       "%s is %.9g, expected %.9g", #a, testing_a, testing_b);                \
     } while (0)
 
-/* A tolerance for results near 1 of a few operations. */
+/* A tolerance for results near 1 that took a few operations. */
 #define NEAR (64 * (double)REAL_EPSILON)
 
-/* |a - b| <= tolerance; NaN matches NaN, Inf the same Inf. */
+/* |a - b| <= tolerance; NaN matches NaN, and an Inf matches the Inf of the same sign. */
 bool testing_close(double a, double b, double tolerance);
 
-/* x has this shape and, in row-major order, these values up to the tolerance. */
+/* Asserts that x has this shape and, in row-major order, these values within the tolerance. */
 #define ck_assert_tensor(x, expected_shape, tolerance, ...)                                  \
     testing_tensor((x), (expected_shape), (const double[]){__VA_ARGS__},                     \
                    sizeof((const double[]){__VA_ARGS__}) / sizeof(double), (tolerance),      \
@@ -67,12 +67,12 @@ bool testing_close(double a, double b, double tolerance);
 void testing_tensor(const Tensor *x, Shape shape, const double *values, size_t n, double tolerance,
                     const char *file, int line);
 
-/* A copy that ends where the bytes end, so that the address sanitizer sees a byte too far; you free
- * it. */
+/* A copy in a block of exactly `size` bytes, so that the address sanitizer reports any access past
+ * its end; free it. */
 uint8_t *testing_copy(const void *bytes, size_t size);
 
-/* The error of a reader names the file, states a problem, and what was expected and found together
- * or not at all. */
+/* Asserts that a reader's error names the file, states a problem, and gives both what was expected
+ * and what was found, or neither. */
 void testing_error(const Error *err, const char *file);
 
 #ifdef SLOPE_NO_POOL /* every block comes from the heap, for valgrind */
@@ -81,7 +81,7 @@ enum { TESTING_POOL = 0 };
 enum { TESTING_POOL = 1 };
 #endif
 
-/* What the call needs is in the pool already, where there is one. */
+/* Asserts that the pool, if there is one, already holds all memory that the call needs. */
 #define ck_assert_allocates_nothing(call)                                                    \
     do {                                                                                     \
         uint64_t testing_before = memory_counts().allocations;                               \
@@ -90,7 +90,8 @@ enum { TESTING_POOL = 1 };
             ck_assert_uint_eq(memory_counts().allocations, testing_before);                  \
     } while (0)
 
-/* Blocks in use in any thread, and those in other threads' pools; this thread's is emptied. */
+/* Empties this thread's pool; returns the number of blocks in use in any thread or kept in other
+ * threads' pools. */
 uint64_t testing_blocks(void);
 
 #endif

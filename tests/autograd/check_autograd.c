@@ -1,7 +1,7 @@
 /* tests/autograd/check_autograd.c -- what var_backward and var_grad promise.
  *
- * Numbers here are small enough to differentiate by hand; that the rules of the ops are right is
- * check_ops' business. What memory does is check_tape's.
+ * Values here are small enough to differentiate by hand. check_ops.c tests the rules of the ops,
+ * check_tape.c the use of memory.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -11,7 +11,7 @@
 #include "autograd/backward.h"
 #include "tests/testing.h"
 
-/* A leaf of these numbers in a row. */
+/* A one-dimensional leaf with these values. */
 #define LEAF(...)                                                             \
     var_leaf_from(SHAPE(sizeof((real[]){__VA_ARGS__}) / sizeof(real)),        \
                   (const real[]){__VA_ARGS__})
@@ -47,13 +47,13 @@ START_TEST(leaves_accumulate_over_calls)
         ck_assert_tensor(x->grad, SHAPE(3), NEAR, 2 * call, 4 * call, 6 * call);
     }
     var_zero_grad(x);
-    ck_assert_ptr_null(x->grad); /* none, not zeros */
+    ck_assert_ptr_null(x->grad); /* no gradient, rather than zeros */
     var_backward(grad_total(x));
     ck_assert_tensor(x->grad, SHAPE(3), NEAR, 1, 1, 1);
 }
 END_TEST
 
-/* If interiors kept their gradients from the first call, the second would add 3 times as much. */
+/* If interior Vars kept their gradients, the second call would add 3 times as much as the first. */
 START_TEST(backward_twice_over_one_graph_doubles)
 {
     Var *x = LEAF(2, 3), *y = var_square(x), *loss = grad_total(var_square(y));
@@ -126,7 +126,7 @@ END_TEST
 START_TEST(backward_starts_anywhere)
 {
     Var *x = LEAF(3), *y = var_square(x), *z = var_exp(y);
-    (void)z; /* later on the tape than y, and not touched */
+    (void)z; /* later on the tape than y, so it is not visited */
     var_backward(y);
     ck_assert_tensor(x->grad, SHAPE(1), NEAR, 6);
     Var *leaf = grad_leaf_scalar(7);
@@ -167,7 +167,7 @@ START_TEST(an_interior_can_retain_its_gradient)
     Var *x = LEAF(2, 3), *y = var_square(x);
     var_retain_grad(y);
     Var *loss = grad_total(var_mul(y, y));
-    for (int call = 1; call <= 2; call++) { /* it starts afresh at each call; the leaf does not */
+    for (int call = 1; call <= 2; call++) { /* y's gradient is replaced, the leaf's added to */
         var_backward(loss);
         ck_assert_tensor(y->grad, SHAPE(2), NEAR, 8, 18);
         ck_assert_tensor(x->grad, SHAPE(2), NEAR, 32 * call, 108 * call);
@@ -177,9 +177,9 @@ START_TEST(an_interior_can_retain_its_gradient)
 }
 END_TEST
 
-/* --- aliases: what a slot may not be added into ----------------------------------------------- */
+/* --- aliases: gradients that share a tensor --------------------------------------------------- */
 
-/* a + b sends one tensor to both, and the tape then adds more to a. */
+/* a + b sends the same tensor to both, and then the tape adds more to a's gradient. */
 START_TEST(adding_to_one_summand_leaves_the_other_alone)
 {
     Var *a = LEAF(1, 2), *b = LEAF(3, 4), *c = LEAF(5, 6);
@@ -192,7 +192,7 @@ START_TEST(adding_to_one_summand_leaves_the_other_alone)
 }
 END_TEST
 
-/* The same with interiors, whose slots live on while the shared tensor is added into. */
+/* The same with interior Vars, whose slots are still in use when the shared tensor is added to. */
 START_TEST(adding_to_one_interior_leaves_the_other_alone)
 {
     Var *x = LEAF(1, 2), *a = var_scale(x, 2), *b = var_scale(x, 3);
@@ -223,7 +223,7 @@ START_TEST(two_leaves_never_share_a_gradient)
 }
 END_TEST
 
-/* sum sends a view with stride 0: adding into it would add to one number n times. */
+/* sum sends a view with stride 0: adding to it would add to one element n times. */
 START_TEST(a_sum_s_stretched_gradient_is_not_added_into)
 {
     Var *x = LEAF(1, 2, 3);
@@ -313,7 +313,7 @@ START_TEST(var_grad_with_weighs_the_elements)
 }
 END_TEST
 
-/* What the pass does not need for the inputs asked for is not computed. */
+/* The pass computes only what the gradients of the requested inputs need. */
 START_TEST(var_grad_plays_only_the_rules_it_needs)
 {
     Var *x = LEAF(1, 2), *unused = LEAF(3, 4), *g[1];
@@ -394,23 +394,23 @@ static void grad_anomaly_sqrt(void)
 
 START_TEST(anomaly_mode_names_the_op)
 {
-    var_log(var_scalar(-1)); /* off: NaN is a number like any other */
+    var_log(var_scalar(-1)); /* off: NaN is a value like any other */
     anomaly_mode(true);
     ck_assert_fails(grad_anomaly_log(), "log #");
     ck_assert_fails(grad_anomaly_log(), "nan");
     ck_assert_fails(var_exp(var_scalar(REAL_MAX)), "exp #");
     ck_assert_fails(var_exp(var_scalar(REAL_MAX)), "inf");
-    var_exp(var_scalar((real)NAN)); /* it came with the input: not the first */
+    var_exp(var_scalar((real)NAN)); /* the input is NaN already: exp is not the first */
     ck_assert_fails(grad_anomaly_sqrt(), "in the backward rule of sqrt #");
     ck_assert_fails(grad_anomaly_sqrt(), "div #");
-    ck_assert_fails(grad_anomaly_log(), "element 0"); /* and no rule is named any more */
+    ck_assert_fails(grad_anomaly_log(), "element 0"); /* and a rule is no longer named */
     ck_assert_ptr_null(strstr(testing_sentence, "backward rule"));
     anomaly_mode(false);
     var_log(var_scalar(-1));
 }
 END_TEST
 
-/* --- ops of one's own ------------------------------------------------------------------------- */
+/* --- custom ops ------------------------------------------------------------------------------- */
 
 static void sealed_forward(Var *y)
 {
@@ -436,7 +436,7 @@ START_TEST(an_op_that_goes_once_says_so)
 }
 END_TEST
 
-/* Two outputs, 2x and 3x; the rule notes which gradients it was given, and how often it ran. */
+/* Two outputs, 2x and 3x; the rule records which gradients it received and how often it ran. */
 static int twins_calls, twins_given;
 
 static void twins_forward(Var *y)
@@ -560,6 +560,6 @@ int main(void)
     testing_add(suite, "aliases", 10, aliases);
     testing_add(suite, "var_grad", 10, grad);
     testing_add(suite, "guards", 10, guards);
-    testing_add(suite, "own ops", 10, own);
+    testing_add(suite, "custom ops", 10, own);
     return testing_main(suite);
 }

@@ -1,9 +1,9 @@
-/* tests/autograd/check_gradcheck.c -- a check of the checker: it must reject what is wrong.
+/* tests/autograd/check_gradcheck.c -- a check of the checker: it must reject wrong gradients.
  *
- * A gradient check that passes everything looks just like one that works. So here are ops with a
+ * A gradient check that passes everything looks just like one that works. So here are ops with one
  * mistake each, of the kinds that people make, written as a program outside the tree would write
- * them; the checker has to reject every one and say where. Right ops must pass, and what lies at
- * a kink must be told from what is wrong.
+ * them; the checker must reject every one and say where it is wrong. Correct ops must pass, and a
+ * coordinate at a kink must be distinguished from a wrong gradient.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -70,14 +70,14 @@ static void wrong_factor_backward(Var *y, Var *gy)
 }
 WRONG_OP(wrong_factor, wrong_square_forward, 1, var_shape(in[0]), {0})
 
-/* LeakyReLU with slope -0.5, its side read from the output, which is never negative. */
+/* LeakyReLU with slope -0.5, whose side is read from the output, which is never negative. */
 static void wrong_side_backward(Var *y, Var *gy)
 {
     SEND(y->in[0], var_where(var_is_positive(y), gy, var_scale(gy, -(real)0.5)));
 }
 WRONG_OP(wrong_side, wrong_fold_forward, 1, var_shape(in[0]), {0})
 
-/* The gradient is written to ->grad, in place of being added. */
+/* The gradient is written to ->grad instead of being added. */
 static void wrong_store_backward(Var *y, Var *gy)
 {
     Var *x = y->in[0];
@@ -85,7 +85,7 @@ static void wrong_store_backward(Var *y, Var *gy)
 }
 WRONG_OP(wrong_store, wrong_square_forward, 1, var_shape(in[0]), {0})
 
-/* a b with b (3) stretched: b gets the first row of its gradient in place of the rows' sum. */
+/* a b with b (3) stretched: b gets the first row of its gradient instead of the sum of the rows. */
 static void wrong_row_backward(Var *y, Var *gy)
 {
     Var *a = y->in[0], *b = y->in[1];
@@ -94,7 +94,7 @@ static void wrong_row_backward(Var *y, Var *gy)
 }
 WRONG_OP(wrong_row, wrong_product_forward, 2, var_shape(in[0]), {1, {3}})
 
-/* a b with b (3,1) stretched: summed over the other axis. */
+/* a b with b (3,1) stretched: the gradient is summed over the wrong axis. */
 static void wrong_stretch_backward(Var *y, Var *gy)
 {
     Var *a = y->in[0], *b = y->in[1];
@@ -117,7 +117,7 @@ static void wrong_axis_backward(Var *y, Var *gy)
 }
 WRONG_OP(wrong_axis, wrong_sum_forward, 1, SHAPE(1, 3), {0})
 
-/* Nothing is sent. */
+/* No gradient is sent. */
 static void wrong_nothing_backward(Var *y, Var *gy)
 {
     (void)y, (void)gy;
@@ -131,7 +131,7 @@ static void wrong_nan_backward(Var *y, Var *gy)
 }
 WRONG_OP(wrong_nan, wrong_square_forward, 1, var_shape(in[0]), {0})
 
-/* Right but for the last element. */
+/* Correct except for the last element. */
 static void wrong_last_backward(Var *y, Var *gy)
 {
     Var *g = var_mul(gy, var_scale(y->in[0], 2)), *off = var_full(SHAPE(3, 3), 1);
@@ -140,7 +140,7 @@ static void wrong_last_backward(Var *y, Var *gy)
 }
 WRONG_OP(wrong_last, wrong_square_forward, 1, var_shape(in[0]), {0})
 
-/* Right for the first input, wrong for the second. */
+/* Correct for the first input, wrong for the second. */
 static void wrong_second_input_backward(Var *y, Var *gy)
 {
     SEND(y->in[0], var_mul(gy, y->in[1]));
@@ -184,7 +184,7 @@ END_TEST
 
 /* --- f(x, x) ---------------------------------------------------------------------------------- */
 
-/* a b that forgets b's share where the two are one Var. */
+/* a b, whose rule forgets b's term if a and b are the same Var. */
 static void wrong_self_backward(Var *y, Var *gy)
 {
     Var *a = y->in[0], *b = y->in[1];
@@ -214,7 +214,7 @@ END_TEST
 
 /* --- wrong at second order only --------------------------------------------------------------- */
 
-/* x^3 with a right gradient, computed from a copy of x that is cut off. */
+/* x^3 with a correct gradient, computed from a detached copy of x. */
 static void wrong_detached_backward(Var *y, Var *gy)
 {
     Var *x = var_detach(y->in[0]);
@@ -222,14 +222,14 @@ static void wrong_detached_backward(Var *y, Var *gy)
 }
 WRONG_OP(wrong_detached, wrong_cube_forward, 1, var_shape(in[0]), {0})
 
-/* x^3 whose gradient is right but does not depend on the cotangent as far as the tape knows. */
+/* x^3 with a correct gradient that, on the tape, does not depend on the cotangent. */
 static void wrong_cut_backward(Var *y, Var *gy)
 {
     SEND(y->in[0], var_mul(var_detach(gy), var_scale(var_square(y->in[0]), 3)));
 }
 WRONG_OP(wrong_cut, wrong_cube_forward, 1, var_shape(in[0]), {0})
 
-/* x^3 whose gradient goes through an op with a wrong rule of its own. */
+/* x^3 with a gradient computed by an op whose own rule is wrong. */
 static void wrong_inside_backward(Var *y, Var *gy)
 {
     Var *x = y->in[0];
@@ -252,7 +252,7 @@ START_TEST(a_wrong_second_derivative_shows_at_order_2)
 }
 END_TEST
 
-/* --- right ones ------------------------------------------------------------------------------- */
+/* --- correct ops ------------------------------------------------------------------------------ */
 
 static void right_cube_backward(Var *y, Var *gy)
 {
@@ -299,7 +299,7 @@ static Var *check_constant(Var **in, void *ctx)
     return var_scalar(3);
 }
 
-/* It passes, but nonzero says that this proves nothing. */
+/* It passes, but nonzero = 0 says that this proves nothing. */
 START_TEST(a_function_that_ignores_its_inputs_has_gradient_0)
 {
     Var *x = var_leaf(var_full(SHAPE(4), 2)->value);
@@ -390,7 +390,7 @@ START_TEST(a_coordinate_at_a_kink_is_counted)
 }
 END_TEST
 
-/* Within the step, the gradient still has to lie between the slopes on the two sides. */
+/* At a kink within the step, the gradient must still lie between the slopes of the two sides. */
 START_TEST(a_gradient_outside_the_two_slopes_fails)
 {
     const Op *const ops[] = {&kink_above, &kink_below};
@@ -421,7 +421,7 @@ END_TEST
 
 START_TEST(too_many_kinks_fail)
 {
-    ck_assert_int_eq(check_kink(&op_relu, 2, 0, 1).verdict, GRAD_KINK); /* a tenth */
+    ck_assert_int_eq(check_kink(&op_relu, 2, 0, 1).verdict, GRAD_KINK); /* a tenth passes */
     GradReport r = check_kink(&op_relu, 3, 0, 1);
     ck_assert_int_eq(r.verdict, GRAD_FAIL);
     ck_assert_int_eq(r.failures, 0);
@@ -429,7 +429,7 @@ START_TEST(too_many_kinks_fail)
 }
 END_TEST
 
-/* At x = 0 PReLU takes the slope's side: the gradient is a gy, the end of the range a ... 1. */
+/* At x = 0 PReLU takes the slope's side: the gradient is a gy, one end of the range a gy ... gy. */
 static Var *check_call_prelu(Var **in, void *ctx)
 {
     (void)ctx;
@@ -480,7 +480,7 @@ END_TEST
 
 /* --- what it leaves behind -------------------------------------------------------------------- */
 
-/* A slice with a step, of numbers that x + h - h would not give back. */
+/* A slice with a step, with values x for which x + h - h differs from x. */
 static Var *check_awkward_leaf(real buffer[12])
 {
     const real values[] = {(real)0.1, -(real)0.0, (real)1e-30, (real)-12345.678, (real)0.3, 1};
@@ -540,7 +540,7 @@ START_TEST(the_trace_has_a_line_for_each_coordinate)
 }
 END_TEST
 
-/* The same seed gives the same cotangents and inputs, another seed others. */
+/* The same seed gives the same cotangents and inputs, another seed gives different ones. */
 START_TEST(reports_can_be_repeated)
 {
     GradCheckOptions o = check_order(1);
@@ -590,7 +590,7 @@ int main(void)
 
     Suite *suite = suite_create("gradcheck");
     testing_add(suite, "wrong ops", 30, wrong);
-    testing_add(suite, "right ops", 30, right);
+    testing_add(suite, "correct ops", 30, right);
     testing_add(suite, "kinks", 30, kinks);
     testing_add(suite, "use", 30, use);
     return testing_main(suite);

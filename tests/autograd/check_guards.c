@@ -1,6 +1,6 @@
 /* tests/autograd/check_guards.c -- the traps around a graph: values changed behind its back,
- * parameters that are views or go too early, infinities that must not become NaN, arguments that
- * are missing.
+ * parameters that are views or are freed too early, infinities that must not become NaN, missing
+ * arguments.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -55,7 +55,7 @@ static void guards_copy(Var *y) { tensor_copy(y->value, y->in[0]->value); }
 static const Op guards_op = {
     .name = "guards", .forward = guards_copy, .backward = guards_rule_fails};
 
-/* The parameter holds a gradient under way when the pass breaks off, and goes before the rewind. */
+/* When the pass fails, the parameter has an unfinished gradient; it is freed before the rewind. */
 START_TEST(a_parameter_may_be_freed_between_a_failed_backward_and_the_rewind)
 {
     Var *volatile p = var_param_new(tensor_full(SHAPE(2), 1), "p");
@@ -153,7 +153,8 @@ static void guards_batch_norm_overflows(void)
         y, var_const_from(SHAPE(2, 1), (const real[]){(real)0.9 * REAL_MAX, (real)0.9 * REAL_MAX}));
 }
 
-/* Their rules are fused kernels, which nobody would look into: in anomaly mode they are not. */
+/* These rules are fused kernels, whose intermediate values are not checked; in anomaly mode, ops
+ * are used instead. */
 START_TEST(anomaly_mode_sees_into_the_fused_rules)
 {
     anomaly_mode(true);
@@ -163,7 +164,7 @@ START_TEST(anomaly_mode_sees_into_the_fused_rules)
 }
 END_TEST
 
-/* --- what is missing -------------------------------------------------------------------------- */
+/* --- missing arguments ------------------------------------------------------------------------ */
 
 START_TEST(missing_things_are_named)
 {

@@ -1,8 +1,8 @@
-/* tests/autograd/check_op_rules.c -- what finite differences cannot see: ties, options, and what is
- * refused.
+/* tests/autograd/check_op_rules.c -- what finite differences cannot test: ties, options, and
+ * misuse.
  *
- * At a tie a derivative is a convention, so it is checked against the one we documented. Each
- * misuse must stop with a sentence that holds the numbers a reader needs.
+ * At a tie the derivative is a convention, so it is checked against the documented one. Each misuse
+ * must stop with a sentence that contains the numbers a reader needs.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -29,9 +29,9 @@ static void rules_backward(Var *y)
     var_backward_with(y, gy);
 }
 
-/* --- gradients that are not wanted ------------------------------------------------------------ */
+/* --- gradients that are not required ---------------------------------------------------------- */
 
-/* x (1,1,2,2), w (1,1,1,1) and b (1), of which those in the mask want a gradient. */
+/* x (1,1,2,2), w (1,1,1,1) and b (1), of which those in the mask require a gradient. */
 static void rules_convolve(unsigned wanted)
 {
     Var *in[3] = {LEAF(SHAPE(1, 1, 2, 2), 1, 2, 3, 4), LEAF(SHAPE(1, 1, 1, 1), 5),
@@ -121,7 +121,7 @@ START_TEST(prelu_of_nan_and_infinity)
 }
 END_TEST
 
-/* A side that was not chosen does not touch the gradient, whatever it holds. */
+/* A side that was not chosen does not affect the gradient, whatever its value. */
 START_TEST(where_selects)
 {
     const real inf = (real)INFINITY;
@@ -164,7 +164,7 @@ START_TEST(mse_is_the_mean_squared_difference)
 }
 END_TEST
 
-/* Logits (3,2) whose log sum exp is easy by hand: 1 + log(1+1/e), 5 + log(1+e^-3), 3 + log 2. */
+/* Logits (3,2) with simple values of log sum exp: 1 + log(1+1/e), 5 + log(1+e^-3), 3 + log 2. */
 static Var *rules_logits(void)
 {
     return LEAF(SHAPE(3, 2), 1, 0, 2, 5, 3, 3);
@@ -209,8 +209,8 @@ START_TEST(smoothing_spreads_the_target)
 }
 END_TEST
 
-/* An ignored row changes neither the loss nor its own gradient, and does not count in the mean. The
- * index may be a class, or a number that no float is equal to. */
+/* An ignored row adds nothing to the loss, has gradient 0 and is not counted in the mean. The index
+ * may be a class, or an integer that a float cannot represent. */
 START_TEST(ignored_rows_do_not_count)
 {
     const int32_t ignored[] = {-100, 255, 16777217, INT32_MAX, INT32_MIN, 1};
@@ -270,7 +270,7 @@ START_TEST(cross_entropy_refuses_what_does_not_fit)
 }
 END_TEST
 
-/* --- what is refused -------------------------------------------------------------------------- */
+/* --- misuse ----------------------------------------------------------------------------------- */
 
 static void rules_prelu(Shape x, Shape a)
 {

@@ -1,9 +1,10 @@
 /* tests/autograd/check_ops.c -- every op's gradient against finite differences, in every layout.
  *
- * The tests walk op_table, so an op gets them all by its line in ops.def: as its sample says, with
- * one input at a time wanting a gradient, and with each input stored in each of several layouts.
- * A layout surrounds the elements with NaN, so a kernel that reads past a stride shows. Demos
- * that take any shape also run on scalars, empty tensors and shapes that broadcast.
+ * The tests walk op_table, so the line of an op in ops.def is enough to run them all: with the
+ * inputs of its sample, with one input at a time requiring a gradient, and with each input in each
+ * of several layouts. A layout surrounds the elements with NaN, so a kernel that reads the wrong
+ * ones shows. Samples that accept any shape also run on scalars, empty tensors and shapes that
+ * broadcast.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -14,8 +15,8 @@
 #include "tests/autograd/ops_cases.h"
 #include "tests/testing.h"
 
-/* h near eps^(1/3) leaves a truncation error about 1e-10 and as much rounding. No sample may
- * come so close to a kink that a step crosses it. */
+/* With h near eps^(1/3), the truncation error and the rounding error are both about 1e-10. No
+ * sample may come so close to a kink that a step crosses it. */
 static const GradCheckOptions ops_tight = {
     .h = 1e-5, .atol = 1e-8, .rtol = 1e-7, .order = 1, .seed = 1};
 
@@ -32,14 +33,14 @@ static Var *ops_call(Var **in, void *ctx)
     return op->sample.call(in);
 }
 
-/* An op that cannot be differentiated twice says so by name. */
+/* An op that cannot be differentiated twice must say so, and give its name. */
 static void ops_assert_once(const Op *op, GradFunction fn, Var **in, int n_in)
 {
     void *ctx = (void *)(uintptr_t)op;
     ck_assert_fails(gradcheck(fn, ctx, in, n_in, ops_order(2)), op->name);
 }
 
-/* Checks the sample at these inputs in both orders. `what` says which inputs they are. */
+/* Checks the sample with these inputs at both orders. `what` describes the inputs. */
 static GradReport ops_assert(const Op *op, GradFunction fn, Var **in, int n_in, const char *what)
 {
     void *ctx = (void *)(uintptr_t)op;
@@ -62,7 +63,7 @@ static void ops_assert_nonzero(const Op *op, GradReport r, const char *what)
                   what);
 }
 
-/* --- as the sample says ----------------------------------------------------------------------- */
+/* --- with the inputs of the sample ------------------------------------------------------------ */
 
 START_TEST(every_op_is_complete)
 {
@@ -104,7 +105,7 @@ START_TEST(every_gradient_is_right)
             o.seed = seed;
             GradReport r = op_check(e->op, o);
             ck_assert_msg(r.verdict == GRAD_PASS, "%s: %s", e->op->name, r.message);
-            ops_assert_nonzero(e->op, r, "as its sample says");
+            ops_assert_nonzero(e->op, r, "the inputs of its sample");
             ck_assert_msg(r.worst < 1e-7, "%s: an error of %g", e->op->name, r.worst);
         }
     }
@@ -114,7 +115,7 @@ END_TEST
 START_TEST(every_gradient_of_a_gradient_is_right)
 {
     for (const OpEntry *e = op_table; e->op; e++) {
-        if (e->op->once) /* that it refuses is checked elsewhere */
+        if (e->op->once) /* its refusal is tested elsewhere */
             continue;
         GradReport r = op_check(e->op, ops_order(2));
         ck_assert_msg(r.verdict == GRAD_PASS, "%s: %s", e->op->name, r.message);
@@ -132,7 +133,7 @@ START_TEST(the_default_tolerances_pass_too)
 }
 END_TEST
 
-/* A rule may skip the work for an input that wants no gradient, but not the others'. */
+/* A rule may skip the work for an input that requires no gradient, but not for the others. */
 START_TEST(each_input_alone_can_want_the_gradient)
 {
     for (const OpEntry *e = op_table; e->op; e++) {
@@ -143,8 +144,8 @@ START_TEST(each_input_alone_can_want_the_gradient)
             for (int k = 0; k < e->op->sample.n_in; k++)
                 in[k]->requires_grad = k == only;
             GradReport r = ops_assert(e->op, ops_call, in, e->op->sample.n_in,
-                                      "one input wants it");
-            ops_assert_nonzero(e->op, r, "one input wants it");
+                                      "one input requires a gradient");
+            ops_assert_nonzero(e->op, r, "one input requires a gradient");
             ck_assert_int_eq(r.checked, tensor_count(in[only]->value));
             tape_rewind(mark);
         }
@@ -158,7 +159,8 @@ typedef enum OpsLayout { TRANSPOSED, COLUMN, STEPPED, WINDOW, OFFSET, OPS_LAYOUT
 static const char *const ops_layout_name[] = {"transposed", "a column", "sliced with a step",
                                               "a window", "at an offset"};
 
-/* A NaN-filled buffer with the axes of s, each a n + b long, then `extra` more if not 0. */
+/* A buffer of NaNs in which each axis, n long in s, is a n + b long; one more axis, `extra` long,
+ * follows unless `extra` is 0. */
 static Tensor *ops_buffer(Shape s, ptrdiff_t a, ptrdiff_t b, ptrdiff_t extra)
 {
     for (int i = 0; i < s.ndim; i++)
@@ -188,7 +190,7 @@ static Tensor *ops_transposed(Shape s)
     return x;
 }
 
-/* Every axis sliced from `start`, `step` apart, out of axes `a` times as long plus `b`. */
+/* A view of a buffer with axes a n + b long: every axis sliced from `start` in steps of `step`. */
 static Tensor *ops_sliced(Shape s, ptrdiff_t a, ptrdiff_t b, ptrdiff_t start, ptrdiff_t step)
 {
     Tensor *x = ops_buffer(s, a, b, 0);
@@ -197,7 +199,7 @@ static Tensor *ops_sliced(Shape s, ptrdiff_t a, ptrdiff_t b, ptrdiff_t start, pt
     return x;
 }
 
-/* Uninitialised room for shape s, laid out as asked, in a buffer of NaNs. */
+/* A tensor of shape s in this layout, a view of a buffer of NaNs. */
 static Tensor *ops_room(Shape s, OpsLayout layout)
 {
     if (layout == TRANSPOSED)
@@ -244,7 +246,7 @@ START_TEST(the_layouts_are_what_they_say)
 }
 END_TEST
 
-/* Inputs in the set (a bit each) get the layout; the results must not depend on it. */
+/* The inputs in the set (one bit each) get the layout; the results must not depend on it. */
 static void ops_check_layout(const Op *op, OpsLayout layout, unsigned set)
 {
     Var *in[OP_SAMPLE_INPUTS];
@@ -256,7 +258,7 @@ static void ops_check_layout(const Op *op, OpsLayout layout, unsigned set)
             in[k] = ops_laid_out(in[k], layout);
     Var *found = op->sample.call(in);
     ck_assert_msg(tensor_all_close(found->value, expected->value, 1e-13, 1e-13),
-                  "%s, %s: the value is another", op->name, ops_layout_name[layout]);
+                  "%s, %s: the value differs", op->name, ops_layout_name[layout]);
     GradReport r = ops_assert(op, ops_call, in, op->sample.n_in, ops_layout_name[layout]);
     ops_assert_nonzero(op, r, ops_layout_name[layout]);
     tape_rewind(mark);
@@ -271,8 +273,8 @@ START_TEST(every_op_works_in_every_layout)
 }
 END_TEST
 
-/* The cotangent that reaches a rule may have any layout as well: here the op's result, which is
- * what the rule gets the gradient of, is transposed, and its gradient with it. */
+/* The cotangent that reaches a rule may have any layout as well. Here the op's result is
+ * transposed, and therefore so is the gradient that its rule receives. */
 static Var *ops_call_transposed(Var **in, void *ctx)
 {
     Var *y = ops_call(in, ctx);
@@ -343,8 +345,8 @@ START_TEST(every_op_works_on_stretched_inputs)
 }
 END_TEST
 
-/* The gradient of a sum arrives stretched, with stride 0; here after a square, so that it is not 1.
- * An eighth of the sum, since differences of large squares would be rounded too much. */
+/* The gradient of a sum arrives stretched, with stride 0; the square makes it differ from 1. The
+ * sum is divided by 8, since differences of large squares would be rounded too much. */
 static Var *ops_call_summed(Var **in, void *ctx)
 {
     return var_square(var_scale(var_sum(ops_call(in, ctx), ALL_AXES, false), (real)0.125));
@@ -364,7 +366,7 @@ END_TEST
 
 /* --- shapes ----------------------------------------------------------------------------------- */
 
-/* Leaves as the sample asks but in other shapes. */
+/* Leaves as in the sample, but with these shapes. */
 static void ops_inputs_of(const Op *op, const Shape *shape, Var **in)
 {
     OpSample sample = op->sample;
@@ -389,8 +391,8 @@ static void ops_check_shapes(const Op *op, const Shape shape[OP_SAMPLE_INPUTS], 
     var_backward_with(y, var_full(expected, 1));
     for (int k = 0; k < op->sample.n_in; k++)
         ck_assert_msg(in[k]->grad && shape_equal(in[k]->grad->shape, shape[k]),
-                      "%s, %s: input %d's gradient is missing or of another shape", op->name, what,
-                      k);
+                      "%s, %s: input %d's gradient is missing or of a different shape", op->name,
+                      what, k);
     GradReport r = ops_assert(op, ops_call, in, op->sample.n_in, what);
     if (shape_count(expected) > 0)
         ops_assert_nonzero(op, r, what);
@@ -407,7 +409,7 @@ START_TEST(demos_of_any_shape_take_any_shape)
 }
 END_TEST
 
-/* An op broadcasts if its sample shows it: any shape will do, and its two differ. */
+/* An op broadcasts if its sample shows it: it accepts any shape, and its two shapes differ. */
 static bool ops_broadcasts(const Op *op)
 {
     const OpSample *d = &op->sample;
@@ -457,7 +459,7 @@ START_TEST(one_var_may_be_every_input)
 }
 END_TEST
 
-/* --- more ways to call some of them ----------------------------------------------------------- */
+/* --- other calls of some ops ------------------------------------------------------------------ */
 
 static Var *ops_call_case(Var **in, void *ctx)
 {
@@ -487,7 +489,7 @@ END_TEST
 
 /* --- PReLU ------------------------------------------------------------------------------------ */
 
-/* PReLU is linear between its kinks, so a large step has no truncation error: nine digits. */
+/* PReLU is linear between its kinks, so a large step has no truncation error: nine digits agree. */
 START_TEST(prelu_is_exact_away_from_its_kink)
 {
     const Op *const ops[] = {&op_prelu, &op_relu, &op_leaky_relu, &op_abs, &op_prelu_backward};
@@ -503,7 +505,8 @@ START_TEST(prelu_is_exact_away_from_its_kink)
 }
 END_TEST
 
-/* A plane and rows longer than a block of the kernel (16384), against sums written out here. */
+/* A plane, or rows, of more elements than a block of the kernel (16384), against sums written out
+ * here. */
 static void ops_prelu_long(Shape shape, ptrdiff_t C, ptrdiff_t inner)
 {
     size_t mark = tape_mark();
@@ -552,7 +555,7 @@ int main(void)
         prelu_is_exact_away_from_its_kink, prelu_is_right_beyond_one_block, NULL};
 
     Suite *suite = suite_create("ops");
-    testing_add(suite, "as their samples say", 60, samples);
+    testing_add(suite, "with the inputs of their samples", 60, samples);
     testing_add(suite, "in every layout", 120, layouts);
     testing_add(suite, "in many shapes", 60, shapes);
     testing_add(suite, "PReLU", 60, prelu);

@@ -1,9 +1,9 @@
-/* tests/autograd/check_tape.c -- what the tape owns, when it lets go, and what a failure leaves
+/* tests/autograd/check_tape.c -- what the tape owns, when it releases it, and what a failure leaves
  * behind.
  *
- * Blocks are counted where they come from: what was allocated and not released, once this
- * thread's pool has been trimmed. A failure in the middle of a step, whether a mistake in a rule or
- * an allocation that does not succeed, must leave that count where it was.
+ * Blocks are counted at the allocator: those allocated and not released, after this thread's pool
+ * has been trimmed. A failure in the middle of a step, whether a mistake in a rule or a failed
+ * allocation, must leave that count unchanged.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -49,8 +49,8 @@ static void layers_zero_grad(const Layers *net)
         var_zero_grad(net->param[k]);
 }
 
-/* A loss that goes through ops of every kind: views, copies, broadcasts, several outputs, one
- * tensor in two places, slots that are added into, batches of products. */
+/* A loss that uses ops of every kind: views, copies, broadcasts, several outputs, one tensor in two
+ * places, slots that are added to, batched products. */
 static Var *layers_loss(const Layers *net)
 {
     Labels labels = {.data = (int32_t[]){0, 1, 1, 0}, .count = 4};
@@ -76,7 +76,7 @@ static void layers_step(const Layers *net)
     tape_rewind(mark);
 }
 
-/* A step whose loss holds a gradient: two passes, the first of them recorded. */
+/* A step whose loss contains a gradient: two passes, the first of them recorded. */
 static void layers_penalty_step(const Layers *net)
 {
     Var *g[LAYERS_PARAMS];
@@ -115,7 +115,7 @@ START_TEST(a_rewind_frees_what_was_recorded)
 }
 END_TEST
 
-/* Backward lets go of what a rule made as soon as the rule is done. */
+/* Backward releases what a rule recorded as soon as the rule is done. */
 START_TEST(backward_leaves_nothing_but_gradients)
 {
     Layers net = layers_new(0);
@@ -143,7 +143,7 @@ START_TEST(values_stay_readable_until_the_rewind)
     var_backward(var_sum(y, ALL_AXES, false));
     ck_assert(tensor_read(y->value)[0] == before);
     tape_rewind(0);
-    ck_assert(tensor_read(kept)[0] == before); /* a header of one's own outlives it */
+    ck_assert(tensor_read(kept)[0] == before); /* this reference outlives the rewind */
     tensor_free(kept);
 }
 END_TEST
@@ -183,7 +183,7 @@ START_TEST(a_rewound_var_is_named)
     ck_assert_fails(var_tanh(stale), number);
     ck_assert_fails(var_backward(stale), number);
     ck_assert_fails(var_shape(stale), number);
-#ifdef SLOPE_DEBUG /* its place is not taken at once */
+#ifdef SLOPE_DEBUG /* its place is not reused at once */
     for (int i = 0; i < 20; i++)
         x = var_scalar(2);
     ck_assert_fails(var_add(x, stale), number);
@@ -264,7 +264,7 @@ END_TEST
 
 /* --- a failure in a rule ---------------------------------------------------------------------- */
 
-/* The identity; its rule makes something and then fails. */
+/* The identity; its rule records something and then fails. */
 static void brittle_forward(Var *y)
 {
     tensor_copy(y->value, y->in[0]->value);
@@ -283,7 +283,7 @@ static const Op brittle = {
 static Var *tape_brittle_loss(const Layers *net)
 {
     Var *early = var_sum(var_apply(&brittle, SHAPE(5), VARS(net->param[1])), ALL_AXES, false);
-    return var_add(early, layers_loss(net)); /* the rule comes last */
+    return var_add(early, layers_loss(net)); /* the brittle rule runs last */
 }
 
 static void tape_brittle_backward(const Layers *net)
@@ -311,7 +311,7 @@ START_TEST(a_rewind_abandons_a_half_done_pass)
     ck_assert(grad_enabled());
     for (int k = 0; k < LAYERS_PARAMS; k++)
         ck_assert_ptr_null(net.param[k]->grad);
-    layers_penalty_step(&net); /* and all goes on as if nothing had been */
+    layers_penalty_step(&net); /* and training continues as if nothing had happened */
     ck_assert(tensor_same_bits(net.param[1]->grad, expected));
     tensor_free(expected);
     layers_free(&net);
@@ -336,7 +336,7 @@ static void attempt_on_fail(const char *sentence, void *ctx)
     longjmp(a->jump, 1);
 }
 
-/* A thread of its own starts with an empty tape and pool, so their growth can fail too. */
+/* A new thread starts with an empty tape and pool, so their growth can fail too. */
 static void *attempt_main(void *ctx)
 {
     Attempt *a = ctx;
@@ -362,7 +362,7 @@ static Attempt attempt_run(void (*step)(const Layers *), const Layers *net, int 
     return a;
 }
 
-/* The step fails at each of its allocations in turn until none is left to fail. */
+/* Makes each allocation of the step fail in turn, until the step succeeds. */
 static void attempt_every_failure(void (*step)(const Layers *), bool stays_empty)
 {
     watch_begin();
@@ -481,7 +481,7 @@ static const char *tape_print(void (*print)(FILE *, Var *), Var *y)
 START_TEST(a_graph_prints_as_text_and_as_a_picture)
 {
     Var *w = var_param_new(tensor_full(SHAPE(3), 1), "w \"1\"");
-    var_scalar(9); /* not part of it */
+    var_scalar(9); /* not part of y's graph */
     Var *x = var_leaf(var_full(SHAPE(2, 3), 2)->value);
     Var *y = var_sum(var_scale(var_mul(x, w), 3), ALL_AXES, false);
     ck_assert_str_eq(tape_print(graph_print, y),

@@ -1,6 +1,6 @@
 /* tests/autograd/ops_cases.h -- calls of ops that no sample makes: other axes, shapes and options.
  *
- *  - check_ops walks ops_cases as it walks the samples. To add one: a function and a line.
+ *  - check_ops walks ops_cases as it walks the samples. To add one, write a function and a line.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -10,7 +10,7 @@ function sort(v, n,   i, j, t) {
         }
 }
 
-# A quantile of sorted numbers, between neighbours in proportion.
+# A quantile of sorted values, interpolated between neighbours.
 function quantile(v, n, q,   at, i) {
     at = 1 + q * (n - 1)
     i = int(at)
@@ -56,10 +56,10 @@ END {
     }
     if (slower) {
         printf "%d of %d rows are slower: ", slower, rows
-        printf "the median of %d paired ratios is above %s and the quartiles above 1\n",
+        printf "the median of their %d ratios is above %s and both quartiles are above 1\n",
                pairs, limit
         exit 1
     }
     printf "no row is slower: "
-    printf "none has a median of %d paired ratios above %s and quartiles above 1\n", pairs, limit
+    printf "none has a median of its %d ratios above %s and both quartiles above 1\n", pairs, limit
 }

@@ -1,8 +1,8 @@
 /* tests/bench/conv.c -- the two convolutions of ConvNetPReLU, 3x3 with padding 1, batch 64.
  *
  *  - conv_fwd_a, conv_bwd_a: 3 -> 64 channels at 32x32; _b: 64 -> 128 at 16x16. With bias.
- *  - Backward is all three gradients: of the input, the weight and the bias.
- *  - They are called as ops on the tape, as the peer's are.
+ *  - Backward computes all three gradients: of the input, the weight and the bias.
+ *  - They are called as ops on the tape, as PyTorch's are.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -46,9 +46,9 @@ static void conv_backward_run(void *state)
     tape_rewind(mark);
 }
 
-/* --- the same from the definition, one number at a time --------------------------------------- */
+/* --- the same from the definition, one element at a time -------------------------------------- */
 
-/* x (N,C,H,H) at a place, 0 outside. */
+/* An element of x (N,C,H,H), 0 outside. */
 static double conv_at(const Var *x, ptrdiff_t n, ptrdiff_t c, ptrdiff_t h, ptrdiff_t w)
 {
     Shape s = var_shape(x);
@@ -85,7 +85,7 @@ static void conv_expect_gx(const ConvBench *c, const Var *gx, ptrdiff_t n, ptrdi
     bench_expect("conv_bwd: an element of gx", conv_at(gx, n, ch, h, w), sum, size);
 }
 
-/* gw[o,ch,r,s], or with ch = -1 gb[o], as if x were 1. */
+/* gw[o,ch,r,s], or gb[o] if ch is -1, as if x were 1. */
 static void conv_expect_gw(const ConvBench *c, double found, ptrdiff_t o, ptrdiff_t ch, ptrdiff_t r,
                            ptrdiff_t s)
 {
@@ -100,7 +100,7 @@ static void conv_expect_gw(const ConvBench *c, double found, ptrdiff_t o, ptrdif
                  size);
 }
 
-/* Corners and the middle. */
+/* Checks five elements, spread over y and its edges. */
 static void conv_forward_check(void *state)
 {
     ConvBench *c = state;

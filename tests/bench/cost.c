@@ -1,19 +1,19 @@
-/* tests/bench/cost.c -- what a training step must do at the least, kernel by kernel.
+/* tests/bench/cost.c -- the minimum work of a training step, kernel by kernel.
  *
- * The account supposes that every kernel reads each of its arrays from memory once and writes its
+ * The account assumes that every kernel reads each of its arrays from memory once and writes its
  * result once, that an elementwise op is one pass, and that kernels do not share passes. Batch
- * normalisation reads twice: statistics first. Products count 2 operations a multiply-add; the
- * arithmetic of the other kernels hides behind their memory and is not counted. Vectors of a number
- * a channel are too short to count.
+ * normalisation reads its input twice, first for the statistics. Products count 2 operations per
+ * multiply-add; the arithmetic of the other kernels is hidden by their memory traffic and is not
+ * counted. Vectors with one element per channel are too short to count.
  *
- * A step that is faster than the sum of all this keeps something in a cache from one kernel to the
- * next, or computes while it moves memory.
+ * A step that is faster than the sum of all this keeps data in a cache from one kernel to the next,
+ * or overlaps arithmetic with memory traffic.
  *
  * SPDX-License-Identifier: MIT
  */
 #include "tests/bench/bench.h"
 
-/* The kernel's name says what it reads -> writes; `numbers` is how many these are. */
+/* The kernel's name lists the arrays it reads -> writes; `numbers` counts all their elements. */
 static void cost_line(Cost *c, const char *layer, const char *kernel, double flops, double numbers)
 {
     CostLine *l = &c->line[c->n++];
@@ -22,9 +22,9 @@ static void cost_line(Cost *c, const char *layer, const char *kernel, double flo
     c->total.flops += l->work.flops, c->total.bytes += l->work.bytes;
 }
 
-/* A layer with a product, x and y its input and output, w its weight: three products of the same
- * size. The first layer's input gradient is not computed. The bias is added while y is written, and
- * its gradient summed while gy is read for the weight's. */
+/* A layer that is a product, with input x, output y and weight w: three products of the same size.
+ * The first layer's input gradient is not computed. The bias is added while y is written, and its
+ * gradient is summed while gy is read for the weight's gradient. */
 static void cost_product(Cost *c, const char *layer, bool backward, double flops, double x,
                          double w, double y, bool first)
 {
@@ -68,7 +68,7 @@ static void cost_batch_norm(Cost *c, const char *layer, bool backward, double n)
         cost_line(c, layer, "backward: x gy twice -> gx", 0, 5 * n);
 }
 
-/* 2x2: of n numbers n/4 win, and where each stood is kept. */
+/* 2x2: of n elements n/4 win, and the place of each winner is stored. */
 static void cost_max_pool(Cost *c, const char *layer, bool backward, double n)
 {
     if (!backward)
@@ -77,7 +77,7 @@ static void cost_max_pool(Cost *c, const char *layer, bool backward, double n)
         cost_line(c, layer, "backward: gy places -> gx", 0, n + 2 * n / 4);
 }
 
-/* The mask is drawn again backward, not stored. */
+/* The backward pass draws the mask again; it is not stored. */
 static void cost_dropout(Cost *c, const char *layer, bool backward, double n)
 {
     cost_line(c, layer, backward ? "backward: gy -> gx" : "forward: x -> y", 0,
@@ -134,7 +134,7 @@ static void cost_conv_net_half(Cost *c, bool backward, double N)
     cost_loss(c, backward, N * 10);
 }
 
-/* weight, bias and slopes of each convolution with its batch norm, then the classifier's */
+/* Weight, bias and slopes of each convolution with its batch norm, then the classifier's. */
 Cost cost_of_conv_net_prelu(double batch)
 {
     Cost c = {0};

@@ -1,7 +1,7 @@
-/* tests/bench/gemm.c -- matrix products, square and of the shapes that training asks for.
+/* tests/bench/gemm.c -- matrix products, square and of the shapes that occur in training.
  *
  *  - gemm_N is C = A B with all sizes N; gemm_MxNxK is C (M,N) = A (M,K) B (K,N).
- *  - The oblong ones occur in the steps of networks.c, at one example or at a batch of 32 or 64:
+ *  - The oblong ones occur in the steps of networks.c, for one example or a batch of 32 or 64:
  *    forward (64x256x784), weight gradient (256x784x64), input gradient (64x8192x512).
  *
  * SPDX-License-Identifier: MIT
@@ -30,7 +30,7 @@ static void gemm_run(void *state)
     tensor_matmul(g->c, g->a, g->b);
 }
 
-/* Twenty elements, spread over C and its edges, against dot products. */
+/* Compares twenty elements, spread over C and its edges, with dot products. */
 static void gemm_check(void *state)
 {
     GemmBench *g = state;

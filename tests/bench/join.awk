@@ -1,10 +1,11 @@
-# join.awk OURS PEER -- one row a piece of work, of all rounds: bench.csv.
+# join.awk OURS PEER -- joins all rounds into bench.csv, one row per benchmark and thread count.
 #
 #   name,threads,ms,gflops,peer,peer_ms,ratio
 #
-# ms is the median over the rounds, of the limits the smallest. gflops (10^9 operations a second) is
-# empty where bytes are what is measured. peer_ms is the peer's at its better number of threads,
-# among those that do not exceed the row's; ratio = peer_ms / ms: 2 is twice as fast as the peer.
+# ms is the median over the rounds, or their minimum for the limits. gflops (10^9 operations per
+# second) is empty if a row measures only bytes. peer_ms is the peer's time with its best number of
+# threads, among those that do not exceed the row's; ratio = peer_ms / ms: 2 means twice as fast as
+# the peer.
 #
 # SPDX-License-Identifier: MIT
 

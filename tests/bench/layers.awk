@@ -1,4 +1,4 @@
-# layers.awk … LAYERS -- the account of cost.c in words: cnn_bytes.txt.
+# layers.awk … LAYERS -- prints the account of cost.c as a table: cnn_bytes.txt.
 #
 # SPDX-License-Identifier: MIT
 
@@ -10,9 +10,9 @@ function line(what, f, b) {
 }
 
 END {
-    print "What a training step of ConvNetPReLU at batch 64 must do: kernel, what it reads ->"
-    print "writes, and how long that takes at fma_peak and at triad, with all threads. What is"
-    print "counted: tests/bench/cost.c."
+    print "The minimum work of a training step of ConvNetPReLU at batch 64: for each kernel, what"
+    print "it reads -> writes, and how long that takes at fma_peak and at triad with all threads."
+    print "tests/bench/cost.c explains what is counted."
     printf "\n%-36s %10s %8s %8s %8s\n", "kernel", "Mflop", "MB", "fma ms", "mem ms"
     for (i = 1; i <= layers; i++) {
         line(layer[i], layer_flops[i], layer_bytes[i])

@@ -1,17 +1,17 @@
 /* tests/bench/limits.c -- what this machine can do: arithmetic and memory.
  *
- *  - fma_peak: multiply-adds on registers alone. No product of matrices can be faster.
- *  - fma_moving: the same with numbers that change in every step, as those of real work do. A
- *    processor that has more bits to switch lowers its clock, so this is what a product can reach.
+ *  - fma_peak: multiply-adds on registers alone. No matrix product can be faster.
+ *  - fma_moving: the same with values that change in every step, as in real work. A processor that
+ *    has to switch more bits lowers its clock, so this is what a matrix product can reach.
  *  - triad: a[i] = b[i] + 3 c[i] on arrays of 64 MB. Source: McCalpin's STREAM, 1995.
- *  - update: a[i] = a[i] / 2 + b[i] on the same, in place, as Adam's arrays are.
+ *  - update: a[i] = a[i] / 2 + b[i] on the same arrays, in place, like Adam's update.
  *
- * Both memory loops count three numbers an element. But a processor fetches a line of memory before
- * it writes to it, so triad moves a fourth number that nobody asked for. Update wants the old
- * number anyway, and so shows the higher figure of the two. A cache that holds the arrays of a
- * kernel lets it pass both.
+ * Both memory loops are counted as moving three values per element. But a processor fetches a cache
+ * line before it writes to it, so triad also moves a fourth value, which is not counted. Update
+ * needs the old value anyway, so it shows the higher speed of the two. A kernel whose arrays are
+ * in a cache can exceed both.
  *
- * Each is the fastest of many runs: a limit that is reached now and then is the limit still.
+ * Each is the fastest of many runs: a limit that is reached only occasionally is still the limit.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -21,15 +21,15 @@
 
 /* --- multiply-adds ---------------------------------------------------------------------------- */
 
-/* A multiply-add takes 4 cycles or so, and a core starts two a cycle: at least 8 must be under way
- * that do not wait for one another. 12 leave a margin and, with s and t, fit into 16 registers. */
+/* A multiply-add takes about 4 cycles, and a core starts two per cycle, so at least 8 independent
+ * ones must be in flight. 12 leave a margin and, with s and t, fit into 16 registers. */
 enum { CHAINS = 12, FMA_STEPS = 100000, FMA_BLOCKS = 64 };
 
 typedef struct FmaBench {
-    real sum[FMA_BLOCKS]; /* is used, or the compiler would drop the loop that makes it */
+    real sum[FMA_BLOCKS]; /* stored, so that the compiler keeps the loop that computes it */
 } FmaBench;
 
-/* x <- s x + t and x <- r x + u in turn, for every chain; returns the sum of all. */
+/* x <- s x + t and x <- r x + u in turn, for every chain; returns the sum over all chains. */
 static real fma_chains(vec x[CHAINS], vec s, vec t, vec r, vec u)
 {
     vec chain[CHAINS];
@@ -49,7 +49,7 @@ static real fma_chains(vec x[CHAINS], vec s, vec t, vec r, vec u)
     return sum;
 }
 
-/* Runs towards 1 and stays there. */
+/* The chains converge to 1 and stay there. */
 static void fma_blocks(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 {
     FmaBench *f = ctx;
@@ -60,8 +60,9 @@ static void fma_blocks(ptrdiff_t begin, ptrdiff_t end, void *ctx)
         f->sum[b] = fma_chains(x, s, t, s, t);
 }
 
-/* The second step takes the first one back, up to rounding: all digits change, and stay in range.
- * The chains start at numbers of all signs whose sum is about 0; 1 is added to each block's. */
+/* The second step undoes the first, up to rounding: all digits change, and the values stay in
+ * range. The chains start at values of both signs whose sum is about 0; 1 is added to each block's
+ * sum. */
 static void fma_moving_blocks(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 {
     FmaBench *f = ctx;
@@ -124,7 +125,7 @@ typedef struct TriadBench {
     real *a, *b, *c;
 } TriadBench;
 
-/* Starts where both loops stay: a = b + 3 c = a / 2 + b with c = b / 3. */
+/* Starts at the fixed point of both loops: a = b + 3 c = a / 2 + b with c = b / 3. */
 static void *triad_make(const Bench *bench)
 {
     (void)bench;
@@ -179,7 +180,7 @@ static void triad_drop(void *state)
 
 /* --- the list --------------------------------------------------------------------------------- */
 
-/* No flops are given for the last two: their figure is bytes a second. */
+/* The last two have no flops: their speed is in bytes per second. */
 void limits_add(void)
 {
     bench_add((Bench){.name = "fma_peak", .work = {.flops = fma_flops}, .make = fma_make,

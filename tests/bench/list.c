@@ -1,4 +1,4 @@
-/* tests/bench/list.c -- the list of all pieces of work, and the names asked for.
+/* tests/bench/list.c -- the list of all benchmarks, and their selection by name.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -14,7 +14,7 @@ static int bench_count;
 void bench_add(Bench b)
 {
     if (bench_count == BENCH_MOST)
-        slope_fail("bench_add", "no room for '%s': raise BENCH_MOST", b.name);
+        slope_fail("bench_add", "the list has no place for '%s': raise BENCH_MOST", b.name);
     bench_all[bench_count++] = b;
 }
 
@@ -46,7 +46,7 @@ bool bench_check_prefixes(int n, char **prefix)
             fits |= bench_begins(bench_all[k].name, prefix[i]);
         if (fits)
             continue;
-        fprintf(stderr, "bench: nothing is called '%s' or begins so; there are:", prefix[i]);
+        fprintf(stderr, "bench: no name begins with '%s'; the names are:", prefix[i]);
         for (int k = 0; k < bench_count; k++)
             fprintf(stderr, " %s", bench_all[k].name);
         fprintf(stderr, "\n");

@@ -1,11 +1,12 @@
-/* tests/bench/main.c -- one round of measurements: the pieces of work that were asked for.
+/* tests/bench/main.c -- one round of measurements of the requested benchmarks.
  *
- *  - bench [--quick] [NAME...]  prints "name,threads,ms,flops,bytes" a line, for the names that
- *                               begin with a NAME, or for all. --quick: three runs of each.
- *  - bench --list [NAME...]     the names alone.
- *  - bench --layers cnn|mlp B   "kernel,flops,bytes" of a step at batch B; see cost.c.
+ *  - bench [--quick] [NAME...]  prints a line "name,threads,ms,flops,bytes" for each name that
+ *                               begins with a NAME, or for all. --quick: three runs of each.
+ *  - bench --list [NAME...]     prints only the names.
+ *  - bench --layers cnn|mlp B   prints "kernel,flops,bytes" of a step at batch size B; see cost.c.
  *
- * `make bench` calls run.sh, which runs this and the same work in PyTorch in turns and joins them.
+ * `make bench` calls run.sh, which alternates this with the same work in PyTorch and joins the
+ * results.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -23,7 +24,7 @@ static void bench_measure(const Bench *b, void *state, double seconds)
     fflush(stdout);
 }
 
-/* With all threads, then if scaling is of interest with one. */
+/* Measures with all threads and then, if the benchmark is about scaling, with one. */
 static void bench_run(const Bench *b, double seconds)
 {
     random_seed(1);
@@ -35,7 +36,7 @@ static void bench_run(const Bench *b, double seconds)
         parallel_set_threads(0);
     }
     b->drop(state);
-    memory_trim(); /* the next one gets fresh blocks, whichever ran before it */
+    memory_trim(); /* so that the next one gets fresh blocks, whichever ran before it */
 }
 
 static void bench_print_name(const Bench *b, double seconds)
@@ -48,7 +49,7 @@ static int bench_print_layers(const char *network, double batch)
 {
     bool cnn = strcmp(network, "cnn") == 0;
     if ((!cnn && strcmp(network, "mlp") != 0) || !(batch >= 1)) {
-        fprintf(stderr, "bench: --layers takes cnn or mlp and a batch of at least 1\n");
+        fprintf(stderr, "bench: --layers expects cnn or mlp and a batch size of at least 1\n");
         return 2;
     }
     Cost c = cnn ? cost_of_conv_net_prelu(batch) : cost_of_prelu_network(batch);

@@ -1,7 +1,7 @@
 /* tests/bench/networks.c -- whole training steps of the two networks of lessons/kit/networks.h.
  *
  *  - mlp_step_B: PReLUNetwork, 784-256-256-10; cnn_step_B: ConvNetPReLU on 3x32x32, in training
- *    mode, so with dropout and batch statistics. B is the batch.
+ *    mode, so with dropout and batch statistics. B is the batch size.
  *  - A step is optimizer_zero_grad, forward, cross-entropy, var_backward, optimizer_step (Adam).
  *
  * SPDX-License-Identifier: MIT
@@ -21,8 +21,8 @@ typedef struct StepBench {
     int        steps;
 } StepBench;
 
-/* A learning rate so small that the loss, and with it every gradient, stays alive however many
- * steps are timed: numbers that fade into denormals would be slow for no reason of ours. */
+/* The learning rate is so small that the loss, and with it every gradient, stays well above 0
+ * however many steps are timed: values that decay to denormals would distort the time. */
 static StepBench *step_make(Module *net, Shape x)
 {
     StepBench *s = memory_new(sizeof *s);
@@ -59,8 +59,8 @@ static void step_run(void *state)
     tape_rewind(mark);
 }
 
-/* A fresh network knows nothing, so its loss is about ln 10; every parameter has a gradient; and
- * steps lower the loss (with dropout's noise, not by much more than it was). */
+/* A new network knows nothing, so its first loss is about ln 10; the steps do not raise the loss by
+ * more than the noise of dropout; and every parameter has a gradient. */
 static void step_check(void *state)
 {
     StepBench *s = state;
@@ -70,7 +70,7 @@ static void step_check(void *state)
     for (int i = 0; i < p.count; i++) {
         Stats g = tensor_stats(p.item[i].var->grad);
         if (!(g.max > g.min && isfinite(g.mean))) {
-            fprintf(stderr, "bench: the gradient of %s is from %g to %g: the step is wrong\n",
+            fprintf(stderr, "bench: the gradient of %s ranges from %g to %g: the step is wrong\n",
                     p.item[i].name, g.min, g.max);
             exit(1);
         }

@@ -1,6 +1,6 @@
 /* tests/bench/passes.c -- PReLU and Adam: little arithmetic, one pass over much memory.
  *
- *  - prelu_fwd, prelu_bwd: 64x64x32x32 numbers, a slope a channel; prelu_shared_…: one slope.
+ *  - prelu_fwd, prelu_bwd: 64x64x32x32 elements, one slope per channel; prelu_shared_…: one.
  *  - adam: one step of 2^24 parameters, 64 MB of floats.
  *
  * SPDX-License-Identifier: MIT
@@ -24,7 +24,7 @@ static void *prelu_make(const Bench *bench)
     Shape s = SHAPE(PRELU_N, PRELU_C, 32, 32);
     p->mark = tape_mark();
     p->x = bench_leaf(s), p->gy = bench_leaf(s);
-    p->a = bench_leaf(SHAPE(bench->size[0])); /* half of them negative */
+    p->a = bench_leaf(SHAPE(bench->size[0])); /* about half of them are negative */
     p->y = var_prelu(p->x, p->a);
     return p;
 }
@@ -91,8 +91,8 @@ static void prelu_drop(void *state)
     memory_free(p);
 }
 
-/* Forward reads x and writes y, a multiplication each; backward reads x and gy and writes gx, two
- * multiplications and an addition each. */
+/* Forward reads x and writes y, with one multiplication per element; backward reads x and gy and
+ * writes gx, with two multiplications and an addition. */
 static void prelu_add(const char *forward, const char *backward, ptrdiff_t slopes)
 {
     const double n = PRELU_COUNT, bytes = sizeof(real);
@@ -115,11 +115,11 @@ typedef struct AdamBench {
     Module    *net; /* with one parameter, w */
     Var       *w;
     Optimizer *adam;
-    Tensor    *before; /* some of w's numbers at the start */
+    Tensor    *before; /* some of w's initial elements */
     int        steps;
 } AdamBench;
 
-/* The gradient comes from a backward pass, once, and stays. */
+/* The gradient is computed by one backward pass and stays the same. */
 static void *adam_make(const Bench *bench)
 {
     static const ModuleType type = {"Weights", NULL, NULL};
@@ -145,7 +145,7 @@ static void adam_run(void *state)
     a->steps++;
 }
 
-/* With the same gradient every time m' = g and v' = g^2, so a step is lr in the direction of -g. */
+/* With the same gradient in every step m' = g and v' = g^2, so a step moves w by lr against g. */
 static void adam_check(void *state)
 {
     AdamBench *a = state;
@@ -165,7 +165,7 @@ static void adam_drop(void *state)
     memory_free(a);
 }
 
-/* Reads p, g, m, v and writes p, m, v; 13 operations if written down as in optim/adam.c. */
+/* Adam reads p, g, m, v and writes p, m, v; as written in optim/adam.c it takes 13 operations. */
 void passes_add(void)
 {
     prelu_add("prelu_fwd", "prelu_bwd", PRELU_C);

@@ -1,9 +1,9 @@
 """The work of tests/bench in PyTorch: prints "name,threads,ms" for 1 and for N threads.
 
-    peer.py N [NAME...]     the pieces whose names begin with a NAME, or all
+    peer.py N [NAME...]     the benchmarks whose names begin with a NAME, or all
 
-Each function below returns the call to be timed, with its tensors made and warm; the names and the
-work are those of the .c files beside this one.
+Each function below returns the call to be timed, with its tensors allocated and warm; the names and
+the work are those of the .c files in this folder.
 
 SPDX-License-Identifier: MIT
 """
@@ -18,7 +18,7 @@ SECONDS, LEAST, MOST = 0.15, 3, 1000
 
 
 def median_ms(work):
-    """As bench_time in time.c: calls that do not count, then as many as fit, at least three."""
+    """As bench_time in time.c: warm-up calls, then as many as fit, but at least three."""
     work()
     warm_until = time.perf_counter() + SECONDS / 10
     while True:
@@ -35,12 +35,12 @@ def median_ms(work):
 
 
 def set_threads(n):
-    """For torch's own loops, and for OpenBLAS, which has threads of its own and is not told."""
+    """Sets the threads of torch's loops, and of OpenBLAS, which ignores torch's setting."""
     torch.set_num_threads(n)
     try:
         ctypes.CDLL("libopenblas.so.0").openblas_set_num_threads(n)
     except (OSError, AttributeError):
-        pass  # some other library multiplies
+        pass  # torch uses another BLAS
 
 
 def gemm(m, n, k):

@@ -1,10 +1,10 @@
-# read.awk OURS BENCH.CSV -- what table.awk, judge.awk, layers.awk and roofline.awk start from.
+# read.awk OURS BENCH.CSV -- reads what table.awk, judge.awk, layers.awk and roofline.awk need.
 #
 #   row[1 … rows]              "name" SUBSEP threads, in the order of the file
 #   name[key], threads[key]    of a row
-#   ms[key], peer[key]         milliseconds; peer "" where there is none
-#   flops[name], bytes[name]   what one call must do
-#   all                        the number of all threads
+#   ms[key], peer[key]         milliseconds; peer is "" if there is none
+#   flops[name], bytes[name]   the minimum work of one call
+#   all                        the largest number of threads
 #   least[t], most[t]          milliseconds of fma_peak in its best and its worst round
 #
 # SPDX-License-Identifier: MIT
@@ -31,8 +31,8 @@ NF == 7 && FNR > 1 {
 function gflops(key) { return key in ms ? flops[name[key]] / ms[key] / 1e6 : 0 }
 function gbytes(key) { return key in ms ? bytes[name[key]] / ms[key] / 1e6 : 0 }
 
-# The machine's limits for t threads, measured in the same run; t threads can do what one can, so
-# a disturbed measurement does not put theirs below its.
+# The machine's limits for t threads, measured in the same run. t threads are at least as fast as
+# one, so a disturbed measurement does not lower their limit below that of one.
 function larger(a, b) { return a > b ? a : b }
 function fma_moving(t) {
     return larger(gflops("fma_moving" SUBSEP t), gflops("fma_moving" SUBSEP 1))

@@ -1,7 +1,8 @@
-# roofline.awk -- the table as points for roofline.gp: operations a second against those a byte.
+# roofline.awk -- the table as points for roofline.gp: operations per second against operations per
+# byte.
 #
-# Blocks (index 0 …): the roof; the same under triad; the limits' names; Slope's points;
-# PyTorch's; the points' names; lines from a point to its name.
+# Blocks (index 0 …): the roof; the same for triad; the limits' names; Slope's points; PyTorch's
+# points; the points' names; lines from a point to its name.
 #
 # SPDX-License-Identifier: MIT
 
@@ -9,16 +10,17 @@ function log10(x) { return log(x) / log(10) }
 function intensity(n) { return flops[n] / bytes[n] }
 function block(title) { printf "%s# %s\n", blocks++ ? "\n\n" : "", title }
 
-# --- where the names go: beside the point, or the nearest place that is free ----------------------
+# --- where the names go: beside the point, or to the nearest free place ---------------------------
 
-# All in decades, which are equally long on both axes. A name takes W a letter and H in height.
+# All lengths are in decades, which are equally long on both axes. A name is W wide per letter and H
+# high.
 BEGIN { W = 0.06; H = 0.1 }
 
-# A box that must stay free: left, bottom, right, top.
+# Keeps names out of a box: left, bottom, right, top.
 function occupy(l, b, r, t) { ++boxes; L[boxes] = l; B[boxes] = b; R[boxes] = r; T[boxes] = t }
 
 function is_free(l, b, r, t,   i) {
-    if (l < -1.08 || r > 3) # out of the picture
+    if (l < -1.08 || r > 3) # outside the plot
         return 0
     for (i = 1; i <= boxes; i++)
         if (l < R[i] && r > L[i] && b < T[i] && t > B[i])
@@ -26,8 +28,8 @@ function is_free(l, b, r, t,   i) {
     return 1
 }
 
-# Tries circles of growing radius around (x,y), the right side first; sets at_x, at_y, the middle of
-# the name's left edge. Afterwards the place is taken.
+# Tries circles of growing radius around (x,y), the right side first. Sets at_x and at_y to the
+# middle of the name's left edge, keeps other names out of the place, and returns the radius.
 function find_place(x, y, width,   radius, k, angle, l) {
     for (radius = 0.055; radius < 1; radius += 0.03)
         for (k = 0; k < 16; k++) {
@@ -45,19 +47,19 @@ function find_place(x, y, width,   radius, k, angle, l) {
 
 # --- the blocks -----------------------------------------------------------------------------------
 
-# Memory at a speed, up to where arithmetic takes over.
+# The limit by memory at a speed, up to the point where arithmetic becomes the limit.
 function roof(speed) {
     printf "%g %g\n%g %g\n", 0.01, 0.01 * speed, fma_peak(all) / speed, fma_peak(all)
 }
 
-# Names keep off the roof.
+# Keeps names off the roof.
 function occupy_roof(speed,   x) {
     for (x = -1.1; x < log10(fma_peak(all) / speed); x += 0.04)
         occupy(x, x + log10(speed) - 0.01, x + 0.04, x + log10(speed) + 0.05)
     occupy(log10(fma_peak(all) / speed), log10(fma_peak(all)), 3, log10(fma_peak(all)) + 0.12)
 }
 
-# Along it, above or below.
+# Prints a limit's name along its line, above or below it.
 function roof_name(text, x, speed, shift,   i) {
     printf "%g %g \"%s %.0f GB/s\" 45\n", x, x * speed * shift, text, speed
     for (i = 0; i < length(text) + 8; i++)
@@ -78,7 +80,7 @@ function point(key, t) {
     occupy(x - 0.035, y - 0.035, x + 0.035, y + 0.035)
 }
 
-# The line from the peer's point to ours is no place for a name either.
+# Keeps names off the line from PyTorch's point to Slope's.
 function pair(key,   x, a, b) {
     x = log10(intensity(name[key]))
     a = log10(gflops(key)); b = log10(flops[name[key]] / peer[key] / 1e6)
@@ -96,7 +98,7 @@ END {
     roof_name("triad", 0.9, triad(all), 0.8)
     printf "%g %g \"fma_peak %.0f GF/s, %d thread%s\" 0\n", fma_peak(all) / update(all) * 1.6,
         fma_peak(all) * 1.15, fma_peak(all), all, (all > 1 ? "s" : "")
-    block("Slope: operations a byte, GF/s")
+    block("Slope: operations per byte, GF/s")
     for (i = 1; i <= rows; i++)
         if (is_drawn(row[i]))
             point(row[i], ms[row[i]])
@@ -118,7 +120,7 @@ END {
                     10 ^ (at_x + (at_x > x ? 0 : at_x + width < x ? width : x - at_x)), 10 ^ at_y)
             printf "%g %g \"%s\"\n", 10 ^ at_x, 10 ^ at_y, n
         }
-    block("lines to them")
+    block("lines to the names")
     print "NaN NaN"
     for (i = 1; i <= leaders; i++)
         printf "%s\n", leader[i]

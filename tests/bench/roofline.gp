@@ -1,9 +1,9 @@
-# The roofline of this machine, and how near the kernels come to it. Draw again with:
+# The roofline of this machine, and how close the kernels come to it. To redraw it:
 # gnuplot roofline.gp
 #
-# Work that does few operations for each byte it moves cannot be faster than memory (the slope);
-# work that does many cannot be faster than the arithmetic units (the flat). Source: Williams,
-# Waterman and Patterson, "Roofline", 2009.
+# Work with few operations per byte that it moves is limited by memory (the slope); work with many
+# is limited by the arithmetic units (the flat part). Source: Williams, Waterman and Patterson,
+# "Roofline", 2009.
 set encoding utf8
 data = 'roofline.dat'
 
@@ -16,11 +16,11 @@ low_y = least < 2 ? least / 2 : 1; high_y = roof_max * 2.2
 set xrange [low_x:high_x]
 set yrange [low_y:high_y]
 set logscale xy
-set size ratio (log10(high_y) - log10(low_y)) / (log10(high_x) - log10(low_x)) # decades alike
+set size ratio (log10(high_y) - log10(low_y)) / (log10(high_x) - log10(low_x)) # equal decades
 
-set title 'How near the kernels come to what this machine can do' font ',17'
+set title 'How close the kernels come to the limits of this machine' font ',17'
 set xlabel 'floating-point operations per byte of memory traffic'
-set ylabel 'GF/s (10^9 floating-point operations a second)'
+set ylabel 'GF/s (10^9 floating-point operations per second)'
 set border 3 linecolor rgb '#444444'
 set tics nomirror textcolor rgb '#222222'
 set xtics ('0.1' 0.1, '1' 1, '10' 10, '100' 100, '1000' 1000)

@@ -1,37 +1,37 @@
 #!/bin/sh
-# run.sh BENCH FOLDER [NAME...] -- measures, compares and judges; `make bench` calls it.
+# run.sh BENCH FOLDER [NAME...] -- measures, compares and summarises; `make bench` calls it.
 #
-#   - Runs BENCH (tests/bench/main.c) and, where it is installed, the same work in PyTorch (peer.py)
-#     in turns, ROUNDS rounds (default 3), so that a disturbance hits both alike.
-#   - Prints a table and sentences that judge it (table.awk, judge.awk).
-#   - Writes into FOLDER: bench.csv (join.awk says what is in it), cnn_bytes.txt (what a step of
-#     ConvNetPReLU must do, kernel by kernel), roofline.{dat,gp,svg,png}, and the rounds as they
-#     came: ours.txt (name,threads,ms,flops,bytes) and peer.txt (name,threads,ms).
-#   - With NAMEs only what begins with one of them is measured, and the machine's limits.
+#   - Runs BENCH (tests/bench/main.c) and, if PyTorch is installed, the same work in PyTorch
+#     (peer.py) in turn, ROUNDS times (default 3), so that a disturbance affects both alike.
+#   - Prints a table and sentences that summarise it (table.awk, judge.awk).
+#   - Writes to FOLDER: bench.csv (described in join.awk), cnn_bytes.txt (the minimum work of a
+#     step of ConvNetPReLU, kernel by kernel), roofline.{dat,gp,svg,png}, and the times of each
+#     round: ours.txt (name,threads,ms,flops,bytes) and peer.txt (name,threads,ms).
+#   - With NAMEs, only the rows that begin with one of them and the machine's limits are measured.
 #
 # SPDX-License-Identifier: MIT
 set -eu
 bench=$1 folder=$2 rounds=${ROUNDS:-3}
 here=$(dirname "$0")
 shift 2
-"$bench" --list "$@" >/dev/null # a mistyped name ends here
+"$bench" --list "$@" >/dev/null # stops at a mistyped name
 
 say() { echo "bench: $*" >&2; }
 
 python=
 case $bench in
-    */double/*) say "no comparison in double precision: PyTorch's default is float" ;;
+    */double/*) say "no comparison with PyTorch in double precision: its default is float" ;;
     *)
         for candidate in python3 /usr/bin/python3; do
             if [ -z "$python" ] && "$candidate" -c 'import torch' >/dev/null 2>&1; then
                 python=$candidate
             fi
         done
-        [ -n "$python" ] || say "PyTorch is not installed, so there is no peer to compare with"
+        [ -n "$python" ] || say "PyTorch is not installed, so there is no comparison with it"
         ;;
 esac
 
-# The limits are measured in every run: the rest is judged by them.
+# The limits are measured in every run, because the other rows are compared with them.
 limits=
 [ $# -eq 0 ] || limits="fma_peak fma_moving triad update"
 

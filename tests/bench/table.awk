@@ -1,8 +1,8 @@
-# table.awk -- bench.csv for people, with the share of the machine's limit that each row reaches.
+# table.awk -- bench.csv as a readable table, with the share of its limit that each row reaches.
 #
-# A kernel's limit is what takes longer, its arithmetic at fma_peak or its bytes at the speed of
-# update (more than 100 %: the caches held what was counted as memory); a training step's is the two
-# added, since its kernels are some of one kind and some of the other.
+# A kernel's limit is the longer of two times: its arithmetic at fma_peak and its bytes at the speed
+# of update (more than 100 % means that a cache held what is counted as memory). A training step's
+# limit is the sum of the two, since it has kernels of both kinds.
 #
 # SPDX-License-Identifier: MIT
 
@@ -15,7 +15,7 @@ function limit(key,   f, m) {
     return sprintf("%3.0f %% %s", 100 * (f > m ? f : m) / ms[key], f > m ? "fma" : "memory")
 }
 
-# Nothing in place of what was not measured.
+# An empty text for a value that was not measured.
 function number(x, format) { return x ? sprintf(format, x) : "" }
 
 END {

@@ -1,4 +1,4 @@
-/* tests/bench/time.c -- timing one piece of work, and checking what it computed.
+/* tests/bench/time.c -- times a benchmark, and checks what it computed.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -21,7 +21,7 @@ static double time_once(void (*run)(void *state), void *state)
 }
 
 /* The first call touches the memory and starts the threads. A tenth of the time goes into more
- * calls that do not count: the clock rate of a processor that was idle takes that long to rise. */
+ * calls that are not timed: the clock of an idle processor takes that long to rise. */
 double bench_time(void (*run)(void *state), void *state, double seconds, bool fastest)
 {
     enum { MOST = 1000, LEAST = 3 };
@@ -53,13 +53,14 @@ Var *bench_leaf(Shape shape)
     return x;
 }
 
-/* Rounding errors of n terms added in any order stay under n/2 ulp of their absolute sum; blocked
- * sums are far better, so 1e-4 of it convicts and never errs here. */
+/* The rounding error of n terms added in any order is less than n/2 ulp of the sum of their
+ * absolute values. Blocked sums are far better, so a tolerance of 1e-4 of that sum finds wrong
+ * results without rejecting right ones here. */
 void bench_expect(const char *what, double found, double expected, double size)
 {
     if (fabs(found - expected) <= 1e-4 * size)
         return;
-    fprintf(stderr, "bench: %s is %.9g, expected %.9g: the result is wrong, so its time says "
-            "nothing\n", what, found, expected);
+    fprintf(stderr, "bench: %s is %.9g, expected %.9g: the result is wrong, so its time is "
+            "meaningless\n", what, found, expected);
     exit(1);
 }

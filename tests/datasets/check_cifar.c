@@ -1,5 +1,5 @@
-/* tests/datasets/check_cifar.c -- CIFAR-10's records, and where the set is looked for. The files
- * are made here: small, but of the right form.
+/* tests/datasets/check_cifar.c -- CIFAR-10's records, and where the data set is searched for. The
+ * tests write the files: small, but in the right format.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -10,7 +10,7 @@
 
 enum { RECORDS = 4 };
 
-/* Record i has label i + first and pixels of the planes 10i+1, 10i+2, 10i+3, and i as the last. */
+/* Record i has label i + first, planes of pixels 10i+1, 10i+2 and 10i+3, and i as its last byte. */
 static void make_records(uint8_t *file, int count, int first)
 {
     for (int i = 0; i < count; i++, file += CIFAR_RECORD) {
@@ -21,7 +21,7 @@ static void make_records(uint8_t *file, int count, int first)
     }
 }
 
-/* A refusal must say something and leave nothing behind. */
+/* A refusal must give a reason and leave nothing behind. */
 static Dataset *parse(const uint8_t *data, size_t size, Error *err)
 {
     uint8_t *copy = testing_copy(data, size);
@@ -101,7 +101,7 @@ static const char *write_batch(const char *folder, const char *name, int count, 
     return scratch_write(path, file, (size_t)count * CIFAR_RECORD);
 }
 
-/* Batch n has 1 + n % 3 records, the first of label n. */
+/* Batch n has 1 + n % 3 records, the first with label n. */
 static void write_training(const char *folder)
 {
     char name[32];

@@ -1,4 +1,4 @@
-/* tests/datasets/check_csv.c -- tables of numbers and classes, good ones and bad cells.
+/* tests/datasets/check_csv.c -- tables of numbers and classes, good ones and bad ones.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -12,7 +12,7 @@
 #define LAST   ((CsvOptions){.label_column = -1})
 #define SPECIES ((CsvOptions){.header = true, .label = "species"})
 
-/* A refusal must say something and leave nothing behind. */
+/* A refusal must give a reason and leave nothing behind. */
 static Dataset *parse_bytes(const void *text, size_t size, CsvOptions options, Error *err)
 {
     uint8_t *copy = testing_copy(text, size);
@@ -57,7 +57,7 @@ START_TEST(names_are_numbered_as_they_appear)
     ck_assert_mem_eq(data->labels.data, ((int32_t[]){0, 1, 0, 2}), 16);
     ck_assert_str_eq(data->class_names[0], "setosa");
     ck_assert_str_eq(data->class_names[2], "virginica");
-    Dataset *part = dataset_take(data, 2); /* with names of its own */
+    Dataset *part = dataset_take(data, 2); /* with its own copy of the names */
     dataset_free(data);
     ck_assert_str_eq(part->class_names[1], "versicolor");
     ck_assert_int_eq(part->classes, 3);
@@ -162,7 +162,7 @@ START_TEST(other_separators_will_do)
 }
 END_TEST
 
-/* On a machine without such a locale nothing is tested. */
+/* If the machine has no such locale, nothing is tested. */
 START_TEST(a_point_is_a_point_in_any_locale)
 {
     if (!setlocale(LC_NUMERIC, "de_DE.UTF-8") && !setlocale(LC_NUMERIC, "de_DE"))
@@ -174,7 +174,7 @@ START_TEST(a_point_is_a_point_in_any_locale)
 }
 END_TEST
 
-/* --- bad ones --------------------------------------------------------------------------------- */
+/* --- bad tables ------------------------------------------------------------------------------- */
 
 START_TEST(a_bad_cell_is_reported_with_line_and_column)
 {

@@ -1,4 +1,4 @@
-/* tests/datasets/check_datasets.c -- datasets in memory, and those that are generated.
+/* tests/datasets/check_datasets.c -- datasets in memory, and generated ones.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -54,7 +54,7 @@ START_TEST(new_refuses_nonsense_and_too_much)
 }
 END_TEST
 
-/* Sizes that overflow, sizes that memory has not; and what was had by then is given back. */
+/* Sizes that overflow or exceed the memory; blocks allocated before the failure are released. */
 START_TEST(try_new_returns_null_without_memory)
 {
     watch_begin();
@@ -176,8 +176,8 @@ START_TEST(glyphs_depend_on_seed_and_number_only)
 }
 END_TEST
 
-/* The constants in glyphs.c must be those of the pixels: normalised, they have mean 0 and
- * standard deviation 1, but for the chance of 2000 images. */
+/* The constants in glyphs.c must be those of the pixels: normalised, the pixels of 2000 images have
+ * mean 0 and standard deviation 1, up to sampling error. */
 START_TEST(glyphs_are_normalised)
 {
     Dataset *data = glyphs_new(2000, 99);
@@ -198,7 +198,7 @@ static double glyph_difference(const uint8_t *image, const double *mean)
     return sum;
 }
 
-/* The class whose mean image lies nearest. */
+/* The class whose mean image is nearest. */
 static int glyph_nearest(const uint8_t *image, double mean[10][784])
 {
     int best = 0;
@@ -208,7 +208,7 @@ static int glyph_nearest(const uint8_t *image, double mean[10][784])
     return best;
 }
 
-/* Comparing with the mean image of each class tells most digits, by far not all. */
+/* Comparison with the mean image of each class recognises most digits, but far from all. */
 START_TEST(glyphs_can_be_told_apart_but_not_trivially)
 {
     enum { COUNT = 1000 };
@@ -259,7 +259,7 @@ START_TEST(moons_lie_on_their_half_circles)
 }
 END_TEST
 
-/* Noise is what is added, with the standard deviation asked for, and nothing else changes. */
+/* Noise is added with the requested standard deviation, and nothing else changes. */
 START_TEST(noise_has_the_standard_deviation_asked_for)
 {
     enum { COUNT = 2000 };

@@ -1,5 +1,5 @@
-/* tests/datasets/check_fashion_mnist.c -- where the set is looked for, and the error if it is not
- * found. The files are made here: small, but of the right form.
+/* tests/datasets/check_fashion_mnist.c -- where the data set is searched for, and the error if it
+ * is not found. The tests write the files: small, but in the right format.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -11,7 +11,7 @@
 
 enum { IMAGE = 28 * 28 };
 
-/* Writes an images file of `count` images whose every pixel is `pixel`, and labels 0, 1, … */
+/* Writes a file of `count` images whose pixels are all `pixel`, and a file of labels 0, 1, … */
 static void write_set(const char *folder, const char *which, uint8_t count, uint8_t pixel,
                       const char *(*write)(const char *, const void *, size_t), const char *end)
 {
@@ -25,7 +25,7 @@ static void write_set(const char *folder, const char *which, uint8_t count, uint
     write(name, labels, 8 + (size_t)count);
 }
 
-/* Loads and returns the first pixel, by which a test knows which set it got; -1 if none. */
+/* Loads a set and returns its first pixel, which identifies the set; -1 if none was found. */
 static int first_pixel(const char *dir, bool train)
 {
     Error err;
@@ -123,7 +123,7 @@ START_TEST(nothing_found_says_where_it_looked_and_what_to_do)
 }
 END_TEST
 
-/* On a machine that has the set this search would succeed, so nothing is tested. */
+/* On a machine that has the data set this search succeeds, so nothing is tested there. */
 START_TEST(a_search_names_all_three_folders)
 {
     char here[SCRATCH_PATH];
@@ -143,7 +143,7 @@ START_TEST(a_search_names_all_three_folders)
 }
 END_TEST
 
-/* Names too long for a path, or for an Error, are cut or left out, never overrun. */
+/* Names too long for a path, or for an Error, are truncated or left out; no buffer overflows. */
 START_TEST(long_folder_names_do_no_harm)
 {
     static char name[6000];

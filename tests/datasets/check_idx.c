@@ -1,4 +1,4 @@
-/* tests/datasets/check_idx.c -- IDX files, good ones and every way in which one can be bad.
+/* tests/datasets/check_idx.c -- good IDX files, and every way in which one can be bad.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -91,8 +91,8 @@ START_TEST(parse_says_when_images_and_labels_are_swapped)
 END_TEST
 
 /* Products near 2^96, of 2^64 (which is 0 in 64 bits), of 2^63, of 3 * 2^64 + 12 (which is 12 in
- * 64 bits, just the bytes present), sizes that are only larger than the file, and huge ones beside
- * a 0, for which no byte need follow. None may reach the allocator. */
+ * 64 bits, just the bytes present), sizes that are only larger than the file, and huge sizes
+ * together with a 0, so that no bytes need follow. None may reach the allocator. */
 START_TEST(parse_refuses_huge_sizes_before_allocating)
 {
     static const uint32_t sizes[][3] = {
@@ -139,7 +139,7 @@ START_TEST(parse_refuses_trailing_bytes)
     memcpy(file, images_file, sizeof images_file);
     ck_assert(!parse(file, sizeof file, 3, &a, &err));
     ck_assert_str_eq(err.found, "13");
-    ck_assert(!idx_parse(file, sizeof file, "memory", 3, &a, NULL)); /* no Error wanted: fine */
+    ck_assert(!idx_parse(file, sizeof file, "memory", 3, &a, NULL)); /* the Error is optional */
 }
 END_TEST
 

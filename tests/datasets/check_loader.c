@@ -1,4 +1,4 @@
-/* tests/datasets/check_loader.c -- every example once an epoch, in an order that can be repeated.
+/* tests/datasets/check_loader.c -- every example once per epoch, in a reproducible order.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -12,8 +12,8 @@
 
 enum { COUNT = 23, BATCH = 5 };
 
-/* Example i is the image (1,1,2) with pixels i and 2i, and the label i: batches show their
- * order, and that images and labels stay together. */
+/* Example i is the image (1,1,2) with pixels i and 2i, and has the label i: a batch shows its
+ * order, and whether images and labels stay together. */
 static Dataset *numbered(void)
 {
     Dataset *data = dataset_new("numbered", DATASET_BYTES, COUNT, SHAPE(1, 1, 2), COUNT);
@@ -32,8 +32,8 @@ static real normalised(int byte)
     return ((real)byte / 255 - (real)0.125) / (real)0.75;
 }
 
-/* Runs an epoch, checks its batches, and writes the labels in the order they came. Returns how
- * many came. */
+/* Runs an epoch, checks its batches, and stores the labels in the order in which they come.
+ * Returns their number. */
 static int run_epoch(Loader *loader, int epoch, int32_t *order)
 {
     int seen = 0, number = 0;
@@ -129,7 +129,7 @@ START_TEST(a_shuffled_epoch_has_every_example_once)
 }
 END_TEST
 
-/* Training resumed at epoch 3 sees what an uninterrupted run saw, whatever came before. */
+/* Training resumed at epoch 3 sees the same order as an uninterrupted run, whatever came before. */
 START_TEST(an_order_depends_on_seed_and_epoch_alone)
 {
     int32_t a[COUNT], b[COUNT];
@@ -174,7 +174,7 @@ START_TEST(the_last_batch_is_short_or_dropped)
     ck_assert_int_eq(loader_batches(drop), 4);
     while (loader_next(keep, &batch))
         ck_assert_int_eq(batch.count, batch.number == 4 ? 3 : 5);
-    ck_assert(!loader_next(keep, &batch)); /* the end stays the end */
+    ck_assert(!loader_next(keep, &batch)); /* still at the end */
     ck_assert_int_eq(run_epoch(drop, 0, order), 20);
     loader_free(keep), loader_free(drop);
 }
@@ -198,7 +198,7 @@ START_TEST(any_batch_size_will_do)
 }
 END_TEST
 
-/* A batch stays as it is while the next one is made, also over the end of an epoch. */
+/* A batch stays unchanged while the next one is prepared, even across the end of an epoch. */
 START_TEST(a_batch_is_valid_until_the_call_after_next)
 {
     Loader *loader = loader_new(data, (LoaderOptions){.batch = BATCH, .shuffle = true});
@@ -248,7 +248,7 @@ START_TEST(nothing_is_allocated_after_loader_new)
 }
 END_TEST
 
-/* Batches large enough that several threads share one. */
+/* Batches large enough to be divided among several threads. */
 START_TEST(threads_do_not_change_a_bit)
 {
     enum { IMAGES = 200, PIXELS = 40 * 40 };

@@ -1,5 +1,5 @@
-/* tests/datasets/check_transform.c -- padded, cropped and flipped images, against a slow and plain
- * way.
+/* tests/datasets/check_transform.c -- padded, cropped and flipped images, against a simple, slow
+ * implementation.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -32,7 +32,7 @@ static Dataset *make_images(DatasetKind kind)
     return data;
 }
 
-/* The whole of x (COUNT, sample) after a transform, yours. */
+/* All of x (COUNT, sample) after a transform; free it. */
 static real *read_all(const Dataset *data, Transform t, uint64_t seed, int epoch)
 {
     size_t each = (size_t)shape_count(transform_shape(t, data->sample));
@@ -97,7 +97,7 @@ START_TEST(misuse_stops_with_a_sentence)
 }
 END_TEST
 
-/* --- what is certain -------------------------------------------------------------------------- */
+/* --- deterministic transforms ----------------------------------------------------------------- */
 
 START_TEST(padding_is_black_and_the_image_in_its_middle)
 {
@@ -141,9 +141,9 @@ START_TEST(a_centered_window_is_in_the_middle)
 }
 END_TEST
 
-/* --- what is left to chance ------------------------------------------------------------------- */
+/* --- random transforms ------------------------------------------------------------------------ */
 
-/* Every window of every epoch is a piece of its image; all places and both sides turn up. */
+/* Every window of every epoch is a part of its image; all positions occur, flipped and not. */
 START_TEST(windows_are_where_they_may_be_and_everywhere_there)
 {
     enum { PAD = 2, CROP = 6, DOWN = H + 2 * PAD - CROP + 1, ACROSS = W + 2 * PAD - CROP + 1 };
@@ -165,7 +165,7 @@ START_TEST(windows_are_where_they_may_be_and_everywhere_there)
         }
         free(x);
     }
-    for (int place = 0; place < DOWN * ACROSS * 2; place++) /* 25 on average, deviation 5 */
+    for (int place = 0; place < DOWN * ACROSS * 2; place++) /* mean 25, standard deviation 5 */
         ck_assert_msg((&seen[0][0][0])[place] > 5, "place %d: %d", place, (&seen[0][0][0])[place]);
     dataset_free(data);
 }
@@ -184,7 +184,7 @@ START_TEST(half_of_the_images_are_flipped)
         }
         free(x);
     }
-    ck_assert(flipped > 250 && flipped < 350); /* of 600; deviation 12 */
+    ck_assert(flipped > 250 && flipped < 350); /* of 600; standard deviation 12 */
     dataset_free(data);
 }
 END_TEST
@@ -207,7 +207,7 @@ END_TEST
 
 /* --- through a loader ------------------------------------------------------------------------- */
 
-/* Whatever the batch size, the order and the number of threads, an image looks the same. */
+/* In one epoch an image looks the same for every batch size, order and number of threads. */
 START_TEST(a_loader_gives_each_image_as_it_is_in_that_epoch)
 {
     enum { EACH = C * 6 * 6 };

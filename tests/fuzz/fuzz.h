@@ -1,4 +1,4 @@
-/* tests/fuzz/fuzz.h -- what the fuzzers share: how to build one, and what it claims.
+/* tests/fuzz/fuzz.h -- shared by the fuzzers: how to build and run one, and their assertions.
  *
  *     clang -g -fsanitize=fuzzer,address,undefined -D_DEFAULT_SOURCE -pthread -I. \
  *           $(find tensor datasets -name '*.c') tests/fuzz/fuzz_csv.c -lm -o fuzz_csv
@@ -23,7 +23,7 @@ static inline void require(bool claim)
         abort();
 }
 
-/* What is refused has a reason; what was expected and what was found go together. */
+/* A refusal states a reason, and gives both what was expected and what was found, or neither. */
 static inline void require_reason(const Error *err)
 {
     require(err->problem[0] && (err->expected[0] != 0) == (err->found[0] != 0));

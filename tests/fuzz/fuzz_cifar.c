@@ -1,12 +1,12 @@
-/* tests/fuzz/fuzz_cifar.c -- throws bytes at the CIFAR-10 reader; run it with -max_len=20000: a
- * record has 3073 bytes.
+/* tests/fuzz/fuzz_cifar.c -- feeds bytes to the CIFAR-10 reader; run it with -max_len=20000, since
+ * a record has 3073 bytes.
  *
  * SPDX-License-Identifier: MIT
  */
 #include "datasets/cifar.h"
 #include "tests/fuzz/fuzz.h"
 
-/* What is accepted is the bytes themselves; what is refused has a reason. */
+/* A dataset that is accepted holds the bytes of the input; a refusal states a reason. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     Error err = {0};

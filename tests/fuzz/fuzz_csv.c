@@ -1,4 +1,4 @@
-/* tests/fuzz/fuzz_csv.c -- throws bytes at the CSV reader.
+/* tests/fuzz/fuzz_csv.c -- feeds bytes to the CSV reader.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -8,7 +8,8 @@
 
 #include "tests/fuzz/fuzz.h"
 
-/* Every label is a class with a name, every feature a finite number, every cell takes a byte. */
+/* Every label is a class, with a name if there are names; every feature is finite; every cell needs
+ * at least one byte. */
 static void check(const Dataset *data, size_t size)
 {
     ptrdiff_t values = data->count * shape_count(data->sample);

@@ -1,11 +1,11 @@
-/* tests/fuzz/fuzz_idx.c -- throws bytes at the IDX parser.
+/* tests/fuzz/fuzz_idx.c -- feeds bytes to the IDX parser.
  *
  * SPDX-License-Identifier: MIT
  */
 #include "datasets/idx.h"
 #include "tests/fuzz/fuzz.h"
 
-/* What is accepted must add up: the header and the product of the sizes are the whole file. */
+/* An accepted file must add up: the header plus the product of the sizes is the file's size. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     for (int ndim = 1; ndim <= 3; ndim++) {

@@ -1,11 +1,12 @@
-/* tests/fuzz/fuzz_safetensors.c -- throws bytes at the safetensors reader.
+/* tests/fuzz/fuzz_safetensors.c -- feeds bytes to the safetensors reader.
  *
  * SPDX-License-Identifier: MIT
  */
 #include "tensor/files/safetensors.h"
 #include "tests/fuzz/fuzz.h"
 
-/* Each name leads to its own tensor, and each byte of it is there. */
+/* Requires that each name finds its own tensor and that all its bytes can be read; returns the
+ * number of these bytes. */
 static size_t check_list(const Safetensors *s)
 {
     size_t total = 0;
@@ -24,7 +25,8 @@ static size_t check_list(const Safetensors *s)
     return total;
 }
 
-/* What is accepted must add up: the data are the whole file, in halves at the least. */
+/* An accepted file must add up: the tensors use all of its data, and at most twice its size, since
+ * halves become floats. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     Error err = {0};

@@ -1,7 +1,7 @@
 /* tests/golden/check_golden.c -- values, gradients, second gradients, optimizers and a training run
- * against PyTorch's, as tests/golden/make_golden.py wrote them down.
+ * against PyTorch's, as written by tests/golden/make_golden.py.
  *
- *  - Start it from the repository's root, or name the folder of the files in SLOPE_GOLDEN.
+ *  - Run it from the repository's root, or name the folder of the files in SLOPE_GOLDEN.
  *  - To add a case of an op, edit make_golden.py only; for a new op, also golden_calls below.
  *
  * SPDX-License-Identifier: MIT
@@ -14,7 +14,7 @@
 
 /* --- ops -------------------------------------------------------------------------------------- */
 
-/* Options first, first+1 … to the end: sizes of a shape, or axes. */
+/* The options first, first+1 … to the last one: the sizes of a shape, or axes. */
 static Shape golden_attr_shape(const Golden *g, int first)
 {
     Shape s = {.ndim = (int)shape_count(golden_get(g, "attr")->shape) - first};
@@ -115,7 +115,7 @@ END_TEST
 
 /* --- optimizers ------------------------------------------------------------------------------- */
 
-/* A module that only holds parameters, x0, x1 … of the case. */
+/* A module that only holds parameters, the case's x0, x1 … */
 static Module *golden_holder(const Golden *g)
 {
     static const ModuleType type = {"Holder", NULL, NULL};
@@ -133,7 +133,7 @@ static Optimizer *golden_optimizer(const Golden *g, Module *m)
                                                     : adamw_new(m, lr);
     ParamGroup *o = &opt->group[0];
     ck_assert_str_eq(opt->type->name, g->call);
-    if (strstr(g->variant, "plain")) /* our defaults are PyTorch's */
+    if (strstr(g->variant, "plain")) /* Slope's defaults are the same as PyTorch's */
         return opt;
     o->weight_decay = (real)ATTR(1);
     o->momentum = (real)ATTR(2), o->dampening = (real)ATTR(3), o->nesterov = ATTR(4) != 0;
@@ -142,7 +142,7 @@ static Optimizer *golden_optimizer(const Golden *g, Module *m)
     return opt;
 }
 
-/* Gives every parameter its gradient of this step; one without stays at "none". */
+/* Sets every parameter's gradient for this step; one that has none keeps NULL. */
 static void golden_set_gradients(const Golden *g, Module *m, int step)
 {
     for (int i = 0; i < m->n_parts; i++) {

@@ -1,8 +1,8 @@
 /* tests/golden/check_golden_conv.c -- convolution, linear layers, pooling, batch normalisation and
- * ten training steps of a small ConvNetPReLU against PyTorch's, as tests/golden/make_golden_conv.py
- * wrote them down.
+ * ten training steps of a small ConvNetPReLU against PyTorch's, as written by
+ * tests/golden/make_golden_conv.py.
  *
- *  - Start it from the repository's root, or name the folder of the files in SLOPE_GOLDEN.
+ *  - Run it from the repository's root, or name the folder of the files in SLOPE_GOLDEN.
  *  - To add a case of an op, edit make_golden_conv.py only; for a new op, also golden_calls below.
  *
  * SPDX-License-Identifier: MIT
@@ -26,7 +26,7 @@ static Pool2dOptions golden_pool2d_options(const Golden *g)
                            .padding = {AXIS(4), AXIS(5)}};
 }
 
-/* The bias of conv2d and linear, where the case has one. */
+/* The bias of conv2d or linear, if the case has one. */
 static Var *golden_bias(Var **x, const Golden *g)
 {
     return golden_find(g, "x2") ? x[2] : NULL;
@@ -73,7 +73,7 @@ static Module *golden_norm(const Golden *g)
     return m;
 }
 
-/* STEM + label, "gx" and "e". */
+/* Compares x with the tensor named stem + label, such as "gx" + "e". */
 static void golden_compare_step(Golden *g, const char *stem, const char *label, const Tensor *x)
 {
     char name[16];

@@ -1,6 +1,6 @@
 # tests/golden/common.py -- random inputs, the files' format, one case of an op, and training.
 #
-# What make_golden.py and make_golden_conv.py share; the format is described in make_golden.py.
+# Shared by make_golden.py and make_golden_conv.py; make_golden.py describes the format.
 #
 # SPDX-License-Identifier: MIT
 import os
@@ -12,7 +12,7 @@ STEPS = 10  # of optimizers and of training
 random = torch.Generator()
 
 
-# --- numbers and files ----------------------------------------------------------------------------
+# --- values and files -----------------------------------------------------------------------------
 
 def uniform(*shape, low=-2.0, high=2.0):
     """Random multiples of 1/64 in low ... high, without 0."""
@@ -42,7 +42,7 @@ def write_case(out, name, variant, tensors):
 
 
 def check_float(label, double, single, tolerance):
-    """float32 must be well within what the float build is allowed."""
+    """Asserts that float32 and float64 agree within a quarter of the float build's tolerance."""
     for key, d in double.items():
         d, s = torch.as_tensor(d).double(), torch.as_tensor(single[key]).double()
         finite = torch.isfinite(d)
@@ -92,7 +92,7 @@ def op(out, name, variant, f, *x, attr=None, const=None, second=False):
 # --- ten Adam steps of a network ------------------------------------------------------------------
 
 def train(net, start, x, labels, dtype):
-    """Gradients of every step, losses, and the state at the end; net is then in that state."""
+    """The gradients of every step, the losses and the final state, in which net is left."""
     net.to(dtype).load_state_dict({name: t.to(dtype) for name, t in start.items()})
     optimizer = torch.optim.Adam(net.parameters(), lr=0.015625)
     result, losses = {}, []

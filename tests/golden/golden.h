@@ -1,10 +1,10 @@
-/* tests/golden/golden.h -- reading the files of tests/golden/, and comparing tensors with them.
+/* tests/golden/golden.h -- reads the files of tests/golden/, and compares tensors with them.
  *
  *  - golden_each(file, fn) calls fn for every case of a file; fn finds the case's tensors by name.
  *    The format is described in tests/golden/make_golden.py.
- *  - The files are looked for in tests/golden, from the repository's root; SLOPE_GOLDEN names
- *    another folder.
- *  - A tensor agrees if max |difference| <= tolerance * max |reference|; NaN and Inf must be at
+ *  - The files are read from tests/golden under the current folder, or from the folder named by
+ *    SLOPE_GOLDEN.
+ *  - A tensor agrees if max |difference| <= tolerance * max |reference|; NaN and Inf must be in
  *    the same places. All disagreements are printed before golden_each fails.
  *
  * SPDX-License-Identifier: MIT
@@ -78,7 +78,7 @@ static inline void golden_read_tensor(FILE *file, GoldenTensor *t)
         ck_assert_int_eq(fscanf(file, "%lf", &t->value[i]), 1);
 }
 
-/* The next case, or NULL at the file's end. Free it with golden_free. */
+/* The next case, or NULL at the end of the file. Free it with golden_free. */
 static inline Golden *golden_read(FILE *file)
 {
     char word[32];
@@ -119,7 +119,7 @@ static inline const GoldenTensor *golden_get(const Golden *g, const char *name)
     return t;
 }
 
-/* "g" and 2 make "g2": one of two texts that take turns. */
+/* "g" and 2 give "g2", in one of two buffers that are used in turn. */
 static inline const char *golden_name(const char *stem, int number)
 {
     static char text[2][32];
@@ -154,7 +154,7 @@ static inline Var *golden_leaf(const GoldenTensor *t)
     return v;
 }
 
-/* Class numbers; free ->data. */
+/* The class labels of the case; free their data. */
 static inline Labels golden_labels(const Golden *g)
 {
     const GoldenTensor *t = golden_get(g, "c0");
@@ -177,7 +177,7 @@ static inline double golden_scale(const GoldenTensor *t)
     return scale;
 }
 
-/* NULL, "no gradient", stands for zeros. */
+/* x = NULL, no gradient, is compared as zeros. */
 static inline void golden_compare(Golden *g, const char *name, const Tensor *x, double tolerance)
 {
     const GoldenTensor *t = golden_get(g, name);
@@ -202,7 +202,7 @@ static inline void golden_compare_var(Golden *g, const char *name, const Var *x,
     golden_compare(g, name, x ? x->value : NULL, tolerance);
 }
 
-/* Calls fn for every case of a file; returns how many there were. */
+/* Calls fn for every case of a file; returns the number of cases. */
 static inline int golden_each(const char *file_name, void (*fn)(Golden *g))
 {
     FILE *file = golden_open(file_name);
@@ -213,7 +213,7 @@ static inline int golden_each(const char *file_name, void (*fn)(Golden *g))
         golden_free(g);
     }
     fclose(file);
-    ck_assert_msg(differences == 0, "%d numbers of %s differ from PyTorch's", differences,
+    ck_assert_msg(differences == 0, "%d values of %s differ from PyTorch's", differences,
                   file_name);
     return cases;
 }

@@ -1,9 +1,9 @@
-/* tests/golden/golden_net.h -- ten training steps of a network, compared number by number with
+/* tests/golden/golden_net.h -- ten training steps of a network, compared value by value with
  * PyTorch's.
  *
- *  - golden_start gives the network the parameters start_NAME of the case.
- *  - golden_train steps GOLDEN_STEPS times on x0 with labels c0 and compares every gradient,
- *    gradSTEP_NAME, the losses, and at the end parameters, buffers and counters, end_NAME.
+ *  - golden_start sets the network's parameters to the case's tensors start_NAME.
+ *  - golden_train trains for GOLDEN_STEPS steps on x0 with labels c0 and compares every gradient,
+ *    gradSTEP_NAME, the losses, and the final parameters, buffers and counters, end_NAME.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -16,7 +16,7 @@
 
 enum { GOLDEN_STEPS = 10, GOLDEN_NAME = MODULE_PATH + 32 };
 
-/* "end" and "fc.weight" make "end_fc.weight". */
+/* "end" and "fc.weight" give "end_fc.weight". */
 static inline const char *golden_full_name(char text[GOLDEN_NAME], const char *prefix,
                                            const char *name)
 {

@@ -1,8 +1,8 @@
-/* tests/golden/golden_ops.h -- comparing ops with the cases of a file of tests/golden/.
+/* tests/golden/golden_ops.h -- compares ops with the cases of a file of tests/golden/.
  *
- *  - A program writes GOLDEN_CALL(name, expression) for every op it knows, gathers them in a table
- *    that a NULL ends, and points golden_table at it.
- *  - golden_check_op, for golden_each, compares a case's value, gradients and, where the case has
+ *  - A program writes GOLDEN_CALL(name, expression) for every op that it tests, lists them in a
+ *    table that ends with GOLDEN_END, and points golden_table at it.
+ *  - golden_check_op, for golden_each, compares a case's value, gradients and, if the case has
  *    them, second gradients.
  *
  *      GOLDEN_CALL(pow, var_pow(x[0], (real)ATTR(0)))
@@ -18,7 +18,7 @@
 
 enum { GOLDEN_INPUTS = 3 };
 
-/* --- how each is called ----------------------------------------------------------------------- */
+/* --- how each op is called -------------------------------------------------------------------- */
 
 /* Option i of the call. */
 static inline double golden_attr(const Golden *g, int i)
@@ -39,11 +39,11 @@ typedef Var *(*GoldenCall)(Var **x, const Golden *g);
 #define ATTR(i) golden_attr(g, (i))
 #define AXIS(i) ((int)ATTR(i))
 
-/* What a program knows how to call; the last has no name. */
+/* An op that the program can call; the last entry has no name. */
 typedef struct GoldenEntry {
     const char *name;
     GoldenCall  call;
-    bool        seen; /* has a case asked for it? */
+    bool        seen; /* does a case call it? */
 } GoldenEntry;
 #define GOLDEN_ENTRY(name) {#name, golden_call_##name, false}
 #define GOLDEN_END {NULL, NULL, false}
@@ -69,8 +69,8 @@ static inline void golden_note_call(Golden *g)
     golden_entry(g)->seen = true;
 }
 
-/* So that no case is lost. An op that is new need not be in a table: adding one stays one file and
- * one line. */
+/* Asserts that every entry has a case, so that none gets lost. A new op need not be in a table:
+ * adding one still takes one file and one line. */
 static inline void golden_assert_all_seen(const char *file)
 {
     golden_each(file, golden_note_call);

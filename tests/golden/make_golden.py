@@ -1,25 +1,25 @@
 #!/usr/bin/python3
-# tests/golden/make_golden.py -- what PyTorch computes, for tests/golden/check_golden.c to compare with.
+# tests/golden/make_golden.py -- what PyTorch computes, for check_golden.c to compare with.
 #
-#  - Run from anywhere, with a Python that has torch (1.13 made the committed files):
+#  - Run from anywhere, with a Python that has torch (1.13 wrote the committed files):
 #        /usr/bin/python3 tests/golden/make_golden.py
 #    It writes ops.txt, optim.txt and training.txt beside itself and, through make_golden_conv.py,
-#    conv.txt, norm.txt and conv_training.txt. The same torch gives the same files.
-#  - Inputs are multiples of 1/64, so that float and double builds start from the same numbers.
+#    conv.txt, norm.txt and conv_training.txt. The same version of torch writes the same files.
+#  - Inputs are multiples of 1/64, so that float and double builds start from the same values.
 #    References are float64. Every case is also computed in float32 and must agree within a quarter
 #    of the float build's tolerance: a case too delicate for float stops the script.
 #  - The format is words separated by white space:
-#        case prelu channels_nc      what to call, and which case of it
+#        case prelu channels_nc      what to call, and the name of the case
 #        tensor x0 2 4 3             name, number of axes, their sizes ...
-#        -0.5 1.25 ...               ... and as many numbers
+#        -0.5 1.25 ...               ... and as many values
 #        end
-#    Names: x0 x1 ... inputs that want a gradient, c0 a constant, attr the call's options, y the
-#    value, gy its random cotangent, g0 g1 ... the gradients of sum(gy y). Cases of second order add
+#    Names: x0 x1 ... inputs that require a gradient, c0 a constant, attr the call's options, y the
+#    value, gy its random cotangent, g0 g1 ... the gradients of sum(gy y). Second-order cases add
 #    v0 v1 ..., the cotangents of the gradients, and h0 h1 ... hy, the gradients of
 #    sum_i sum(v_i g_i) with respect to the inputs and to gy.
 #
-# To add a case of an op that is here already, add a line and run this; for a new op also add its
-# call to the table in check_golden.c or check_golden_conv.c.
+# To add a case of an op that is already here, add a line and run this script; for a new op, also
+# add its call to the table in check_golden.c or check_golden_conv.c.
 #
 # SPDX-License-Identifier: MIT
 import os
@@ -68,7 +68,7 @@ def activations(out):
         op(out, 'prelu', 'channels_' + variant, F.prelu, uniform(*shape), slopes)
         op(out, 'prelu', 'shared_' + variant, F.prelu, uniform(*shape), one)
     op(out, 'prelu', 'shared_1d', F.prelu, uniform(6), one)
-    # The kink: at +0 and -0 the slope's side is taken; NaN and -Inf too, +Inf is on the other.
+    # The kink: +0, -0, NaN and -Inf take the slope's side, +Inf takes the other.
     special = tensor(0.0, -0.0, float('nan'), float('inf'), -float('inf'), shape=(1, 5))
     op(out, 'prelu', 'special', F.prelu, special, tensor(0.25, -0.5, 0.75, -0.25, 0.5))
     op(out, 'relu', 'zero', torch.relu, tensor(-1.5, 0, 2, -0.25, 0.5))
@@ -76,12 +76,13 @@ def activations(out):
     op(out, 'leaky_relu', 'zero', lambda x: F.leaky_relu(x, 0.01), tensor(-1.5, 0, 2), attr=[0.01])
 
     def prelu_backward(x, a, g):
-        """gx + ga spread along the channels, as op_prelu_backward's sample combines them."""
+        """gx + ga broadcast along the channels, as op_prelu_backward's sample combines them."""
         gx, ga = torch.autograd.grad(F.prelu(x, a), [x, a], g, create_graph=True)
         return gx + ga.reshape(-1, *[1] * (x.dim() - 2))
 
     def with_leaves(x, a, g):
-        return prelu_backward(*[t if t.requires_grad else t.clone().requires_grad_() for t in (x, a, g)])
+        return prelu_backward(*[t if t.requires_grad else t.clone().requires_grad_()
+                                for t in (x, a, g)])
     op(out, 'prelu_backward', 'ncl', with_leaves, uniform(2, 3, 4), slopes, uniform(2, 3, 4))
 
     large = tensor(1000, 999.5, -1000, 0, -500, -500.25, 88.5, -88.5, shape=(2, 4))
@@ -126,7 +127,8 @@ def products(out):
 
 
 def cross_entropy(out):
-    labels = {'plain': [2, 0, 3, 1, 0], 'ignored': [2, -100, 3, -100, 0], 'ignore_1': [2, 1, 3, 1, 0]}
+    labels = {'plain': [2, 0, 3, 1, 0], 'ignored': [2, -100, 3, -100, 0],
+              'ignore_1': [2, 1, 3, 1, 0]}
     for r, reduction in enumerate(['mean', 'sum', 'none']):
         for variant, places in labels.items():
             for smoothing in 0.0, 0.125:
@@ -146,12 +148,13 @@ def second_order(out):
        second=True)
     op(out, 'prelu', 'second_shared', F.prelu, uniform(4, 3), tensor(-0.375), second=True)
     op(out, 'tanh', 'second', torch.tanh, uniform(3, 4), second=True)
-    op(out, 'softmax', 'second', lambda x: torch.softmax(x, 1), uniform(3, 4), attr=[1], second=True)
+    op(out, 'softmax', 'second', lambda x: torch.softmax(x, 1), uniform(3, 4), attr=[1],
+       second=True)
     op(out, 'div', 'second', torch.div, uniform(2, 3), uniform(3, low=0.5), second=True)
 
 
-# The functions of the page of derivatives that were added later: at the end, so that the cases above
-# keep their random inputs.
+# Functions of the page of derivatives (pointwise.c) that were added later. They come last, so that
+# the cases above keep their random inputs.
 def transcendental(out):
     for name in 'sin cos erf expm1'.split():
         op(out, name, 'plain', getattr(torch, name), uniform(3, 4))
@@ -170,7 +173,7 @@ def make_ops():
             part(out)
 
 
-# --- optimizers: ten steps with given gradients, some of them none --------------------------------
+# --- optimizers: ten steps with given gradients, some of them missing -----------------------------
 
 OPTIMIZERS = {  # case: rule, options
     'sgd_plain': ('SGD', dict(lr=0.0625)),
@@ -178,7 +181,8 @@ OPTIMIZERS = {  # case: rule, options
     'sgd_dampening': ('SGD', dict(lr=0.0625, momentum=0.875, dampening=0.25)),
     'sgd_nesterov': ('SGD', dict(lr=0.0625, momentum=0.875, nesterov=True)),
     'sgd_decay': ('SGD', dict(lr=0.0625, weight_decay=0.125)),
-    'sgd_nesterov_decay': ('SGD', dict(lr=0.0625, momentum=0.875, nesterov=True, weight_decay=0.125)),
+    'sgd_nesterov_decay': ('SGD', dict(lr=0.0625, momentum=0.875, nesterov=True,
+                                       weight_decay=0.125)),
     'adam_plain': ('Adam', dict(lr=0.0625)),
     'adam_amsgrad': ('Adam', dict(lr=0.0625, amsgrad=True)),
     'adam_l2': ('Adam', dict(lr=0.0625, weight_decay=0.125)),
@@ -218,7 +222,8 @@ def make_optimizers():
                          for step in range(STEPS)]
             gradients[3][1] = gradients[4][1] = gradients[0][2] = None
             after = run_optimizer(rule, options, start, gradients, torch.float64)
-            check_float(variant, after, run_optimizer(rule, options, start, gradients, torch.float32),
+            check_float(variant, after,
+                        run_optimizer(rule, options, start, gradients, torch.float32),
                         FLOAT_TOLERANCE)
             tensors = {'attr': optimizer_attr(rule, options)}
             tensors.update({'x%d' % i: p for i, p in enumerate(start)})

@@ -2,11 +2,11 @@
 # for tests/golden/check_golden_conv.c to compare with.
 #
 #  - make_golden.py runs this and describes the format.
-#  - conv.txt     cases of ops; attr is the options in the order of our structs.
-#  - norm.txt     a BatchNorm module through three steps of training (x0 gy0 y0 gx0 gw0 gb0, then
-#                 the statistics mean0 var0; x1 ...) and one evaluation (xe gye ye gxe gwe gbe); attr is
-#                 momentum, eps, affine. weight and bias are there where it is affine.
-#  - conv_training.txt  ten Adam steps of the document's ConvNetPReLU in small.
+#  - conv.txt     cases of ops; attr holds the options in the order of Slope's structs.
+#  - norm.txt     three training steps of a BatchNorm module (x0 gy0 y0 gx0 gw0 gb0, then the
+#                 statistics mean0 var0; x1 ...) and one evaluation (xe gye ye gxe gwe gbe); attr
+#                 is momentum, eps, affine. weight and bias are present if the module is affine.
+#  - conv_training.txt  ten Adam steps of a small version of the document's ConvNetPReLU.
 #
 # SPDX-License-Identifier: MIT
 import os
@@ -175,7 +175,7 @@ def make_norms():
 # --- training: ten Adam steps of a small ConvNetPReLU ---------------------------------------------
 
 class ConvNetPReLU(nn.Module):
-    """The document's network in small, for images (2,8,8); dropout of p = 0 is the identity."""
+    """A small version of the document's network, for images (2,8,8); dropout 0 is the identity."""
 
     def __init__(self, classes=3, dropout=0.0):
         super().__init__()
@@ -191,7 +191,7 @@ class ConvNetPReLU(nn.Module):
 
 
 def network():
-    """Slopes are distinct, the first two of a layer negative, and in random order."""
+    """The slopes of a layer are distinct, two of them negative, in random order."""
     net = ConvNetPReLU()
     for name, p in net.named_parameters():
         p.data = uniform(*p.shape, low=-0.5, high=0.5)

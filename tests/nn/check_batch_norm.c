@@ -1,5 +1,6 @@
 /* tests/nn/check_batch_norm.c -- BatchNorm1d and BatchNorm2d: what they compute in training and in
- * evaluation, what they remember, and the rule's two forms. PyTorch's numbers: check_golden_conv.c.
+ * evaluation, their running statistics, and the two forms of the rule. check_golden_conv.c compares
+ * them with PyTorch.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -65,7 +66,7 @@ START_TEST(training_uses_the_batch_and_its_biased_variance)
 }
 END_TEST
 
-/* running <- .75 running + .25 batch; of two numbers the unbiased variance is twice the biased. */
+/* running <- .75 running + .25 batch; the unbiased variance of two values is twice the biased. */
 START_TEST(running_statistics_take_the_unbiased_variance)
 {
     Module *m = batch_norm1d_new_with(2, norm_exact);
@@ -97,7 +98,7 @@ START_TEST(momentum_0_keeps_and_1_replaces)
 }
 END_TEST
 
-/* What is normalised has mean 0 and variance var / (var + eps), whatever the shape. */
+/* Normalised values have mean 0 and variance var / (var + eps), for every shape. */
 START_TEST(every_channel_is_normalised_over_all_other_axes)
 {
     Module *m = norm_plain(3);
@@ -111,7 +112,7 @@ START_TEST(every_channel_is_normalised_over_all_other_axes)
 }
 END_TEST
 
-/* E[x^2] - E[x]^2 would have no digit left. */
+/* E[x^2] - E[x]^2 would have no correct digit. */
 START_TEST(a_large_mean_does_not_spoil_the_variance)
 {
     BatchNormOptions o = {.momentum = 1, .eps = 0, .affine = false};
@@ -267,7 +268,7 @@ END_TEST
 
 /* --- the rule's two forms --------------------------------------------------------------------- */
 
-/* GRAD_ONLY takes the kernel, CREATE_GRAPH the ops. */
+/* GRAD_ONLY uses the kernel, CREATE_GRAPH the ops. */
 static void norm_check_rules(Shape shape, bool affine, real eps)
 {
     ptrdiff_t c = shape.dim[1];
@@ -324,7 +325,7 @@ START_TEST(a_gradient_can_be_wanted_of_some_only)
 }
 END_TEST
 
-/* --- refusing --------------------------------------------------------------------------------- */
+/* --- misuse ----------------------------------------------------------------------------------- */
 
 START_TEST(one_value_per_channel_is_an_error_in_training_only)
 {

@@ -1,7 +1,7 @@
-/* tests/nn/check_checkpoint.c -- networks saved and loaded.
+/* tests/nn/check_checkpoint.c -- saving and loading networks.
  *
- * With a folder as its argument it saves a network there instead, with an input and an output of
- * it, for tests/tensor/files/load_safetensors.py.
+ * With a folder as its argument it instead saves a network there, with an input and the network's
+ * output, for tests/tensor/files/load_safetensors.py.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -17,7 +17,7 @@
 
 /* --- networks --------------------------------------------------------------------------------- */
 
-/* The document's network in small, with a buffer, and one child in another. */
+/* A small version of the document's network, with buffers, a counter and a nested child. */
 static Module *network_new(uint64_t seed, ptrdiff_t hidden, const char *last)
 {
     random_seed(seed);
@@ -85,7 +85,8 @@ START_TEST(a_network_comes_back_to_the_bit)
 }
 END_TEST
 
-/* To the bit, also beyond what a double holds; PyTorch's strict loading knows no streams. */
+/* Counters are exact, even beyond the integers that a double can represent. PyTorch's strict
+ * loading would reject streams. */
 START_TEST(counters_are_in_the_file_and_streams_are_not)
 {
     Error err;
@@ -122,7 +123,7 @@ START_TEST(a_visit_is_in_the_order_of_a_state_dict)
 }
 END_TEST
 
-/* The tape must see that a parameter was changed under it. */
+/* The tape must be able to detect that a recorded parameter was changed. */
 START_TEST(loading_counts_as_a_write)
 {
     Error err;
@@ -192,7 +193,7 @@ END_TEST
 
 /* --- what does not fit ------------------------------------------------------------------------ */
 
-/* Loading the saved network into the other fails, and leaves it as it was. */
+/* Loading the saved network into the other fails and leaves it unchanged. */
 static void assert_refused(Module *saved, Module *m, Error *err)
 {
     uint64_t before = hash_of(m);
@@ -308,7 +309,7 @@ END_TEST
 
 /* ------------------------------------------------------------------------------------------ */
 
-/* A network, and what it makes of an input. */
+/* Saves a network, an input, and the network's output for it. */
 static int save_example(const char *folder)
 {
     char path[SCRATCH_PATH];

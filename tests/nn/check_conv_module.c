@@ -1,5 +1,5 @@
 /* tests/nn/check_conv_module.c -- Conv2d, MaxPool2d and a whole ConvNetPReLU as modules: names,
- * first values, summary, what is refused, memory. PyTorch's numbers: check_golden_conv.c.
+ * initial values, summary, misuse, memory. check_golden_conv.c compares them with PyTorch.
  *
  * With a folder as its argument it exchanges networks with PyTorch there; see
  * tests/nn/torch_exchange.py.
@@ -85,9 +85,9 @@ START_TEST(max_pool2d_takes_windows_side_by_side_or_as_told)
 }
 END_TEST
 
-/* --- first values ----------------------------------------------------------------------------- */
+/* --- initial values --------------------------------------------------------------------------- */
 
-/* +-1/sqrt(fan_in), fan_in = in / groups x kernel height x kernel width. */
+/* Within +-1/sqrt(fan_in), where fan_in = in / groups x kernel height x kernel width. */
 START_TEST(first_values_are_pytorch_s)
 {
     Conv2dOptions o = CONV2D_DEFAULTS;
@@ -118,7 +118,7 @@ START_TEST(the_same_seed_gives_the_same_weights)
 }
 END_TEST
 
-/* --- refusing --------------------------------------------------------------------------------- */
+/* --- misuse ----------------------------------------------------------------------------------- */
 
 START_TEST(a_convolution_that_cannot_be_is_not_made)
 {
@@ -133,7 +133,7 @@ START_TEST(a_convolution_that_cannot_be_is_not_made)
 }
 END_TEST
 
-/* Both shapes, and the formula with its numbers. */
+/* The message has both shapes, and the formula with its values. */
 START_TEST(an_input_that_does_not_fit_is_told_with_both_shapes)
 {
     Module *m = conv2d_new(3, 4, 5, conv2d_padding(1));
@@ -233,7 +233,7 @@ START_TEST(the_summary_is_this_text)
 }
 END_TEST
 
-/* It runs the network once, in evaluation mode: no statistics move, no random word is used. */
+/* It runs the network once, in evaluation mode: no statistics change, no random word is used. */
 START_TEST(a_summary_leaves_statistics_and_streams_alone)
 {
     ConvNetSizes sizes = conv_net_small;
@@ -252,7 +252,7 @@ START_TEST(a_summary_leaves_statistics_and_streams_alone)
 }
 END_TEST
 
-/* A network large enough for every kernel to be cut into blocks. */
+/* A network large enough for every kernel to divide its work into blocks. */
 static const ConvNetSizes conv_net_middle = {3, 16, 32, 16, 64, 10, (real)0.5};
 
 static double conv_train_step(Module *net, Optimizer *opt)
@@ -316,7 +316,7 @@ static const char *conv_exchange_path(const char *folder, const char *name)
     return path[turn];
 }
 
-/* Adds what the network makes of x in evaluation. */
+/* Adds the network's output for x in evaluation mode. */
 static void conv_exchange_run(Safetensors *out, const char *name, Module *net, const Tensor *x)
 {
     size_t mark = tape_mark();
@@ -325,7 +325,7 @@ static void conv_exchange_run(Safetensors *out, const char *name, Module *net, c
     tape_rewind(mark);
 }
 
-/* Some training forwards, so that the running statistics say something. */
+/* Runs forward passes in training mode, so that the running statistics move. */
 static void conv_exchange_warm(Module *net, const Tensor *x)
 {
     size_t mark = tape_mark();
@@ -352,7 +352,7 @@ static bool conv_exchange_all(const char *folder, Module *net, Tensor *x, Safete
            && safetensors_write(out, conv_exchange_path(folder, "output"), err);
 }
 
-/* Reads theirs and input; writes ours, and in output what either network makes of the input. */
+/* Reads the files theirs and input; writes ours, and output with both networks' outputs. */
 static int conv_exchange(const char *folder)
 {
     Error err;

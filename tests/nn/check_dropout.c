@@ -1,5 +1,5 @@
-/* tests/nn/check_dropout.c -- the mask: its share, its scale, where it comes from and when it is
- * used.
+/* tests/nn/check_dropout.c -- the mask: the share of zeros, the scale, which random numbers it uses
+ * and when.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -8,7 +8,7 @@
 #include "tensor/parallel.h"
 #include "tests/net.h"
 
-enum { DROPOUT_COUNT = 100001 }; /* odd, and of several blocks */
+enum { DROPOUT_COUNT = 100001 }; /* odd, and several blocks long */
 
 static const real dropout_quarter = (real)0.25;
 
@@ -19,7 +19,7 @@ static uint64_t dropout_position(const Module *m) { return dropout_rng(m)->posit
 
 /* --- statistics ------------------------------------------------------------------------------- */
 
-/* A share of p, within five standard deviations, sqrt(p (1-p) / n) each. */
+/* The share is p, within five standard deviations of sqrt(p (1-p) / n). */
 START_TEST(the_share_of_zeros_is_p)
 {
     static const double share[] = {0.0625, 0.25, 0.5, 0.9};
@@ -46,7 +46,7 @@ START_TEST(what_is_kept_is_scaled_by_1_over_1_minus_p)
 }
 END_TEST
 
-/* Of ones: mean 1 and variance p / (1 - p); the mean's own standard deviation is sqrt(var / n). */
+/* For ones: mean 1, variance p / (1 - p), and standard deviation of the mean sqrt(var / n). */
 START_TEST(the_mean_stays_and_the_variance_is_p_over_1_minus_p)
 {
     Var *y = var_dropout(dropout_ones(DROPOUT_COUNT), dropout_quarter, rng_new(6, 0));
@@ -57,7 +57,8 @@ START_TEST(the_mean_stays_and_the_variance_is_p_over_1_minus_p)
 }
 END_TEST
 
-/* Two neighbours share a random word: are they independent? Both zero: a share of p^2. */
+/* Two neighbours share a random word. If they are independent, both are zero with probability
+ * p^2. */
 START_TEST(neighbours_are_independent)
 {
     Var *y = var_dropout(dropout_ones(DROPOUT_COUNT), (real)0.5, rng_new(7, 0));
@@ -72,7 +73,7 @@ START_TEST(neighbours_are_independent)
 }
 END_TEST
 
-/* --- the ends --------------------------------------------------------------------------------- */
+/* --- limits ----------------------------------------------------------------------------------- */
 
 START_TEST(p_0_keeps_all_and_p_1_nothing)
 {
@@ -143,7 +144,7 @@ START_TEST(the_number_of_threads_changes_no_bit)
 }
 END_TEST
 
-/* Two elements a word, the lower half first; also for an odd position and an odd count. */
+/* Two elements per word, the lower half first, also for an odd position and an odd count. */
 START_TEST(a_mask_is_the_halves_of_the_words)
 {
     const ptrdiff_t counts[] = {1, 2, 255, 256, 257, 511, 4097};
@@ -160,7 +161,7 @@ START_TEST(a_mask_is_the_halves_of_the_words)
 }
 END_TEST
 
-/* The mask of n elements begins the mask of more. */
+/* The mask of n elements is the beginning of the mask of more. */
 START_TEST(an_element_s_fate_depends_on_its_place_alone)
 {
     Var *many = var_dropout(dropout_ones(20), (real)0.5, rng_new(2, 0));
@@ -187,7 +188,7 @@ START_TEST(every_module_and_every_seed_has_its_own)
 }
 END_TEST
 
-/* Two elements a word; an odd count uses half of its last. */
+/* Two elements per word; an odd count uses half of its last word. */
 START_TEST(the_stream_advances_past_what_was_used)
 {
     Module *m = dropout_new((real)0.5);
@@ -222,7 +223,7 @@ START_TEST(the_gradient_has_the_same_mask)
 {
     Module *m = dropout_new(dropout_quarter);
     Var *x = net_random(SHAPE(501), 0), *gy = net_random(SHAPE(501), 1), *g;
-    module_forward(m, x); /* so that the mask in question is not the stream's first */
+    module_forward(m, x); /* so that the mask of y is not the stream's first */
     Var *y = module_forward(m, x);
     module_forward(m, x); /* ... nor where the stream is now */
     var_grad_with(y, gy, &x, 1, GRAD_ONLY, &g);

@@ -1,4 +1,4 @@
-/* tests/nn/check_init.c -- initial values: their bounds and variances, and what a seed fixes.
+/* tests/nn/check_init.c -- initial values: their bounds and variances, and what a seed determines.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -43,7 +43,7 @@ START_TEST(gains_are_he_s)
 }
 END_TEST
 
-/* 128 * 512 numbers: the measured variance is off by about 0.6 percent. */
+/* With 128 * 512 elements, the measured variance is off by about 0.6 percent. */
 START_TEST(he_and_xavier_have_their_variances)
 {
     const real a = (real)0.25;
@@ -62,7 +62,8 @@ START_TEST(he_and_xavier_have_their_variances)
 }
 END_TEST
 
-/* He's point: the mean square of the signal neither grows nor fades over ten layers. */
+/* The purpose of He's initialisation: over ten layers, the mean square of the signal neither grows
+ * nor shrinks. */
 START_TEST(he_keeps_the_signal_through_layers)
 {
     enum { WIDTH = 256, LAYERS = 10 };
@@ -117,7 +118,7 @@ START_TEST(the_same_seed_gives_the_same_bits)
 }
 END_TEST
 
-/* A PReLU between, another width before and a layer behind leave a layer's numbers alone. */
+/* A PReLU between, a different width before and a layer after do not change a layer's weights. */
 START_TEST(a_layer_does_not_disturb_the_others)
 {
     random_seed(42);

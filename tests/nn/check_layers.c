@@ -67,8 +67,8 @@ END_TEST
 
 /* --- PReLU and its relatives ------------------------------------------------------------------ */
 
-/* Runs both on equal inputs (N,C,L); value and input gradient must be the same numbers (so +0 and
- * -0 count as equal). Frees both. */
+/* Runs both on equal inputs (N,C,L); the values and input gradients must be equal (+0 equals -0).
+ * Frees both. */
 static void layers_check_same(Module *a, Module *b, Shape shape)
 {
     Var *xa = net_random(shape, 1), *xb = net_random(shape, 1), *g = net_random(shape, 2);
@@ -132,7 +132,7 @@ START_TEST(prelu_is_positively_homogeneous)
 }
 END_TEST
 
-/* Every channel takes its own slope: values by the definition. */
+/* Every channel uses its own slope: values from the definition. */
 START_TEST(prelu_gives_each_channel_its_slope)
 {
     Module *m = prelu_new(3, 0);
@@ -147,7 +147,7 @@ START_TEST(prelu_gives_each_channel_its_slope)
 }
 END_TEST
 
-/* The gradient of PReLU's slopes for sum(g y), copied out. */
+/* The gradient of PReLU's slopes for sum(g y); free it. */
 static Tensor *layers_slope_gradient(ptrdiff_t slopes, Var *x, Var *g)
 {
     Module *m = prelu_new(slopes, (real)0.25);
@@ -170,7 +170,7 @@ START_TEST(shared_gradient_is_the_sum_of_those_per_channel)
 }
 END_TEST
 
-/* The slope's gradient for inputs that are all -1, under a summed loss or a batch mean of sums. */
+/* The slope's gradient if all inputs are -1, for a summed loss or for a batch mean of sums. */
 static double layers_raw_da(ptrdiff_t N, ptrdiff_t HW, bool batch_mean)
 {
     Module *m = prelu_new(2, (real)0.25);
@@ -230,7 +230,7 @@ START_TEST(count_correct_counts_rows_whose_largest_is_the_label)
 }
 END_TEST
 
-/* --- any function ----------------------------------------------------------------------------- */
+/* --- any function as a module ----------------------------------------------------------------- */
 
 static Var *layers_square_of_tanh(Var *x) { return var_square(var_tanh(x)); }
 

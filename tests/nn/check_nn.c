@@ -1,4 +1,4 @@
-/* tests/nn/check_nn.c -- modules: names, counts, memory, modes, modules of one's own.
+/* tests/nn/check_nn.c -- modules: names, counts, memory, modes, custom modules.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -70,7 +70,7 @@ START_TEST(counts_are_the_document_s)
 }
 END_TEST
 
-/* Makes a network, uses it forward and backward, and frees it. */
+/* Creates a network, runs it forward and backward, and frees it. */
 static void nn_live_and_die(void)
 {
     size_t mark = tape_mark();
@@ -92,7 +92,7 @@ START_TEST(module_free_frees_all)
     uint64_t before = testing_blocks();
     ck_assert_uint_gt(before, 0);
     Module *kept = linear_new(2, 2);
-    ck_assert_uint_gt(testing_blocks(), before); /* the count does count */
+    ck_assert_uint_gt(testing_blocks(), before); /* the count works */
     module_free(kept);
     module_free(NULL);
     nn_live_and_die();
@@ -182,7 +182,7 @@ START_TEST(a_missing_part_is_reported_with_the_names_that_exist)
 }
 END_TEST
 
-/* Added in the opposite order of their kinds, twice. */
+/* Parts are added in the reverse order of their kinds, twice. */
 START_TEST(parts_are_kept_by_kind_and_then_in_the_order_of_adding)
 {
     static const ModuleType type = {"Holder", NULL, NULL};

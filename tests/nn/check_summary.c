@@ -7,7 +7,7 @@
 #include "nn/summary.h"
 #include "tests/net.h"
 
-/* The text that `write` prints, from malloc. */
+/* The text that `write` prints, allocated with malloc. */
 static char *summary_text(void (*write)(FILE *out, Module *m), Module *m)
 {
     char *text = NULL;

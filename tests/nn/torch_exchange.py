@@ -1,11 +1,11 @@
 #!/usr/bin/python3
-# tests/nn/torch_exchange.py -- a ConvNetPReLU goes from PyTorch to us and back, and stays the same.
+# tests/nn/torch_exchange.py -- passes a ConvNetPReLU from PyTorch to Slope and back, unchanged.
 #
 #  - Run it with a Python that has torch:
 #        make build/float/tests/nn/check_conv_module
 #        /usr/bin/python3 tests/nn/torch_exchange.py build/float/tests/nn/check_conv_module
-#    (or the double one.) It ends with status 0 if all is well.
-#  - save() is all that is needed to write a file that module_load takes; load(), of
+#    (or the double build's). The exit status is 0 if all is well.
+#  - save() is all that is needed to write a file that module_load accepts; load(), from
 #    load_safetensors.py, reads what module_save wrote.
 #
 # SPDX-License-Identifier: MIT
@@ -26,7 +26,7 @@ DTYPES = {torch.float32: 'F32', torch.float64: 'F64', torch.int64: 'I64'}
 
 
 def save(tensors, path):
-    """Writes named tensors as safetensors: a length, a JSON header, the numbers."""
+    """Writes named tensors as safetensors: a length, a JSON header, the elements."""
     header, data = {}, b''
     for name, t in tensors.items():
         numbers = t.detach().contiguous().numpy().tobytes()
@@ -34,13 +34,13 @@ def save(tensors, path):
                         'data_offsets': [len(data), len(data) + len(numbers)]}
         data += numbers
     text = json.dumps(header).encode()
-    text += b' ' * (-len(text) % 8)  # so that the numbers are aligned
+    text += b' ' * (-len(text) % 8)  # so that the elements are aligned
     with open(path, 'wb') as f:
         f.write(len(text).to_bytes(8, 'little') + text + data)
 
 
 def make_net(x):
-    """A network with statistics that say something, and distinct slopes, some negative."""
+    """A network whose running statistics have moved, with distinct slopes, some negative."""
     torch.manual_seed(1)
     net = ConvNetPReLU(dropout=0.5)
     for module in net.modules():
@@ -53,7 +53,7 @@ def make_net(x):
 
 def compare(label, found, expected, tolerance):
     worst = ((found - expected).abs().max() / expected.abs().max()).item()
-    print('%s: outputs differ by at most %.2g of the largest' % (label, worst))
+    print('%s: outputs differ by at most %.2g of the largest output' % (label, worst))
     return worst <= tolerance
 
 
@@ -68,12 +68,13 @@ def main(program):
     dtype = output['ours'].dtype
     tolerance = 1e-5 if dtype == torch.float32 else 1e-12
     net, x = net.to(dtype).eval(), x.to(dtype)
-    well = compare('theirs, loaded by us', output['theirs'], net(x), tolerance)
+    well = compare("PyTorch's network, loaded by Slope", output['theirs'], net(x), tolerance)
     before = {name: t.clone() for name, t in net.state_dict().items()}
     net.load_state_dict(ours, strict=True)
-    well &= compare('ours, loaded by PyTorch', output['ours'], net(x), tolerance)
+    well &= compare("Slope's network, loaded by PyTorch", output['ours'], net(x), tolerance)
     changed = [name for name, t in net.state_dict().items() if not torch.equal(t, before[name])]
-    print('%d tensors; changed by training forwards: %s' % (len(ours), ' '.join(changed)))
+    print('%d tensors; changed by forward passes in training mode: %s'
+          % (len(ours), ' '.join(changed)))
     statistics = 'running_mean', 'running_var', 'num_batches_tracked'
     well &= len(changed) == 6 and all(name.endswith(statistics) for name in changed)
     return 0 if well else 1

@@ -1,8 +1,7 @@
-/* tests/optim/check_optim.c -- single steps worked out by hand, groups, clipping, skipped
- * parameters.
+/* tests/optim/check_optim.c -- single steps computed by hand, groups, clipping, skipped parameters.
  *
- *  - tests/golden/check_golden.c compares ten steps of every rule with PyTorch's; here each number
- *    can be followed on paper.
+ *  - tests/golden/check_golden.c compares ten steps of every rule with PyTorch's; here each value
+ *    can be verified by hand.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -14,7 +13,7 @@
 #include "tensor/parallel.h"
 #include "tests/net.h"
 
-/* --- what the tests share --------------------------------------------------------------------- */
+/* --- shared by the tests ---------------------------------------------------------------------- */
 
 enum { OPTIM_N = 2 };
 
@@ -27,7 +26,7 @@ static Module *optim_holder(double p, double q)
     return m;
 }
 
-/* Gives the first parameter this gradient and steps. */
+/* Sets the first parameter's gradient and takes a step. */
 static void optim_step(Optimizer *opt, double p, double q)
 {
     optimizer_zero_grad(opt);
@@ -49,7 +48,7 @@ static const Tensor *optim_value(const Optimizer *opt, int i)
     return opt->state[i].param.var->value;
 }
 
-/* Every parameter of the network gets this number for all its gradients. */
+/* Sets all elements of every parameter's gradient to this value. */
 static void optim_fill_gradients(Optimizer *opt, real value)
 {
     optimizer_zero_grad(opt);
@@ -67,7 +66,7 @@ START_TEST(sgd_goes_against_the_gradient)
     Optimizer *opt = sgd_new(m, (real)0.125, 0);
     optim_step(opt, 0.5, -4);
     optim_check(m, 0.9375, -1.5);
-    ck_assert_ptr_null(opt->state[0].slot[0]); /* no momentum, nothing to remember */
+    ck_assert_ptr_null(opt->state[0].slot[0]); /* no momentum, so no buffer */
     optim_free(opt, m);
 }
 END_TEST
@@ -96,7 +95,7 @@ START_TEST(sgd_momentum_adds_up)
 }
 END_TEST
 
-/* The first buffer is the whole gradient; later ones take a quarter less. */
+/* The buffer starts as the whole gradient; later steps add only three quarters of theirs. */
 START_TEST(sgd_dampening_spares_the_first_step)
 {
     Module *m = optim_holder(0, 0);
@@ -125,8 +124,7 @@ END_TEST
 
 /* --- Adam ------------------------------------------------------------------------------------- */
 
-/* Whatever the gradient's size. */
-/* Inf times 0 would be NaN: what a rule does not use it must not multiply by 0. */
+/* Inf times 0 would be NaN: a rule must not multiply a value that it does not use by 0. */
 START_TEST(sgd_takes_an_infinite_gradient_at_its_word)
 {
     for (int nesterov = 0; nesterov < 2; nesterov++) {
@@ -140,6 +138,7 @@ START_TEST(sgd_takes_an_infinite_gradient_at_its_word)
 }
 END_TEST
 
+/* For gradients of every size. */
 START_TEST(adam_s_first_step_is_lr_times_the_sign)
 {
     for (double size = 1e-3; size < 1e4; size *= 10) {
@@ -191,8 +190,9 @@ START_TEST(adam_s_second_step_by_hand)
 }
 END_TEST
 
-/* The same, the second gradient 0: v falls from g^2/4 to 3 g^2/16, its maximum stays at g^2/4. The
- * maximum is of the uncorrected v: v' = (1/4)/(7/16) = 4/7 for g = 1; m' = (1/4)/(3/4) = 1/3. */
+/* The same with a second gradient of 0: v falls from g^2/4 to 3 g^2/16, its maximum stays g^2/4.
+ * This is the maximum of the uncorrected v: v' = (1/4)/(7/16) = 4/7 for g = 1; m' = (1/4)/(3/4) =
+ * 1/3. */
 START_TEST(amsgrad_keeps_the_largest_uncorrected_v)
 {
     Module *m = optim_holder(0, 0);
@@ -224,7 +224,7 @@ START_TEST(adamw_shrinks_by_1_minus_lr_lambda)
 }
 END_TEST
 
-/* Adam divides the L2 term by its own size: lambda cancels, and each step takes about lr. */
+/* Adam divides the L2 term by its own size: lambda cancels, and each step is about lr. */
 START_TEST(adam_with_l2_shrinks_by_lr_whatever_lambda)
 {
     for (double lambda = 0.01; lambda < 200; lambda *= 100) {
@@ -241,7 +241,7 @@ END_TEST
 
 /* --- parameters without a gradient ------------------------------------------------------------ */
 
-/* Decay, momentum and the count of steps included. */
+/* A parameter without a gradient is skipped, also by decay, momentum and the step count. */
 static void optim_check_skips(Optimizer *opt, Module *m)
 {
     opt->group[0].weight_decay = (real)0.5;
@@ -300,8 +300,8 @@ static void optim_check_late_momentum(bool made_before)
     optim_free(opt, m);
 }
 
-/* As in PyTorch the buffer begins with the gradient of the first step that has momentum, also if it
- * was made before: by hand, or by a step that failed for want of memory for another. */
+/* As in PyTorch, the buffer starts as the gradient of the first step with momentum, even if it was
+ * allocated before: by a call, or by a step that then had no memory for another one. */
 START_TEST(momentum_switched_on_late_starts_from_that_gradient)
 {
     optim_check_late_momentum(false);
@@ -383,7 +383,7 @@ START_TEST(misuse_is_named)
 }
 END_TEST
 
-/* --- a rule of one's own ---------------------------------------------------------------------- */
+/* --- a custom rule ---------------------------------------------------------------------------- */
 
 /* theta <- theta - lr sign(g), with a count of the updates in slot 0 */
 static void optim_sign_update(const ParamGroup *group, const ParamRun *run)
@@ -444,7 +444,7 @@ static Optimizer *optim_rule(int which, Module *m)
     return opt;
 }
 
-/* Three steps with gradients that depend on the parameter's number and the step alone. */
+/* Three steps with gradients that depend only on the parameter's index and the step. */
 static void optim_train(Optimizer *opt, int first)
 {
     for (int step = 0; step < 3; step++) {
@@ -457,7 +457,7 @@ static void optim_train(Optimizer *opt, int first)
     }
 }
 
-/* Whether a parameter is alone or among others, and cut into whatever runs, it moves the same. */
+/* A parameter moves in the same way alone and among others, however it is divided into runs. */
 START_TEST(a_step_treats_every_parameter_alike)
 {
     for (int which = 0; which < 5; which++) {
@@ -506,7 +506,7 @@ END_TEST
 
 /* --- clipping --------------------------------------------------------------------------------- */
 
-/* Two parameters: gradients (3, 0) and (0, 4), together of norm 5. */
+/* Two parameters with gradients (3, 0) and (0, 4), whose joint norm is 5. */
 static Optimizer *optim_five(Module **m)
 {
     *m = optim_holder(0, 0);

@@ -1,5 +1,5 @@
-/* tests/optim/check_resume.c -- training killed and gone on with gives the bits of training never
- * interrupted.
+/* tests/optim/check_resume.c -- training that is killed and resumed ends with the same bits as
+ * training that is never interrupted.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -64,7 +64,7 @@ static Optimizer *make_sgd(Module *net)
     return opt;
 }
 
-/* resume_schedule gives it momentum after the second step: until then there is nothing to keep. */
+/* resume_schedule gives it momentum after the second step; until then it has no buffer to save. */
 static Optimizer *make_late_sgd(Module *net)
 {
     return sgd_new(net, (real)0.05, 0);
@@ -98,8 +98,8 @@ static const OptimizerMaker resume_makers[] = {make_sgd, make_late_sgd, make_ada
                                                make_adamw, make_groups};
 enum { RESUME_MAKERS = sizeof resume_makers / sizeof *resume_makers };
 
-/* The seed is that of the first weights and of the noise: a trainer that is to be loaded into gets
- * another than the one saved. */
+/* The seed determines the initial weights and the noise. A trainer that loads a checkpoint gets a
+ * different seed than the one that saved it. */
 static Run run_new(OptimizerMaker maker, uint64_t seed)
 {
     random_seed(seed);
@@ -111,7 +111,7 @@ static Run run_new(OptimizerMaker maker, uint64_t seed)
     return r;
 }
 
-/* Everything but the time it took. */
+/* The bytes of the run's checkpoint, with all times set to 0. */
 static unsigned char *run_bytes(Run *r, size_t *size)
 {
     Error err;
@@ -146,7 +146,7 @@ static const char *step_path(int64_t step)
     return scratch_path(name);
 }
 
-/* A schedule of the learning rate, and of a momentum that begins late. */
+/* A schedule for the learning rate, and for a momentum that starts late. */
 static void resume_schedule(const Trainer *t, int64_t step, void *ctx)
 {
     Optimizer *opt = t->optimizer;
@@ -192,7 +192,7 @@ START_TEST(every_step_resumes_to_the_same_bits)
 }
 END_TEST
 
-/* Loading into a trainer that is further takes it back, slots made since included. */
+/* Loading an earlier checkpoint takes a trainer back, and with it slots allocated since then. */
 START_TEST(an_old_checkpoint_takes_a_trainer_back)
 {
     Error err;
@@ -232,7 +232,7 @@ START_TEST(resume_does_what_was_left_to_do)
 }
 END_TEST
 
-/* Batches 1 to 3 of an epoch; the one checkpoint is at its end. */
+/* Compares steps of the same epoch; the only checkpoint is written at its end. */
 START_TEST(a_step_without_a_save_allocates_nothing)
 {
     uint64_t after[RESUME_STEPS + 1];
@@ -247,9 +247,10 @@ START_TEST(a_step_without_a_save_allocates_nothing)
 }
 END_TEST
 
-/* --- refusing --------------------------------------------------------------------------------- */
+/* --- refused checkpoints ---------------------------------------------------------------------- */
 
-/* The checkpoint is refused with these words, and the run is as it was. Frees both. */
+/* Asserts that loading saved's checkpoint into r fails with these texts and leaves r unchanged.
+ * Frees both. */
 static void assert_refused(Run saved, Run r, const char *problem, const char *expected,
                            const char *found)
 {
@@ -340,7 +341,7 @@ START_TEST(another_order_of_the_data_is_refused)
 }
 END_TEST
 
-/* Changes a note of a checkpoint. */
+/* Changes a text in a checkpoint's metadata. */
 static void resume_set_note(Safetensors *s, const char *key, const char *value)
 {
     for (int i = 0; i < s->n_texts; i++)
@@ -378,7 +379,7 @@ START_TEST(what_is_not_such_a_checkpoint_is_refused)
 }
 END_TEST
 
-/* Cut anywhere, or with a bit changed, it is refused with a sentence, and the trainer stays. */
+/* Truncated anywhere, or with one bit flipped, it is refused and the trainer does not change. */
 START_TEST(a_damaged_checkpoint_changes_nothing)
 {
     Error err;
@@ -404,7 +405,8 @@ START_TEST(a_damaged_checkpoint_changes_nothing)
 }
 END_TEST
 
-/* A folder that is not there: told once, and the training is that without checkpoints. */
+/* The folder does not exist: this is reported once, and training is the same as without
+ * checkpoints. */
 START_TEST(a_save_that_fails_costs_nothing)
 {
     Run without = run_new(make_adam, 1), r = run_new(make_adam, 1);
@@ -431,8 +433,8 @@ enum { KILLS = 50 };
 #endif
 enum { KILL_EPOCHS = 12 };
 
-/* The program that is killed: begins or goes on. Ends with 0 when all is done and saved, with 1 if
- * its checkpoint cannot be read. */
+/* The program that is killed: it starts training or resumes it. Exits with 0 if training is done
+ * and every save succeeded, with 1 if its checkpoint cannot be read, with 2 if a save failed. */
 static void kill_run_child(uint64_t seed)
 {
     Error err;
@@ -446,7 +448,7 @@ static void kill_run_child(uint64_t seed)
     _exit(r.t.failed_saves ? 2 : 0);
 }
 
-/* Where there is a checkpoint, the first weights must not matter. */
+/* If there is a checkpoint, the initial weights must not matter. */
 static pid_t kill_start(void)
 {
     bool begun = access(scratch_path("killed"), F_OK) == 0;
@@ -457,7 +459,7 @@ static pid_t kill_start(void)
     return child;
 }
 
-/* True if the child came to its end, false if it was killed. */
+/* True if the child finished, false if it was killed. */
 static bool kill_wait(pid_t child)
 {
     int status;
@@ -469,7 +471,7 @@ static bool kill_wait(pid_t child)
     return WIFEXITED(status);
 }
 
-/* At any time there is no checkpoint yet, or one that can be read. */
+/* At any time there is either no checkpoint yet or one that can be read. */
 static void kill_check_file(void)
 {
     Error err;
@@ -479,7 +481,7 @@ static void kill_check_file(void)
     run_free(&r);
 }
 
-/* What the child left at its end is what the run never interrupted came to. */
+/* The child's last checkpoint must equal the end of the uninterrupted run. */
 static void kill_check_end(Run *whole)
 {
     Error err;

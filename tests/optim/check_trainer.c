@@ -1,5 +1,5 @@
-/* tests/optim/check_trainer.c -- the training loop: it learns, repeats itself to the bit, allocates
- * nothing, tells what it did, and stops by name at a NaN.
+/* tests/optim/check_trainer.c -- the training loop: it learns, is reproducible to the bit,
+ * allocates nothing, reports its progress, and stops at a NaN, naming the step.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -16,7 +16,7 @@
 #include "tests/scratch.h"
 #include "tests/xor.h"
 
-/* --- what the tests share --------------------------------------------------------------------- */
+/* --- shared by the tests ---------------------------------------------------------------------- */
 
 /* A PReLU network 2-hidden-hidden-classes and Adam. */
 static Run trainer_run_new(Dataset *data, ptrdiff_t hidden, ptrdiff_t batch, real lr)
@@ -63,7 +63,7 @@ START_TEST(spirals_are_learned)
 }
 END_TEST
 
-/* --- what a run leaves behind ----------------------------------------------------------------- */
+/* --- the history of a run --------------------------------------------------------------------- */
 
 START_TEST(history_has_a_record_an_epoch_and_goes_on)
 {
@@ -88,7 +88,7 @@ START_TEST(history_has_a_record_an_epoch_and_goes_on)
 }
 END_TEST
 
-/* With lr 0 every batch sees the same network, so the epoch's mean is that of all examples. */
+/* With lr 0 every batch sees the same network, so the epoch's mean is that over all examples. */
 START_TEST(train_loss_is_the_mean_over_examples)
 {
     Run r = trainer_run_new(xor_points(21, (real)0.05), 4, 8, 0);
@@ -127,7 +127,7 @@ END_TEST
 
 typedef struct StepLog {
     int    calls, training;
-    double weight, furthest; /* of fc1's first weight: its last value, and its longest move */
+    double weight, furthest; /* of fc1's first weight: its last value, and its largest change */
 } StepLog;
 
 static void trainer_log_step(const Trainer *t, int64_t step, void *ctx)
@@ -187,7 +187,7 @@ START_TEST(a_nan_loss_is_named_with_its_step)
     Run r = trainer_run_xor();
     size_t mark = tape_mark();
     r.t.loss = trainer_nan_loss, r.t.epochs = 4;
-    trainer_nan_countdown = 5; /* three steps an epoch */
+    trainer_nan_countdown = 5; /* three steps per epoch */
     ck_assert_fails(trainer_fit(&r.t), "at step 5; lower the learning rate");
     ck_assert_int_eq(r.t.step, 4);
     ck_assert_int_eq(r.t.history.count, 1);
@@ -200,7 +200,7 @@ END_TEST
 
 /* --- the same bits ---------------------------------------------------------------------------- */
 
-/* Large enough that every kernel cuts its work into several blocks. */
+/* Large enough that every kernel divides its work into several blocks. */
 static Run trainer_run_on(int threads, uint64_t seed)
 {
     parallel_set_threads(threads);
@@ -235,8 +235,8 @@ END_TEST
 
 enum { TRAINER_STEPS = 12, TRAINER_STEPS_AN_EPOCH = 4 };
 
-/* The first step that allocates nothing, although the one before it may have. The one allocation
- * between epochs is the history's next record; an evaluation, of other shapes, would have its own.
+/* The first of the steps up to the last that allocate nothing. The one allocation between epochs,
+ * the history's next record, is not counted; an evaluation, with other shapes, would have its own.
  * Frees r. */
 static int trainer_first_still_step(Run *r)
 {
@@ -314,7 +314,7 @@ START_TEST(evaluate_leaves_mode_tape_and_gradients_alone)
 }
 END_TEST
 
-static int trainer_modes[2]; /* forwards in evaluation and in training mode */
+static int trainer_modes[2]; /* forward passes in evaluation and in training mode */
 
 static Var *trainer_mode_forward(Module *self, Var *x)
 {
@@ -333,7 +333,7 @@ START_TEST(training_and_testing_run_in_their_modes)
     r.t.optimizer = adam_new(r.t.net, (real)0.01);
     r.t.test = loader_new(r.data, (LoaderOptions){.batch = 10});
     r.t.epochs = 2;
-    module_eval(r.t.net); /* a fit switches to training by itself */
+    module_eval(r.t.net); /* trainer_fit switches to training mode */
     trainer_modes[0] = trainer_modes[1] = 0;
     trainer_fit(&r.t);
     ck_assert_int_eq(trainer_modes[0], 2 * 2);
@@ -342,7 +342,8 @@ START_TEST(training_and_testing_run_in_their_modes)
 }
 END_TEST
 
-/* 21 examples in batches of 8, 8 and 5 weigh as much as 21 at once; classes come in order. */
+/* 21 examples in batches of 8, 8 and 5 give the same result as in one batch; the classes come in
+ * order. */
 START_TEST(evaluate_weighs_batches_by_their_size)
 {
     Run r = trainer_run_new(xor_points(21, (real)0.05), 4, 8, (real)0.01);
@@ -365,7 +366,7 @@ END_TEST
 
 /* --- progress --------------------------------------------------------------------------------- */
 
-/* Trains for two epochs and returns what went to stderr. */
+/* Trains for two epochs and returns what was written to stderr. */
 static const char *trainer_output(bool quiet, const char *name)
 {
     Run r = trainer_run_xor();
@@ -395,7 +396,7 @@ START_TEST(progress_says_nothing_when_quiet)
 }
 END_TEST
 
-/* A terminal is pretended. */
+/* Pretends that stderr is a terminal. */
 START_TEST(progress_draws_a_bar_on_a_terminal)
 {
     capture_begin();

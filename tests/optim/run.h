@@ -14,7 +14,7 @@ typedef struct Run {
     Trainer  t;
 } Run;
 
-/* One quiet epoch in shuffled batches. */
+/* A run of one epoch in shuffled batches, without progress output. */
 static inline Run run_of(Dataset *data, Module *net, Optimizer *opt, ptrdiff_t batch)
 {
     Run r = {.data = data};
@@ -43,7 +43,7 @@ static inline bool run_same_parameters(const Run *a, const Run *b)
     return same;
 }
 
-/* For on_step: ctx[step] = allocations so far. */
+/* For on_step: stores the number of allocations so far in ctx[step]. */
 static inline void run_log_allocations(const Trainer *t, int64_t step, void *ctx)
 {
     (void)t;

@@ -1,4 +1,4 @@
-/* tests/tensor/check_error.c -- misuse stops with a sentence; the world's failures are values.
+/* tests/tensor/check_error.c -- misuse stops with a sentence; other failures return an Error.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -52,7 +52,7 @@ START_TEST(a_handler_that_returns_is_not_believed)
 }
 END_TEST
 
-/* What a child says on stderr before it dies of SIGABRT. */
+/* Asserts what a child process writes to stderr before SIGABRT terminates it. */
 static void abort_says(FailHandler handler, const char *expected)
 {
     int pipe_ends[2], status = 0;
@@ -139,7 +139,7 @@ static void *fail_in_a_thread(void *ctx)
     return (void *)(size_t)(strcmp(caught_sentence(&own, "elsewhere"), "slope: f: elsewhere") == 0);
 }
 
-/* Another thread's handler, set and taken away, leaves ours in place. */
+/* Setting and removing a handler in another thread leaves this thread's in place. */
 START_TEST(a_handler_belongs_to_its_thread)
 {
     static Caught caught;
@@ -225,7 +225,7 @@ START_TEST(texts_that_do_not_fit_are_cut)
 }
 END_TEST
 
-/* Without forking (CK_FORK=no) a SIGABRT would end us all. */
+/* Without forking (CK_FORK=no) a SIGABRT would terminate the whole program. */
 static bool error_tests_fork(void)
 {
     const char *fork_wanted = getenv("CK_FORK");

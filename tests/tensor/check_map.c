@@ -1,7 +1,7 @@
 /* tests/tensor/check_map.c -- elementwise kernels: every path of the loops, every layout, in place.
  *
- * The functions treat their operands differently (a - 10 b + 100 c), so that no two operands can
- * be exchanged unnoticed, and their values are small integers, so that results are exact.
+ * The functions treat their operands differently (a - 10 b + 100 c), so that exchanging two of them
+ * changes the result, and their values are small integers, so that results are exact.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -51,7 +51,7 @@ static Tensor *operand_sliced(Shape s, int axis, int salt)
     return x;
 }
 
-/* A shape that stretches to s: the masked axes are 1. */
+/* An operand that stretches to s: the masked axes have size 1. */
 static Tensor *operand_stretched(Shape s, unsigned mask, int salt)
 {
     return operand_numbers(shape_reduce(s, mask, true), salt);
@@ -64,7 +64,7 @@ static Tensor *operand_expanded(Shape s, unsigned mask, int salt)
     return x;
 }
 
-enum { OPERANDS = 11, RESULTS = 4 }; /* the first RESULTS may also be written */
+enum { OPERANDS = 11, RESULTS = 4 }; /* the first RESULTS kinds may also be results */
 
 static Tensor *operand_make(int kind, Shape s, int salt)
 {
@@ -84,7 +84,7 @@ static Tensor *operand_make(int kind, Shape s, int salt)
     }
 }
 
-/* x's element for element i (row-major) of shape s, which x stretches to. */
+/* The element of x that belongs to element i (row-major) of shape s, to which x stretches. */
 static double operand_at(const Tensor *x, Shape s, ptrdiff_t i)
 {
     ptrdiff_t index[MAX_DIMS];
@@ -190,7 +190,7 @@ START_TEST(three_operands_in_every_layout)
 }
 END_TEST
 
-/* Long enough to be cut into blocks, in one row and in many, on several threads. */
+/* Long enough to be divided into blocks, in one row and in many, on several threads. */
 START_TEST(large_operands_are_covered_once)
 {
     const Shape shapes[] = {SHAPE(50001), SHAPE(3, 20011), SHAPE(20011, 3), SHAPE(130, 140)};
@@ -209,9 +209,9 @@ START_TEST(large_operands_are_covered_once)
 }
 END_TEST
 
-/* --- in place, in part, not at all ------------------------------------------------------------ */
+/* --- in place, strided, empty ----------------------------------------------------------------- */
 
-/* out is operand number `which`; the rest is as in a fresh result. */
+/* A result written over operand number `which` must equal one in a new tensor. */
 static void maps_in_place(int which, int kind, Shape s)
 {
     Tensor *a = operand_make(which == 0 ? kind : 5, s, 1);
@@ -279,7 +279,7 @@ START_TEST(an_operand_that_does_not_stretch_is_refused)
 }
 END_TEST
 
-/* Several elements of such a result share one place: blocks would race for it. */
+/* Several elements of such a result share one place, for which blocks would race. */
 START_TEST(an_expanded_result_is_refused)
 {
     Tensor *x = tensor_zeros(SHAPE(2, 3)), *row = tensor_zeros(SHAPE(1, 3));
@@ -341,7 +341,7 @@ START_TEST(nan_compares_false_and_is_its_own_sign)
 }
 END_TEST
 
-/* A product and a sum could be fused in the vector loop and not in the rest. */
+/* A product and a sum could be fused in the vector loop but not for the remaining elements. */
 START_TEST(threads_do_not_change_a_bit)
 {
     Tensor *x = operand_numbers(SHAPE(300, 333), 1), *y = operand_numbers(SHAPE(333), 2);

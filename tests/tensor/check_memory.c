@@ -1,4 +1,4 @@
-/* tests/tensor/check_memory.c -- every byte counted: the allocator, the pool, and running out.
+/* tests/tensor/check_memory.c -- the allocator, the pool, and running out of memory.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -83,7 +83,7 @@ END_TEST
 
 /* --- the pool --------------------------------------------------------------------------------- */
 
-/* What the allocator is asked for when the pool needs a block of so many bytes. */
+/* The size that the pool requests from the allocator for a block of this many bytes. */
 static size_t class_of(size_t bytes)
 {
     watch.last = 0;
@@ -146,7 +146,7 @@ START_TEST(what_is_given_back_is_taken_again)
     ck_assert_ptr_eq(memory_take(bytes), b);
     ck_assert_ptr_eq(memory_take(bytes - bytes / 16), a); /* the same class */
     ck_assert_uint_eq(memory_counts().allocations, before);
-    void *c = memory_take(bytes + 1); /* another one */
+    void *c = memory_take(bytes + 1); /* the next class */
     ck_assert_uint_eq(memory_counts().allocations, before + 1);
     memory_give(a, bytes), memory_give(b, bytes), memory_give(c, bytes + 1);
 }
@@ -192,7 +192,7 @@ START_TEST(freed_numbers_are_nan_in_a_debug_build)
     memory_give(a, 64 * sizeof(real));
     real *b = memory_take(64 * sizeof(real));
     ck_assert_ptr_eq(a, b);
-    for (int i = 4; i < 64; i++) /* the link of the free list lies in front */
+    for (int i = 4; i < 64; i++) /* the free list's link is in front */
         ck_assert(isnan(b[i]));
     memory_give(b, 64 * sizeof(real));
 #endif
@@ -245,7 +245,7 @@ START_TEST(a_tensor_may_be_freed_by_another_thread)
 }
 END_TEST
 
-/* --- running out ------------------------------------------------------------------------------ */
+/* --- running out of memory -------------------------------------------------------------------- */
 
 START_TEST(out_of_memory_fails_with_a_sentence)
 {
@@ -259,7 +259,7 @@ START_TEST(out_of_memory_fails_with_a_sentence)
 }
 END_TEST
 
-/* Whichever of a tensor's blocks there is no memory for, the ones it already had go back. */
+/* Whichever of a tensor's blocks cannot be allocated, the ones before it are released. */
 START_TEST(a_failed_tensor_leaves_nothing_behind)
 {
     watch_begin();
@@ -306,7 +306,7 @@ int main(void)
 #endif
     testing_add(suite, "threads", 4, (const TTest *const[]){
         a_thread_that_ends_returns_its_pool, a_tensor_may_be_freed_by_another_thread, NULL});
-    testing_add(suite, "running out", 4, (const TTest *const[]){
+    testing_add(suite, "out of memory", 4, (const TTest *const[]){
         out_of_memory_fails_with_a_sentence, a_failed_tensor_leaves_nothing_behind,
         after_a_failure_memory_works_again, NULL});
     return testing_main(suite);

@@ -1,4 +1,4 @@
-/* tests/tensor/check_parallel.c -- every index exactly once, whoever asks and however many help.
+/* tests/tensor/check_parallel.c -- every index exactly once, for all callers and thread counts.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -26,7 +26,7 @@
 
 enum { INDICES = 2000 };
 
-/* How often each index was seen, and whether the blocks were the promised ones. */
+/* How often each index was visited, and how many blocks had wrong bounds. */
 typedef struct Visits {
     ptrdiff_t  n, grain;
     atomic_int seen[INDICES];
@@ -53,10 +53,10 @@ static void visits_once(Visits *v, ptrdiff_t n, ptrdiff_t grain)
     parallel_for(n, grain, visit_block, v);
     for (ptrdiff_t i = 0; i < INDICES; i++)
         if (atomic_load_explicit(&v->seen[i], memory_order_relaxed) != (i < n))
-            ck_abort_msg("n %td, grain %td: index %td was seen %d times", n, grain, i,
+            ck_abort_msg("n %td, grain %td: index %td was visited %d times", n, grain, i,
                          atomic_load(&v->seen[i]));
     if (atomic_load(&v->wrong_blocks))
-        ck_abort_msg("n %td, grain %td: %d blocks have other bounds", n, grain,
+        ck_abort_msg("n %td, grain %td: %d blocks have wrong bounds", n, grain,
                      atomic_load(&v->wrong_blocks));
 }
 
@@ -76,7 +76,7 @@ START_TEST(every_index_is_visited_once)
 }
 END_TEST
 
-/* Each worker's number is in use by one block at a time, and none is above the most. */
+/* Each worker number is used by at most one block at a time, and all are below `most`. */
 typedef struct Numbers {
     int        most;
     atomic_int inside[16], used[16], wrong;
@@ -106,13 +106,13 @@ START_TEST(no_two_blocks_at_a_time_have_one_worker)
         for (int again = 0; again < 50; again++)
             parallel_for_workers(n.most, 300, 1, numbers_block, &n);
     ck_assert_int_eq(atomic_load(&n.wrong), 0);
-    ck_assert_msg(atomic_load(&n.used[1]), "nobody but the caller ever worked");
+    ck_assert_msg(atomic_load(&n.used[1]), "only the caller ever worked");
     ck_assert_int_eq(atomic_load(&n.used[6]), 0); /* there were only five */
     parallel_set_threads(0);
 }
 END_TEST
 
-/* A block that runs a loop of its own is its only worker, whichever it is of the outer loop. */
+/* A block that runs a loop is that loop's only worker, whichever worker it is of the outer loop. */
 static void numbers_outer(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 {
     int before = parallel_worker();
@@ -135,7 +135,7 @@ START_TEST(a_nested_loop_has_one_worker)
 }
 END_TEST
 
-/* Neither call waits while another thread's job holds the pool. */
+/* Neither call waits for another thread's job that is using the pool. */
 static void *asks_and_loops(void *ctx)
 {
     static Visits v;
@@ -172,7 +172,7 @@ START_TEST(a_negative_count_is_no_work)
 }
 END_TEST
 
-/* Thousands of tiny jobs, one upon the other: a helper that is late must not join the wrong one. */
+/* Thousands of tiny jobs in quick succession: a late helper must not join the wrong one. */
 START_TEST(many_short_jobs_in_a_row)
 {
     static Visits v;
@@ -183,7 +183,7 @@ START_TEST(many_short_jobs_in_a_row)
 }
 END_TEST
 
-/* --- are there really several? ---------------------------------------------------------------- */
+/* --- do several threads really work? ---------------------------------------------------------- */
 
 static double seconds_now(void)
 {
@@ -192,7 +192,7 @@ static double seconds_now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* Each block waits until all three have begun; one thread alone would wait in vain. */
+/* Each block waits until all three have begun; a single thread would wait in vain. */
 static void meet_block(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 {
     atomic_int *arrived = ctx;
@@ -217,7 +217,7 @@ START_TEST(helpers_help_even_after_a_sleep)
 }
 END_TEST
 
-/* --- calls within calls ----------------------------------------------------------------------- */
+/* --- nested calls ----------------------------------------------------------------------------- */
 
 static atomic_int nested_seen[20][30];
 
@@ -243,7 +243,7 @@ START_TEST(a_nested_call_runs_inside)
         for (int i = 0; i < 20; i++)
             for (int j = 0; j < 30; j++)
                 if (nested_seen[i][j] != threads)
-                    ck_abort_msg("(%d, %d) was seen %d times", i, j, nested_seen[i][j]);
+                    ck_abort_msg("(%d, %d) was visited %d times", i, j, nested_seen[i][j]);
     }
     parallel_set_threads(0);
 }
@@ -335,7 +335,7 @@ START_TEST(after_a_fork_the_child_starts_its_own)
     }
     ck_assert_int_eq(waitpid(child, &status, 0), child);
     ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-    arrived = 0; /* and the parent still has his */
+    arrived = 0; /* and the parent still has its own */
     parallel_for(3, 1, meet_block, &arrived);
     ck_assert_int_eq(arrived, 3);
     parallel_set_threads(0);
@@ -343,7 +343,7 @@ START_TEST(after_a_fork_the_child_starts_its_own)
 }
 END_TEST
 
-/* The sanitizers' own locks do not survive a fork amid other threads. */
+/* The sanitizers' own locks do not survive a fork while other threads run. */
 #if !defined(PARALLEL_TSAN) && !defined(MEMORY_ASAN)
 static void *stopper_main(void *over)
 {
@@ -385,7 +385,7 @@ START_TEST(a_fork_amid_a_change_of_threads_leaves_the_child_whole)
 END_TEST
 #endif
 
-/* --- how many --------------------------------------------------------------------------------- */
+/* --- the number of threads -------------------------------------------------------------------- */
 
 static int threads_by_environment(const char *text)
 {
@@ -449,7 +449,7 @@ int main(void)
         a_fork_amid_a_change_of_threads_leaves_the_child_whole,
 #endif
         NULL});
-    testing_add(suite, "how many", 10, (const TTest *const[]){
+    testing_add(suite, "number of threads", 10, (const TTest *const[]){
         the_environment_sets_how_many, the_number_may_change_between_jobs, NULL});
     return testing_main(suite);
 }

@@ -1,8 +1,8 @@
 /* tests/tensor/check_random.c -- Philox against its published answers, and what is drawn with it.
  *
- * The generator in tensor/random.c is not visible from here, and its counter cannot take every
- * published value. So a second Philox, written below in the words of the paper, is checked
- * against the published answers, and rng_word against it.
+ * The generator in tensor/random.c is not visible from here, and its counter cannot be set to every
+ * published value. So a second Philox, written below as in the paper, is checked against the
+ * published answers, and rng_word against it.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -62,7 +62,7 @@ START_TEST(the_reference_gives_the_published_answers)
 }
 END_TEST
 
-/* Seed is the key, position / 2 the low half of the counter, stream the high half. */
+/* The seed is the key, position / 2 the low half of the counter, the stream its high half. */
 static uint64_t philox_word(uint64_t seed, uint64_t stream, uint64_t position)
 {
     uint64_t block = position / 2;
@@ -127,7 +127,7 @@ static Moments moments_of(const Tensor *x)
     return m;
 }
 
-enum { DRAWS = 1000000 }; /* a mean of so many strays 1/1000 of a standard deviation */
+enum { DRAWS = 1000000 }; /* the mean of a million is off by 1/1000 of a standard deviation */
 
 START_TEST(uniform_numbers_fill_their_range)
 {
@@ -183,7 +183,7 @@ START_TEST(normal_numbers_fall_where_they_should)
 }
 END_TEST
 
-/* The rare draw that is exactly 0 in a float: one in 2^24, and its logarithm would be infinite. */
+/* One draw in 2^24 is exactly 0 in a float, and its logarithm would be infinite. */
 START_TEST(a_uniform_0_makes_a_finite_normal)
 {
     const uint64_t position = 34338070;
@@ -226,7 +226,7 @@ START_TEST(below_reaches_every_number_equally)
 }
 END_TEST
 
-/* With the bound 3 * 2^62 a bare remainder would fall below 2^62 half the time, not a third. */
+/* With the bound 3 * 2^62 a plain remainder would be below 2^62 half of the time, not a third. */
 START_TEST(below_has_no_bias_for_large_bounds)
 {
     const uint64_t bound = (uint64_t)3 << 62;
@@ -313,7 +313,7 @@ START_TEST(threads_do_not_change_a_bit)
 }
 END_TEST
 
-/* A fill of n draws what n calls draw, and goes on where the last one ended. */
+/* A fill of n elements draws the same as n calls, and continues where the last draw ended. */
 START_TEST(a_fill_is_a_row_of_draws)
 {
     Rng whole = rng_new(10, 0), parts = rng_new(10, 0), single = rng_new(10, 0);
@@ -398,7 +398,7 @@ END_TEST
 static void *stream_of_a_thread(void *out)
 {
     *(Rng *)out = random_stream();
-    random_seed(1000); /* nobody else's business */
+    random_seed(1000); /* must not affect other threads */
     return NULL;
 }
 
@@ -418,7 +418,7 @@ START_TEST(a_seed_belongs_to_its_thread)
 }
 END_TEST
 
-/* No word of one stream or seed turns up in another. */
+/* No word of one stream or seed occurs in another. */
 START_TEST(streams_and_seeds_do_not_overlap)
 {
     for (uint64_t i = 0; i < 1000; i++)
@@ -431,8 +431,8 @@ START_TEST(streams_and_seeds_do_not_overlap)
 }
 END_TEST
 
-/* From even and odd positions, beside the places where a part of the counter overflows, and for
- * numbers of words around those that are made together. */
+/* From even and odd positions, from positions near the overflow of a part of the counter, and for
+ * counts around the number of words that are computed together. */
 START_TEST(many_words_are_the_words_one_by_one)
 {
     const uint64_t starts[] = {0,   1,   126, 127,

@@ -121,7 +121,7 @@ END_TEST
 
 START_TEST(a_broadcast_beyond_memory_is_refused)
 {
-    const ptrdiff_t big = (ptrdiff_t)1 << 40; /* 2^80 elements would wrap to none */
+    const ptrdiff_t big = (ptrdiff_t)1 << 40; /* 2^80 elements would wrap to 0 */
     Shape out;
     ck_assert_fails(shape_broadcast(SHAPE(big, 1), SHAPE(1, big), &out), "more elements");
 }

@@ -1,4 +1,4 @@
-/* tests/tensor/check_tensor.c -- tensors: making, reading, viewing, comparing, printing.
+/* tests/tensor/check_tensor.c -- tensors: creating, reading, viewing, comparing, printing.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -11,7 +11,7 @@
 #define INDEX(...) ((const ptrdiff_t[]){__VA_ARGS__})
 #define ORDER(...) ((const int[]){__VA_ARGS__})
 
-/* 0, 1, 2, … in a shape. */
+/* A tensor of this shape with the elements 0, 1, 2, … */
 static Tensor *counted(Shape shape)
 {
     Tensor *line = tensor_arange(shape_count(shape));
@@ -25,7 +25,7 @@ static unsigned tensor_version(const Tensor *x)
     return atomic_load(&x->storage->version);
 }
 
-/* --- making ----------------------------------------------------------------------------------- */
+/* --- creating --------------------------------------------------------------------------------- */
 
 START_TEST(makers_fill_what_they_make)
 {
@@ -56,7 +56,7 @@ START_TEST(a_tensor_may_have_no_elements)
 }
 END_TEST
 
-/* A Shape is a plain struct: nothing but tensor_new itself looks at one filled by hand. */
+/* A Shape is a plain struct: only tensor_new itself checks one that is filled by hand. */
 START_TEST(a_shape_filled_by_hand_is_checked)
 {
     const ptrdiff_t big = (ptrdiff_t)1 << 40;
@@ -277,7 +277,7 @@ START_TEST(views_keep_the_storage_alive)
 }
 END_TEST
 
-/* A view of eight axes, permuted and sliced, against indices worked out by hand. */
+/* A view of eight axes, permuted and sliced, against indices computed by hand. */
 START_TEST(eight_axes_work)
 {
     Tensor *x = counted(SHAPE(2, 1, 3, 2, 1, 2, 3, 2));
@@ -446,7 +446,7 @@ START_TEST(stats_of_one_of_none_and_of_nan)
     Stats s = tensor_stats(one), n = tensor_stats(none);
     ck_assert(s.mean == 3 && s.min == 3 && s.max == 3 && isnan(s.std));
     ck_assert(n.count == 0 && isnan(n.mean) && isnan(n.min) && isnan(n.max));
-    for (ptrdiff_t at = 0; at < 3; at++) { /* a NaN spreads wherever it stands */
+    for (ptrdiff_t at = 0; at < 3; at++) { /* a NaN spreads wherever it is */
         Tensor *y = tensor_clone(x);
         tensor_set(y, &at, not_a_number);
         Stats bad = tensor_stats(y);
@@ -459,7 +459,7 @@ END_TEST
 
 /* --- printing --------------------------------------------------------------------------------- */
 
-/* Prints x, which it frees, and compares. */
+/* Prints x and compares the text; frees x. */
 static void prints(Tensor *x, const char *expected)
 {
     char *text = NULL;

@@ -1,8 +1,8 @@
-/* tests/tensor/operands.h -- numbers for the tests of tensors and kernels.
+/* tests/tensor/operands.h -- values for the tests of tensors and kernels.
  *
- *  - integers are small whole numbers, whose sums and products a float holds exactly: results
- *    must be equal and not merely close.
- *  - A result filled with not_a_number beforehand shows the element that a kernel left out.
+ *  - integers are small, so that a float represents their sums and products exactly: results must
+ *    be equal and not merely close.
+ *  - A result that is filled with not_a_number first shows the elements that a kernel left out.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -20,7 +20,7 @@
 
 static const real not_a_number = (real)NAN, infinite = (real)INFINITY;
 
-/* Whole numbers from -4 to 4, without a pattern that a wrong stride would keep. */
+/* Integers from -4 to 4, without a pattern that a wrong stride would preserve. */
 static inline Tensor *integers(Shape s, uint64_t salt)
 {
     Tensor *x = tensor_new(s);

@@ -1,8 +1,8 @@
 /* tests/bench/gemm_steps/main.c -- runs the steps, checks each against the first, and prints how
  * fast it is.
  *
- *     make gemm-steps                             all steps, with 1024 x 1024 numbers
- *     make gemm-steps ARGS="--step 3 --n 512"     step 3 alone, with 512 x 512 numbers
+ *     make gemm-steps                             all steps, with 1024 x 1024 matrices
+ *     make gemm-steps ARGS="--step 3 --n 512"     only step 3, with 512 x 512 matrices
  *
  * SPDX-License-Identifier: MIT
  */
@@ -32,7 +32,7 @@ static const struct {
 };
 enum { STEP_LINES = sizeof step_table / sizeof *step_table, STEP_LIBRARY = 8 };
 
-/* What all steps share: the matrices, the product by the first step, and the limits. */
+/* Shared by all steps: the matrices, the first step's product, and the limits. */
 typedef struct Steps {
     int     n;
     Tensor *a, *b, *c, *expected;
@@ -60,7 +60,7 @@ static double steps_time(const Steps *s, GemmStep run)
     return 1e3 * best;
 }
 
-/* Exits if c differs from the product by the first step by more than rounding. */
+/* Exits if c differs from the first step's product by more than rounding errors. */
 static void steps_check(const Steps *s, const char *name)
 {
     double difference = tensor_max_difference(s->c, s->expected), allowed = 1e-6 * s->n;
@@ -84,7 +84,7 @@ static Steps steps_begin(int n)
 }
 
 /* Prints one line of the table. The library has two rows: one thread, and all threads. The peak is
- * measured again, because other programs may have slowed the measurements before. */
+ * measured again, because other programs may have slowed the earlier measurements. */
 static void steps_run(Steps *s, int row)
 {
     bool threads = step_table[row].threads;
@@ -124,12 +124,12 @@ int main(int argc, char **argv)
 {
     int step = 0, n = 1024;
     if (!steps_options(argc, argv, &step, &n)) {
-        fprintf(stderr, "gemm-steps: [--step 1 … %d] [--n N], N a multiple of %d\n", STEP_LIBRARY,
-                STEPS_UNIT);
+        fprintf(stderr, "usage: gemm-steps [--step 1 … %d] [--n N], N a multiple of %d\n",
+                STEP_LIBRARY, STEPS_UNIT);
         return 2;
     }
     Steps s = steps_begin(n);
-    printf("C = A B, %d x %d numbers (%s); fma_peak: one thread %.0f GF/s, all threads %.0f\n\n",
+    printf("C = A B, %d x %d matrices (%s); fma_peak: one thread %.0f GF/s, all threads %.0f\n\n",
            n, n, REAL_NAME, s.peak[0], s.peak[1]);
     printf("   %-22s %7s %10s %8s %10s %10s\n", "step", "threads", "ms", "GF/s", "of peak",
            "faster");

@@ -39,7 +39,7 @@ static inline void steps_pack_a(real *a, int mr, int n, const real *A, int i0, i
 }
 
 /* The micro-kernel in plain C: C[i][j] += the sum over k of a[k][i] b[k][j], a whole micro-tile. It
- * is not inlined, because among the loops that call it compilers keep fewer sums in registers. */
+ * is not inlined, because inside its callers' loops compilers keep fewer sums in registers. */
 __attribute__((noinline)) static void micro_kernel_plain(int n, const real *a, const real *b,
                                                          real *C)
 {
@@ -75,7 +75,7 @@ static inline void micro_kernel_vector(int n, const real *a, const real *b, real
             vec_store(C + i * n + v * VEC, vec_load(C + i * n + v * VEC) + sum[i][v]);
 }
 
-/* MC rows of C from row i0 on: adds KC terms to their sums. */
+/* Adds KC terms to each sum of MC rows of C, which start at row i0. */
 typedef void (*MicroKernel)(int n, const real *a, const real *b, real *C);
 static inline void steps_rows(MicroKernel micro_kernel, int mr, int n, const real *A, const real *b,
                               real *C, int i0, int k0)
@@ -101,8 +101,8 @@ static inline void steps_packed(MicroKernel micro_kernel, int mr, int n, const r
     memory_give(b, sizeof(real) * KC * (size_t)n);
 }
 
-/* 5. Packed. The micro-kernel reads A and B strictly in order. Before, the next k was in another
- * page of B, and cache lines whose distance is a power of two evicted one another. */
+/* 5. Packed. The micro-kernel reads A and B strictly in order. In the steps before, the next k was
+ * in another page of B, and cache lines whose distance is a power of two evicted one another. */
 void step_packed(int n, const real *A, const real *B, real *C)
 {
     steps_packed(micro_kernel_plain, MR, n, A, B, C);
@@ -114,8 +114,8 @@ void step_vector(int n, const real *A, const real *B, real *C)
     steps_packed(micro_kernel_vector, VECTOR_MR, n, A, B, C);
 }
 
-/* 7. Threads. They divide among themselves first the micro-panels of B to be packed, then the rows
- * of C. Each packs its own rows of A, and all read the same b. */
+/* 7. Threads. They share first the work of packing the micro-panels of B, then the rows of C. Each
+ * packs its own rows of A, and all read the same b. */
 typedef struct StepsJob {
     int         n, k0;
     const real *A, *B;

@@ -6,9 +6,9 @@
 
 #include "tests/bench/gemm_steps/steps.h"
 
-/* 1. The definition. k runs down a column of B: each number is n numbers from the last, in another
- * cache line, of which nothing else is used before it is evicted. And each addition waits for the
- * one before it. */
+/* 1. The definition. k runs down a column of B: each element is n elements after the last, in
+ * another cache line, of which nothing else is used before it is evicted. And each addition waits
+ * for the one before it. */
 void step_naive(int n, const real *A, const real *B, real *C)
 {
     for (int i = 0; i < n; i++)
@@ -46,10 +46,11 @@ void step_blocked(int n, const real *A, const real *B, real *C)
                         C[i * n + j] += A[i * n + k] * B[k * n + j];
 }
 
-/* 4. A micro-tile in registers. The steps so far load and store a number of C for every
- * multiply-add. Here the sums of MR x NR numbers of C are local variables for BLOCK_K terms: each
- * number of A that is loaded is used NR times, and each number of B MR times. (Small changes decide
- * whether the compiler keeps them in registers: exchange the loops over i and j, and see.) */
+/* 4. A micro-tile in registers. The steps so far load and store an element of C for every
+ * multiply-add. Here the sums of MR x NR elements of C are local variables for BLOCK_K terms: each
+ * element of A that is loaded is used NR times, and each element of B MR times. (Small changes
+ * decide whether the compiler keeps the sums in registers: try exchanging the loops over i and
+ * j.) */
 void step_micro_tile(int n, const real *A, const real *B, real *C)
 {
     enum { BLOCK_K = 128 };

@@ -1,4 +1,4 @@
-/* tests/tensor/files/check_durable.c -- files that are the old one or the new one, whatever
+/* tests/tensor/files/check_durable.c -- a file is either the old one or the new one, whatever
  * happens.
  *
  * SPDX-License-Identifier: MIT
@@ -12,7 +12,7 @@
 #include "tests/scratch.h"
 #include "tests/testing.h"
 
-/* The number of entries in a folder besides . and .. */
+/* The number of entries in a folder, without . and .. */
 static int entries_of(const char *path)
 {
     int count = 0;

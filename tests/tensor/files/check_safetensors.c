@@ -13,7 +13,7 @@
 #include "tests/tensor/files/safetensors_file.h"
 #include "tests/testing.h"
 
-/* Writes the list, reads it back; both lists are then equal but for their order. */
+/* Writes the list, reads it back, and asserts that both are equal except for their order. */
 static Safetensors *through_disk(const Safetensors *s)
 {
     Error err;
@@ -36,7 +36,7 @@ static Safetensors *through_disk(const Safetensors *s)
 
 /* --- what is written -------------------------------------------------------------------------- */
 
-/* A small list of every type, out of order on purpose. */
+/* A small list with every type, deliberately out of order. */
 static Safetensors *example(void)
 {
     Safetensors *s = safetensors_new();
@@ -209,7 +209,7 @@ START_TEST(escapes_are_decoded)
 }
 END_TEST
 
-/* 35615 is 0x8b1f: the file begins with gzip's two bytes, and is not gzipped. */
+/* 35615 is 0x8b1f: the file begins with gzip's two magic bytes, but is not gzipped. */
 START_TEST(a_header_length_that_looks_like_gzip_is_a_length)
 {
     static uint8_t file[8 + 35615] = {0x1f, 0x8b};
@@ -311,7 +311,7 @@ END_TEST
 
 /* --- memory ----------------------------------------------------------------------------------- */
 
-/* The first n allocations succeed, for every n until all that are needed do. */
+/* Allocations fail after the first n, for n = 0, 1, 2, … until reading succeeds. */
 START_TEST(no_memory_is_an_error)
 {
     uint8_t file[TEST_FILE];

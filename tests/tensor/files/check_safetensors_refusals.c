@@ -111,8 +111,8 @@ START_TEST(a_span_that_is_not_the_shapes_is_refused)
 }
 END_TEST
 
-/* Products of 2^64 (0 in 64 bits), of 2^64 + 4, of 2^62, one size beyond 2^63, and huge ones beside
- * a 0. None may reach the allocator with what it declares. */
+/* Products of 2^64 (0 in 64 bits), of 2^64 + 4, of 2^62, one size beyond 2^63, and huge sizes
+ * together with a 0. None may reach the allocator with the size that it declares. */
 START_TEST(shapes_that_overflow_are_refused)
 {
     static const char *const shapes[] = {
@@ -265,7 +265,7 @@ START_TEST(broken_strings_are_refused)
 }
 END_TEST
 
-/* A stray continuation, forms longer than needed, halves of pairs, too large, cut short. */
+/* A stray continuation byte, overlong forms, a surrogate, values that are too large, truncation. */
 START_TEST(bytes_that_are_not_utf8_are_refused)
 {
     static const char *const bad[] = {"\x80", "\xc0\x80", "\xc1\xbf", "\xe0\x9f\xbf",
@@ -292,8 +292,8 @@ START_TEST(a_hostile_name_does_not_steer_the_terminal)
 }
 END_TEST
 
-/* A flip in the data only changes a number. After a flip in the header the file may be refused; if
- * not, its tensors still hold all of the data. */
+/* A flipped bit in the data only changes an element. After a flip in the header the file may be
+ * refused; if not, its tensors still hold all of the data. */
 START_TEST(no_flipped_bit_does_harm)
 {
     uint8_t file[TEST_FILE];

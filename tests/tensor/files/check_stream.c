@@ -1,5 +1,5 @@
-/* tests/tensor/files/check_stream.c -- bytes from memory and from files. check_stream_gzip.c has
- * the files that gzip unpacks.
+/* tests/tensor/files/check_stream.c -- bytes from memory and from files. check_stream_gzip.c tests
+ * files that gzip unpacks.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -11,7 +11,7 @@
 #include "tests/scratch.h"
 #include "tests/testing.h"
 
-/* The lowest free descriptor: one that leaks raises it. */
+/* The lowest free descriptor; a leaked descriptor would raise it. */
 static int lowest_descriptor(void)
 {
     int fd = open("/dev/null", O_RDONLY);
@@ -19,7 +19,7 @@ static int lowest_descriptor(void)
     return fd;
 }
 
-/* Reads "0123456789", whichever the kind of the stream, and then past its end. */
+/* Reads "0123456789" from a stream of any kind, and then past its end. */
 static void read_ten(ByteStream *s)
 {
     Error err;
@@ -77,7 +77,7 @@ START_TEST(empty_memory_is_at_its_end)
 }
 END_TEST
 
-/* gzip is not started for either choice: $PATH does not lead to it. */
+/* gzip is not started in either case: it is not in $PATH. */
 START_TEST(a_gzipped_file_is_refused_or_read_as_it_is)
 {
     Error err;
@@ -115,7 +115,7 @@ START_TEST(only_regular_files_are_opened)
 }
 END_TEST
 
-/* The size is that of the moment when the file was opened. */
+/* The size is that at the time when the file was opened. */
 START_TEST(a_file_that_shrinks_is_an_error)
 {
     Error err;

@@ -1,5 +1,5 @@
-/* tests/tensor/files/check_stream_gzip.c -- gzipped files that are whole, cut short, damaged or
- * hostile; and that gzip leaves nothing behind.
+/* tests/tensor/files/check_stream_gzip.c -- gzipped files that are whole, truncated, damaged or
+ * hostile; gzip must leave nothing behind.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -40,7 +40,7 @@ static const char *gzip_labels(uint32_t declared, size_t present)
     return path;
 }
 
-/* The lowest free descriptor: one that leaks raises it. */
+/* The lowest free descriptor; a leaked descriptor would raise it. */
 static int lowest_descriptor(void)
 {
     int fd = open("/dev/null", O_RDONLY);
@@ -160,7 +160,7 @@ START_TEST(bytes_after_the_gzipped_data_are_refused)
     Error err;
     size_t size;
     unsigned char *packed = scratch_read(gzip_labels(5, 5), &size);
-    packed[size] = 'x'; /* scratch_read leaves room for one */
+    packed[size] = 'x'; /* scratch_read allocates one extra byte */
     ck_assert(!read_labels(scratch_write("more.gz", packed, size + 1), &a, &err));
     free(packed);
 }
@@ -180,7 +180,7 @@ END_TEST
 
 /* --- hostile files ---------------------------------------------------------------------------- */
 
-/* The largest block that reading a file asked for. */
+/* The size of the largest block that reading a file requests. */
 static size_t largest_block(const char *path)
 {
     IdxArray a;
@@ -192,8 +192,8 @@ static size_t largest_block(const char *path)
     return watch.largest;
 }
 
-/* 8 MB that pack into 8 KB, behind a header that declares 1000 bytes; then the reverse, a
- * header that declares 4 GB before 1000 bytes. gzip is stopped in the first case. */
+/* 8 MB that compress to 8 KB, after a header that declares 1000 bytes; then the reverse, a header
+ * that declares 4 GB before 1000 bytes. In the first case gzip is stopped. */
 START_TEST(memory_is_bounded_by_what_is_declared_and_by_what_is_there)
 {
     ck_assert_uint_le(largest_block(gzip_labels(1000, 8 << 20)), 1000);
@@ -213,7 +213,7 @@ START_TEST(no_memory_is_an_error)
 }
 END_TEST
 
-/* --- the surroundings ------------------------------------------------------------------------- */
+/* --- the environment -------------------------------------------------------------------------- */
 
 START_TEST(no_gzip_program_is_a_sentence_that_says_so)
 {
@@ -244,8 +244,8 @@ START_TEST(gzip_is_silent)
 }
 END_TEST
 
-/* A program that ignores SIGPIPE passes that on to its children; gzip must stop all the same.
- * One that ignores SIGCHLD gets no exit status: then a file is refused, never trusted. */
+/* A program that ignores SIGPIPE passes that on to its children; gzip must stop nevertheless. One
+ * that ignores SIGCHLD gets no exit status; the file is then refused, not trusted. */
 START_TEST(ignored_signals_do_no_harm)
 {
     IdxArray a;
@@ -264,7 +264,7 @@ START_TEST(ignored_signals_do_no_harm)
 }
 END_TEST
 
-/* With descriptor 0 free the file itself gets number 0, gzip's own standard input. */
+/* If descriptor 0 is free, the file itself gets it, although it is also gzip's standard input. */
 START_TEST(a_closed_standard_input_does_no_harm)
 {
     IdxArray a;

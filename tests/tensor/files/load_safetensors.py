@@ -1,13 +1,14 @@
 #!/usr/bin/python3
-# tests/tensor/files/load_safetensors.py -- does PyTorch take what module_save wrote, and compute the same?
+# tests/tensor/files/load_safetensors.py -- checks that PyTorch loads what module_save wrote, and
+# computes the same.
 #
 #  - Run it with a Python that has torch:
 #        make build/float/tests/nn/check_checkpoint
 #        build/float/tests/nn/check_checkpoint /tmp
 #        /usr/bin/python3 tests/tensor/files/load_safetensors.py /tmp
-#    (or the double one.) It ends with status 0 if all is well.
+#    (or the double build's). The exit status is 0 if all is well.
 #  - load() is all that is needed to read such a file; module_save's names are those of a
-#    state_dict, so load_state_dict(..., strict=True) takes what it returns.
+#    state_dict, so load_state_dict(..., strict=True) accepts what it returns.
 #
 # SPDX-License-Identifier: MIT
 import json
@@ -29,7 +30,7 @@ def load(path):
     for name, entry in header.items():
         begin, end = entry['data_offsets']
         dtype = DTYPES[entry['dtype']]
-        # frombuffer takes no empty buffer; a tensor with no numbers is cut from zeros
+        # frombuffer rejects an empty buffer, so a tensor without elements is cut from zeros
         flat = torch.frombuffer(data[begin:end] or bytearray(8), dtype=dtype)
         tensors[name] = flat[:end - begin].reshape(entry['shape'])
     return tensors
@@ -57,7 +58,7 @@ def main(folder):
     net.load_state_dict(weights, strict=True)
     difference = (net(run['x']) - run['y']).abs().max().item()
     good = net.fc2.count.item() == 2**60 + 1
-    print('%d tensors of %s taken; outputs differ by at most %g'
+    print('%d tensors of %s loaded; outputs differ by at most %g'
           % (len(weights), run['x'].dtype, difference))
     return 0 if difference < 1e-6 and net.fc2.seen.item() == 1 and good else 1
 

@@ -1,6 +1,6 @@
-/* tests/tensor/files/safetensors_file.h -- files for the tests of safetensors, made in memory.
+/* tests/tensor/files/safetensors_file.h -- files for the tests of safetensors, built in memory.
  *
- *  - make_file puts a header and some data together; example_file is a whole good one.
+ *  - make_file builds a file from a header and some data; example_file builds a whole good one.
  *  - parse reads such a file, and checks that a refusal says why and leaves nothing behind.
  *
  * SPDX-License-Identifier: MIT
@@ -28,7 +28,7 @@ static inline size_t make_file(uint8_t file[TEST_FILE], const char *header, size
     return 8 + header_size + data;
 }
 
-/* A refusal must say something and leave nothing behind. */
+/* A refusal must give a reason and leave nothing behind. */
 static inline Safetensors *parse(const uint8_t *data, size_t size, Error *err)
 {
     uint8_t *copy = testing_copy(data, size);

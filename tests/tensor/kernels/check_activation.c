@@ -1,8 +1,8 @@
 /* tests/tensor/kernels/check_activation.c -- the kernels of PReLU and softmax, against loops and
  * edge cases.
  *
- * Slopes are distinct and some negative: equal ones could not show a wrong channel. Values are
- * small integers and slopes quarters, so that results are exact.
+ * Slopes are distinct and some negative: equal ones would not reveal a wrong channel. Values are
+ * small integers and slopes multiples of 1/4, so that results are exact.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -13,7 +13,7 @@
 
 /* --- PReLU: one element ----------------------------------------------------------------------- */
 
-/* What y, gx and ga are for one x, slope and gradient. */
+/* The expected y, gx and ga for one x, slope and gradient. */
 typedef struct PreluCase {
     double x, a, g, y, gx, ga;
 } PreluCase;
@@ -23,7 +23,7 @@ static const PreluCase prelu_cases[] = {
     {2, .25, 3, 2, 3, 0},
     {-2, .25, 3, -.5, .75, -6},
     {2, -.5, 3, 2, 3, 0},
-    {-2, -.5, 3, 1, -1.5, -6}, /* y > 0, and yet the slope side */
+    {-2, -.5, 3, 1, -1.5, -6}, /* y > 0, but on the slope's side */
     {-2, 1.5, 3, -3, 4.5, -6},
     {+0., .25, 3, +0., .75, +0.},
     {+0., -.5, 3, -0., -1.5, +0.},
@@ -46,7 +46,7 @@ static const PreluCase prelu_cases[] = {
     {2, .25, NOT_A_NUMBER, 2, NOT_A_NUMBER, 0},
 };
 
-/* The same number, NaN for NaN, and a zero with the same sign. */
+/* Equal values; NaN equals NaN, and zeros must have the same sign. */
 static void same_number(double found, double expected, const char *what, size_t i)
 {
     bool equal = found == expected && !signbit(found) == !signbit(expected);
@@ -55,8 +55,8 @@ static void same_number(double found, double expected, const char *what, size_t 
                      prelu_cases[i].a, what, found, expected);
 }
 
-/* The case in every place of a run of n elements, among elements that contribute nothing to ga:
- * vector lanes and the loop's end must agree. A sum with its other, positive zeros is +0. */
+/* The case at every position of a run of n elements, among elements that add only +0 to ga: vector
+ * lanes and the loop's end must agree. Because of these zeros, a ga of zero is +0. */
 static void prelu_case_in_a_run(size_t which, ptrdiff_t n)
 {
     const PreluCase *c = &prelu_cases[which];
@@ -86,14 +86,14 @@ START_TEST(prelu_edge_cases_everywhere_in_a_run)
 }
 END_TEST
 
-/* The cases side by side, each with its own slope: (N,C) with C their number, and (N,C,L). */
+/* All cases side by side in x (1,C,L), one per channel with its own slope. */
 START_TEST(prelu_edge_cases_side_by_side)
 {
     enum { C = COUNT(prelu_cases) };
     for (ptrdiff_t L = 1; L < 40; L += 13) {
         Shape s = SHAPE(1, C, L);
         Tensor *x = tensor_new(s), *g = tensor_new(s), *a = tensor_new(SHAPE(C));
-        for (ptrdiff_t i = 0; i < C * L; i++) { /* beside the case, ones: no part of ga */
+        for (ptrdiff_t i = 0; i < C * L; i++) { /* the other elements are 1: no part of ga */
             tensor_write(x)[i] = i % L ? 1 : (real)prelu_cases[i / L].x;
             tensor_write(g)[i] = i % L ? 1 : (real)prelu_cases[i / L].g;
             tensor_write(a)[i / L] = (real)prelu_cases[i / L].a;
@@ -114,7 +114,7 @@ END_TEST
 
 /* --- PReLU: whole tensors --------------------------------------------------------------------- */
 
-/* Quarters: -.75, -.5, -.25, 0, … so that neighbours differ, negative ones among them. */
+/* Multiples of 1/4, -.75, -.5, -.25, 0, …, so that neighbours differ and some are negative. */
 static Tensor *distinct_slopes(ptrdiff_t n)
 {
     Tensor *a = tensor_new(SHAPE(n));
@@ -123,7 +123,7 @@ static Tensor *distinct_slopes(ptrdiff_t n)
     return a;
 }
 
-/* Which slope element i of a tensor of shape s meets. */
+/* The index of the slope for element i of a tensor of shape s. */
 static ptrdiff_t naive_channel(Shape s, ptrdiff_t slopes, ptrdiff_t i)
 {
     if (slopes == 1)
@@ -147,7 +147,7 @@ static void prelu_forward_is_right(const Tensor *x, const Tensor *a)
     tensor_free(y);
 }
 
-/* gx and ga of one loop; ga in double, exact for these numbers. */
+/* gx and ga from one loop, in double, which is exact for these values. */
 static void naive_backward(double *gx, double *ga, const Tensor *x, const Tensor *a,
                            const Tensor *g)
 {
@@ -220,7 +220,7 @@ START_TEST(prelu_with_a_shared_slope)
 }
 END_TEST
 
-/* Beyond a block of a plane (16384 elements) or of rows (32 to 256): several blocks, one sum. */
+/* More than a block of a plane (16384 elements) or of rows (32 to 256): several blocks, one sum. */
 START_TEST(prelu_of_many_elements)
 {
     prelu_is_right(SHAPE(40001), 1);
@@ -272,7 +272,7 @@ static void prelu_bits_stay(Shape s, ptrdiff_t slopes)
         ck_assert(k == 0 || tensor_same_bits(y[0], y[1]));
         ck_assert(k == 0 || tensor_same_bits(gx[0], gx[1]));
         ck_assert(k == 0 || tensor_same_bits(ga[0], ga[1]));
-        tensor_prelu_backward(NULL, ga[1], x, a, g); /* nor does leaving gx out */
+        tensor_prelu_backward(NULL, ga[1], x, a, g); /* nor does omitting gx */
         ck_assert(k == 0 || tensor_same_bits(ga[0], ga[1]));
     }
     parallel_set_threads(0);
@@ -387,7 +387,7 @@ START_TEST(softmax_with_infinities_and_nan)
 }
 END_TEST
 
-/* A probability too small for a real has a logarithm all the same. */
+/* A probability that is too small for a real still has a logarithm. */
 START_TEST(log_softmax_keeps_what_softmax_loses)
 {
     Tensor *x = tensor_from(SHAPE(2), (const real[]){0, 2000}), *y = tensor_new(SHAPE(2));

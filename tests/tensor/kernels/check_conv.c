@@ -10,7 +10,7 @@
 #include "tensor/parallel.h"
 #include "tests/tensor/operands.h"
 
-/* --- one convolution: operands, and results that start as NaN so that a gap shows ------------- */
+/* --- one convolution: operands, and results that start as NaN so that gaps show --------------- */
 
 typedef struct Case {
     Conv2d  c;
@@ -47,7 +47,7 @@ typedef struct Naive {
     double *y, *gx, *gw, *gb;
 } Naive;
 
-/* Output (n,o,p,q): the sum over c,r,s, and what it sends back to x and w. */
+/* Output (n,o,p,q): the sum over c,r,s, and its contributions to the gradients. */
 static void naive_output(const Case *k, Naive *naive, ptrdiff_t n, ptrdiff_t o, ptrdiff_t at)
 {
     const Conv2d *c = &k->c;
@@ -140,7 +140,7 @@ static ptrdiff_t pick(Rng *rng, ptrdiff_t low, ptrdiff_t high)
     return low + (ptrdiff_t)rng_below(rng, (uint64_t)(high - low + 1));
 }
 
-/* Height and width with options of their own, odd sizes, channels around the packed few. */
+/* Separate options for height and width, odd sizes, channels around the number packed at a time. */
 START_TEST(sizes_drawn_by_lot)
 {
     Rng rng = rng_new(17, 0);
@@ -180,7 +180,7 @@ START_TEST(one_by_one_kernels_and_planes)
 }
 END_TEST
 
-/* More channels than are packed at a time, more images than blocks, planes beyond a task. */
+/* More channels than are packed at a time, more images than blocks, planes larger than a task. */
 START_TEST(sizes_beyond_every_block)
 {
     convolves(SHAPE(2, 70, 6, 6), SHAPE(3, 70, 3, 3), options(1, 1, 1, 1), true);
@@ -191,8 +191,9 @@ START_TEST(sizes_beyond_every_block)
 }
 END_TEST
 
-/* The channels are packed some at a time, and the last time so few that more columns could be
- * packed than before. Both ways, since the gradient of the input packs the output channels. */
+/* The channels are packed in groups, and the last group is so small that more columns could be
+ * packed than before. Many input channels and many output channels, since the gradient of the input
+ * packs the latter. */
 START_TEST(a_last_few_channels_that_are_fewer)
 {
     convolves(SHAPE(2, 3, 40, 40), SHAPE(5, 3, 11, 11), options(4, 2, 1, 1), true);
@@ -212,7 +213,7 @@ START_TEST(no_images_and_no_channels)
 }
 END_TEST
 
-/* Windows that lie apart, and some that see nothing but padding. */
+/* Windows with gaps between them, and some that cover only padding. */
 START_TEST(far_away_is_zero)
 {
     convolves(SHAPE(1, 2, 17, 19), SHAPE(2, 2, 2, 2), options(50, 60, 1, 1), true);
@@ -256,7 +257,7 @@ START_TEST(nan_in_a_gradient_reaches_what_its_output_read)
 }
 END_TEST
 
-/* Numbers that round, and a batch that does not share out evenly. */
+/* Values whose sums are rounded, and a batch that does not divide evenly. */
 static Case case_rounding(void)
 {
     Rng rng = rng_new(23, 0);
@@ -298,7 +299,7 @@ START_TEST(the_second_time_nothing_is_allocated)
 }
 END_TEST
 
-/* --- what is refused -------------------------------------------------------------------------- */
+/* --- misuse ----------------------------------------------------------------------------------- */
 
 static void refused(Shape x, Shape w, Conv2dOptions o, const char *text)
 {

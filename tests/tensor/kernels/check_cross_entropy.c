@@ -1,7 +1,7 @@
 /* tests/tensor/kernels/check_cross_entropy.c -- the kernels of cross-entropy, against a loop and
  * against the ops.
  *
- *  - tests/autograd/check_op_rules.c follows small cases on paper and tries what is refused.
+ *  - tests/autograd/check_op_rules.c has small cases computed by hand, and misuse.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -12,7 +12,7 @@
 #include "tensor/parallel.h"
 #include "tests/testing.h"
 
-/* Several blocks of rows, rows longer than a vector with some elements over, one row in five
+/* Several blocks of rows, rows longer than a vector with some elements left over, one row in five
  * ignored. */
 enum { ROWS = 301, CLASSES = 37, IGNORED = -100 };
 
@@ -76,7 +76,7 @@ START_TEST(rows_are_as_a_loop_in_double_finds)
 }
 END_TEST
 
-/* A gradient that differs from row to row where the loss does. */
+/* A random cotangent, with one value per row if the loss has one. */
 static Var *entropy_cotangent(const Var *loss)
 {
     Rng rng = rng_new(5, 2);
@@ -101,7 +101,7 @@ START_TEST(the_kernel_and_the_ops_agree)
 }
 END_TEST
 
-/* Its mean is NaN, but no row has a gradient: so says the kernel, and so do the ops. */
+/* The mean is NaN, but the gradient is 0, both from the kernel and from the ops. */
 START_TEST(a_loss_of_ignored_rows_alone_has_no_gradient)
 {
     Labels labels = {.data = (int32_t[]){-100, -100}, .count = 2};
@@ -117,11 +117,11 @@ START_TEST(a_loss_of_ignored_rows_alone_has_no_gradient)
 }
 END_TEST
 
-/* The softmax that is kept is a result too: a row that is left out must not hold old memory. */
+/* The softmax that is kept is a result too: an ignored row must not contain old memory. */
 START_TEST(an_ignored_row_is_no_anomaly)
 {
     Labels labels = {.data = (int32_t[]){0, -100}, .count = 2};
-    tensor_free(tensor_full(SHAPE(2, 3), (real)NAN)); /* the next of this size may get its place */
+    tensor_free(tensor_full(SHAPE(2, 3), (real)NAN)); /* the next tensor may get its memory */
     Var *x = var_full(SHAPE(2, 3), 1);
     anomaly_mode(true);
     Var *loss = var_cross_entropy(x, &labels);
@@ -144,7 +144,7 @@ START_TEST(a_class_ruled_out_gets_no_gradient)
 }
 END_TEST
 
-/* Wherever it stands, in a vector or behind the last one; an ignored row keeps it to itself. */
+/* At every position, in a vector or after the last one; in an ignored row it has no effect. */
 START_TEST(a_nan_spreads_to_its_row_alone)
 {
     Tensor *logits = entropy_logits();

@@ -55,7 +55,7 @@ static Tensor *matrix_make(int kind, ptrdiff_t m, ptrdiff_t n, uint64_t salt)
     }
 }
 
-/* The result, from the kernel; it starts as NaN, so an element left out shows. */
+/* The kernel's result; it starts as NaN, so that an omitted element shows. */
 static Tensor *product(const Tensor *a, const Tensor *b)
 {
     Tensor *out = tensor_full(tensor_matmul_shape(a->shape, b->shape, "product"), not_a_number);
@@ -77,7 +77,7 @@ static double naive_dot(const Tensor *a, const real *p, const Tensor *b, const r
     return sum;
 }
 
-/* Where x's matrix number `batch` (row-major over out's leading axes) starts. */
+/* The start of x's matrix for matrix `batch` of out (row-major over its leading axes). */
 static const real *naive_matrix(const Tensor *x, Shape out, ptrdiff_t batch)
 {
     ptrdiff_t offset = 0;
@@ -114,7 +114,7 @@ static void layouts_multiply(int left, int right, ptrdiff_t M, ptrdiff_t N, ptrd
 /* --- one matrix ------------------------------------------------------------------------------- */
 
 /* Sizes around those of a micro-tile (6 or 12 rows; 4 to 32 columns) and of GEMM_KC (256). The
- * layouts take turns. */
+ * layouts alternate. */
 START_TEST(odd_sizes)
 {
     const ptrdiff_t Ms[] = {1, 2, 5, 6, 7, 11, 12, 13, 23, 25, 49};
@@ -139,7 +139,7 @@ START_TEST(every_pair_of_layouts)
 }
 END_TEST
 
-/* More columns and rows than any block of B or task. */
+/* More columns and rows than any block of B or any task. */
 START_TEST(sizes_beyond_a_task)
 {
     layouts_multiply(0, 0, 3, 8229, 2);
@@ -181,8 +181,8 @@ START_TEST(sizes_of_0)
 }
 END_TEST
 
-/* An Inf or NaN must reach the row and the column it belongs to, through the zeros that pad
- * the edges of a micro-tile, and no other. */
+/* An Inf or NaN must reach the row or the column that it belongs to and no other, in spite of the
+ * zeros that pad the edges of a micro-tile. */
 START_TEST(infinities_stay_in_their_rows_and_columns)
 {
     Tensor *a = tensor_full(SHAPE(13, 19), 1), *b = tensor_full(SHAPE(19, 35), 1);
@@ -222,9 +222,9 @@ START_TEST(gemm_keeps_out_of_the_gap_between_rows)
 }
 END_TEST
 
-/* A (M,K) and B (K,N) in blocks of exactly their size, so that an address sanitizer sees a read of
- * one number beyond. Row i of A is memory row M-1-i if `upside_down`; A or B lie by columns if
- * turned. */
+/* A (M,K) and B (K,N) in blocks of exactly their size, so that the address sanitizer reports a read
+ * past their end. Row i of A is row M-1-i in memory if `upside_down`; A or B is stored by columns
+ * if turned. */
 static void exact_operands(ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, bool turned_a, bool turned_b,
                            bool upside_down)
 {
@@ -258,8 +258,8 @@ START_TEST(operands_of_exactly_their_size)
 }
 END_TEST
 
-/* Rows of A that jump by `skip` after every `run` numbers, as patches of an image do, and so many
- * micro-panels of B that plain rows would be copied first. */
+/* Rows of A that skip SKIP elements after every RUN elements, like patches of an image, and so many
+ * micro-panels of B that rows without gaps would be copied first. */
 START_TEST(the_macro_kernel_follows_rows_with_gaps)
 {
     enum { M = 14, N = 9 * GEMM_NR, K = 8, RUN = 2, SKIP = 3, ROW = 30 };
@@ -281,7 +281,8 @@ START_TEST(the_macro_kernel_follows_rows_with_gaps)
 }
 END_TEST
 
-/* What gemm starts from, on each of its ways: dot products, B in place, B packed, C transposed. */
+/* The initial values of the sums, on each path of gemm: dot products, B in place, B packed, C
+ * transposed. */
 static void starts_from(ptrdiff_t M, ptrdiff_t N, ptrdiff_t K, int left, int right, int start)
 {
     Tensor *a = matrix_make(left, M, K, 1), *b = matrix_make(right, K, N, 2);
@@ -313,7 +314,8 @@ START_TEST(gemm_starts_from_what_it_is_told)
 }
 END_TEST
 
-/* Numbers that a sum of products cannot hold exactly: compare with the sum of absolute values. */
+/* Values whose sums of products are rounded: the error is compared with the sum of absolute
+ * values. */
 START_TEST(rounding_stays_small)
 {
     Rng rng = rng_new(5, 0);
@@ -410,7 +412,7 @@ START_TEST(threads_do_not_change_a_bit)
 }
 END_TEST
 
-/* Neither by the caller nor by a helper, whenever it joins. */
+/* Neither by the caller nor by a helper, no matter when it joins. */
 START_TEST(the_second_time_nothing_is_allocated)
 {
     Tensor *a = integers(SHAPE(6, 30, 40), 1), *b = integers(SHAPE(40, 50), 2);
@@ -433,7 +435,7 @@ START_TEST(shapes_that_do_not_multiply_are_refused)
                     "the left has 3 columns, the right 4 rows");
     ck_assert_fails(tensor_matmul_shape(SHAPE(2, 4, 3), SHAPE(5, 3, 2), "f"),
                     "(2, 4, 3) and (5, 3, 2): the axes before the last two do not broadcast");
-    const ptrdiff_t big = (ptrdiff_t)1 << 40; /* 2^80 elements would wrap to none */
+    const ptrdiff_t big = (ptrdiff_t)1 << 40; /* 2^80 elements would wrap to 0 */
     ck_assert_fails(tensor_matmul_shape(SHAPE(big, 1), SHAPE(1, big), "f"),
                     "more elements than memory");
 }

@@ -1,5 +1,5 @@
-/* tests/tensor/kernels/check_max_pool.c -- max pooling: every window looked at again, and both ways
- * to the winners.
+/* tests/tensor/kernels/check_max_pool.c -- max pooling, and its scatter to and gather from the
+ * winners, against a loop.
  *
  * Values are integers from -4 to 4, so that many windows hold ties.
  *
@@ -78,7 +78,7 @@ static void winner_is_right(const Case *k, ptrdiff_t i)
     ck_assert_close(tensor_read(k->back)[i], x[found], 0);
 }
 
-/* gx: every g added at its winner's place, zero elsewhere. */
+/* gx: every element of g added at its winner's place, zero elsewhere. */
 static void scatter_is_right(const Case *k)
 {
     ptrdiff_t in = k->p.H * k->p.W, out = k->p.P * k->p.Q;
@@ -101,7 +101,7 @@ static void pools(Tensor *x, Pool2dOptions o)
 
 /* --- against the loop ------------------------------------------------------------------------- */
 
-/* Strides smaller than the kernel: overlapping windows; larger: elements that nobody reads. */
+/* Strides smaller than the kernel: overlapping windows; larger: elements that are in no window. */
 START_TEST(every_mix_of_kernel_stride_and_padding)
 {
     for (int i = 0; i < 5 * 4 * 3 * 3; i++) {
@@ -126,7 +126,7 @@ START_TEST(a_kernel_as_large_as_the_padded_plane)
 }
 END_TEST
 
-/* Planes of more outputs than the kernel looks at together (64), and a few left over. */
+/* Planes with more outputs than the kernel processes together (64), and a few left over. */
 START_TEST(large_planes)
 {
     pools(integers(SHAPE(2, 2, 20, 22), 1), (Pool2dOptions){.kernel = {2, 2}});
@@ -155,9 +155,9 @@ START_TEST(the_first_of_equals_wins)
 }
 END_TEST
 
-/* 2x2 side by side has a loop of its own: it must find what the loop for all kernels finds, the
- * place of a NaN among several included. Every second window of a pooling with steps of 1 to the
- * side is one of its. */
+/* 2x2 windows side by side have a loop of their own. It must find the same winners as the general
+ * loop, including the same one of several NaNs. These windows are every second one of a pooling
+ * with stride 1 along the width. */
 START_TEST(the_usual_pooling_is_like_the_others)
 {
     const real some[] = {-infinite, -1, 0, 1, infinite, not_a_number};
@@ -179,7 +179,7 @@ START_TEST(the_usual_pooling_is_like_the_others)
 }
 END_TEST
 
-/* The scatter takes any place of the plane for a winner, as the gather's rule needs it. */
+/* The scatter accepts any place of the plane as a winner, which the gather's rule needs. */
 START_TEST(winners_may_lie_outside_their_windows)
 {
     for (int odd = 0; odd < 2; odd++) {
@@ -222,7 +222,7 @@ START_TEST(a_nan_wins_in_every_window_that_holds_it)
 }
 END_TEST
 
-/* Padding counts as -Inf but never wins: even a plane of -Inf has winners of its own. */
+/* Padding counts as -Inf but never wins: even a plane of -Inf has its own winners. */
 START_TEST(a_plane_of_minus_infinity_has_winners)
 {
     const Pool2dOptions overlap = {{3, 3}, {1, 1}, {1, 1}}, apart = {{2, 2}, {0, 0}, {1, 1}};
@@ -260,7 +260,7 @@ START_TEST(threads_do_not_change_a_bit)
 }
 END_TEST
 
-/* --- what is refused -------------------------------------------------------------------------- */
+/* --- misuse ----------------------------------------------------------------------------------- */
 
 static void refused(Shape x, Pool2dOptions o, const char *text)
 {
@@ -303,7 +303,7 @@ START_TEST(shapes_that_do_not_fit_are_refused)
 }
 END_TEST
 
-/* Whichever thread meets it, in whatever plane. */
+/* Whichever thread finds it, in any plane. */
 START_TEST(a_winner_outside_its_plane_is_refused)
 {
     const real lost[] = {-1, 30, not_a_number, (real)INFINITY, -(real)0.5};

@@ -7,7 +7,7 @@
 #include "tensor/parallel.h"
 #include "tests/tensor/operands.h"
 
-/* --- one normalisation: operands, and results that start as NaN so that a gap shows ----------- */
+/* --- one normalisation: operands, and results that start as NaN so that gaps show ------------- */
 
 typedef struct Case {
     AxisView view;
@@ -54,7 +54,7 @@ static double at(const Tensor *x, ptrdiff_t i)
     return (double)tensor_read(x)[i];
 }
 
-/* Where number i of channel c lies. */
+/* The index of element i of channel c. */
 static ptrdiff_t place(AxisView v, ptrdiff_t c, ptrdiff_t i)
 {
     return (i / v.inner * v.n + c) * v.inner + i % v.inner;
@@ -135,8 +135,9 @@ START_TEST(every_shape)
 }
 END_TEST
 
-/* The kernel cuts its work by the shape: strips of 32 channels of a row, of which 8 or more are
- * done by one thread each, single channels of planes likewise; else blocks of about 16384. */
+/* The kernel divides its work by the shape: if there are at least 8 strips, of 32 channels of a row
+ * or of a single channel of planes, each is done by one thread; else the work is divided
+ * into blocks of about 16384 elements. */
 START_TEST(every_way_to_cut_the_work)
 {
     const double tolerance = 128 * (double)REAL_EPSILON;
@@ -161,7 +162,7 @@ START_TEST(gx_may_take_gy_s_place)
 }
 END_TEST
 
-/* A shift by one of the numbers keeps the variance of large ones from cancelling. */
+/* A shift by a guess at the mean keeps the variance of large values from cancelling. */
 START_TEST(a_large_mean_leaves_the_variance)
 {
     Case k = case_new(SHAPE(200, 3, 5), 4000, 1);

@@ -1,5 +1,5 @@
 /* tests/tensor/kernels/check_reduce.c -- sums and maxima over any axes of any layout, against a
- * double loop.
+ * loop in double.
  *
  * Values are small integers, whose sums a float holds exactly, so results must be equal and not
  * merely close: an element counted twice or left out cannot hide in a tolerance.
@@ -15,7 +15,7 @@ typedef void (*ReduceFn)(Tensor *out, const Tensor *x);
 
 /* --- inputs in many layouts ------------------------------------------------------------------- */
 
-/* A tensor of this shape that is the view `make` builds from a larger or turned one. */
+/* A tensor of this shape that is a view of one with its axes in reverse order. */
 static Tensor *layout_turned(Shape s)
 {
     Shape turned = s;
@@ -76,9 +76,9 @@ static Tensor *layout_make(int kind, Shape s)
     }
 }
 
-/* --- the double loop -------------------------------------------------------------------------- */
+/* --- the loop in double ----------------------------------------------------------------------- */
 
-/* Where element i of x (row-major) goes in `out`, whose shape stretches to x's. */
+/* The place of element i of x (row-major) in `out`, whose shape stretches to x's. */
 static ptrdiff_t naive_place(Shape out, Shape x, ptrdiff_t i)
 {
     ptrdiff_t place = 0, stride = 1;
@@ -104,7 +104,7 @@ static double *naive_reduce(ReduceFn fn, Shape out, const Tensor *x)
     return result;
 }
 
-/* fn(out, x) for one shape of out gives exactly what the loop gives. */
+/* Asserts that fn(out, x), with out of this shape, equals the loop's result exactly. */
 static void reduces(ReduceFn fn, Shape shape, const Tensor *x)
 {
     Tensor *out = tensor_full(shape, not_a_number);
@@ -119,7 +119,7 @@ static void reduces(ReduceFn fn, Shape shape, const Tensor *x)
     tensor_free(out);
 }
 
-/* Every subset of axes; a subset of leading axes also with those axes left away. */
+/* Every subset of axes; a subset of leading axes also with those axes dropped. */
 static void reduces_every_subset(const Tensor *x)
 {
     for (unsigned mask = 0; mask < 1u << x->shape.ndim; mask++) {
@@ -190,7 +190,7 @@ START_TEST(a_scalar_is_its_own_sum)
 }
 END_TEST
 
-/* The result may itself be a strided view; what lies between its elements stays. */
+/* The result may itself be a strided view; what is between its elements does not change. */
 START_TEST(a_strided_result_leaves_its_neighbours_alone)
 {
     Tensor *x = integers(SHAPE(70, 30), 7), *base = tensor_full(SHAPE(60, 3), 99);
@@ -300,7 +300,7 @@ START_TEST(ten_million_terms_keep_their_digits)
 }
 END_TEST
 
-/* A million rows of two: what a batch norm or a bias adds up. */
+/* A million rows of two elements, as a batch norm or the gradient of a bias adds them up. */
 START_TEST(a_million_short_rows_keep_their_digits)
 {
     Tensor *x = tensor_full(SHAPE(1000000, 2, 2), (real)0.1), *sum = tensor_new(SHAPE(2, 1));
@@ -324,7 +324,7 @@ START_TEST(a_tall_column_keeps_its_digits)
 }
 END_TEST
 
-/* A job of many terms of both signs on several numbers of threads. */
+/* Many terms of both signs, with different numbers of threads. */
 static void bits_stay(ReduceFn fn, const Tensor *x, Shape shape)
 {
     static const int threads[] = {2, 3, 5};
