@@ -251,7 +251,7 @@ START_TEST(broken_strings_are_refused)
     refuses("{\"\\x\":", 0, "after the backslash; 'x'");
     refuses("{\"\\u12", 0, "hexadecimal");
     refuses("{\"\\u12g4\":", 0, "digits; 'g'");
-    refuses("{\"\\u0000\":", 0, "not 0");
+    refuses("{\"\\u0000\":", 0, "neither 0");
     refuses("{\"\\ud83d\":", 0, "half a surrogate pair");
     refuses("{\"\\ude00\":", 0, "half a surrogate pair");
     refuses("{\"\\ud83d\\u0041\":", 0, "half a surrogate pair");
