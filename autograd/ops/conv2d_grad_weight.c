@@ -1,6 +1,6 @@
 /* conv2d_grad_weight ----- gw[o,c,r,s] = sum of g[n,o,p,q] x[n,c,h,w] over n,p,q
  *   shape     x (N,C,H,W), g (N,O,P,Q) -> gw (O,C/groups,R,S), the given shape
- *   backward  with v the gradient of gw:  for x  tensor_conv2d_grad_input(g, v)
+ *   backward  with v the gradient of gw:  for x  conv2d_grad_input(g, v)
  *                                         for g  conv2d(x, v)
  *
  * SPDX-License-Identifier: MIT
