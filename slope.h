@@ -1,7 +1,8 @@
 /* slope.h -- all of Slope: tensors, reverse-mode gradients, networks, optimizers, data.
  *
- *  - Build with `make`; link build/libslope-float.a, or build with -DSLOPE_DOUBLE and link
- *    build/libslope-double.a. Nothing else is needed but -lm and -pthread.
+ *  - Run `make`. Then link your program with build/libslope-float.a, or compile it with
+ *    -DSLOPE_DOUBLE and link it with build/libslope-double.a. It needs nothing else but -lm and
+ *    -pthread.
  *  - Start at README.md, then lessons/01_prelu_forward.c.
  *
  * SPDX-License-Identifier: MIT

@@ -1,31 +1,31 @@
 /* autograd/backward.c -- reverse mode: the tape played backwards, one rule per op.
  *
- * Every result on the tape was computed from Vars that lie before it. So walking the tape from y
- * down to its start meets each Var after everything that used it. By then the Var's gradient is
- * complete, and its op's rule can send a share of it to each input. That is the whole sweep:
+ * Every result on the tape was computed from Vars that come before it. So a walk down the tape,
+ * from y to its start, reaches each Var after everything that used it. By then the Var's gradient
+ * is complete, and its op's rule can send each input its share. That is the whole sweep:
  *
- *      the slot of y          <-  1, or the gradient that was given
+ *      the slot of y          <-  1, or the gradient that the caller passed
  *      for each op from y down:
  *          gy                 <-  what its result's slot has collected
  *          rule(y, gy)            sends gradients to the slots of its inputs
  *      ->grad of each leaf    <-  ->grad + what its slot has collected
  *
- * A pass is one such sweep. Its struct lies in the block of the Var that opens the pass's scope on
- * the tape, so rewinding the tape ends the pass, whatever a rule was doing. Each Var has one slot
- * for the gradient under way. A slot says which pass it belongs to and is empty for every other,
- * so a new pass has nothing to clear.
+ * A pass is one such sweep. The struct Pass is stored in the block of the Var that opens the pass's
+ * scope on the tape, so rewinding the tape ends the pass, even in the middle of a rule. Each Var
+ * has one slot, which collects its gradient during a pass. A slot records which pass it belongs to
+ * and counts as empty in any other, so a new pass has nothing to clear.
  *
  * Memory. Unless the pass is recorded, the tape is marked before each rule and rewound after it.
- * What the rule computed is freed, except for what it sent, which the receiving slot keeps until
- * that Var's own rule has run. So a backward pass needs little more memory than the forward. A
- * recorded pass (CREATE_GRAPH) frees nothing: its gradients are Vars on the tape, to be
- * differentiated again.
+ * This frees everything that the rule computed except what it sent, which the receiving slot keeps
+ * until that Var's own rule has run. So a backward pass needs little more memory than the forward
+ * pass. A recorded pass (CREATE_GRAPH) frees nothing: its gradients stay on the tape as Vars, so
+ * that they can be differentiated again.
  *
- * Three aliasing traps. A rule may send one tensor twice: a + b sends gy to both. It may send an
- * expanded view, whose elements share one place: sum does. And two leaves must not share the
- * storage of their gradients, or scaling one in place would scale the other. So a tensor is added
- * to in place, or becomes a leaf's ->grad, only if it is contiguous and the sole owner of its
- * storage.
+ * Three aliasing traps. A rule may send one tensor twice: the rule of a + b sends gy to both. It
+ * may send an expanded view, in which many elements share one location: the rule of sum does. And
+ * two leaves must not share the storage of their gradients, or scaling one in place would scale the
+ * other. So a tensor is added to in place, or becomes a leaf's ->grad, only if it is contiguous and
+ * the sole owner of its storage.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -33,18 +33,18 @@
 
 #include "autograd/record.h"
 
-/* Passes are numbered over all threads, because threads may share a parameter in turn. */
+/* Pass numbers are unique across threads, because threads may take turns with a parameter. */
 static atomic_ullong pass_count;
 
 typedef struct Pass {
     uint64_t   id;
     bool       recorded;   /* CREATE_GRAPH: the rules are recorded on the tape */
-    bool       selective;  /* var_grad: gradients flow only towards the Vars asked for */
+    bool       selective;  /* var_grad: gradients flow only towards the requested Vars */
     const Var *playing;    /* the Var whose rule is running, or NULL */
     Var       *first_leaf; /* the leaves reached so far, linked by slot.next_leaf */
 } Pass;
 
-/* The pass that a scope opened; NULL for another scope, or if there was no memory for it. */
+/* The pass that a scope opened; NULL for other kinds of scope, or if there was no memory for it. */
 static Pass *pass_of(const Var *scope)
 {
     return scope && scope->scope.kind == SCOPE_PASS ? scope->block : NULL;
@@ -64,7 +64,7 @@ static SlotMark slot_mark(const Var *x, const Pass *p)
     return x->slot.pass == p->id ? x->slot.mark : SLOT_UNMARKED;
 }
 
-/* Makes the slot this pass's, clearing what a failed pass may have left, and raises its mark. */
+/* Claims the slot for this pass, clearing what a failed pass may have left, and raises its mark. */
 static void slot_claim(Var *x, const Pass *p, SlotMark mark)
 {
     if (x->slot.pass != p->id) {
@@ -86,7 +86,7 @@ static bool tensor_may_add_in_place(const Tensor *x)
     return tensor_is_contiguous(x) && tensor_owns_storage(x);
 }
 
-/* The first gradient that arrives. */
+/* Stores the first gradient that arrives at x. */
 static void slot_fill(Var *x, Var *g, Pass *p)
 {
     slot_claim(x, p, SLOT_UNMARKED);
@@ -100,7 +100,7 @@ static void slot_fill(Var *x, Var *g, Pass *p)
     }
 }
 
-/* Every further one. */
+/* Adds a further gradient to it. */
 static void slot_add(Var *x, Var *g, const Pass *p)
 {
     if (p->recorded) {
@@ -138,7 +138,7 @@ void var_send(Var *x, Var *g)
         slot_fill(x, g, p);
 }
 
-/* In anomaly mode every result must be an op's own, to be looked at. */
+/* Not in anomaly mode: it checks the results of ops, so every gradient must be an op's result. */
 bool var_may_overwrite(const Var *gy)
 {
     return !grad_enabled() && !tape_anomaly_mode() && tensor_may_add_in_place(gy->value);
@@ -146,27 +146,28 @@ bool var_may_overwrite(const Var *gy)
 
 /* --- one rule --------------------------------------------------------------------------------- */
 
-/* y's rule may read its inputs and its own outputs: they must be as they were. */
+/* y's rule may read its inputs and outputs: none may have changed since the forward pass. */
 static void pass_check_versions(const Var *y)
 {
     for (int k = 0; k < y->n_out; k++) {
         const Var *out = var_output(y, k);
         if (out->value && var_version(out) != out->version)
-            slope_fail("var_backward", "the result of %s was written to, so the gradient would "
-                       "belong to other values; run the forward again", VAR_TEXT(out));
+            slope_fail("var_backward", "the result of %s was written to after the forward pass, "
+                       "so the gradient would be wrong; run the forward pass again",
+                       VAR_TEXT(out));
     }
     for (int i = 0; i < y->n_in; i++) {
         const Var *x = y->in[i];
         var_check(x, "var_backward");
         if (var_version(x) != y->in_version[i])
-            slope_fail("var_backward", "%s was written to after %s had used it, so the gradient "
-                       "would belong to other values; run the forward again after changing it",
+            slope_fail("var_backward", "%s was written to after %s used it, so the gradient "
+                       "would be wrong; after changing it, run the forward pass again",
                        VAR_TEXT(x), VAR_TEXT(y));
     }
 }
 
-/* Takes the gradient out of an output's slot, as a Var for the rule. The slot is emptied unless
- * var_grad will return what it holds; ->grad gets a copy if var_retain_grad asked for one. */
+/* Returns the gradient in an output's slot, as a Var for the rule. The slot is emptied unless
+ * var_grad will return its contents; ->grad gets a copy if var_retain_grad requested one. */
 static Var *pass_take(const Pass *p, Var *out)
 {
     Var *gy = p->recorded ? out->slot.var : var_const(out->slot.sum);
@@ -217,18 +218,18 @@ static void pass_check(Var *y, Var *gy, const char *function)
 {
     var_check(y, function);
     if (tape_playing())
-        slope_fail(function, "called inside the backward rule of %s; a rule is made of ops",
+        slope_fail(function, "called inside the backward rule of %s, which may call only ops",
                    VAR_TEXT(tape_playing()));
     if (!y->requires_grad)
         slope_fail(function, "%s depends on nothing that requires a gradient; was it computed "
                    "between no_grad_begin and no_grad_end, or from constants only?", VAR_TEXT(y));
     if (!gy && tensor_count(y->value) != 1)
-        slope_fail(function, "%s has %td elements, so its gradient is not simply 1: reduce it to "
-                   "one number, or give the gradient with %s_with", VAR_TEXT(y),
+        slope_fail(function, "%s has %td elements, so its gradient is not simply 1; reduce it to "
+                   "one element, or pass its gradient to %s_with", VAR_TEXT(y),
                    tensor_count(y->value), function);
     if (gy && !shape_equal(var_shape(gy), var_shape(y)))
-        slope_fail(function, "the gradient has shape %s, but %s", SHAPE_TEXT(var_shape(gy)),
-                   VAR_TEXT(y));
+        slope_fail(function, "the gradient has shape %s; expected that of %s",
+                   SHAPE_TEXT(var_shape(gy)), VAR_TEXT(y));
 }
 
 static Pass *pass_begin(bool recorded, bool selective)
@@ -241,7 +242,7 @@ static Pass *pass_begin(bool recorded, bool selective)
     return p;
 }
 
-/* Puts gy, or a one if it is NULL, into y's slot and plays every rule from y down. */
+/* Puts gy, or 1 if gy is NULL, into y's slot and plays every rule from y down. */
 static void pass_run(Pass *p, Var *y, Var *gy)
 {
     if (var_needs_grad(y))
@@ -257,7 +258,7 @@ static void pass_run(Pass *p, Var *y, Var *gy)
 
 /* --- var_backward ----------------------------------------------------------------------------- */
 
-/* Moves what a leaf's slot has collected to ->grad. The slot keeps it until ->grad has it, since
+/* Moves the gradient in a leaf's slot to ->grad. The slot owns it until ->grad does, because
  * copying may run out of memory. */
 static void pass_deliver(Var *leaf)
 {
@@ -296,8 +297,8 @@ static Var *pass_first_output(const Var *v)
     return tape_at(v->index - (size_t)v->out_index);
 }
 
-/* Marks everything that y was computed from: a walk down the tape. Other Vars on the tape are left
- * alone, because their inputs may be gone. */
+/* Marks everything that y was computed from, in a walk down the tape. It does not follow the inputs
+ * of other Vars, which may have been freed. */
 static void pass_mark_met(const Pass *p, Var *y)
 {
     slot_claim(y, p, SLOT_MET);
@@ -311,7 +312,7 @@ static void pass_mark_met(const Pass *p, Var *y)
     }
 }
 
-/* Of these, marks the Vars through which a gradient reaches one of x: a walk up the tape. */
+/* Among these, marks the Vars through which a gradient reaches some x[i], in a walk up the tape. */
 static void pass_mark_needed(const Pass *p, Var *y, Var *const *x, int n)
 {
     pass_mark_met(p, y);
@@ -333,12 +334,12 @@ static void grad_check_inputs(Var *const *x, int n)
     for (int i = 0; i < n; i++) {
         var_check(x[i], "var_grad");
         if (!x[i]->requires_grad)
-            slope_fail("var_grad", "input %d, %s, does not require a gradient; make it with "
-                       "var_leaf or var_param_new", i, VAR_TEXT(x[i]));
+            slope_fail("var_grad", "input %d, %s, does not require a gradient; create it "
+                       "with var_leaf or var_param_new", i, VAR_TEXT(x[i]));
     }
 }
 
-/* What x's slot has collected: a Var of the recorded pass, or a new constant. */
+/* The gradient in x's slot: a Var of the recorded pass, or a new constant; NULL if none. */
 static Var *grad_result(const Var *x, const Pass *p)
 {
     if (!slot_is_filled(x, p))

@@ -1,20 +1,20 @@
-/* autograd/gradcheck.c -- is the derivative the derivative?
+/* autograd/gradcheck.c -- is the gradient the derivative?
  *
- * The function's result is reduced to one number with a random cotangent u, f(in) = <u, fn(in)>, so
- * that a permuted or partly summed gradient cannot hide (under u = 1 it could). For coordinate i of
- * an input, with the step as it was realised in floating point,
+ * A random cotangent u reduces the function's result to one number, f(in) = <u, fn(in)>, so that a
+ * permuted or partly summed gradient cannot hide (with u = 1 it could). For one coordinate x of an
+ * input, with the step as rounded to floating point,
  *
  *      central  (f(x+h) - f(x-h)) / ((x+h) - (x-h))     error about h^2 |f'''| / 6 + eps |f| / h
  *      left     (f(x) - f(x-h)) / (x - (x-h))
  *      right    (f(x+h) - f(x)) / ((x+h) - x)
  *
- * Away from kinks the gradient must equal the central difference. Where the ops chose differently
- * at x-h, x and x+h, a kink lies within the step, the central difference is a mixture, and the
- * gradient must lie between left and right.
+ * Away from kinks the gradient must equal the central difference. If the ops took different
+ * branches at x-h, x and x+h, a kink lies within the step: the central difference is a mixture of
+ * two slopes, and the gradient must lie between left and right.
  *
  * Second order: the function checked is the gradient itself, <v, d<u,fn>/din>, recorded with
  * CREATE_GRAPH, as a function of the inputs and of u. At a kink its one-sided differences are 0 or
- * of the order 1/h, so there such a coordinate is counted and not judged.
+ * of order 1/h, so a coordinate there is counted but not judged.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -28,7 +28,7 @@
 
 enum { CHECK_INPUTS = 16 };
 
-/* The scalar function under check, and where its random numbers come from. */
+/* The function being checked, and where its random numbers come from. */
 typedef struct Check {
     GradFunction fn;
     void        *ctx;
@@ -45,9 +45,10 @@ const char *grad_verdict_name(GradVerdict verdict)
     return names[verdict];
 }
 
-/* --- the function as a number ----------------------------------------------------------------- */
+/* --- the function as one number --------------------------------------------------------------- */
 
-/* Constants in 0.5 … 1.5 of either sign: none is near 0, so nothing goes unseen. */
+/* Constants of magnitude 0.5 … 1.5 and either sign: none is near 0, so
+ * no element goes unnoticed. */
 static Var *check_cotangent(Shape shape, uint64_t seed, uint64_t stream)
 {
     Rng rng = rng_new(seed, stream);
@@ -86,7 +87,7 @@ static Probe check_probe(const Check *c)
 
 /* --- one coordinate --------------------------------------------------------------------------- */
 
-/* What finite differences say about a coordinate. */
+/* The finite differences at one coordinate. */
 typedef struct Difference {
     double central, left, right;
     bool   kink; /* the ops' branches differ within the step */
@@ -95,7 +96,7 @@ typedef struct Difference {
 static Difference check_difference(const Check *c, Tensor *x, ptrdiff_t at)
 {
     real before = tensor_read(x)[at], h = (real)c->options->h;
-    volatile real up = before + h, down = before - h; /* the steps as they come out rounded */
+    volatile real up = before + h, down = before - h; /* x+h and x-h as rounded */
     Probe here = check_probe(c);
     tensor_write(x)[at] = up;
     Probe above = check_probe(c);
@@ -149,8 +150,9 @@ static void check_count(const Check *c, int input, ptrdiff_t i, double analytic,
 
 /* --- all coordinates -------------------------------------------------------------------------- */
 
-/* The tape's gradients, contiguous copies in the caller's array: added by var_backward to a ->grad
- * that held a known number, which is then subtracted, so `=` in place of `+=` would show. */
+/* Writes the tape's gradients to `gradient`, for the caller to free. var_backward adds them to a
+ * ->grad that holds a known number, which is then subtracted, so `=` in
+ * place of `+=` would show. */
 static void check_analytic(const Check *c, Tensor **gradient)
 {
     const real start = (real)0.125;
@@ -181,7 +183,7 @@ static void check_conclude(const Check *c)
         r->verdict = GRAD_FAIL;
         snprintf(r->message, sizeof r->message,
                  "%ld of %ld coordinates lie at a kink, more than %g "
-                 "percent: move the inputs away from it or take a smaller step",
+                 "percent; move the inputs away from it or use a smaller step",
                  r->kinks, r->checked, 100 * c->options->max_kinks);
     } else {
         r->verdict = r->kinks ? GRAD_KINK : GRAD_PASS;
@@ -208,7 +210,7 @@ static void check_run(const Check *c)
 
 /* --- second order ----------------------------------------------------------------------------- */
 
-/* The inputs are the checked function's, then the cotangent u of its result. */
+/* For check_second, whose inputs are those of fn and then the cotangent u of its result. */
 typedef struct Second {
     GradFunction fn;
     void        *ctx;
@@ -216,7 +218,7 @@ typedef struct Second {
     uint64_t     seed;
 } Second;
 
-/* <v, d<u,fn>/din> with random constants v: a function of in and u. */
+/* <v, d<u,fn>/din> with random constants v, as a function of in and u. */
 static Var *check_second(Var **in, void *ctx)
 {
     const Second *s = ctx;
@@ -252,7 +254,7 @@ static void check_run_second(const Check *c)
     tape_rewind(mark);
 }
 
-/* --- the public calls ------------------------------------------------------------------------- */
+/* --- the public functions --------------------------------------------------------------------- */
 
 GradReport gradcheck(GradFunction fn, void *ctx, Var **in, int n_in, GradCheckOptions options)
 {
@@ -302,7 +304,7 @@ static Var *op_sample_call(Var **in, void *ctx)
 GradReport op_check(const Op *op, GradCheckOptions options)
 {
     if (!op->sample.call)
-        slope_fail("op_check", "op '%s' has no sample, so nobody knows how to call it", op->name);
+        slope_fail("op_check", "op '%s' has no sample, which op_check needs to call it", op->name);
     Var *in[OP_SAMPLE_INPUTS];
     size_t mark = tape_mark();
     op_sample_inputs(&op->sample, options.seed, in);

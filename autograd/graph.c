@@ -1,4 +1,4 @@
-/* autograd/graph.c -- what computed a value, as text and as a picture.
+/* autograd/graph.c -- the graph that computed a value, as text and as a picture.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -11,7 +11,7 @@
 #include "autograd/tape.h"
 #include "tensor/memory.h"
 
-/* The Vars that y depends on, in the order of the tape, after the parameters among them. */
+/* y and the Vars that it depends on, in the order of the tape, after the parameters among them. */
 typedef struct Graph {
     const Var **node;
     size_t      count;
@@ -25,7 +25,7 @@ static size_t graph_find(const Graph *g, const Var *x)
     return i;
 }
 
-/* Marks places on the tape from y downwards: an input always lies before its user. */
+/* Marks what y depends on, in a walk down the tape: an input always comes before its user. */
 static void graph_mark(bool *used, const Var *y)
 {
     used[y->index] = true;
@@ -77,7 +77,7 @@ static void graph_free(Graph *g)
     memory_free(g->node);
 }
 
-/* A number stands for itself: "= 3"; anything else for its shape. */
+/* A single element is shown by its value, "= 3", anything else by its shape. */
 static const char *graph_value(const Var *v, char text[SHAPE_TEXT_SIZE])
 {
     if (v->value && tensor_count(v->value) == 1)
@@ -85,7 +85,7 @@ static const char *graph_value(const Var *v, char text[SHAPE_TEXT_SIZE])
     else if (v->value)
         shape_text(v->value->shape, text);
     else
-        snprintf(text, SHAPE_TEXT_SIZE, "(not wanted)");
+        snprintf(text, SHAPE_TEXT_SIZE, "(not computed)");
     return text;
 }
 
@@ -104,7 +104,7 @@ void graph_print(FILE *out, Var *y)
     graph_free(&g);
 }
 
-/* A name goes into a quoted label, where only the quote and the backslash mean something. */
+/* A name becomes a quoted label, in which only the quote and the backslash are special. */
 static void graph_print_label(FILE *out, const char *name)
 {
     for (; *name; name++)

@@ -1,4 +1,4 @@
-/* autograd/graph.h -- what computed a value, as text and as a picture.
+/* autograd/graph.h -- the graph that computed a value, as text and as a picture.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -9,9 +9,9 @@
 
 #include "autograd/var.h"
 
-/* What computed y, one line a Var, in the order of the tape:
+/* Prints y and what it was computed from, one line per Var, in the order of the tape:
  *     v3   mul          (2, 3)         <- v1, v2
- * or as a Graphviz graph, inputs above and y below. */
+ * or as a Graphviz graph, with inputs above and y below. */
 void graph_print(FILE *out, Var *y);
 void graph_print_dot(FILE *out, Var *y);
 

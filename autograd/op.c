@@ -1,4 +1,4 @@
-/* autograd/op.c -- the table of ops, applying one, and hashing which branches it took.
+/* autograd/op.c -- the table of ops, applying an op, and hashing the branches it took.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -17,7 +17,8 @@ const OpEntry op_table[] = {
 
 /* --- applying --------------------------------------------------------------------------------- */
 
-/* Fails if y, an output of the op that made `first`, is not finite although all inputs are. */
+/* Fails if y, an output of the op that computed `first`, has a NaN or Inf
+ * but none of its inputs does. */
 static void var_check_finite(const Var *first, const Var *y)
 {
     ptrdiff_t at = y->value ? tensor_find_nonfinite(y->value) : -1;
@@ -28,12 +29,13 @@ static void var_check_finite(const Var *first, const Var *y)
             return;
     double found = (double)tensor_read(y->value)[tensor_locate(y->value, at)];
     const Var *rule = tape_playing();
-    slope_fail("anomaly_mode", "%s made the first %g (element %td) from finite inputs%s%s",
+    slope_fail("anomaly_mode", "%s produced %g (element %td) from finite inputs%s%s",
                VAR_TEXT(y), found, at, rule ? ", in the backward rule of " : "",
                rule ? VAR_TEXT(rule) : "");
 }
 
-/* Links y's neighbours to the same inputs and says whether a gradient flows. */
+/* Stores the inputs in `first`, and in every output the op and whether a
+ * gradient flows through it. */
 static void var_connect(Var *first, const Op *op, Var *const *in, int n_in, int n_out)
 {
     bool flows = false;
@@ -113,7 +115,7 @@ Shape var_broadcast(const Var *a, const Var *b, const char *function)
 
 /* --- branch hashes ---------------------------------------------------------------------------- */
 
-/* FNV-1a on one byte at a time: short, and every choice moves the whole hash. */
+/* FNV-1a, one byte per choice: short, and every choice changes the whole hash. */
 static uint64_t branch_fold(uint64_t hash, bool choice)
 {
     return (hash ^ (choice ? 2 : 1)) * 0x100000001B3u;
@@ -139,7 +141,7 @@ uint64_t op_branch_by_sign(const Var *y)
     return op_branch_of_signs(0, y->in[0]->value);
 }
 
-/* Both orders are folded in, since neither alone tells "equal" from "the other way round". */
+/* Both comparisons are folded in, because a > b alone cannot tell a = b from a < b. */
 uint64_t op_branch_by_order(const Var *y)
 {
     Shape shape = y->value->shape;

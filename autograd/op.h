@@ -1,8 +1,8 @@
 /* autograd/op.h -- what an op is made of, and how to write one.
  *
- *  - An op is one constant Op and one function var_NAME that calls var_apply with it.
+ *  - An op is a constant Op and a function var_NAME that calls var_apply with it.
  *  - Its backward rule is written in ops, so a gradient can itself be differentiated.
- *  - Its sample says how to call it and with which inputs; the checker needs no more than that.
+ *  - Its sample says how to call it and on which inputs, which is all that the checker needs.
  *  - An op may live anywhere: in autograd/ops/, in a lesson, in a program outside the tree.
  *
  *      static inline real cube(real x) { return x * x * x; }
@@ -38,8 +38,8 @@
 
 enum { OP_SAMPLE_INPUTS = 3, OP_OUTPUTS = 3 };
 
-/* One input of a sample: uniform in low … high or, with both_signs, low <= |number| <= high,
- * which keeps it clear of a kink at 0. */
+/* One input of a sample. Its elements are uniform in low … high or, with both_signs,
+ * low <= |x| <= high, which keeps them away from a kink at 0. */
 typedef struct OpSampleInput {
     Shape shape;
     real  low, high;
@@ -48,7 +48,7 @@ typedef struct OpSampleInput {
 
 /* How the tests call an op. */
 typedef struct OpSample {
-    Var *(*call)(Var **in); /* one Var from the inputs; several outputs are combined in one */
+    Var *(*call)(Var **in); /* one Var from the inputs; several outputs are combined into one */
     int       n_in;
     OpSampleInput in[OP_SAMPLE_INPUTS];
     bool      any_shape; /* works for any shape that all inputs share: scalars, size 0 … */
@@ -57,48 +57,50 @@ typedef struct OpSample {
 struct Op {
     const char *name;
 
-    /* Computes y->value (and var_output(y, k)->value, where there are several) from y->in and
-     * y->attr. A view op has `view` instead, which returns a header over its input's storage. */
+    /* Computes y->value (and var_output(y, k)->value, if there are several outputs) from y->in and
+     * y->attr. A view op has `view` instead, which returns a Tensor over its input's storage. */
     void (*forward)(Var *y);
     Tensor *(*view)(const Var *y);
 
-    /* Sends every input its gradient, given the gradient gy of the result. An op with several
-     * outputs has backward_all: gy[k] is the gradient of output k, or NULL where there is none. */
+    /* Given gy, the gradient of the result, sends each input its gradient. An op with several
+     * outputs has backward_all instead: gy[k] is the gradient of output k,
+     * or NULL if there is none. */
     void (*backward)(Var *y, Var *gy);
     void (*backward_all)(Var *y, Var *const *gy);
 
-    /* Folds the discrete choices of the forward (the side of a kink at which each input lies)
-     * into a number. Ops with kinks have it; by it the checker knows that a step crossed one. */
+    /* Hashes the discrete choices of the forward, such as the side of a kink on which each element
+     * lies. Ops with kinks have it; it tells the checker when a step has crossed one. */
     uint64_t (*branch_hash)(const Var *y);
 
-    bool once; /* the rule cannot be recorded: a gradient of the gradient fails by name */
+    bool once; /* the rule cannot be recorded: CREATE_GRAPH fails, naming the op */
     OpSample sample;
 };
 
 /* --- applying --------------------------------------------------------------------------------- */
 
-/* Records op on the tape with a result of shape `out` and runs its forward. The inputs must be
- * alive. attr (attr_bytes long) is copied to the tape and found as y->attr. */
+/* Appends a result of shape `out` to the tape, runs the op's forward and returns the result. The
+ * inputs must be alive. attr (attr_bytes bytes) is copied to the tape, where it is y->attr. */
 Var *var_apply(const Op *op, Shape out, Var *const *in, int n_in);
 Var *var_apply_with(const Op *op, Shape out, Var *const *in, int n_in, const void *attr,
                     size_t attr_bytes);
 
-/* The same for an op of one input whose result has its shape. */
+/* The same for an op of one input whose result has that input's shape. */
 Var *var_apply_like(const Op *op, Var *x);
 
-/* The same with up to OP_OUTPUTS outputs; the first is returned, var_output finds the others. A
- * NULL shape makes an output without a value: one that is not wanted. */
+/* The same with up to OP_OUTPUTS outputs; returns the first, and var_output finds the others. An
+ * output whose shape is NULL is not wanted and gets no value. */
 Var *var_apply_all(const Op *op, const Shape *const *out, int n_out, Var *const *in, int n_in,
                    const void *attr, size_t attr_bytes);
 
-/* VARS(a, b) is the array of inputs and its length, for var_apply. */
+/* VARS(a, b) expands to the array of inputs and its length, for var_apply. */
 #define VARS(...)                                                                            \
     (Var *const[]){__VA_ARGS__}, (int)(sizeof((Var *const[]){__VA_ARGS__}) / sizeof(Var *))
 
-/* Fails in the name of `function` if x is NULL or was rewound; var_apply does it for its inputs. */
+/* Fails, naming `function`, if x is NULL, was rewound or has no value.
+ * var_apply checks its inputs. */
 void var_check(const Var *x, const char *function);
 
-/* The shape two operands broadcast to; fails in the name of `function`. */
+/* The shape to which two operands broadcast; fails, naming `function`, if they do not. */
 Shape var_broadcast(const Var *a, const Var *b, const char *function);
 
 /* --- in a backward rule ----------------------------------------------------------------------- */
@@ -106,15 +108,15 @@ Shape var_broadcast(const Var *a, const Var *b, const char *function);
 /* Is a gradient of x wanted in this pass? */
 bool var_needs_grad(const Var *x);
 
-/* Adds g to x's gradient, summed over the axes along which x was stretched. */
+/* Adds g to x's gradient, after summing it over the axes along which x was broadcast. */
 void var_send(Var *x, Var *g);
 
-/* May a rule write its input's gradient into gy's own storage? Yes while nothing is recorded, if gy
- * is contiguous and nobody else holds its storage. The largest gradients of a network then need
- * one buffer and not two. */
+/* May a rule write its input's gradient into gy's own storage? Yes, if the rule is not being
+ * recorded, anomaly mode is off, and gy is contiguous and the sole owner of its storage. The
+ * largest gradients of a network then need one buffer instead of two. */
 bool var_may_overwrite(const Var *gy);
 
-/* Evaluates `expr` only where x's gradient is wanted. */
+/* Sends x the gradient `expr`, which is evaluated only if x's gradient is wanted. */
 #define SEND(x, expr)                  \
     do {                               \
         if (var_needs_grad(x))         \
@@ -123,11 +125,12 @@ bool var_may_overwrite(const Var *gy);
 
 /* --- for `branch_hash` ------------------------------------------------------------------------ */
 
-/* Fold into a hash, which starts from 0, which elements of x are positive, or exceed those of b. */
+/* Fold into a hash, initially 0, which elements of x are positive, or
+ * which of a exceed those of b. */
 uint64_t op_branch_of_signs(uint64_t hash, const Tensor *x);
 uint64_t op_branch_of_order(uint64_t hash, const Tensor *a, const Tensor *b);
 
-/* Whole functions for it: the signs of input 0; the order of inputs 0 and 1, broadcast to y. */
+/* Complete functions: the signs of input 0; the order of inputs 0 and 1, broadcast to y. */
 uint64_t op_branch_by_sign(const Var *y);
 uint64_t op_branch_by_order(const Var *y);
 
@@ -138,7 +141,7 @@ typedef struct OpEntry {
     const char *formula;
 } OpEntry;
 
-/* Every op of ops.def, ended by a NULL op. */
+/* Every op in ops.def, ended by an entry with a NULL op. */
 extern const OpEntry op_table[];
 
 #define OP(name, parameters, formula) extern const Op op_##name;

@@ -1,12 +1,12 @@
 /* autograd/pointwise.h -- an elementwise op in one entry: value, derivative, sample, kink.
  *
- *  - UNARY and BINARY define a whole op: its loop over a tensor, its backward rule, the sample by
- *    which op_check calls it, op_NAME and var_NAME. UNARY_WITH does it for a function with a
+ *  - UNARY and BINARY define a whole op: its loop over a tensor, its backward rule, the sample with
+ *    which op_check calls it, op_NAME and var_NAME. UNARY_WITH does so for a function with a
  *    constant, var_NAME(x, c).
- *  - The value is C on numbers, x or a and b; mathematics comes from <tgmath.h>. The derivatives
- *    are expressions of Vars, so that a gradient can be differentiated again: gy is the gradient
- *    of the result y, and each expression is what is sent to one input. A gradient is summed over
- *    the axes along which its input was broadcast, and is computed only if it is wanted.
+ *  - The value is a C expression in the numbers x, or a and b; the functions of <tgmath.h> may be
+ *    used. The derivatives are expressions of Vars, so that a gradient can be differentiated again:
+ *    gy is the gradient of the result y, and each expression is the gradient sent to one input. It
+ *    is computed only if wanted, and summed over the axes along which the input was broadcast.
  *  - slope.h does not include this header: it is for files that define ops, inside the tree
  *    (autograd/ops/pointwise.c) or outside it.
  *
@@ -31,23 +31,23 @@
 #include "autograd/op.h"
 #include "tensor/map.h"
 
-/* --- from which numbers a sample is drawn ----------------------------------------------------- */
+/* --- the range from which a sample is drawn --------------------------------------------------- */
 
-/* Uniform in low ... high; or of either sign with low <= |number| <= high, clear of a kink or a
- * pole at 0. */
+/* Uniform in from ... to; or of either sign with from <= |x| <= to, which
+ * avoids a kink or a pole at 0. */
 #define IN(from, to)  .low = (real)(from), .high = (real)(to)
 #define OFF(from, to) .low = (real)(from), .high = (real)(to), .both_signs = true
 
 /* --- where the derivative jumps --------------------------------------------------------------- */
 
-/* Nowhere; where x changes its sign; where a and b exchange their order. */
+/* Nowhere; where x changes its sign; where a and b change their order. */
 #define SMOOTH       NULL
 #define SIGN_OF_X    op_branch_by_sign
 #define ORDER_OF_A_B op_branch_by_order
 
 /* --- entries ---------------------------------------------------------------------------------- */
 
-/* y = value(x), shape of x. */
+/* y = value(x), of x's shape. */
 #define UNARY(NAME, VALUE, GRADIENT, RANGE, KINK)                                              \
     static inline real NAME##_value(real x) { return VALUE; }                                  \
     MAP1(NAME##_map, NAME##_value)                                                             \
@@ -62,7 +62,7 @@
     POINTWISE_OP(NAME, KINK, 1, {{.shape = {2, {2, 3}}, RANGE}})                               \
     Var *var_##NAME(Var *x) { return var_apply_like(&op_##NAME, x); }
 
-/* y = value(x, c), shape of x, c a number; the sample has c = SAMPLE_C. */
+/* y = value(x, c), of x's shape, c a constant; the sample has c = SAMPLE_C. */
 #define UNARY_WITH(NAME, VALUE, GRADIENT, RANGE, KINK, SAMPLE_C)                               \
     static inline real NAME##_value(real x, real c) { return VALUE; }                          \
     MAP1C(NAME##_map, NAME##_value)                                                            \
@@ -84,7 +84,7 @@
         return var_apply_with(&op_##NAME, var_shape(x), VARS(x), &c, sizeof c);                \
     }
 
-/* y = value(a, b), the shape to which a and b broadcast. */
+/* y = value(a, b), of the shape to which a and b broadcast. */
 #define BINARY(NAME, VALUE, GRADIENT_A, GRADIENT_B, RANGE, KINK)                               \
     static inline real NAME##_value(real a, real b) { return VALUE; }                          \
     MAP2(NAME##_map, NAME##_value)                                                             \
@@ -106,7 +106,7 @@
         return var_apply(&op_##NAME, var_broadcast(a, b, "var_" #NAME), VARS(a, b));           \
     }
 
-/* What the three share. The inputs come last because they contain commas. */
+/* What the three share. The sample's inputs come last because they contain commas. */
 #define POINTWISE_OP(NAME, KINK, N_IN, ...)                                                    \
     extern const Op op_##NAME;                                                                 \
     const Op op_##NAME = {                                                                     \

@@ -1,8 +1,8 @@
-/* autograd/record.h -- what tape.c lends to the rest of autograd/; not for programs.
+/* autograd/record.h -- functions that the files of autograd/ share; not for programs.
  *
- *  - tape_append makes the Vars, tape_truncate takes them back.
- *  - A scope is a Var on the tape that changes the recording mode. Because it lies on the tape,
- *    rewinding past it closes it: that is how a longjmp out of anywhere leaves no flag behind.
+ *  - tape_append creates Vars, tape_truncate releases them.
+ *  - A scope is a Var on the tape that changes the recording mode. Because it is on the tape,
+ *    rewinding past it closes it, so a longjmp out of any function leaves no flag set.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -11,24 +11,24 @@
 
 #include "autograd/tape.h"
 
-/* A fresh Var at the end of the tape, all fields zero but name, index and generation. */
+/* A new Var at the end of the tape. All fields are zero except index, generation and n_out. */
 Var *tape_append(void);
 
-/* tape_rewind for the driver: no check of the mark. */
+/* tape_rewind without the check of the mark. */
 void tape_truncate(size_t mark);
 
-/* Room for n_in inputs, their versions and attr_bytes, owned by the Var. */
+/* Allocates a block, owned by the Var, for n_in inputs, their versions and attr_bytes bytes. */
 void var_make_room(Var *y, int n_in, size_t attr_bytes);
 
-/* Releases all that a Var owns, but not the Var. */
+/* Frees everything that a Var owns, but not the Var itself. */
 void var_drop(Var *y);
 
-/* Opens a scope, closes the innermost, returns the innermost (NULL: none). */
+/* Open a scope; close the innermost one; return the innermost one (NULL: none is open). */
 Var *tape_scope_open(ScopeKind kind, bool records);
 void tape_scope_close(ScopeKind kind, const char *function);
 Var *tape_scope_innermost(void);
 
-/* The version of its storage now: every write raises it. */
+/* The current version of x's storage, which every write increments. */
 static inline unsigned var_version(const Var *x)
 {
     return atomic_load_explicit(&x->value->storage->version, memory_order_relaxed);
@@ -37,10 +37,10 @@ static inline unsigned var_version(const Var *x)
 /* The op's name, or "parameter", "leaf", "constant". */
 const char *var_origin(const Var *x);
 
-/* Takes a parameter that is about to be freed out of every unfinished pass. */
+/* Removes a parameter that is about to be freed from every unfinished pass. */
 void tape_pass_forget(const Var *param);
 
-/* Drops the gradients under way that leaves hold for the unfinished pass of a scope. */
+/* Frees the gradients that leaves hold for the unfinished pass of a scope. */
 void tape_pass_abandon(const Var *scope);
 
 /* The Var whose rule is running, for messages; NULL outside a backward pass. */

@@ -1,9 +1,9 @@
 /* autograd/tape.c -- the list of what was computed, the Vars on it, and the scopes.
  *
- * Vars live in chunks that never move. The tape itself is an array of pointers to them; rewound
- * Vars wait in a queue for their next use. A release build takes the one freed last, which is
- * still in cache; a debug build the one freed first, so that a stale pointer finds its Var dead
- * (an odd generation) for as long as possible and its use can be named.
+ * Vars are allocated in chunks that never move. The tape itself is an array of pointers to them;
+ * rewound Vars wait in a queue to be reused. A release build reuses the one freed last, which is
+ * still in cache; a debug build reuses the one freed first, so that a stale pointer finds its Var
+ * dead (with an odd generation) for as long as possible and its use can be reported.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -29,14 +29,14 @@ static _Thread_local struct {
     size_t     count, capacity;
     Var       *free_first, *free_last;
     TapeChunk *chunks;
-    Var       *scope; /* the innermost open one */
+    Var       *scope; /* the innermost open scope */
     bool       anomaly;
 } tape;
 
 static pthread_key_t tape_key;
 static pthread_once_t tape_once = PTHREAD_ONCE_INIT;
 
-/* --- a thread's end --------------------------------------------------------------------------- */
+/* --- the end of a thread ---------------------------------------------------------------------- */
 
 static void tape_at_thread_end(void *unused)
 {
@@ -56,9 +56,9 @@ static void tape_make_key(void)
     pthread_key_create(&tape_key, tape_at_thread_end);
 }
 
-/* --- Vars come and go ------------------------------------------------------------------------- */
+/* --- creating and freeing Vars ---------------------------------------------------------------- */
 
-/* Under the address sanitizer a rewound Var's contents must not be touched. */
+/* Makes the address sanitizer report any access to a rewound Var's contents. */
 static void tape_poison(Var *v)
 {
     MEMORY_POISON(&v->value, sizeof *v - offsetof(Var, value));
@@ -110,7 +110,7 @@ static void tape_grow(void)
     tape.entry = entry;
     tape.capacity = capacity;
     pthread_once(&tape_once, tape_make_key);
-    pthread_setspecific(tape_key, entry); /* not NULL: the thread's end calls tape_at_thread_end */
+    pthread_setspecific(tape_key, entry); /* not NULL, so that the key's destructor runs */
 }
 
 Var *tape_append(void)
@@ -145,7 +145,7 @@ void var_make_room(Var *y, int n_in, size_t attr_bytes)
     y->n_in = n_in;
 }
 
-/* The op and the name stay, so that a message can say what a dead Var was. */
+/* The op and the name are kept, so that a message can say what a dead Var was. */
 void var_drop(Var *y)
 {
     if (y->scope.kind != SCOPE_NONE && tape.scope == y) {
@@ -180,7 +180,7 @@ size_t tape_mark(void)
 void tape_rewind(size_t mark)
 {
     if (mark > tape.count)
-        slope_fail("tape_rewind", "the mark %zu lies beyond the tape's end %zu; was the tape "
+        slope_fail("tape_rewind", "the mark %zu is beyond the tape's end %zu; was the tape "
                    "already rewound past it?", mark, tape.count);
     tape_truncate(mark);
 }
@@ -188,7 +188,7 @@ void tape_rewind(size_t mark)
 Var *tape_at(size_t index)
 {
     if (index >= tape.count)
-        slope_fail("tape_at", "place %zu lies beyond the tape's end %zu", index, tape.count);
+        slope_fail("tape_at", "index %zu is beyond the tape's end %zu", index, tape.count);
     return tape.entry[index];
 }
 
@@ -231,7 +231,7 @@ bool grad_enabled(void)
     return !tape.scope || tape.scope->scope.records;
 }
 
-/* --- small state ------------------------------------------------------------------------------ */
+/* --- anomaly mode ----------------------------------------------------------------------------- */
 
 void anomaly_mode(bool on)
 {

@@ -1,11 +1,11 @@
 /* autograd/tape.h -- the record of what was computed, and its owner.
  *
  *  - Every op appends its result to this thread's tape (the Wengert list). A result comes after
- *    its inputs, so playing the tape backwards visits every Var after all that used it.
+ *    its inputs, so playing the tape backwards visits every Var after everything that used it.
  *  - tape_rewind(mark) releases everything recorded since mark. Parameters are not on the tape.
- *  - After a failure (slope_on_fail, longjmp) tape_rewind(mark) is all the cleaning up: it also
- *    closes the no-grad scopes opened since the mark and abandons a half-done backward pass.
- *  - Two threads have two tapes and can train two models. A thread's tape goes with it.
+ *  - After a failure (slope_on_fail, longjmp) tape_rewind(mark) does all the cleaning up: it also
+ *    closes the no-grad scopes opened since the mark and abandons an unfinished backward pass.
+ *  - Two threads have two tapes and can train two models. A thread's tape is freed when it ends.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -14,24 +14,24 @@
 
 #include "autograd/var.h"
 
-/* The tape's length now. */
+/* The tape's current length. */
 size_t tape_mark(void);
 
-/* Frees everything recorded since the mark; fails for a mark beyond the tape's end. */
+/* Frees everything recorded since the mark; fails if the mark is beyond the tape's end. */
 void tape_rewind(size_t mark);
 
-/* The Var at a place (0 … tape_mark()-1). */
+/* The Var at an index (0 … tape_mark()-1). */
 Var *tape_at(size_t index);
 
 /* --- scopes ----------------------------------------------------------------------------------- */
 
-/* Between the two, nothing is recorded for a gradient: results do not require one. Scopes nest. */
+/* Between the two calls nothing is recorded for a gradient: no result requires one. Scopes nest. */
 void no_grad_begin(void);
 void no_grad_end(void);
 bool grad_enabled(void);
 
-/* Anomaly mode: no rule is fused, and the op whose result first holds a NaN or Inf although its
- * inputs do not fails by name, forward and backward. Slow: every result is read once more. */
+/* Anomaly mode: fails, naming the op, when finite inputs first produce NaN or Inf, forward or
+ * backward. No rule is fused. Slow, because every result is read once more. */
 void anomaly_mode(bool on);
 
 #endif

@@ -1,4 +1,4 @@
-/* autograd/var.c -- leaves, constants, and what a Var says of itself.
+/* autograd/var.c -- leaves, constants, and descriptions of Vars.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -16,7 +16,7 @@ Var *var_param_new(Tensor *value, const char *name)
 {
     Var *p = memory_new(sizeof *p);
     p->value = value;
-    if (!tensor_is_contiguous(value)) { /* optimizers walk it as one row */
+    if (!tensor_is_contiguous(value)) { /* optimizers treat it as one row */
         p->value = tensor_clone(value);
         tensor_free(value);
     }
@@ -35,7 +35,7 @@ void var_param_free(Var *param)
     memory_free(param);
 }
 
-/* The Var comes first: should the header not fit in memory, the tape owns what there is. */
+/* The Var comes first: if there is no memory for the Tensor, the tape owns what there is. */
 Var *var_const(const Tensor *value)
 {
     Var *x = tape_append();
@@ -111,7 +111,7 @@ void var_zero_grad(Var *x)
     x->grad = NULL;
 }
 
-/* --- looking ---------------------------------------------------------------------------------- */
+/* --- inspection ------------------------------------------------------------------------------- */
 
 void var_check(const Var *x, const char *function)
 {
@@ -122,7 +122,7 @@ void var_check(const Var *x, const char *function)
                    "must outlive the rewind, or mark the tape later",
                    var_origin(x), x->index);
     if (!x->value)
-        slope_fail(function, "an input is an output of %s that was not asked for",
+        slope_fail(function, "an input is an output of %s that was not requested",
                    x->op ? x->op->name : "a scope");
 }
 
@@ -162,7 +162,7 @@ const char *var_text(const Var *x, char text[VAR_TEXT_SIZE])
 Var *var_output(const Var *first, int k)
 {
     if (k < 0 || k >= first->n_out)
-        slope_fail("var_output", "%s has %d outputs, there is no number %d", VAR_TEXT(first),
+        slope_fail("var_output", "%s has %d outputs; there is no output %d", VAR_TEXT(first),
                    first->n_out, k);
     return tape_at(first->index + (size_t)k);
 }

@@ -1,8 +1,8 @@
 /* autograd/var.h -- a value that remembers how it was computed.
  *
- *  - A Var is a tensor, its gradient, the op that made it and that op's inputs.
+ *  - A Var is a tensor, its gradient, the op that computed it and that op's inputs.
  *  - What a var_… function returns belongs to this thread's tape and lives until the tape is
- *    rewound past it; what var_param_new returns is yours, until var_param_free.
+ *    rewound past it; what var_param_new returns is yours until var_param_free.
  *  - Expressions nest, and nothing leaks:
  *
  *      size_t mark = tape_mark();
@@ -10,7 +10,7 @@
  *      var_backward(loss);               // x->grad now holds 2x/n
  *      tape_rewind(mark);
  *
- *  - Every op that the library has is listed in autograd/ops.def with its formula.
+ *  - Every built-in op is listed in autograd/ops.def with its formula.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -27,43 +27,43 @@ typedef struct Op Op;
 /* What a Var does on the tape besides holding a value: nothing, or opening a scope. */
 typedef enum ScopeKind { SCOPE_NONE, SCOPE_NO_GRAD, SCOPE_PASS } ScopeKind;
 
-/* What var_grad knows of a Var before its sweep, from little to much. */
+/* What var_grad knows about a Var before its sweep, from least to most. */
 typedef enum SlotMark {
-    SLOT_UNMARKED, /* nothing; var_backward marks no Var, since it wants every gradient */
+    SLOT_UNMARKED, /* nothing; var_backward marks no Var, since it needs every gradient */
     SLOT_MET,      /* y depends on it */
-    SLOT_NEEDED,   /* and it depends on a Var that was asked for, so a gradient flows through it */
-    SLOT_WANTED,   /* it was asked for itself */
+    SLOT_NEEDED,   /* and it depends on a requested Var, so a gradient flows through it */
+    SLOT_WANTED,   /* its own gradient was requested */
 } SlotMark;
 
-/* Programs read value, grad and name; an op's functions also in, n_in and attr. The rest is the
- * tape's own. */
+/* Programs read value, grad and name; an op's functions also in, n_in and
+ * attr. The rest is internal. */
 struct Var {
-    /* Still readable when the Var has been rewound, so that a stale use can be named. */
-    const Op *op;         /* what made it; NULL for a leaf or a constant */
-    size_t    index;      /* its place on the tape */
+    /* Still readable after the Var has been rewound, so that a stale use can be reported. */
+    const Op *op;         /* what computed it; NULL for a leaf or a constant */
+    size_t    index;      /* its position on the tape */
     Var      *next_free;  /* autograd/tape.c: the queue of rewound Vars */
-    uint32_t  generation; /* even while it lives, odd once it is rewound */
+    uint32_t  generation; /* even while it is alive, odd once it is rewound */
 
-    bool requires_grad;    /* does a gradient flow here? */
+    bool requires_grad;    /* does a gradient flow through it? */
     bool retains_grad;
     bool is_param;         /* not on the tape */
     int  out_index, n_out; /* which of its op's outputs this is; they are neighbours on the tape */
     int  n_in;
 
-    Tensor     *value; /* NULL for an output nobody asked for */
-    Tensor     *grad;  /* of a leaf, or of an interior that retains it; NULL is "none" */
+    Tensor     *value; /* NULL for an output that was not requested */
+    Tensor     *grad;  /* of a leaf, or of an interior Var that retains it; NULL if none */
     Var       **in;    /* its inputs */
     unsigned   *in_version; /* the versions of the inputs' storages when the op ran, … */
-    unsigned    version;    /* … and of the value's own when it had run */
+    unsigned    version;    /* … and of its own value after it had run */
     const void *attr;       /* the op's constants: an axis, an exponent … */
-    void       *block;      /* holds the three above */
+    void       *block;      /* holds in, in_version and attr */
     size_t      block_bytes;
     char        name[96]; /* "fc1.weight"; "" for most */
 
-    struct { /* its gradient while a backward pass is under way: see autograd/backward.c */
-        uint64_t pass; /* the pass that the rest belongs to; for every other one it is empty */
+    struct { /* its gradient during a backward pass: see autograd/backward.c */
+        uint64_t pass; /* the pass that the rest belongs to; in any other the slot is empty */
         SlotMark mark;
-        Tensor  *sum; /* what was sent so far, … */
+        Tensor  *sum; /* the sum of what was sent so far, … */
         Var     *var; /* … or the same as a Var when the pass is recorded */
         Var     *next_leaf;
     } slot;
@@ -77,9 +77,9 @@ struct Var {
 
 /* --- leaves ----------------------------------------------------------------------------------- */
 
-/* A parameter: takes over `value` (a strided view is copied); not on the tape. A gradient is
- * wanted. Change its numbers through tensor_write(param->value); do not put another tensor there.
- * `name` may be NULL. */
+/* A parameter: it requires a gradient and is not on the tape. Takes ownership of `value` (a strided
+ * view is copied). Change its elements through tensor_write(param->value); do not replace the
+ * tensor. `name` may be NULL. */
 Var *var_param_new(Tensor *value, const char *name);
 void var_param_free(Var *param);
 
@@ -88,17 +88,17 @@ Var *var_const(const Tensor *value);
 Var *var_scalar(real value); /* shape () */
 Var *var_full(Shape shape, real value);
 
-/* A leaf on the tape that wants a gradient: readable as ->grad until the rewind. */
+/* A leaf on the tape. It requires a gradient, which is in ->grad until the rewind. */
 Var *var_leaf(const Tensor *value);
 
-/* The same two from numbers in row-major order, which are copied. */
+/* The same two from values in row-major order, which are copied. */
 Var *var_const_from(Shape shape, const real *values);
 Var *var_leaf_from(Shape shape, const real *values);
 
-/* Contiguous uninitialised constant for a kernel to fill through ->value. */
+/* A contiguous, uninitialised constant for a kernel to fill through ->value. */
 Var *var_empty(Shape shape);
 
-/* --- looking ---------------------------------------------------------------------------------- */
+/* --- inspection ------------------------------------------------------------------------------- */
 
 Shape var_shape(const Var *x);
 real var_item(const Var *x); /* of one element */
@@ -110,20 +110,20 @@ const char *var_text(const Var *x, char text[VAR_TEXT_SIZE]);
 
 /* --- ->grad ----------------------------------------------------------------------------------- */
 
-/* Asks var_backward to leave the gradient of an interior Var in ->grad too. */
+/* Makes var_backward also store the gradient of an interior Var, in its ->grad. */
 void var_retain_grad(Var *x);
 
-/* Back to "no gradient". */
+/* Frees ->grad and sets it to NULL. */
 void var_zero_grad(Var *x);
 
-/* --- arithmetic with numbers, made of the ops ------------------------------------------------- */
+/* --- functions made of ops, and constants ----------------------------------------------------- */
 
 Var *var_scale(Var *x, real c);      /* c x */
 Var *var_add_scalar(Var *x, real c); /* x + c */
 Var *var_square(Var *x);
 Var *var_dot(Var *x, Var *y); /* the sum over all elements of x y, shape () */
 
-/* Output k of an op that has several, given its first. */
+/* Output k of an op with several, given its first output. */
 Var *var_output(const Var *first, int k);
 
 /* The mean of (x - target)^2 over all elements, shape (); the two shapes must be equal. */
@@ -132,7 +132,7 @@ Var *var_mse(Var *x, Var *target);
 /* A constant: 1 where x > 0, else 0. */
 Var *var_is_positive(const Var *x);
 
-/* The same value, cut off from what computed it: no gradient passes. */
+/* The same value, detached from what computed it: no gradient flows back. */
 Var *var_detach(Var *x);
 
 /* --- ops -------------------------------------------------------------------------------------- */
@@ -140,7 +140,7 @@ Var *var_detach(Var *x);
 /* Options of var_cross_entropy_with; start from CROSS_ENTROPY_DEFAULTS. */
 typedef enum LossReduction { LOSS_MEAN, LOSS_SUM, LOSS_NONE } LossReduction;
 typedef struct CrossEntropyOptions {
-    int32_t       ignore_index; /* rows with this label do not count */
+    int32_t       ignore_index; /* rows with this label are ignored */
     real          smoothing;    /* the target is (1-s) one-hot + s/K */
     LossReduction reduction;
 } CrossEntropyOptions;
@@ -150,7 +150,7 @@ typedef struct CrossEntropyOptions {
 #include "autograd/ops.def"
 #undef OP
 
-/* var_cross_entropy with other options than the defaults. */
+/* var_cross_entropy with options other than the defaults. */
 Var *var_cross_entropy_with(Var *logits, const Labels *labels, CrossEntropyOptions options);
 
 #endif

@@ -18,7 +18,7 @@ enum { CIFAR_CLASSES = 10, CIFAR_BATCHES = 5 };
 
 /* --- records ---------------------------------------------------------------------------------- */
 
-/* A file holds nothing but records, so its size says how many. */
+/* A file holds nothing but records, so its size determines their number. */
 static bool cifar_count(uint64_t size, const char *file, ptrdiff_t *count, Error *err)
 {
     uint64_t over = size % CIFAR_RECORD;
@@ -28,14 +28,14 @@ static bool cifar_count(uint64_t size, const char *file, ptrdiff_t *count, Error
     error_set(err, file, (int64_t)(size - over), size ? "the file ends within a record"
                                                       : "the file is empty");
     error_expected(err, "a multiple of 3073 bytes", "%llu", (unsigned long long)size);
-    return error_hint(err, "this must be a .bin file of the set's binary version, complete");
+    return error_hint(err, "this must be a complete .bin file of the set's binary version");
 }
 
 static Dataset *cifar_new(const char *name, ptrdiff_t count, Error *err)
 {
     Dataset *data = dataset_try_new(name, DATASET_BYTES, count, SHAPE(3, 32, 32), CIFAR_CLASSES);
     if (!data) {
-        error_set(err, name, -1, "memory is too short for %td images", count);
+        error_set(err, name, -1, "out of memory for %td images", count);
         return NULL;
     }
     data->class_names = cifar10_classes;
@@ -52,16 +52,16 @@ static bool cifar_take(Dataset *data, ptrdiff_t i, const uint8_t record[CIFAR_RE
     memcpy(data->bytes + i * CIFAR_IMAGE, record + 1, CIFAR_IMAGE);
     if (record[0] < CIFAR_CLASSES)
         return true;
-    error_set(err, file, offset, "the label of record %lld is no class",
+    error_set(err, file, offset, "the label of record %lld is not a class",
               (long long)(offset / CIFAR_RECORD));
     error_expected(err, "0 to 9", "%d", record[0]);
-    return error_hint(err, "CIFAR-100's records have 3074 bytes and are not read here");
+    return error_hint(err, "CIFAR-100, whose records have 3074 bytes, is not supported");
 }
 
 /* --- files ------------------------------------------------------------------------------------ */
 
-/* Sources whose records follow one another in one dataset. All are opened before any is read, so
- * that their sizes are known, and a missing file is reported at once. */
+/* Sources whose records are concatenated in one dataset. All are opened before any is read, so that
+ * their sizes are known, and a missing file is reported at once. */
 typedef struct CifarFiles {
     int        count;
     ByteStream stream[CIFAR_BATCHES];
@@ -87,7 +87,8 @@ static void cifar_close(CifarFiles *files)
         slope_stream_close(&files->stream[i]);
 }
 
-/* The records of one source, from example `first` on. A file may change while it is read. */
+/* Reads the records of one source, starting at example `first`. A file
+ * may change while it is read. */
 static bool cifar_fill(Dataset *data, ptrdiff_t first, ByteStream *stream, ptrdiff_t records,
                        Error *err)
 {

@@ -3,11 +3,11 @@
  *  - cifar10_load looks for the set in $SLOPE_DATA/cifar-10, then ./data/cifar-10, then
  *    /usr/share/datasets/cifar-10.
  *  - cifar_parse and cifar_read read one file of records, from memory and from disk.
- *  - A file that is missing, ends within a record or holds a label above 9 gives NULL and an Error.
+ *  - A file that is missing, ends within a record or has a label above 9 yields NULL and an Error.
  *
  * Format ("binary version"): nothing but records of 3073 bytes, each a label from 0 to 9 and then
  * the pixels as three planes of 32x32, red, green and blue, row by row. The set's own files have
- * 10000 records each, but nothing in them says so: any number of records from 1 up is accepted.
+ * 10000 records each, but nothing in them says so: any number of records except 0 is accepted.
  * Source: Krizhevsky, "Learning multiple layers of features from tiny images", 2009.
  *
  * SPDX-License-Identifier: MIT
@@ -19,14 +19,14 @@
 
 enum { CIFAR_IMAGE = 3 * 32 * 32, CIFAR_RECORD = 1 + CIFAR_IMAGE };
 
-/* Its ten class names. */
+/* The names of the ten classes. */
 extern const char *const cifar10_classes[10];
 
 /* The records of a file as images (3,32,32) with ten classes, mean .4734 and standard deviation
  * .2516. These are computed over all training pixels, the three channels together, because a
- * dataset has one of each (per channel the means are .4914 .4822 .4465, the deviations .2470 .2435
- * .2616). `name` names the dataset, and the file in errors. You free the dataset. A gzipped file is
- * refused. */
+ * dataset has only one of each (per channel the means are .4914 .4822 .4465, the deviations .2470
+ * .2435 .2616). `name` names the dataset, and the file in errors. You free the dataset.
+ * A gzipped file is refused. */
 Dataset *cifar_parse(const uint8_t *data, size_t size, const char *name, Error *err);
 Dataset *cifar_read(const char *path, Error *err);
 

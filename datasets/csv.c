@@ -1,7 +1,7 @@
 /* datasets/csv.c -- from cells to a dataset, in two passes over the text.
  *
  * The first pass counts rows and columns, finds the label's column and collects the labels. So all
- * sizes come from cells that are really there, and are known before the dataset is allocated. The
+ * sizes come from cells that really exist, and are known before the dataset is allocated. The
  * second pass fills it.
  *
  * SPDX-License-Identifier: MIT
@@ -17,7 +17,7 @@
 #include "tensor/files/stream.h"
 #include "tensor/memory.h"
 
-/* What the first pass finds out. */
+/* What the first pass finds. */
 typedef struct CsvTable {
     CsvOptions options;
     ptrdiff_t  rows, columns;         /* without the header; with the label */
@@ -30,7 +30,7 @@ typedef struct CsvTable {
 
 /* --- labels ----------------------------------------------------------------------------------- */
 
-/* The class number that a label is, or -1: "0" to "999", but not "007". */
+/* The class number that a label represents, or -1: "0" to "999", but not "007". */
 static int csv_class_number(const char *label)
 {
     size_t digits = strspn(label, "0123456789");
@@ -60,7 +60,7 @@ static bool csv_collect(CsvTable *table, CsvText *t)
     }
     char *copy = memory_try_new(size);
     if (!copy)
-        return slope_csv_text_error(t, "memory is too short for the labels", NULL);
+        return slope_csv_text_error(t, "out of memory for the labels", NULL);
     table->name[table->count++] = memcpy(copy, t->cell, size);
     return true;
 }
@@ -75,11 +75,11 @@ static bool csv_survey_label(CsvTable *table, CsvText *t)
         return slope_csv_text_error(t, "the label is missing", "a label");
     if (o->class_names)
         return csv_find(o->class_names, o->classes, t->cell) >= 0 ||
-               slope_csv_text_error(t, "the label is none of the classes",
+               slope_csv_text_error(t, "the label is not one of the classes",
                                     "one of the given names");
     if (o->classes > 0 && (number < 0 || number >= o->classes)) {
         snprintf(expected, sizeof expected, "0 to %d", o->classes - 1);
-        return slope_csv_text_error(t, "the label is no class", expected);
+        return slope_csv_text_error(t, "the label is not a class", expected);
     }
     table->numbered = table->numbered && number >= 0;
     table->largest = number > table->largest ? number : table->largest;
@@ -96,16 +96,16 @@ static int csv_class(const CsvTable *table, const char *label)
     return csv_find((const char *const *)table->name, table->count, label);
 }
 
-/* --- the first pass: what is there ------------------------------------------------------------ */
+/* --- the first pass: rows, columns and labels ------------------------------------------------- */
 
-/* The last cell of the first line gives the number of columns. */
+/* The last cell of the first line determines the number of columns. */
 static bool csv_end_first_row(CsvTable *table, CsvText *t)
 {
     int wanted = table->options.label_column;
     char problem[128];
     table->columns = t->column;
     if (table->columns < 2)
-        return slope_csv_text_error(t, "a table takes two columns or more, one of them of labels",
+        return slope_csv_text_error(t, "a table needs two columns or more, one of them of labels",
                                     NULL);
     if (table->options.label && table->label > 0)
         return true;
@@ -116,8 +116,8 @@ static bool csv_end_first_row(CsvTable *table, CsvText *t)
     table->label = wanted < 0 ? wanted + table->columns + 1 : (ptrdiff_t)wanted + 1;
     if (table->label >= 1 && table->label <= table->columns)
         return true;
-    snprintf(problem, sizeof problem, "the label is to be column number %d (from 0), and there are "
-             "%td", wanted, table->columns);
+    snprintf(problem, sizeof problem, "the label should be in column number %d (from 0), but there "
+             "are %td", wanted, table->columns);
     return slope_csv_text_error(t, problem, NULL);
 }
 
@@ -175,8 +175,8 @@ static bool csv_survey(CsvTable *table, CsvText *t)
 
 /* --- the second pass: numbers ----------------------------------------------------------------- */
 
-/* Digits, at most one point among them, and an exponent. Not everything that strtod takes: not
- * "0x10", not "inf" or "nan", nothing after the number. */
+/* An optional sign, digits with at most one point among them, and an optional exponent. strtod
+ * accepts more: "0x10", "inf" and "nan", and text after the number. */
 static bool csv_is_decimal(const char *s)
 {
     s += *s == '-' || *s == '+';
@@ -201,7 +201,7 @@ static bool csv_number(CsvText *t, real *value)
     if (t->cell[0] == '\0')
         return slope_csv_text_error(t, "the number is missing", "a number");
     if (!csv_is_decimal(t->cell))
-        return slope_csv_text_error(t, "this is no number", "a decimal number");
+        return slope_csv_text_error(t, "this is not a number", "a decimal number");
     char *point = strchr(t->cell, '.');
     if (point)
         *point = localeconv()->decimal_point[0];
@@ -232,7 +232,7 @@ static bool csv_fill(const CsvTable *table, CsvText *t, Dataset *data)
 
 static Dataset *csv_no_memory(const CsvText *t, Dataset *data)
 {
-    error_set(t->err, t->file, -1, "memory is too short for its examples");
+    error_set(t->err, t->file, -1, "out of memory for its examples");
     dataset_free(data);
     return NULL;
 }
@@ -260,12 +260,12 @@ static Dataset *csv_dataset(const CsvTable *table, CsvText *t)
 static void csv_check(const CsvOptions *o)
 {
     if (o->label && !o->header)
-        slope_fail("csv_parse", "the label's column is named '%s', and names take a header: set "
-                   ".header, or give .label_column", o->label);
+        slope_fail("csv_parse", "the label's column is named '%s', and names need a header: set "
+                   ".header, or use .label_column", o->label);
     if (strchr("\"\r\n", o->separator) && o->separator)
         slope_fail("csv_parse", "the separator cannot be byte %d", o->separator);
     if (o->classes < 0 || (o->class_names && o->classes == 0))
-        slope_fail("csv_parse", "%d classes: class_names takes at least one, and their count",
+        slope_fail("csv_parse", "%d classes; expected 0 or more; with class_names, their number",
                    o->classes);
 }
 
@@ -276,7 +276,7 @@ Dataset *csv_parse(const uint8_t *data, size_t size, const char *name, CsvOption
     char separator = options.separator ? options.separator : ',';
     CsvTable *table = memory_try_new(sizeof *table);
     if (!table) {
-        error_set(err, name, -1, "memory is too short for its labels");
+        error_set(err, name, -1, "out of memory for its labels");
         return NULL;
     }
     table->options = options;

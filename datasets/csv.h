@@ -1,10 +1,10 @@
 /* datasets/csv.h -- a table of numbers with a column of classes, as spreadsheets save it.
  *
- *  - csv_read and csv_parse make a dataset with one example per line: one column is the class, and
- *    every other is a feature, a number.
+ *  - csv_read and csv_parse create a dataset with one example per line: one column is the class,
+ *    and every other is a feature, a number.
  *  - A cell that cannot be used is reported with its line and column. Nothing is guessed: a
  *    missing number is an error, not a 0.
- *  - A test set must number its classes as the training set does: pass it that set's names.
+ *  - A test set must number its classes as the training set does: pass the names of that set.
  *
  *      // sepal,petal,species
  *      // 5.1,1.4,setosa

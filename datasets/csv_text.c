@@ -34,7 +34,7 @@ static size_t csv_text_line_end(const CsvText *t)
 static bool csv_text_put(CsvText *t, size_t *n, int c)
 {
     if (c == 0)
-        return slope_csv_text_error(t, "a byte 0 is no text", NULL);
+        return slope_csv_text_error(t, "byte 0 is not text", NULL);
     if (*n == CSV_MAX_CELL)
         return slope_csv_text_error(t, "the cell is longer than 1000 bytes", NULL);
     t->cell[(*n)++] = (char)c;
@@ -70,7 +70,7 @@ static bool csv_text_plain(CsvText *t, size_t *n)
             return slope_csv_text_error(t, "a quote within a cell that does not begin with one",
                                         NULL);
         if (c == '\r')
-            return slope_csv_text_error(t, "a carriage return that no line feed follows", NULL);
+            return slope_csv_text_error(t, "a carriage return without a line feed", NULL);
         if (!csv_text_put(t, n, c))
             return false;
     }

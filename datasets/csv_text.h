@@ -37,7 +37,7 @@ typedef struct CsvText {
 CsvText slope_csv_text_new(const uint8_t *bytes, size_t size, const char *file, char separator,
                            Error *err);
 
-/* False at the end, or on an error, with `failed` and *err set. */
+/* Returns false at the end, and on an error, with `failed` and *err set. */
 bool slope_csv_text_next(CsvText *t);
 
 /* "line 3, column 2: PROBLEM", about the cell read last. Marks the text as failed; returns

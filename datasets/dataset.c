@@ -1,4 +1,4 @@
-/* datasets/dataset.c -- making, copying and normalising examples.
+/* datasets/dataset.c -- creating, copying and normalising datasets.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -9,9 +9,10 @@
 #include "tensor/memory.h"
 #include "tensor/parallel.h"
 
-/* --- making and freeing ----------------------------------------------------------------------- */
+/* --- creating and freeing --------------------------------------------------------------------- */
 
-/* Zeroed memory for count rows of `each` values, or NULL when it overflows or is not there. */
+/* Zeroed memory for count rows of `each` values, or NULL if the size
+ * overflows or memory is short. */
 static void *dataset_try_rows(ptrdiff_t count, ptrdiff_t each, size_t value_size)
 {
     size_t row = (size_t)each;
@@ -23,18 +24,18 @@ static void *dataset_try_rows(ptrdiff_t count, ptrdiff_t each, size_t value_size
     return memory_try_new((size_t)count * row);
 }
 
-/* These are the caller's mistakes, not the world's: the _try_ form stops for them too. */
+/* These are the caller's mistakes, not the environment's, so the _try_ form fails for them, too. */
 static void dataset_check(const char *function, const char *name, ptrdiff_t count, int classes)
 {
     if (!name)
         slope_fail(function, "a dataset needs a name");
     if (count < 0)
-        slope_fail(function, "dataset %s: a count is 0 or more, not %td", name, count);
+        slope_fail(function, "dataset %s: the count is %td; expected 0 or more", name, count);
     if (classes < 1)
-        slope_fail(function, "dataset %s: it takes 1 class or more, not %d", name, classes);
+        slope_fail(function, "dataset %s: %d classes; expected 1 or more", name, classes);
 }
 
-/* All parts are asked for before any is looked at, so one exit frees what was had. */
+/* All parts are allocated before any is checked, so that one exit frees those that were. */
 Dataset *dataset_try_new(const char *name, DatasetKind kind, ptrdiff_t count, Shape sample,
                          int classes)
 {
@@ -77,7 +78,7 @@ void dataset_free(Dataset *data)
     memory_free(data);
 }
 
-/* One block: the pointers, then the texts they point to. */
+/* One block: the pointers, then the strings that they point to. */
 bool dataset_try_name_classes(Dataset *data, const char *const *names)
 {
     size_t table = (size_t)data->classes * sizeof(char *), bytes = table;
@@ -100,8 +101,8 @@ bool dataset_try_name_classes(Dataset *data, const char *const *names)
 Dataset *dataset_take(const Dataset *data, ptrdiff_t count)
 {
     if (count < 0 || count > data->count)
-        slope_fail("dataset_take", "%td examples asked of %s, which has %td", count, data->name,
-                   data->count);
+        slope_fail("dataset_take", "%td examples requested from %s, which has %td", count,
+                   data->name, data->count);
     Dataset *part = dataset_new(data->name, data->bytes ? DATASET_BYTES : DATASET_FEATURES, count,
                                 data->sample, data->classes);
     size_t values = (size_t)(count * shape_count(data->sample));
@@ -129,7 +130,8 @@ typedef struct DatasetRead {
     real          *x;     /* (count, each) */
 } DatasetRead;
 
-/* A byte has only 256 values, so each is normalised once: a lookup, and the exact formula. */
+/* A byte has only 256 values, so each is normalised once, by the exact
+ * formula, and then looked up. */
 DatasetValues dataset_values(const Dataset *data)
 {
     DatasetValues values = {.data = data};
@@ -162,21 +164,21 @@ static void dataset_read_rows(ptrdiff_t begin, ptrdiff_t end, void *ctx)
     }
 }
 
-/* Workers cannot fail, so every number is checked here; classes are copied on the way. */
+/* Workers must not fail, so every index is checked here, where the classes are copied. */
 void dataset_read_labels(const Dataset *data, const int32_t *which, ptrdiff_t count,
                          int32_t *labels)
 {
     for (ptrdiff_t row = 0; row < count; row++) {
         ptrdiff_t from = which ? which[row] : row;
         if (from < 0 || from >= data->count)
-            slope_fail("dataset_read", "example %td asked of %s, which has %td", from, data->name,
-                       data->count);
+            slope_fail("dataset_read", "example %td requested from %s, which has %td", from,
+                       data->name, data->count);
         if (labels)
             labels[row] = data->labels.data[from];
     }
 }
 
-/* A block is a few rows of about 16,000 values in all, some microseconds of work. */
+/* A block is a few rows, about 16,000 values in all: some microseconds of work. */
 void dataset_read(const Dataset *data, const int32_t *which, ptrdiff_t count, real *x,
                   int32_t *labels)
 {

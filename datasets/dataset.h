@@ -1,8 +1,8 @@
-/* datasets/dataset.h -- examples and their classes, as they lie in memory.
+/* datasets/dataset.h -- examples and their classes in memory.
  *
- *  - Images stay bytes here (a quarter of the memory) and become `real` in a batch.
+ *  - Images are stored as bytes (a quarter of the memory) and become `real` in a batch.
  *  - Points and other measurements are `real` from the start.
- *  - dataset_free drops everything; dataset_take borrows nothing: it copies.
+ *  - dataset_free frees everything; dataset_take borrows nothing: it copies.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -21,14 +21,13 @@ typedef struct Dataset {
     int       classes;
     const char *const *class_names; /* `classes` texts, or NULL */
     void
-        *owned_names; /* the block class_names lies in, if they are the dataset's own, not static */
-    real mean, std; /* of value/255 for bytes, of the value for features; what a Loader
-                     * normalises with: x -> (x - mean) / std. (0, 1) leaves it alone. */
+        *owned_names; /* the block that holds class_names, if the dataset owns them */
+    real mean, std; /* of value/255 for bytes, of the value for features; a Loader normalises
+                     * with them: x -> (x - mean) / std. (0, 1) changes nothing. */
 } Dataset;
 
-/* An empty dataset with room for `count` examples: bytes or features zeroed, labels zeroed,
- * mean 0 and std 1. The _try_ form returns NULL instead of failing when memory is short (for
- * readers). */
+/* A dataset of `count` examples: bytes or features zeroed, labels zeroed, mean 0 and std 1. The
+ * _try_ form, for readers, returns NULL instead of failing if there is not enough memory. */
 typedef enum DatasetKind { DATASET_BYTES, DATASET_FEATURES } DatasetKind;
 Dataset *dataset_new(const char *name, DatasetKind kind, ptrdiff_t count, Shape sample,
                      int classes);
@@ -36,7 +35,8 @@ Dataset *dataset_try_new(const char *name, DatasetKind kind, ptrdiff_t count, Sh
                          int classes);
 void dataset_free(Dataset *data);
 
-/* Gives the dataset a copy of these `classes` names; false when memory is short. */
+/* Gives the dataset its own copy of these `classes` names; returns false if
+ * there is not enough memory. */
 bool dataset_try_name_classes(Dataset *data, const char *const *names);
 
 /* A copy of the first `count` examples; fails if there are fewer. */
@@ -47,9 +47,10 @@ Dataset *dataset_take(const Dataset *data, ptrdiff_t count);
 void dataset_read(const Dataset *data, const int32_t *which, ptrdiff_t count, real *x,
                   int32_t *labels);
 
-/* The two halves of dataset_read, for what arranges the values in its own way (transform.h): the
- * classes, after all numbers are checked; and values first, first+1, … of all the dataset's,
- * which may be called from any thread. dataset_values fails if std is not above 0. */
+/* The two halves of dataset_read, for code that arranges the values itself (transform.h).
+ * dataset_read_labels checks all indices and copies the classes. dataset_values_copy copies the
+ * normalised values first, first+1, … of the whole dataset and may be called from any thread.
+ * dataset_values fails if std is not above 0. */
 typedef struct DatasetValues {
     const Dataset *data;
     real           of_byte[256]; /* (byte/255 - mean) / std */

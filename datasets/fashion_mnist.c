@@ -16,8 +16,8 @@ const char *const fashion_mnist_classes[10] = {
     "sandal",  "shirt",   "sneaker",  "bag",   "ankle boot",
 };
 
-/* The path of one file of the set, raw or gzipped. False if neither is there; the path is then that
- * of the raw one. */
+/* The path of one file of the set, raw or gzipped. Returns false if neither exists; the path is
+ * then that of the raw one. */
 static bool fashion_file(char path[SEARCH_PATH], const char *folder, bool train, const char *part)
 {
     char name[64];
@@ -38,7 +38,7 @@ static Dataset *fashion_not_found(const Search *search, Error *err)
     slope_search_failed(search, "fashion-mnist", err);
     error_hint(err,
                "Debian, Ubuntu: apt-get install dataset-fashion-mnist\n"
-               "  Elsewhere put these four, raw or as .gz, into %.160s: "
+               "  Elsewhere, put these four files, raw or as .gz, into %.160s: "
                "train-images-idx3-ubyte (47040016 bytes unpacked), "
                "train-labels-idx1-ubyte (60008), t10k-images-idx3-ubyte (7840016), "
                "t10k-labels-idx1-ubyte (10008)",

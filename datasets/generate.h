@@ -1,7 +1,7 @@
 /* datasets/generate.h -- data sets that need no file.
  *
  *  - glyphs: 28x28 images of the ten digits, drawn as strokes with random slant, thickness,
- *    position, size and noise; a stand-in for Fashion-MNIST, easier than it.
+ *    position, size and noise; a stand-in for Fashion-MNIST, but easier.
  *  - spirals and moons: points in the plane, the classic tests of a small network.
  *  - The same seed gives the same bits.
  *
@@ -13,12 +13,12 @@
 #include "datasets/dataset.h"
 
 /* `count` images (1,28,28), classes 0 … 9 in turn. Image i depends on the seed and i alone, so
- * use another seed for a test set. They are not trivial: the nearest class mean names about 7 in 10
- * rightly. */
+ * use another seed for a test set. They are not trivial: the nearest class mean
+ * classifies about 7 in 10 correctly. */
 Dataset *glyphs_new(ptrdiff_t count, uint64_t seed);
 
-/* `count` points (2) on `arms` spirals of one and a half turns within the unit disc, one arm a
- * class, in turn; `noise` is the standard deviation added to each coordinate. */
+/* `count` points (2) on `arms` spirals of one and a half turns within the unit disc, one class per
+ * arm, in turn; `noise` is the standard deviation of the noise added to each coordinate. */
 Dataset *spirals_new(ptrdiff_t count, int arms, real noise, uint64_t seed);
 
 /* Two interleaved half circles of radius 1, around (0, 0) and (1, 0.5), classes 0 and 1 in turn. */

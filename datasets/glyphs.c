@@ -1,9 +1,9 @@
-/* datasets/glyphs.c -- the ten digits, drawn by a hand that is never twice the same.
+/* datasets/glyphs.c -- the ten digits, drawn by a hand that never draws the same one twice.
  *
- * A digit is a few strokes, lines and arcs of ellipses, in a box of its own: x to the right,
- * y down, the middle at (0, 0), top and bottom at -1 and 1. An image cuts its strokes into short
- * segments, bends and places their ends as its random style says, and inks each pixel by its
- * distance to the nearest segment, so that edges are smooth.
+ * A digit is a few strokes, lines and arcs of ellipses, in its own box: x points right, y down, the
+ * middle is (0, 0), top and bottom are at -1 and 1. To draw an image, its strokes are divided into
+ * short segments, the ends of these are bent and placed according to a random style, and each pixel
+ * is inked by its distance to the nearest segment, so that edges are smooth.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -17,10 +17,10 @@
 #include "tensor/random.h"
 
 enum { GLYPH_SIZE = 28, GLYPH_PIXELS = GLYPH_SIZE * GLYPH_SIZE, GLYPH_STROKES = 3 };
-enum { GLYPH_STEPS = 12 }; /* segments a stroke */
+enum { GLYPH_STEPS = 12 }; /* segments per stroke */
 
 /* Image i is drawn from stream GLYPH_STREAM + i ("glyph" in ASCII): it depends on the seed and i
- * alone, so images are made in parallel, and the first ones of a larger set are the same. */
+ * alone, so images are drawn in parallel, and a larger set begins with the same images. */
 #define GLYPH_STREAM ((uint64_t)0x676c797068 << 24)
 
 /* --- the alphabet ----------------------------------------------------------------------------- */
@@ -30,7 +30,7 @@ typedef struct GlyphStroke {
     real p[6]; /* line: x0 y0 x1 y1; arc: centre x y, radii x y, first and last angle */
 } GlyphStroke;
 
-/* Angles are in degrees; as y points down they run clockwise from the right. */
+/* Angles are in degrees; because y points down, they run clockwise from the right. */
 #define LINE(x0, y0, x1, y1) {GLYPH_LINE, {(real)x0, (real)y0, (real)x1, (real)y1}}
 #define ARC(x, y, rx, ry, from, to) \
     {GLYPH_ARC, {(real)x, (real)y, (real)rx, (real)ry, (real)from, (real)to}}
@@ -64,12 +64,12 @@ static GlyphPoint glyph_on_stroke(const GlyphStroke *stroke, real t)
     return (GlyphPoint){p[0] + p[2] * cos(angle), p[1] + p[3] * sin(angle)};
 }
 
-/* --- one hand's style ------------------------------------------------------------------------- */
+/* --- the style of one image ------------------------------------------------------------------- */
 
 typedef struct GlyphStyle {
-    real xx, xy, yx, yy;   /* pixels from box coordinates: size, slant and rotation */
-    real shift_x, shift_y; /* where the middle of the box goes, in pixels */
-    real bend_x, bend_y;   /* how far strokes swing out of shape, in box units */
+    real xx, xy, yx, yy;   /* from box coordinates to pixels: size, slant and rotation */
+    real shift_x, shift_y; /* the position of the middle of the box, in pixels */
+    real bend_x, bend_y;   /* how far strokes are bent out of shape, in box units */
     real phase_x, phase_y;
     real radius; /* half the width of the pen, in pixels */
     real ink;    /* the brightest value, 0 … 1 */
@@ -102,8 +102,8 @@ static GlyphStyle glyph_style(Rng *rng)
     return s;
 }
 
-/* Bends a point of the box by a slow wave, the same for all strokes so that they still meet,
- * then carries it to pixels. */
+/* Bends a point of the box by a slow wave, the same for all strokes so that they still
+ * meet, then maps it to pixels. */
 static GlyphPoint glyph_place(const GlyphStyle *s, GlyphPoint p)
 {
     real x = p.x + s->bend_x * sin(3 * p.y + s->phase_x);
@@ -168,7 +168,8 @@ static void glyph_draw(real canvas[GLYPH_PIXELS], int digit, const GlyphStyle *s
 }
 
 /* Noise of standard deviation 16/255. The sum of four random bytes is nearly normal (mean 510,
- * standard deviation 147.8), and far cheaper than a logarithm a pixel: one word serves two. */
+ * standard deviation 147.8), and far cheaper than a logarithm per pixel:
+ * one word serves two pixels. */
 static void glyph_develop(uint8_t *image, const real *canvas, real ink, Rng *rng)
 {
     uint64_t word = 0;
@@ -208,7 +209,7 @@ Dataset *glyphs_new(ptrdiff_t count, uint64_t seed)
                                 10);
     data->class_names = glyph_names;
     /* Measured once, over 100,000 images. They are constants, so that training and test images,
-     * made from different seeds, are normalised alike. */
+     * generated from different seeds, are normalised alike. */
     data->mean = (real)0.1179;
     data->std = (real)0.2397;
     GlyphJob job = {.data = data, .seed = seed};

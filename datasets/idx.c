@@ -24,15 +24,15 @@ static uint64_t idx_big_endian(const uint8_t bytes[4])
     return (uint64_t)bytes[0] << 24 | (uint64_t)bytes[1] << 16 | (uint64_t)bytes[2] << 8 | bytes[3];
 }
 
-/* Fills the error for a magic whose byte `at` is wrong, and says what that means. */
+/* Fills in the error for a magic whose byte `at` is wrong, and says what that means. */
 static bool idx_wrong_magic(const uint8_t found[4], const uint8_t wanted[4], int at,
                             const char *name, Error *err)
 {
     static const char *const problem[] = {
         "this does not begin like an IDX file",
         "this does not begin like an IDX file",
-        "the file holds another type of number than unsigned bytes",
-        "the array has another number of axes than asked for",
+        "the file holds values of a type other than unsigned byte",
+        "the array has a different number of axes than requested",
     };
     char text[64];
     error_set(err, name, at, "%s", problem[at]);
@@ -52,8 +52,8 @@ static bool idx_check_magic(const uint8_t found[4], const char *name, int ndim, 
     return true;
 }
 
-/* Writes the sizes to array->dim and their product to *total. A size of 0 must not hide that the
- * others overflow: whether the file is refused should not depend on the order of its axes. */
+/* Writes the sizes to array->dim and their product to *total. A size of 0 must not hide an overflow
+ * of the others: whether the file is refused should not depend on the order of its axes. */
 static bool idx_sizes(const uint8_t *sizes, const char *name, IdxArray *array, size_t *total,
                       Error *err)
 {
@@ -73,7 +73,7 @@ static bool idx_sizes(const uint8_t *sizes, const char *name, IdxArray *array, s
 }
 
 /* Reads the header; *total gets the number of bytes that must follow. The magic is checked before
- * the length: for a file of another kind it gives the better message. */
+ * the length, because for a file of another kind it yields the better message. */
 static bool idx_header(ByteStream *stream, IdxArray *array, size_t *total, Error *err)
 {
     uint8_t header[IDX_MAX_HEADER];
@@ -103,8 +103,8 @@ static bool idx_wrong_size(const ByteStream *stream, size_t total, Error *err)
     return error_expected(err, expected, "%zu", present);
 }
 
-/* The header first, then as many bytes as it declares, then nothing more. In memory a wrong size,
- * too short or too long, is found before anything is allocated. */
+/* Reads the header, then as many bytes as it declares, and expects nothing more. In memory a wrong
+ * size, too small or too large, is found before anything is allocated. */
 static bool idx_take(ByteStream *stream, IdxArray *out, Error *err)
 {
     size_t total = 0;
@@ -159,7 +159,7 @@ static bool idx_check_pair(const IdxArray *images, const IdxArray *labels, const
 {
     char expected[64];
     if (images->dim[0] == 0)
-        return error_set(err, images_path, 4, "the file holds no image");
+        return error_set(err, images_path, 4, "the file holds no images");
     if (images->dim[1] == 0 || images->dim[2] == 0)
         return error_set(err, images_path, 8, "the images have no pixels (%td by %td)",
                          images->dim[1], images->dim[2]);
@@ -168,10 +168,10 @@ static bool idx_check_pair(const IdxArray *images, const IdxArray *labels, const
     snprintf(expected, sizeof expected, "%td labels", images->dim[0]);
     error_set(err, labels_path, 4, "there is not one label for each image");
     error_expected(err, expected, "%td", labels->dim[0]);
-    return error_hint(err, "the images are those of %s; do the two belong together?", images_path);
+    return error_hint(err, "the images are in %s; do the two files belong together?", images_path);
 }
 
-/* Widens the labels to int32, checking that each names a class. */
+/* Widens the labels to int32, checking that each is a class. */
 static bool idx_copy_labels(Labels to, const IdxArray *from, int classes, const char *path,
                             Error *err)
 {
@@ -182,7 +182,7 @@ static bool idx_copy_labels(Labels to, const IdxArray *from, int classes, const 
         char expected[64];
         snprintf(expected, sizeof expected, "0 to %d", classes - 1);
         error_set(err, path, (int64_t)idx_header_size(1) + i,
-                  "the label of example %td is no class", i);
+                  "the label of example %td is not a class", i);
         return error_expected(err, expected, "%d", (int)to.data[i]);
     }
     return true;
@@ -195,7 +195,7 @@ static Dataset *idx_join(const char *name, const IdxArray *images, const IdxArra
     Shape sample = SHAPE(1, images->dim[1], images->dim[2]);
     Dataset *data = dataset_try_new(name, DATASET_BYTES, images->dim[0], sample, classes);
     if (!data) {
-        error_set(err, name, -1, "memory is too short for %td images", images->dim[0]);
+        error_set(err, name, -1, "out of memory for %td images", images->dim[0]);
         return NULL;
     }
     memcpy(data->bytes, images->bytes, (size_t)(data->count * shape_count(sample)));

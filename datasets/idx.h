@@ -3,12 +3,12 @@
  *  - idx_load_pair reads an images file (N,H,W bytes) and a labels file (N bytes).
  *  - fashion_mnist_load looks for the set in $SLOPE_DATA/fashion-mnist, then
  *    ./data/fashion-mnist, then /usr/share/datasets/fashion-mnist.
- *  - A file that is missing, short, corrupt or hostile gives NULL and an Error; every size
+ *  - A file that is missing, short, corrupt or hostile yields NULL and an Error; every size
  *    a header declares is checked for overflow and against the bytes present before anything
  *    of that size is allocated.
  *
  * Format: big-endian magic 00 00 TYPE NDIM, then NDIM 32-bit sizes, then the data. TYPE 08 is
- * unsigned byte, the only one these sets use. Source: LeCun, Cortes, Burges, "The MNIST
+ * unsigned byte, the only one that these sets use. Source: LeCun, Cortes, Burges, "The MNIST
  * database of handwritten digits".
  *
  * SPDX-License-Identifier: MIT
@@ -25,7 +25,7 @@ typedef struct IdxArray {
     uint8_t  *bytes; /* row-major; freed by idx_free */
 } IdxArray;
 
-/* Parses a whole IDX file in memory; `name` is what an error calls it. False and *err on
+/* Parses a whole IDX file in memory; errors call it `name`. Returns false and fills in *err for
  * anything but ndim (1 to 3) axes of unsigned bytes followed by exactly their data. */
 bool idx_parse(const uint8_t *data, size_t size, const char *name, int ndim, IdxArray *out,
                Error *err);
@@ -47,7 +47,7 @@ Dataset *idx_load_pair(const char *name, const char *images_path, const char *la
  * The count is taken from the files, so a smaller set will do, but the images must be 28x28. */
 Dataset *fashion_mnist_load(const char *dir, bool train, Error *err);
 
-/* Its ten class names. */
+/* The names of the ten classes. */
 extern const char *const fashion_mnist_classes[10];
 
 #endif

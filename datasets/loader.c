@@ -1,4 +1,4 @@
-/* datasets/loader.c -- cutting an epoch's order into batches.
+/* datasets/loader.c -- dividing an epoch's order into batches.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -10,7 +10,7 @@
 #include "tensor/random.h"
 
 /* Orders are drawn from streams of their own ("loader" in ASCII, then the epoch), so that they
- * share no number with weights or dropout masks made from the same seed. */
+ * share no random numbers with weights or dropout masks drawn from the same seed. */
 #define LOADER_STREAM ((uint64_t)0x6c6f61646572 << 16)
 
 typedef struct LoaderBuffer {
@@ -23,13 +23,13 @@ struct Loader {
     const Dataset *data;
     LoaderOptions  options;
     LoaderBuffer   buffer[2];
-    int            turn;  /* the buffer to fill next; goes on over the end of an epoch */
+    int            turn;  /* the buffer to fill next; an epoch does not reset it */
     int32_t       *order; /* (count): this epoch's examples */
     int            epoch;
     ptrdiff_t      next;  /* number of the next batch */
 };
 
-/* --- making and freeing ----------------------------------------------------------------------- */
+/* --- creating and freeing --------------------------------------------------------------------- */
 
 static void loader_check(const Dataset *data, LoaderOptions options)
 {
@@ -37,22 +37,22 @@ static void loader_check(const Dataset *data, LoaderOptions options)
         slope_fail("loader_new", "the dataset is NULL; did its reader report an Error?");
     transform_shape(options.transform, data->sample);
     if (data->count < 1 || data->count > INT32_MAX)
-        slope_fail("loader_new", "%s has %td examples; a loader takes 1 to %d", data->name,
+        slope_fail("loader_new", "%s has %td examples; expected 1 to %d", data->name,
                    data->count, INT32_MAX);
     if (options.batch < 0)
-        slope_fail("loader_new", "a batch has 1 example or more (0 means 128), not %td",
+        slope_fail("loader_new", "the batch size is %td; expected 1 or more, or 0 for 128",
                    options.batch);
     if (options.drop_last && data->count < (options.batch ? options.batch : 128))
         slope_fail("loader_new",
-                   "%s has %td examples, not one full batch, and drop_last leaves the "
-                   "rest out",
+                   "%s has %td examples, not one full batch, and drop_last drops the "
+                   "rest",
                    data->name, data->count);
     if (!(data->std > 0))
         slope_fail("loader_new", "%s has standard deviation %g; it must be above 0", data->name,
                    (double)data->std);
 }
 
-/* Both headers over the same storage are made here, so that loader_next allocates nothing. */
+/* Both Tensors over the same storage are created here, so that loader_next allocates nothing. */
 static LoaderBuffer loader_buffer_new(const Dataset *data, Transform transform, ptrdiff_t batch)
 {
     Shape sample = transform_shape(transform, data->sample);
@@ -99,7 +99,7 @@ void loader_free(Loader *loader)
 void loader_start(Loader *loader, int epoch)
 {
     if (epoch < 0)
-        slope_fail("loader_start", "epochs count from 0; %d is none", epoch);
+        slope_fail("loader_start", "the epoch is %d; expected 0 or more", epoch);
     loader->epoch = epoch;
     loader->next = 0;
     if (loader->options.shuffle) {
@@ -111,7 +111,7 @@ void loader_start(Loader *loader, int epoch)
         loader->order[i] = (int32_t)i;
 }
 
-/* count / batch, rounded up unless the last short one is dropped */
+/* count / batch, rounded up unless the last, short batch is dropped */
 ptrdiff_t loader_batches(const Loader *loader)
 {
     ptrdiff_t count = loader->data->count, batch = loader->options.batch;
@@ -141,7 +141,7 @@ void loader_skip(Loader *loader, ptrdiff_t batches)
 {
     ptrdiff_t left = loader_batches(loader) - loader->next;
     if (batches < 0 || batches > left)
-        slope_fail("loader_skip", "%td batches cannot be left out; the epoch has %td left", batches,
+        slope_fail("loader_skip", "%td batches cannot be skipped; the epoch has %td left", batches,
                    left);
     loader->next += batches;
 }

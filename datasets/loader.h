@@ -1,10 +1,10 @@
 /* datasets/loader.h -- batches of a dataset, shuffled, normalised, ready for a network.
  *
- *  - The order of an epoch depends on the seed and the epoch's number alone, so training
- *    resumed at epoch 3 sees what an uninterrupted run saw; loader_skip goes on within an epoch.
- *  - A batch lies in one of the loader's own two buffers: it is valid until the call after
- *    next. Copy what must live longer.
- *  - No allocation after loader_new.
+ *  - The order of an epoch depends on the seed and the epoch's number alone, so training that is
+ *    resumed at epoch 3 sees what an uninterrupted run sees; loader_skip resumes within an epoch.
+ *  - A batch is stored in one of the loader's two buffers and is valid until loader_next has been
+ *    called twice more. Copy what must live longer.
+ *  - Nothing is allocated after loader_new.
  *
  *      Loader *loader = loader_new(data, (LoaderOptions){.batch = 128, .shuffle = true});
  *      for (int epoch = 0; epoch < 5; epoch++) {
@@ -22,7 +22,7 @@
 #include "datasets/transform.h"
 
 typedef struct LoaderOptions {
-    ptrdiff_t batch;     /* examples a batch; 0 means 128 */
+    ptrdiff_t batch;     /* examples per batch; 0 means 128 */
     bool      shuffle;   /* a new order each epoch */
     bool      drop_last; /* leave out a last batch that is not full */
     uint64_t  seed;      /* of the orders and transforms */
@@ -38,21 +38,21 @@ typedef struct Batch {
     ptrdiff_t number; /* of the batch in this epoch, from 0 */
 } Batch;
 
-/* Borrows the dataset: free it after the loader. Fails for a dataset of no examples. */
+/* Borrows the dataset: free it after the loader. Fails if the dataset has no examples. */
 Loader *loader_new(const Dataset *data, LoaderOptions options);
 void loader_free(Loader *loader);
 
-/* Begins epoch number `epoch` (from 0). A new loader stands at the start of epoch 0. */
+/* Begins epoch number `epoch` (from 0). A new loader is at the start of epoch 0. */
 void loader_start(Loader *loader, int epoch);
 
 /* The next batch, or false at the epoch's end. */
 bool loader_next(Loader *loader, Batch *batch);
 
-/* Leaves out the next batches, without reading them: those after them are the same as ever. Fails
- * if the epoch has not that many left. */
+/* Skips the next batches without reading them; those after them are not affected. Fails if
+ * fewer are left in the epoch. */
 void loader_skip(Loader *loader, ptrdiff_t batches);
 
-/* Batches an epoch, the loader's dataset, and its options (with batch never 0). */
+/* The number of batches per epoch, the loader's dataset, and its options (with batch never 0). */
 ptrdiff_t loader_batches(const Loader *loader);
 const Dataset *loader_dataset(const Loader *loader);
 LoaderOptions loader_options(const Loader *loader);

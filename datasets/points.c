@@ -17,13 +17,14 @@ enum { POINTS_SPIRALS, POINTS_MOONS };
 static void points_check(const char *function, int classes, real noise)
 {
     if (classes < 1)
-        slope_fail(function, "it takes 1 arm or more, not %d", classes);
+        slope_fail(function, "%d arms; expected 1 or more", classes);
     if (!(noise >= 0))
-        slope_fail(function, "noise is a standard deviation, 0 or more, not %g", (double)noise);
+        slope_fail(function, "noise is %g; expected a standard deviation of 0 or more",
+                   (double)noise);
 }
 
-/* Writes point i and its class. Both normals are drawn even if noise is 0, so that each point
- * uses the same part of the stream for any noise. */
+/* Writes point i and its class. Both normals are drawn even if noise is 0, so that each point uses
+ * the same part of the stream for any noise. */
 static void points_put(Dataset *data, ptrdiff_t i, int class, real x, real y, real noise, Rng *rng)
 {
     data->labels.data[i] = class;

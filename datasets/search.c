@@ -1,4 +1,4 @@
-/* datasets/search.c -- listing the folders, and checking whether a file is there.
+/* datasets/search.c -- listing the folders, and checking whether a file exists.
  *
  * SPDX-License-Identifier: MIT
  */

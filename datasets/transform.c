@@ -1,8 +1,8 @@
 /* datasets/transform.c -- a window over a padded image, read row by row.
  *
- * The padded image is never made. A window is rows and columns top … top+size-1 of it:
- * pixel (y, x) of the window is pixel (y + top - pad, x + left - pad) of the image, and black
- * outside.
+ * The padded image is never built. A window is its rows top … top+size-1 and its columns
+ * left … left+size-1: pixel (y, x) of the window is pixel (y + top - pad, x + left - pad) of the
+ * image, and black outside it.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -11,8 +11,8 @@
 #include "tensor/parallel.h"
 #include "tensor/random.h"
 
-/* Numbers are drawn from streams of their own ("images" in ASCII, then the epoch), so that they
- * share none with orders, weights or masks made from the same seed. */
+/* Random numbers are drawn from streams of their own ("images" in ASCII, then the epoch), so that
+ * none are shared with orders, weights or masks drawn from the same seed. */
 #define TRANSFORM_STREAM ((uint64_t)0x696d61676573 << 16)
 
 typedef struct TransformRead {
@@ -44,31 +44,32 @@ Shape transform_shape(Transform t, Shape sample)
     if (transform_is_none(t))
         return sample;
     if (sample.ndim < 2 || sample.ndim > 3)
-        slope_fail("transform_shape", "examples of shape %s are no images (H,W) or (C,H,W)",
+        slope_fail("transform_shape", "examples of shape %s are not images (H,W) or (C,H,W)",
                    SHAPE_TEXT(sample));
     if (t.pad < 0 || t.pad > LARGEST || t.crop < 0)
-        slope_fail("transform_shape", "pad = %d and crop = %d; both are 0 or more, pad at most %d",
-                   t.pad, t.crop, LARGEST);
+        slope_fail("transform_shape", "pad = %d and crop = %d; expected 0 or more, and pad at most "
+                   "%d", t.pad, t.crop, LARGEST);
     for (int axis = sample.ndim - 2; axis < sample.ndim; axis++) {
         ptrdiff_t padded = sample.dim[axis] + 2 * t.pad;
         if (t.crop > padded)
             slope_fail("transform_shape", "a window of %d does not fit into images of shape %s "
-                       "with %d pixels around", t.crop, SHAPE_TEXT(sample), t.pad);
+                       "padded by %d pixels", t.crop, SHAPE_TEXT(sample), t.pad);
         sample.dim[axis] = t.crop ? t.crop : padded;
     }
-    return shape_new(sample.ndim, sample.dim); /* which looks for overflow */
+    return shape_new(sample.ndim, sample.dim); /* which checks for overflow */
 }
 
 /* --- one image -------------------------------------------------------------------------------- */
 
-/* What chance decides about an image: one 64-bit word, of which bit 0 is the flip, bits 1 to 31
- * and 32 to 62 the place. */
+/* The random choices for an image, from one 64-bit word: bit 0 is the flip, bits 1 to 31 and
+ * 32 to 62 are the position. */
 typedef struct TransformDraw {
     ptrdiff_t top, left; /* of the window in the image; negative above and left of it */
     bool      flip;
 } TransformDraw;
 
-/* 0 … places-1 from a number below 2^31. Some come up more often, by at most places / 2^31. */
+/* 0 … places-1 from a number below 2^31. Some are more likely than others,
+ * by at most places / 2^31. */
 static ptrdiff_t transform_place(uint64_t word31, ptrdiff_t places, bool center)
 {
     return center ? (places - 1) / 2 : (ptrdiff_t)(word31 * (uint64_t)places >> 31);
@@ -108,7 +109,7 @@ static ptrdiff_t transform_clamp(ptrdiff_t i, ptrdiff_t most)
 }
 
 /* One row of the window: black, pixels begin … end-1 of the image's row, black. `row` is the
- * number of that row's first value in the dataset, or -1 above and below the image. */
+ * index of that row's first value in the dataset, or -1 above and below the image. */
 static void transform_row(const TransformRead *job, ptrdiff_t row, ptrdiff_t left, real *x)
 {
     ptrdiff_t width = job->in.dim[2], size = job->out.dim[2];
@@ -146,7 +147,7 @@ static void transform_rows(ptrdiff_t begin, ptrdiff_t end, void *ctx)
         transform_image(job, job->which ? job->which[row] : row, job->x + row * each);
 }
 
-/* Blocks as in dataset_read. */
+/* The blocks are as in dataset_read. */
 void transform_read(const Dataset *data, Transform transform, uint64_t seed, int epoch,
                     const int32_t *which, ptrdiff_t count, real *x, int32_t *labels)
 {

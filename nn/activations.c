@@ -8,7 +8,7 @@
 
 typedef struct Activation {
     Module     base;
-    ModuleType type; /* its own, because the name is */
+    ModuleType type; /* one per module, because it holds the name */
     Var *(*f)(Var *);
 } Activation;
 

@@ -6,7 +6,7 @@
 
 #include "nn/state.h"
 
-/* PyTorch's strict loading would reject streams of random numbers. */
+/* Without random streams, which PyTorch's strict loading would reject. */
 static void checkpoint_walk(State *s, void *net)
 {
     state_module(s, "", net, STATE_WITHOUT_RNGS);

@@ -1,10 +1,10 @@
-/* nn/checkpoint.h -- a network's numbers saved and loaded.
+/* nn/checkpoint.h -- saving and loading a network.
  *
- *  - One safetensors file holds every parameter and buffer under its PyTorch name, in the
- *    build's `real`, and every counter as one 64-bit integer; a float build loads what a double
- *    build saved, and the other way round.
- *  - Streams of random numbers are not in it: PyTorch has no place for them. trainer_save keeps
- *    those too, with all that training needs to go on.
+ *  - One safetensors file holds every parameter and buffer under its PyTorch name, in the build's
+ *    `real`, and every counter as one 64-bit integer. A float build loads what a double
+ *    build saved, and vice versa.
+ *  - Random streams are not saved, because PyTorch has no place for them. trainer_save saves them
+ *    too, with everything else that is needed to resume training.
  *  - Loading is strict and all or nothing: the file must hold exactly the network's tensors.
  *
  *      if (!module_save(net, "net.safetensors", &err)) …
@@ -20,11 +20,12 @@
 #include "nn/module.h"
 #include "tensor/files/safetensors.h"
 
-/* Replaces the file durably; false and *err if that fails, and the old file stays. */
+/* Replaces the file durably. On failure returns false, fills in *err and
+ * leaves the old file as it is. */
 bool module_save(Module *m, const char *path, Error *err);
 
-/* False and *err, with the network unchanged, if the file cannot be read, lacks one of its tensors,
- * holds one that it does not have, or one of another shape. */
+/* Returns false, fills in *err and leaves the network unchanged if the file cannot be read, lacks
+ * one of its tensors, or holds one that the network does not have or one of a different shape. */
 bool module_load(Module *m, const char *path, Error *err);
 
 #endif

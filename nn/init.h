@@ -1,10 +1,10 @@
 /* nn/init.h -- initial values of weights.
  *
- *  - A layer of n inputs with PReLU of slope a multiplies the signal's mean square by
+ *  - A layer with n inputs and a PReLU of slope a multiplies the signal's mean square by
  *    n Var[w] (1 + a^2)/2. He's initialisation makes that 1:  Var[w] = 2 / ((1 + a^2) n).
  *    Source: He, Zhang, Ren, Sun, arXiv:1502.01852, equation 15.
  *  - PyTorch's default, which the layers use, is uniform in +-1/sqrt(n): Var[w] = 1/(3n).
- *  - fan_in is the number of inputs that one output sums: weight (out, in, ...) has the
+ *  - fan_in is the number of inputs that one output sums: for a weight (out, in, ...), the
  *    product of all sizes but the first.
  *
  * SPDX-License-Identifier: MIT
@@ -24,15 +24,16 @@ real init_gain(real slope);
 /* weight and bias (which may be NULL) uniform in +-1/sqrt(fan_in). */
 void init_default(Var *weight, Var *bias, Rng *rng);
 
-/* He, for an activation of the given slope: normal with std gain/sqrt(fan_in), or uniform with the
- * same variance. */
+/* He's, for an activation of the given slope: normal with std gain/sqrt(fan_in), or
+ * uniform with the same variance. */
 void init_he_normal(Var *weight, real slope, Rng *rng);
 void init_he_uniform(Var *weight, real slope, Rng *rng);
 
-/* Xavier: Var[w] = 2 / (fan_in + fan_out). Source: Glorot and Bengio, 2010. */
+/* Xavier's: Var[w] = 2 / (fan_in + fan_out). Source: Glorot and Bengio, 2010. */
 void init_xavier_uniform(Var *weight, Rng *rng);
 
-/* He for every weight of two axes or more in the module, biases 0, slopes set to `slope`. */
+/* He's (normal) for every weight with two or more axes in the module; slopes are set to `slope`,
+ * all other parameters, such as biases, to 0. */
 void module_init_he(Module *m, real slope);
 
 #endif

@@ -1,8 +1,8 @@
 /* nn/layers.h -- the ready-made modules.
  *
- *  - Layouts, names and default initial values are PyTorch's, so weights move both ways:
- *    linear weight [out, in], bias [out]; PReLU weight [1] or [C], all 0.25.
- *  - Initial values come from random_stream(): call random_seed first for the same ones again.
+ *  - Layouts, names and default initial values are PyTorch's, so weights can be exchanged in both
+ *    directions: linear weight [out, in], bias [out]; PReLU weight [1] or [C], all 0.25.
+ *  - Initial values come from random_stream(): call random_seed first to get the same ones again.
  *  - Each constructor returns a Module to add to a parent, or to free with module_free.
  *
  * SPDX-License-Identifier: MIT
@@ -16,7 +16,7 @@
 Module *linear_new(ptrdiff_t in, ptrdiff_t out);
 Module *linear_new_without_bias(ptrdiff_t in, ptrdiff_t out);
 
-/* y = f(x) for any function of one Var, and `name` for the summary; the name is not copied:
+/* y = f(x) for any function of one Var. The summary shows `name`, which is not copied:
  *     activation_new("Tanh", var_tanh) */
 Module *activation_new(const char *name, Var *(*f)(Var *));
 
@@ -32,22 +32,24 @@ Module *prelu_new(ptrdiff_t num_parameters, real init);
 bool module_is_prelu(const Module *m);
 
 /* Convolution of (N,in,H,W) with `out` square kernels, weight [out, in/groups, kernel, kernel] and
- * bias [out]. conv2d_padding(1) is stride 1, padding 1 and no more: nn.Conv2d(.., padding=1). The
- * _with form has everything: a kernel of two sizes, and bias or none. */
+ * bias [out]. conv2d_padding(1) sets padding 1 and leaves the defaults, such as stride 1:
+ * nn.Conv2d(.., padding=1). The _with form has everything: separate kernel sizes for height and
+ * width, and an optional bias. */
 Conv2dOptions conv2d_padding(ptrdiff_t padding);
 Module *conv2d_new(ptrdiff_t in, ptrdiff_t out, ptrdiff_t kernel, Conv2dOptions options);
 Module *conv2d_new_with(ptrdiff_t in, ptrdiff_t out, ptrdiff_t kernel_height,
                         ptrdiff_t kernel_width, Conv2dOptions options, bool with_bias);
 
-/* The largest of each window, `kernel` x `kernel` and side by side, or as the options say. */
+/* The maximum of each window: the windows are `kernel` x `kernel` and
+ * adjacent, or as the options say. */
 Module *max_pool2d_new(ptrdiff_t kernel);
 Module *max_pool2d_new_with(Pool2dOptions options);
 
-/* Batch normalisation of `channels` channels, axis 1: of (N,C) or (N,C,L), and of (N,C,H,W). In
- * training it normalises with the batch's mean and biased variance and moves the running ones:
- * running <- (1 - momentum) running + momentum batch, with the unbiased variance; in evaluation it
- * normalises with the running ones. Names: weight, bias, running_mean, running_var,
- * num_batches_tracked. */
+/* Batch normalisation of `channels` channels, axis 1: 1d of (N,C) or (N,C,L), 2d of (N,C,H,W). In
+ * training it normalises with the mean and the biased variance of the batch and updates the running
+ * ones: running <- (1 - momentum) running + momentum batch, with the unbiased variance. In
+ * evaluation it normalises with the running ones. Names: weight, bias, running_mean,
+ * running_var, num_batches_tracked. */
 typedef struct BatchNormOptions {
     real momentum, eps;
     bool affine; /* learn weight and bias */
@@ -59,18 +61,18 @@ Module *batch_norm2d_new(ptrdiff_t channels);
 Module *batch_norm1d_new_with(ptrdiff_t channels, BatchNormOptions options);
 Module *batch_norm2d_new_with(ptrdiff_t channels, BatchNormOptions options);
 
-/* In training every element becomes 0 with probability p, else x / (1 - p); nothing in evaluation.
- * Each module has a random stream of its own, saved with a training state. */
+/* In training every element x becomes 0 with probability p, else x / (1 - p); in evaluation nothing
+ * changes. Each module has its own random stream, which is saved with the training state. */
 Module *dropout_new(real p);
 
 /* (N, ...) -> (N, the product of the rest). */
 Module *flatten_new(void);
 
-/* The modules one after another, their names "0", "1" ...; takes them over.
+/* Applies modules named "0", "1" ... one after another. Takes ownership of them.
  *     sequential_new((Module *[]){linear_new(2, 8), prelu_new(8, 0.25), linear_new(8, 2)}, 3);
  * SEQUENTIAL counts for you: SEQUENTIAL(linear_new(2, 8), prelu_new(8, 0.25), linear_new(8, 2)).
- * (C leaves open in which order the parts are made, and so which random stream each gets; GCC and
- * Clang make them from left to right.) */
+ * (C does not specify the order in which the parts are created, and so which random stream each
+ * gets; GCC and Clang create them from left to right.) */
 Module *sequential_new(Module *const *parts, int n);
 #define SEQUENTIAL(...)                          \
     sequential_new((Module *const[]){__VA_ARGS__}, \

@@ -19,8 +19,8 @@ static Var *linear_module_forward(Module *self, Var *x)
     if (s.ndim < 2 || s.dim[s.ndim - 1] != l->in)
         slope_fail("Linear", "expected an input (...,%td) for '%s', found shape %s%s", l->in,
                    l->weight->name, SHAPE_TEXT(s),
-                   s.ndim > 2 && shape_count(s) == s.dim[0] * l->in ? "; flatten_new() before it "
-                   "makes that fit" : "");
+                   s.ndim > 2 && shape_count(s) == s.dim[0] * l->in ? "; put flatten_new() "
+                   "before it" : "");
     return var_linear(x, l->weight, l->bias);
 }
 

@@ -1,7 +1,8 @@
 /* nn/loss.h -- how wrong a prediction is, for the training loop.
  *
- *  - A LossFn takes the network's output and the labels of the batch and returns one number.
- *  - For losses between tensors see var_mse, and for options var_cross_entropy_with.
+ *  - A LossFn takes the network's output and the labels of the batch and returns a Var of one
+ *    element.
+ *  - For losses between tensors see var_mse, for cross-entropy with options var_cross_entropy_with.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -15,7 +16,7 @@ typedef Var *(*LossFn)(Var *output, const Labels *labels);
 /* The mean cross-entropy of logits (N,K); PyTorch's CrossEntropyLoss. */
 Var *loss_cross_entropy(Var *logits, const Labels *labels);
 
-/* How many rows of logits (N,K) have their largest element at the label. */
+/* The number of rows of logits (N,K) whose largest element is at the label. */
 ptrdiff_t labels_correct(const Tensor *logits, const Labels *labels);
 
 #endif

@@ -10,12 +10,12 @@
 #include "nn/layers.h"
 #include "tensor/memory.h"
 
-/* --- growing ---------------------------------------------------------------------------------- */
+/* --- adding parts ----------------------------------------------------------------------------- */
 
-/* Room for one more entry in an array of `count` entries; it doubles at each power of two. */
+/* Returns the array with space for one more entry; its capacity doubles at each power of two. */
 static void *module_grow(void *array, int count, size_t size)
 {
-    if (count & (count - 1)) /* not a power of two: there is room */
+    if (count & (count - 1)) /* not a power of two: there is space left */
         return array;
     void *bigger = memory_new_array(count ? 2 * (size_t)count : 1, size);
     if (count)
@@ -34,7 +34,7 @@ static void module_check_name(const Module *m, const char *name)
             slope_fail("module_add", "%s already has a part named '%s'", m->type->name, name);
 }
 
-/* A new part, behind those of its kind; the caller sets its value. */
+/* A new part, after those of its kind; the caller sets its value. */
 static ModulePart *module_add(Module *m, PartKind kind, const char *name)
 {
     module_check_name(m, name);
@@ -47,7 +47,7 @@ static ModulePart *module_add(Module *m, PartKind kind, const char *name)
     return &m->part[i];
 }
 
-/* --- making and freeing ----------------------------------------------------------------------- */
+/* --- creating and freeing --------------------------------------------------------------------- */
 
 void *module_new(size_t bytes, const ModuleType *type)
 {
@@ -103,7 +103,7 @@ Rng *module_add_rng(Module *m, const char *name, Rng start)
     return part->rng;
 }
 
-/* Puts "prefix." in front of a name, unless the name would become too long. */
+/* Prepends "prefix." to a name, unless the name would become too long. */
 static void module_prefix_name(Var *v, const char *prefix)
 {
     size_t n = strlen(prefix) + 1, length = strlen(v->name) + 1;
@@ -128,7 +128,7 @@ Module *module_add_child(Module *m, const char *name, Module *child)
     if (!child || child->has_parent)
         slope_fail("module_add_child", "'%s' %s", name,
                    child ? "already belongs to a module, which "
-                           "will free it; make another one"
+                           "will free it; create another one"
                          : "is NULL");
     module_add(m, PART_CHILD, name)->child = child;
     child->has_parent = true;
@@ -138,7 +138,7 @@ Module *module_add_child(Module *m, const char *name, Module *child)
 
 /* --- finding parts ---------------------------------------------------------------------------- */
 
-/* Lists the names of all parts: the one that was meant may be of another kind. */
+/* Fails, listing the names of all parts, because the intended one may be of another kind. */
 static _Noreturn void module_fail_missing(const Module *m, PartKind kind, const char *name)
 {
     static const char *const kinds[] = {"parameter", "buffer", "counter", "random stream", "child"};
@@ -153,7 +153,7 @@ static _Noreturn void module_fail_missing(const Module *m, PartKind kind, const 
 const ModulePart *module_part(const Module *m, PartKind kind, const char *name)
 {
     size_t length = strcspn(name, ".");
-    bool descends = name[length] == '.'; /* what is before a dot is a child's name */
+    bool descends = name[length] == '.'; /* what precedes a dot is a child's name */
     for (int i = 0; i < m->n_parts; i++) {
         const ModulePart *part = &m->part[i];
         if (part->kind == (descends ? PART_CHILD : kind) && strlen(part->name) == length &&
@@ -230,7 +230,7 @@ static void module_walk(Module *m, const char *prefix, ModuleVisit fn, void *ctx
     for (int i = 0; i < m->n_parts; i++) {
         const ModulePart *part = &m->part[i];
         int length = snprintf(name, sizeof name, "%s%s%s", prefix, *prefix ? "." : "", part->name);
-        if (length >= MODULE_PATH) /* cut off, it could be another part's name */
+        if (length >= MODULE_PATH) /* truncated, it could be another part's name */
             slope_fail("module_visit", "the name '%s.%s' has more than %d characters", prefix,
                        part->name, MODULE_PATH - 1);
         if (part->kind == PART_CHILD)

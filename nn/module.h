@@ -1,12 +1,12 @@
 /* nn/module.h -- a piece of a network: its forward and its parts.
  *
  *  - A Module has a type (name, forward), a list of named parts and a flag: training or evaluation.
- *  - A part is a parameter, a buffer (a tensor that is kept but not trained), a counter, a stream
- *    of random numbers, or a child: another module.
- *  - module_free(net) frees the children with everything they hold.
- *  - Names are PyTorch's: a child's parameter is "fc1.weight" in its parent.
- *  - A module of your own is a struct that starts with `Module base;`, a forward, and one
- *    constructor:
+ *  - A part is a parameter, a buffer (a tensor that is saved but not trained), a counter, a
+ *    random stream, or a child: another module.
+ *  - module_free(net) frees net and its children, with everything they hold.
+ *  - Names follow PyTorch: a child's parameter is "fc1.weight" in its parent.
+ *  - To write a module of your own, you need a struct that starts with `Module base;`, a forward,
+ *    and a constructor:
  *
  *      typedef struct Net { Module base; Module *fc, *prelu; } Net;
  *
@@ -42,7 +42,7 @@ typedef struct ModuleType {
     void (*describe)(const Module *self, char *text, size_t size);
 } ModuleType;
 
-enum { MODULE_NAME = 32, MODULE_PATH = 256 }; /* of a part, and of all parts joined by dots */
+enum { MODULE_NAME = 32, MODULE_PATH = 256 }; /* bytes of a part's name; of a full name */
 
 /* The kinds of parts, in the order in which a module keeps them. */
 typedef enum PartKind { PART_PARAM, PART_BUFFER, PART_COUNTER, PART_RNG, PART_CHILD } PartKind;
@@ -64,42 +64,42 @@ struct Module {
     const ModuleType *type;
     bool        training;
     bool        has_parent;      /* which frees it */
-    int         eval_depth;      /* calls of module_eval_begin without their module_eval_end */
-    bool        training_before; /* what the last module_eval_end restores */
+    int         eval_depth;      /* calls of module_eval_begin not yet matched by module_eval_end */
+    bool        training_before; /* the mode that the last module_eval_end restores */
     Shape       output;          /* of the last forward, for the summary */
     int         n_parts;
-    ModulePart *part; /* by kind, and within one kind in the order in which they were added */
+    ModulePart *part; /* sorted by kind, and within a kind in the order in which they were added */
 };
 
-/* A zeroed struct of `bytes` that starts with a Module, in training mode. Every constructor's
- * first call. */
+/* A zeroed struct of `bytes` bytes that starts with a Module, in training mode. Every
+ * constructor calls it first. */
 void *module_new(size_t bytes, const ModuleType *type);
-void module_free(Module *m); /* NULL is fine. Rewind the tape first: what is on it may use m. */
+void module_free(Module *m); /* m may be NULL. Rewind the tape first: Vars on it may use m. */
 
-/* Each returns what it was given or made from it. Names have at most 31 characters, no dots, and
- * are different within one module. The module owns what is added. */
+/* Each returns what it was given, or the Var created from it. Names have at most 31 characters and
+ * no dots, and are unique within a module. The module owns what is added. */
 Var *module_add_param(Module *m, const char *name, Tensor *value);
 Tensor *module_add_buffer(Module *m, const char *name, Tensor *value);
 Module *module_add_child(Module *m, const char *name, Module *child);
 
-/* A count that is saved with the network, from 0, and a stream of random numbers that is saved
- * with a training state. The module owns both; the pointers are valid as long as it exists. */
+/* A count, initially 0, that is saved with the network, and a random stream that is saved with the
+ * training state. The module owns both; the pointers are valid as long as it exists. */
 int64_t *module_add_counter(Module *m, const char *name);
 Rng *module_add_rng(Module *m, const char *name, Rng start);
 
-/* The part of this kind and name, "weight", or a descendant's, "features.0.weight". Each fails,
- * listing the names that exist, if there is none. */
+/* The part with this kind and name, such as "weight", or a descendant's, such as
+ * "features.0.weight". Each fails, listing the names that exist, if there is none. */
 const ModulePart *module_part(const Module *m, PartKind kind, const char *name);
 Var *module_param(const Module *m, const char *name);
 Module *module_child(const Module *m, const char *name);
 
 Var *module_forward(Module *m, Var *x);
 
-/* Sets the flag here and in all descendants. */
+/* Set the mode of m and of all its descendants. */
 void module_train(Module *m);
 void module_eval(Module *m);
 
-/* Between the two, the module and all its descendants are in evaluation mode; module_eval_end
+/* Between the two calls, the module and all its descendants are in evaluation mode; module_eval_end
  * restores the mode that each had before. Pairs nest. tape_rewind does not close them: after a
  * failure in between, call module_eval_end. */
 void module_eval_begin(Module *m);
@@ -122,18 +122,18 @@ Parameters module_parameters(Module *m);
 void parameters_free(Parameters *list);
 
 /* Calls fn for every part of the network except children, with its full name, in the order of
- * PyTorch's state_dict: a module's parameters, its buffers and counters, its streams of random
- * numbers (which PyTorch does not have), then the parts of its children. */
+ * PyTorch's state_dict: a module's parameters, its buffers and counters, its random streams (which
+ * PyTorch does not have), then the parts of its children. */
 typedef void (*ModuleVisit)(const char *name, const ModulePart *part, void *ctx);
 void module_visit(Module *m, ModuleVisit fn, void *ctx);
 
-/* The values of a parameter or a buffer; NULL for a part of another kind. */
+/* The tensor of a parameter or a buffer; NULL for a part of another kind. */
 Tensor *module_part_tensor(const ModulePart *part);
 
 /* Is it the learned slope of a PReLU? */
 bool parameter_is_slope(const Parameter *p);
 
-/* How many numbers are learned, and how many of them are slopes. */
+/* The number of elements of all parameters, and how many of them are slopes. */
 ptrdiff_t module_count(Module *m);
 ptrdiff_t module_count_slopes(Module *m);
 

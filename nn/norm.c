@@ -1,4 +1,4 @@
-/* nn/norm.c -- BatchNorm1d, BatchNorm2d and Dropout: what differs in training and evaluation.
+/* nn/norm.c -- BatchNorm1d, BatchNorm2d and Dropout, which differ in training and evaluation.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -37,7 +37,7 @@ static Var *batch_norm_train(BatchNorm *b, Var *x)
 }
 
 /* y = (x - running_mean) w / sqrt(running_var + eps) + b. The running statistics are copied, so
- * that training on does not disturb a graph that was made here. */
+ * that further training does not change a graph that was recorded here. */
 static Var *batch_norm_eval(const BatchNorm *b, Var *x)
 {
     Shape channels = shape_channels(var_shape(x));
@@ -117,8 +117,9 @@ typedef struct Dropout {
     Rng   *rng;
 } Dropout;
 
-/* The mask's key is the seed and the module, its counter the step and the position: each forward
- * in training uses up as many words as its mask needs, two elements per word. */
+/* The seed and the module select the random stream, the step and the position a word in it: each
+ * forward in training advances the stream by as many words as its mask
+ * needs, one per two elements. */
 static Var *dropout_forward_module(Module *self, Var *x)
 {
     Dropout *d = (Dropout *)self;

@@ -20,15 +20,15 @@ Safetensors *state_gather(StateWalk walk, void *ctx)
     return s.list;
 }
 
-/* Names the file's first tensor that the walk did not. */
+/* Reports the file's first tensor that the walk did not name. */
 static void state_check_known(State *s, const char *owner)
 {
     for (int i = 0; s->ok && i < s->list->count; i++) {
         if (s->known[i])
             continue;
         state_refuse(s, "the file holds a tensor that the %s does not have", owner);
-        error_expected(s->err, "only its names", "'%s'", SHOWN(s->list->item[i].name));
-        error_hint(s->err, "was it saved from a %s with more parts, or other names?", owner);
+        error_expected(s->err, "only its own tensors", "'%s'", SHOWN(s->list->item[i].name));
+        error_hint(s->err, "was it saved from a %s with more parts, or different names?", owner);
     }
 }
 
@@ -72,13 +72,13 @@ static void state_check(State *s, const char *name, const NamedTensor *t, Dtype 
 {
     if (!t) {
         state_refuse(s, "the file has no tensor '%s'", name);
-        error_hint(s->err, "was it saved from a network with other parts, or other names?");
+        error_hint(s->err, "was it saved from a network with different parts or names?");
     } else if (t->dtype != dtype) {
-        state_refuse(s, "the tensor '%s' has another type in the file", name);
+        state_refuse(s, "the tensor '%s' has a different type in the file", name);
         error_expected(s->err, safetensors_dtype_name(dtype), "%s",
                        safetensors_dtype_name(t->dtype));
     } else if (!shape_equal(t->shape, shape)) {
-        state_refuse(s, "the tensor '%s' has another shape in the file", name);
+        state_refuse(s, "the tensor '%s' has a different shape in the file", name);
         error_expected(s->err, SHAPE_TEXT(shape), "%s", SHAPE_TEXT(t->shape));
     }
 }
@@ -103,12 +103,12 @@ void state_tensor(State *s, const char *name, Tensor *x)
     }
     state_find(s, name);
     if (s->pass == STATE_LOADING)
-        safetensors_get(s->list, name, x, NULL); /* which has been checked */
+        safetensors_get(s->list, name, x, NULL); /* it has been checked */
     else
         s->ok = s->ok && safetensors_check(s->list, name, x, s->err);
 }
 
-/* In the checking pass there may be no tensor to compare with: its shape stands in. */
+/* In the checking pass *x may be NULL, so the file is compared with `shape`. */
 static void state_check_optional(State *s, const char *name, Shape shape)
 {
     if (state_find(s, name))
@@ -132,7 +132,7 @@ void state_optional_tensor(State *s, const char *name, Tensor **x, Shape shape)
     state_tensor(s, name, *x);
 }
 
-/* --- single numbers --------------------------------------------------------------------------- */
+/* --- single values ---------------------------------------------------------------------------- */
 
 /* Copies `bytes` bytes into the list or out of the file. */
 static void state_copy(State *s, void *data, void *x, size_t bytes)
@@ -151,7 +151,7 @@ void state_int(State *s, const char *name, int64_t *x, int64_t low, int64_t high
     if (s->pass == STATE_CHECKING && (*data < low || *data > high)) {
         char range[64];
         snprintf(range, sizeof range, "%lld to %lld", (long long)low, (long long)high);
-        state_refuse(s, "'%s' cannot be what the file says", name);
+        state_refuse(s, "the value of '%s' in the file is out of range", name);
         error_expected(s->err, range, "%lld", (long long)*data);
         return;
     }
@@ -205,7 +205,7 @@ static void state_visit(const char *name, const ModulePart *part, void *ctx)
     if (x)
         state_tensor(m->s, full, x);
     else if (part->kind == PART_COUNTER)
-        state_int(m->s, full, part->counter, 0, INT64_MAX / 2); /* room to count on */
+        state_int(m->s, full, part->counter, 0, INT64_MAX / 2); /* leaves headroom */
     else if (m->rngs == STATE_WITH_RNGS)
         state_rng(m->s, full, part->rng);
 }

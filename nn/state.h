@@ -1,8 +1,8 @@
-/* nn/state.h -- a state that is kept in a file, described once and walked three times.
+/* nn/state.h -- a state that is kept in a file: described once, walked three times.
  *
- *  - A walk names every piece of a state. In the saving pass the pieces are gathered into a list,
- *    in the checking pass compared with a file's, in the loading pass filled in: what is saved,
- *    what is demanded and what is loaded cannot come apart.
+ *  - A walk names every piece of a state. The saving pass gathers the pieces into a list, the
+ *    checking pass compares them with a file's, and the loading pass fills them in, so that what is
+ *    saved, what is required and what is loaded always agree.
  *  - Loading is strict and all or nothing: the checking pass changes nothing, and the file must
  *    hold exactly what the walk names.
  *
@@ -29,47 +29,48 @@ typedef enum StatePass { STATE_SAVING, STATE_CHECKING, STATE_LOADING } StatePass
 typedef struct State {
     StatePass    pass;
     Safetensors *list;  /* being gathered, or the file's */
-    bool        *known; /* checking: which of the file's tensors were named */
+    bool        *known; /* checking: which of the file's tensors the walk has named */
     Error       *err;
-    bool         ok;    /* checking: so far the file fits */
+    bool         ok;    /* checking: has the file matched so far? */
 } State;
 
 typedef void (*StateWalk)(State *s, void *ctx);
 
-/* What the walk names, as a list that you free. */
+/* Everything that the walk names, as a list that you free. */
 Safetensors *state_gather(StateWalk walk, void *ctx);
 
-/* Fills in what the walk names. False and *err, with nothing changed, if the file lacks a piece,
- * has one of another shape, or one more; `owner` says whose that would be: "network". */
+/* Fills in everything that the walk names. Returns false, fills in *err and changes nothing if the
+ * file lacks a piece, has one of a different shape, or has an extra one. Messages call the owner of
+ * the state `owner`, such as "network". */
 bool state_restore(const Safetensors *file, const char *owner, StateWalk walk, void *ctx,
                    Error *err);
 
 /* --- pieces ----------------------------------------------------------------------------------- */
 
-/* From a file in the other precision the numbers are rounded to `real`. */
+/* Values from a file of the other precision are rounded to `real`. */
 void state_tensor(State *s, const char *name, Tensor *x);
 
-/* One that may not be there yet: *x is NULL then, on either side. */
+/* A tensor that may not exist yet: *x is then NULL, and the file does not have it. */
 void state_optional_tensor(State *s, const char *name, Tensor **x, Shape shape);
 
-/* A file's number outside low … high is refused. */
+/* A value outside low … high in the file is refused. */
 void state_int(State *s, const char *name, int64_t *x, int64_t low, int64_t high);
 void state_flag(State *s, const char *name, bool *x);
 void state_double(State *s, const char *name, double *x);
 void state_real(State *s, const char *name, real *x);
 void state_rng(State *s, const char *name, Rng *rng);
 
-/* All of a network under "prefix." (or, if it is "", under its own names). */
+/* All of a network under "prefix.", or under its own names if prefix is "". */
 typedef enum StateRngs { STATE_WITHOUT_RNGS, STATE_WITH_RNGS } StateRngs;
 void state_module(State *s, const char *prefix, Module *m, StateRngs rngs);
 
-/* --- for pieces of another kind --------------------------------------------------------------- */
+/* --- for other kinds of pieces ---------------------------------------------------------------- */
 
-/* The place of the piece's numbers: to write when saving, to read otherwise. NULL, which then
- * ends the piece, if the file does not fit. */
+/* The piece's data, to write when saving and to read otherwise. NULL if the file does not
+ * match; then skip the piece. */
 void *state_data(State *s, const char *name, Dtype dtype, Shape shape);
 
-/* The checking pass found what cannot be: fills in the error. */
+/* Refuses the file in the checking pass: fills in the error. */
 void state_refuse(State *s, const char *problem, ...) SLOPE_PRINTF(2, 3);
 
 #endif

@@ -12,7 +12,7 @@
 
 typedef struct Summary {
     FILE     *out;
-    ptrdiff_t before; /* parameters of the last layer that had any but slopes */
+    ptrdiff_t before; /* parameters of the last layer that had any other than slopes */
 } Summary;
 
 /* 200960 as "200,960". */
@@ -55,7 +55,7 @@ static void summary_line(Summary *s, const Module *m, const char *path)
     fprintf(s->out, "\n");
 }
 
-/* A module that only holds others gets no line. */
+/* A module that only contains others gets no line. */
 static bool summary_shows(const Module *m)
 {
     bool has_params = false, has_children = false;

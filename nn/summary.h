@@ -1,4 +1,4 @@
-/* nn/summary.h -- a network on paper: its layers, its parameters, its slopes.
+/* nn/summary.h -- a network as a table: its layers, its parameters, its slopes.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -7,16 +7,16 @@
 
 #include "nn/module.h"
 
-/* A table with one line per layer: name, output shape for an input of this shape, parameters,
- * slopes, and the slopes' overhead in percent of the parameters of the layer before. The network
- * runs once on zeros, in evaluation mode; its mode is left as it was. */
+/* Prints a table with one line per layer: name, output shape for an input of this shape,
+ * parameters, slopes, and the slopes' overhead in percent of the parameters of the layer before.
+ * The network runs once on zeros, in evaluation mode; its mode is then restored. */
 void module_summary(FILE *out, Module *m, Shape input);
 
 /* The document's print_prelu_stats: one line per PReLU,
  *     prelu1: mean=0.1034, std=0.0533, min=-0.0872, max=0.3402     */
 void prelu_stats(FILE *out, Module *m);
 
-/* The same as numbers: calls fn for every PReLU with its name ("prelu1") and slopes. */
+/* The same as values: calls fn for every PReLU with its name ("prelu1") and slopes. */
 typedef void (*PreluVisit)(const char *name, const Tensor *slopes, void *ctx);
 void prelu_each(Module *m, PreluVisit fn, void *ctx);
 

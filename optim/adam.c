@@ -1,4 +1,4 @@
-/* optim/adam.c -- Adam and AdamW, one pass over theta, g, m and v.
+/* optim/adam.c -- Adam and AdamW, in one pass over theta, g, m and v.
  *
  *      m <- beta1 m + (1 - beta1) g             theta <- theta - lr m' / (sqrt(v') + eps)
  *      v <- beta2 v + (1 - beta2) g^2           m' = m / (1 - beta1^t),  v' = v / (1 - beta2^t)
@@ -13,7 +13,7 @@
 /* The settings of a group at one step. */
 typedef struct Adam {
     real beta1, beta2, eps;
-    real l2, shrink; /* decay: l2 joins the gradient (Adam), shrink comes first (AdamW) */
+    real l2, shrink; /* decay: l2 theta joins g (Adam); shrink scales theta first (AdamW) */
     real rate;       /* lr / (1 - beta1^t) */
     real unbias;     /* 1 / sqrt(1 - beta2^t) */
 } Adam;
@@ -81,7 +81,7 @@ static void adamw_update(const ParamGroup *group, const ParamRun *run)
     adam_run(group, run, 0, group->weight_decay);
 }
 
-/* m and v, and the largest v */
+/* m and v, and the running maximum of v */
 static int adam_needs(const ParamGroup *group)
 {
     return group->amsgrad ? 3 : 2;

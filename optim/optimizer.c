@@ -1,8 +1,8 @@
 /* optim/optimizer.c -- groups, clipping, and calling the rule.
  *
- * A network has a few large parameters and many small ones: biases, slopes. A step sees all their
- * elements as one long row and cuts that into blocks of fixed size, so the small ones cost no loop
- * of their own, and a rule gets the runs of each block.
+ * A network has a few large parameters and many small ones: biases, slopes. A step treats all their
+ * elements as one long row and divides it into blocks of fixed size, so that the small ones need no
+ * loops of their own, and calls the rule for each run in a block.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -19,8 +19,8 @@ enum { OPTIMIZER_BLOCK = 16384 };
 /* A parameter that has a gradient. */
 typedef struct StepPart {
     ParamState *state;
-    ParamRun    run;   /* all of it */
-    ptrdiff_t   first; /* its place in the row of all */
+    ParamRun    run;   /* the whole parameter */
+    ptrdiff_t   first; /* its position in the row of all */
 } StepPart;
 
 Optimizer *optimizer_new(Module *net, const OptimizerType *type, real lr)
@@ -89,7 +89,7 @@ void optimizer_zero_grad(Optimizer *opt)
         var_zero_grad(opt->state[i].param.var);
 }
 
-/* Makes the slots that the parameter still lacks. */
+/* Allocates the slots that the parameter still lacks. */
 static void param_make_slots(const Optimizer *opt, ParamState *p)
 {
     const ParamGroup *group = &opt->group[p->group];
@@ -133,7 +133,7 @@ static Step step_new(const Optimizer *opt)
     return s;
 }
 
-/* What elements [begin, end) of the row have in common with a part; n = 0 if nothing. */
+/* The run that a part shares with elements [begin, end) of the row; n = 0 if there is none. */
 static ParamRun step_run(const StepPart *part, ptrdiff_t begin, ptrdiff_t end)
 {
     ParamRun run = part->run;
@@ -161,7 +161,7 @@ static void step_block(ptrdiff_t begin, ptrdiff_t end, void *ctx)
     }
 }
 
-/* What the rule needs of a parameter. */
+/* Counts the step and sets what the rule needs of the parameter. */
 static void step_begin(StepPart *part)
 {
     ParamState *p = part->state;
@@ -176,7 +176,7 @@ static void step_begin(StepPart *part)
 void optimizer_step(Optimizer *opt)
 {
     Step s = step_new(opt);
-    for (int i = 0; i < s.n_parts; i++) /* all of them first: if one fails, no step is begun */
+    for (int i = 0; i < s.n_parts; i++) /* all of them first: if one fails, no step has begun */
         param_make_slots(opt, opt->part[i].state);
     for (int i = 0; i < s.n_parts; i++)
         step_begin(&opt->part[i]);
@@ -185,7 +185,7 @@ void optimizer_step(Optimizer *opt)
 
 /* --- clipping --------------------------------------------------------------------------------- */
 
-/* In double, in lanes that a vector register can hold. */
+/* The sum of g^2, in double, in lanes that vector registers can hold. */
 static double clip_squares(const real *g, ptrdiff_t n)
 {
     enum { LANES = 16 };
@@ -212,7 +212,7 @@ static void clip_block(ptrdiff_t begin, ptrdiff_t end, void *ctx)
     s->squares[begin / OPTIMIZER_BLOCK] = total;
 }
 
-/* Blocks are added in order: the same bits on any number of threads. */
+/* Blocks are added in order, so the norm has the same bits on any number of threads. */
 static double optimizer_grad_norm(const Optimizer *opt)
 {
     Step s = step_new(opt);
@@ -229,7 +229,7 @@ static double optimizer_grad_norm(const Optimizer *opt)
 double optimizer_clip_norm(Optimizer *opt, double max_norm)
 {
     if (!(max_norm >= 0))
-        slope_fail("optimizer_clip_norm", "the largest norm is %g; expected 0 or more", max_norm);
+        slope_fail("optimizer_clip_norm", "max_norm is %g; expected 0 or more", max_norm);
     double norm = optimizer_grad_norm(opt);
     if (!(norm > max_norm))
         return norm;

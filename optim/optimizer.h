@@ -1,11 +1,11 @@
 /* optim/optimizer.h -- from gradients to new parameters.
  *
- *  - An Optimizer holds every parameter of a module, in groups with settings of their own, and
- *    what its rule remembers of each (momentum, running means).
- *  - A step changes the parameters that have a gradient; one that has none is left alone, its
- *    decay and its count of steps included.
- *  - Learned slopes should not decay (weight decay pulls them to 0, that is to ReLU): one call,
- *    optimizer_no_decay_on_slopes, gives them a group without it.
+ *  - An Optimizer holds every parameter of a module, in groups with their own settings, and its
+ *    rule's state for each parameter (momentum, running means).
+ *  - A step updates the parameters that have a gradient. It leaves the others alone: they do not
+ *    decay, and their steps are not counted.
+ *  - Learned slopes should not decay (weight decay pulls them towards 0, that is, towards ReLU):
+ *    optimizer_no_decay_on_slopes puts them into a group without it.
  *
  *      Optimizer *opt = adamw_new(net, (real)1e-3);
  *      optimizer_no_decay_on_slopes(opt);
@@ -36,28 +36,28 @@ typedef struct ParamGroup {
 
 enum { OPTIMIZER_GROUPS = 8, OPTIMIZER_SLOTS = 3 };
 
-/* One parameter and what the rule remembers of it. */
+/* A parameter and the rule's state for it. */
 typedef struct ParamState {
     Parameter param;
     int       group;
     int64_t   step;      /* updates so far */
     int64_t   slot_step; /* the value of `step` when the newest slot was allocated */
-    Tensor   *slot[OPTIMIZER_SLOTS]; /* of the parameter's shape, or NULL before first use */
+    Tensor   *slot[OPTIMIZER_SLOTS]; /* of the parameter's shape, or NULL before its first use */
 } ParamState;
 
-/* A run of elements of one parameter, for a rule to update: theta from g and from what it
- * remembers. A step cuts all parameters into runs and shares them out to the threads. */
+/* A run of elements of one parameter, for a rule to update: theta from g and the slots. A step
+ * divides all parameters into runs and distributes them over the threads. */
 typedef struct ParamRun {
     ptrdiff_t   n;     /* elements of each array below */
-    int64_t     step;  /* the parameter's, from 1 */
-    bool        fresh; /* is this its first step, or the first with these slots? They hold zeros */
+    int64_t     step;  /* the parameter's step, from 1 */
+    bool        fresh; /* is it the first step, or the first with these slots? They hold zeros */
     real       *theta;
     const real *g;
     real       *slot[OPTIMIZER_SLOTS]; /* NULL beyond those that the rule needs */
 } ParamRun;
 
-/* A rule. `update` is a loop over run->n elements; it runs on any thread, so it calls nothing that
- * can fail.
+/* A rule. `update` is a loop over run->n elements; it may run on any thread, so it must not call
+ * anything that can fail.
  *
  *      // theta <- theta - lr sign(g)
  *      static void sign_update(const ParamGroup *group, const ParamRun *run)
@@ -68,7 +68,7 @@ typedef struct ParamRun {
  *      static const OptimizerType sign = {"Sign", 0, sign_update, NULL};      */
 typedef struct OptimizerType {
     const char *name;
-    int         slots; /* at most so many; all that exist are saved with a checkpoint */
+    int         slots; /* the most it can need; all that exist are saved in a checkpoint */
     void (*update)(const ParamGroup *group, const ParamRun *run);
     int (*needs)(const ParamGroup *group); /* slots needed with these settings; NULL: `slots` */
 } OptimizerType;
@@ -79,46 +79,47 @@ typedef struct Optimizer {
     int         n_groups;
     ParamState *state;
     int         n_params;
-    struct StepPart *part; /* the step under way: see optim/optimizer.c */
+    struct StepPart *part; /* the current step: see optim/optimizer.c */
 } Optimizer;
 
-/* --- rules; each starts with one group of all parameters, settings as PyTorch's defaults ------ */
+/* --- rules; each starts with one group of all parameters and PyTorch's defaults --------------- */
 
 /* theta <- theta - lr d;  d = g + weight_decay theta, with momentum mu: b <- mu b + (1-dampening) d
- * (b = d the first time), and d = b, or d + mu b for Nesterov. Change opt->group[0] to set more. */
+ * (b = d the first time), and d = b, or d + mu b for Nesterov. The other settings are in
+ * opt->group[0]. */
 Optimizer *sgd_new(Module *net, real lr, real momentum);
 
 /* Kingma and Ba, arXiv:1412.6980. beta .9 and .999, eps 1e-8 outside the root, no decay; amsgrad
- * takes the running maximum of the uncorrected v (Reddi, Kale, Kumar, 2018). */
+ * uses the running maximum of the uncorrected v (Reddi, Kale, Kumar, 2018). */
 Optimizer *adam_new(Module *net, real lr);
 
 /* Loshchilov and Hutter, arXiv:1711.05101: first theta <- theta (1 - lr weight_decay), then Adam
  * without decay. weight_decay starts at .01. */
 Optimizer *adamw_new(Module *net, real lr);
 
-/* For a rule of one's own: a group with everything 0 but lr. */
+/* For your own rule: one group, with all settings 0 except lr. */
 Optimizer *optimizer_new(Module *net, const OptimizerType *type, real lr);
 void optimizer_free(Optimizer *opt);
 
 /* --- groups ----------------------------------------------------------------------------------- */
 
-/* Moves the parameters for which the predicate holds into a new group, with the settings of the
- * first group to start from, and returns it. */
+/* Moves the parameters for which the predicate holds into a new group, which starts with the
+ * settings of the first group, and returns it. */
 typedef bool (*ParameterPredicate)(const Parameter *p);
 ParamGroup *optimizer_split(Optimizer *opt, const char *name, ParameterPredicate predicate);
 
-/* The slopes of all PReLUs in a group of their own with no weight decay. */
+/* Puts the slopes of all PReLUs into a group of their own without weight decay. */
 ParamGroup *optimizer_no_decay_on_slopes(Optimizer *opt);
 
 /* --- every step ------------------------------------------------------------------------------- */
 
-/* All gradients back to "none". Call it before the forward: their memory then serves the step, and
- * from the second step on nothing is allocated. */
+/* Frees all gradients. Call it before the forward: the step then reuses their memory, and after the
+ * first step nothing is allocated. */
 void optimizer_zero_grad(Optimizer *opt);
 void optimizer_step(Optimizer *opt);
 
 /* Scales all gradients together so that their norm (the root of the sum of all squares) is at most
- * max_norm; returns the norm before (Inf and NaN are not mended: look at it). */
+ * max_norm. Returns the norm before scaling: check it, because Inf and NaN are not repaired. */
 double optimizer_clip_norm(Optimizer *opt, double max_norm);
 
 /* Sets the learning rate of every group. */
@@ -126,9 +127,9 @@ void optimizer_set_lr(Optimizer *opt, real lr);
 
 /* --- for a rule ------------------------------------------------------------------------------- */
 
-/* Makes the slots that the rule needs, of zeros, for every parameter. A constructor calls it when
- * it has set the group: a step makes what is missing, but during the first step that would take
- * buffers from the pool that the second step then misses. */
+/* Allocates the slots that the rule needs, filled with zeros, for every parameter. A constructor
+ * calls it after setting up the group. A step allocates what is missing, but in the first step that
+ * would take buffers from the pool which the second step would then lack. */
 void optimizer_make_slots(Optimizer *opt);
 
 #endif

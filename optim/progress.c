@@ -1,4 +1,4 @@
-/* optim/progress.c -- how far a long task is, on stderr.
+/* optim/progress.c -- the progress of a long task, on stderr.
  *
  * SPDX-License-Identifier: MIT
  */

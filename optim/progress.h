@@ -1,7 +1,7 @@
-/* optim/progress.h -- how far a long task is, on stderr.
+/* optim/progress.h -- the progress of a long task, on stderr.
  *
  *  - On a terminal: one line that redraws itself, with a bar and the time left.
- *  - Elsewhere: nothing while it runs; progress_done prints the last line.
+ *  - Elsewhere: nothing while it runs; progress_done prints the final line.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -22,13 +22,13 @@ typedef struct Progress {
 
 Progress progress_begin(const char *title, ptrdiff_t total, bool quiet);
 
-/* `done` of total; `note` stands behind the bar. Redraws at most ten times a second. */
+/* Shows `done` of total, and `note` after the bar. Redraws at most ten times a second. */
 void progress_update(Progress *p, ptrdiff_t done, const char *note);
 
-/* Takes the bar away. */
+/* Erases the bar. */
 void progress_clear(const Progress *p);
 
-/* Replaces the bar by a final line. */
+/* Replaces the bar with a final line. */
 void progress_done(Progress *p, const char *format, ...) SLOPE_PRINTF(2, 3);
 
 /* Seconds on the monotonic clock. */

@@ -1,8 +1,8 @@
-/* optim/resume.c -- training saved and gone on with: trainer_save, trainer_load, trainer_resume.
+/* optim/resume.c -- saving and resuming training: trainer_save, trainer_load, trainer_resume.
  *
- * Every piece is named once, in the walks below; nn/state.h makes saving, checking and loading out
- * of them. The file's notes say what it is and carry a checksum: a weight with a flipped bit is
- * still a number, and nothing else would notice it.
+ * Every piece is named once, in the walks below, from which nn/state.h derives saving, checking and
+ * loading. The file's notes say what it is and hold a checksum: a weight with a flipped bit is
+ * still a number, and nothing else would detect it.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -16,7 +16,7 @@
 #include "optim/trainer.h"
 #include "tensor/memory.h"
 
-/* A step's or an example's number in a file can be at most this: counting on must not overflow. */
+/* The largest count of steps or examples in a file: counting further must not overflow. */
 #define RESUME_MOST (INT64_MAX / 2)
 
 enum { RESUME_NAME = MODULE_PATH + 32, RESUME_COLUMNS = 6 };
@@ -26,7 +26,7 @@ enum { RESUME_NAME = MODULE_PATH + 32, RESUME_COLUMNS = 6 };
 
 /* --- the optimizer ---------------------------------------------------------------------------- */
 
-/* What the program set up itself: a file with another number is refused. */
+/* A value that the program sets up itself: a file with a different one is refused. */
 static void resume_same(State *s, const char *name, int64_t value, const char *what)
 {
     int64_t *data = state_data(s, name, DTYPE_I64, SHAPE_SCALAR);
@@ -36,7 +36,7 @@ static void resume_same(State *s, const char *name, int64_t value, const char *w
         return;
     char expected[32];
     snprintf(expected, sizeof expected, "%" PRId64, value);
-    state_refuse(s, "the checkpoint has another %s", what);
+    state_refuse(s, "the checkpoint has a different %s", what);
     error_expected(s->err, expected, "%" PRId64, *data);
 }
 
@@ -58,7 +58,7 @@ static void resume_group(State *s, ParamGroup *g, int number)
     }
 }
 
-/* Which group each parameter is in, (P); it must be the same. */
+/* The group of each parameter, (P), which must be the same. */
 static void resume_grouping(State *s, const Optimizer *opt)
 {
     int64_t *group = state_data(s, "optimizer.grouping", DTYPE_I64, SHAPE(opt->n_params));
@@ -70,13 +70,13 @@ static void resume_grouping(State *s, const Optimizer *opt)
             continue;
         char expected[32];
         snprintf(expected, sizeof expected, "group %d", p->group);
-        state_refuse(s, "the checkpoint has '%s' in another group", p->param.name);
+        state_refuse(s, "the checkpoint has '%s' in a different group", p->param.name);
         error_expected(s->err, expected, "%" PRId64, group[i]);
         return;
     }
 }
 
-/* How often each parameter was updated, (P). */
+/* The number of updates of each parameter, (P). */
 static void resume_param_steps(State *s, Optimizer *opt)
 {
     int64_t *step = state_data(s, "optimizer.steps", DTYPE_I64, SHAPE(opt->n_params));
@@ -86,7 +86,7 @@ static void resume_param_steps(State *s, Optimizer *opt)
         else if (s->pass == STATE_LOADING)
             opt->state[i].step = step[i];
         else if (step[i] < 0 || step[i] > RESUME_MOST) {
-            state_refuse(s, "the checkpoint has '%s' updated %" PRId64 " times",
+            state_refuse(s, "in the checkpoint '%s' was updated %" PRId64 " times",
                          opt->state[i].param.name, step[i]);
             return;
         }
@@ -115,13 +115,13 @@ static void resume_data(State *s, const Loader *loader)
     LoaderOptions o = loader_options(loader);
     resume_same(s, "data.examples", loader_dataset(loader)->count, "number of training examples");
     resume_same(s, "data.batch", o.batch, "batch size");
-    resume_same(s, "data.drop_last", o.drop_last, "choice of drop_last");
-    resume_same(s, "data.shuffle", o.shuffle, "choice of shuffle");
+    resume_same(s, "data.drop_last", o.drop_last, "setting of drop_last");
+    resume_same(s, "data.shuffle", o.shuffle, "setting of shuffle");
     resume_same(s, "data.seed", (int64_t)o.seed, "seed of the order of examples");
     resume_same(s, "data.pad", o.transform.pad, "padding of images");
     resume_same(s, "data.crop", o.transform.crop, "crop of images");
-    resume_same(s, "data.center", o.transform.center, "choice of cropping in the middle");
-    resume_same(s, "data.flip", o.transform.flip, "choice of flipping images");
+    resume_same(s, "data.center", o.transform.center, "setting of centered cropping");
+    resume_same(s, "data.flip", o.transform.flip, "setting of image flipping");
 }
 
 static void resume_tally(State *s, Tally *tally, int64_t batches)
@@ -148,7 +148,7 @@ static EpochRecord resume_get_record(const double row[RESUME_COLUMNS])
                          .test_loss = row[3], .test_accuracy = row[4], .seconds = row[5]};
 }
 
-/* The rows of the file's history: any number will do. */
+/* The number of rows in the file's history; any number is accepted. */
 static ptrdiff_t resume_rows(const State *s, const History *h, const char *name)
 {
     const NamedTensor *t = s->pass == STATE_SAVING ? NULL : safetensors_find(s->list, name);
@@ -177,12 +177,13 @@ static void resume_history(State *s, History *h)
         if (s->pass == STATE_SAVING)
             resume_put_record(row[i], &h->record[i]);
         else if (s->pass == STATE_CHECKING && !(row[i][0] >= 1 && row[i][0] <= INT_MAX)) {
-            state_refuse(s, "row %td of the history is of epoch %g", i, row[i][0]);
+            state_refuse(s, "row %td of the history is for epoch %g", i, row[i][0]);
             return;
         }
 }
 
-/* All of it: the network first, so that a checkpoint of another is told as that. */
+/* The whole state. The network comes first, so that a checkpoint of a different
+ * network is reported as such. */
 static void resume_walk(State *s, void *ctx)
 {
     Trainer *t = ctx;
@@ -199,8 +200,8 @@ static void resume_walk(State *s, void *ctx)
 
 /* --- notes ------------------------------------------------------------------------------------ */
 
-/* FNV-1a over numbers, not bytes, so that every machine finds the same. Each step is one-to-one, so
- * no change of a single number goes unseen. */
+/* FNV-1a over values, not bytes, so that every machine computes the same hash. Each step is
+ * one-to-one, so that no change of a single value goes unnoticed. */
 static uint64_t resume_hash(uint64_t hash, const void *data, size_t count, size_t size)
 {
     for (size_t i = 0; i < count; i++) {
@@ -217,7 +218,7 @@ static uint64_t resume_hash(uint64_t hash, const void *data, size_t count, size_
     return hash;
 }
 
-/* A sum over the tensors, for their order in the file is not that of the walk. */
+/* A sum over the tensors, because their order in the file is not that of the walk. */
 static void resume_checksum(const Safetensors *s, char text[17])
 {
     uint64_t sum = 0;
@@ -245,17 +246,18 @@ static bool resume_check_notes(const Safetensors *s, const Trainer *t, Error *er
 {
     char checksum[17];
     resume_checksum(s, checksum);
-    return resume_check_note(s, "format", RESUME_FORMAT, "this is no training checkpoint",
-                             "a network saved by module_save is read by module_load", err) &&
-           resume_check_note(s, "version", RESUME_VERSION, "the checkpoint is of another version",
-                             "go on with the version of Slope that saved it", err) &&
-           resume_check_note(s, "checksum", checksum, "the checkpoint is damaged: its numbers do "
-                             "not give its checksum", "take an older one", err) &&
-           resume_check_note(s, "real", REAL_NAME, "the checkpoint is in another precision",
-                             "go on with a build of the same REAL: else the bits would differ",
+    return resume_check_note(s, "format", RESUME_FORMAT, "this is not a training checkpoint",
+                             "to load a network saved by module_save, use module_load", err) &&
+           resume_check_note(s, "version", RESUME_VERSION, "the checkpoint has a different version",
+                             "resume with the version of Slope that saved it", err) &&
+           resume_check_note(s, "checksum", checksum, "the checkpoint is damaged: its contents do "
+                             "not match its checksum", "use an older one", err) &&
+           resume_check_note(s, "real", REAL_NAME, "the checkpoint has a different precision",
+                             "resume with a build of the same REAL, or the bits would differ",
                              err) &&
-           resume_check_note(s, "optimizer", t->optimizer->type->name, "the checkpoint is of "
-                             "another optimizer", "make the one that it was saved with", err);
+           resume_check_note(s, "optimizer", t->optimizer->type->name, "the checkpoint was saved "
+                             "with a different optimizer", "create the one that it was saved with",
+                             err);
 }
 
 /* --- saving and loading ----------------------------------------------------------------------- */
@@ -263,7 +265,7 @@ static bool resume_check_notes(const Safetensors *s, const Trainer *t, Error *er
 bool trainer_save(const Trainer *t, const char *path, Error *err)
 {
     char checksum[17];
-    Trainer copy = *t; /* a walk takes what it could write to; when saving it does not */
+    Trainer copy = *t; /* a walk could write to its trainer, but does not when saving */
     Safetensors *s = state_gather(resume_walk, &copy);
     resume_checksum(s, checksum);
     safetensors_add_text(s, "format", RESUME_FORMAT);

@@ -1,4 +1,4 @@
-/* optim/sgd.c -- stochastic gradient descent, with momentum if wanted.
+/* optim/sgd.c -- stochastic gradient descent, with optional momentum.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -12,7 +12,8 @@ static void sgd_plain(const ParamGroup *o, const ParamRun *p)
         theta[i] -= lr * (g[i] + decay * theta[i]);
 }
 
-/* The first time b becomes d: old and share are 0 and 1 then, not momentum and 1 - dampening. */
+/* In the first step b becomes d: old and share are then 0 and 1 instead of
+ * momentum and 1 - dampening. */
 static void sgd_momentum(const ParamGroup *o, const ParamRun *p)
 {
     real *theta = p->theta, *b = p->slot[0], lr = o->lr, decay = o->weight_decay;

@@ -59,7 +59,7 @@ static void trainer_step(Trainer *t, const Batch *batch)
     Var *loss = t->loss(output, &batch->labels);
     if (!isfinite(var_item(loss)))
         slope_fail("trainer_fit", "the loss is %s at step %lld; lower the learning rate, clip the "
-                   "gradients, or switch anomaly_mode on to see which op began it",
+                   "gradients, or turn anomaly_mode on to find the op that caused it",
                    isnan(var_item(loss)) ? "nan" : "infinite", (long long)t->step + 1);
     var_backward(loss);
     if (t->clip_norm > 0)
@@ -86,7 +86,8 @@ static void trainer_show(const Trainer *t, Progress *progress)
     progress_update(progress, t->tally.batches, note);
 }
 
-/* A full disk must not cost what was learned: it is told once, and tried again at the next. */
+/* A full disk must not end the training: the first failure is reported, and
+ * the next save tries again. */
 static void trainer_checkpoint(Trainer *t, const Progress *progress)
 {
     Error err;
@@ -96,13 +97,13 @@ static void trainer_checkpoint(Trainer *t, const Progress *progress)
     if (t->failed_saves != 1)
         return;
     progress_clear(progress);
-    fprintf(stderr, "slope: trainer_fit goes on, but could not save its checkpoint at step %lld: ",
+    fprintf(stderr, "slope: trainer_fit continues, but could not save its checkpoint at step "
+            "%lld: ",
             (long long)t->step);
     error_print(stderr, &err);
 }
 
-/* One epoch over the training data, or what is left of it; the time and the means go into the
- * record. */
+/* Trains for one epoch, or what is left of it; writes the time and the means to the record. */
 static void trainer_epoch(Trainer *t, Progress *progress, EpochRecord *record)
 {
     double started = slope_seconds() - t->tally.seconds;
@@ -153,7 +154,7 @@ static void trainer_check(const Trainer *t)
                                           : NULL;
     if (missing)
         slope_fail("trainer_fit", "the trainer has no .%s", missing);
-    if (t->epochs < 0 || t->epochs > INT_MAX - t->epoch) /* trainer_resume may leave 0 to do */
+    if (t->epochs < 0 || t->epochs > INT_MAX - t->epoch) /* trainer_resume may leave 0 */
         slope_fail("trainer_fit", "%d epochs after %d; expected 0 or more", t->epochs, t->epoch);
 }
 
@@ -200,6 +201,6 @@ bool history_write_csv(const History *history, const char *path, Error *err)
     }
     bool failed = ferror(f) != 0;
     if (fclose(f) != 0 || failed)
-        return error_set(err, path, -1, "could not be written whole: %s", strerror(errno));
+        return error_set(err, path, -1, "could not be written completely: %s", strerror(errno));
     return true;
 }

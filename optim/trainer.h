@@ -1,16 +1,16 @@
 /* optim/trainer.h -- the training loop: the one place where network, optimizer and data meet.
  *
- *  - trainer_fit runs epochs over a loader, evaluates on another after each, and keeps history.
- *  - Progress goes to stderr: a bar on a terminal, a line an epoch otherwise; nothing with quiet.
+ *  - trainer_fit runs epochs over a loader, evaluates on another after each, and keeps a history.
+ *  - Progress goes to stderr: a bar on a terminal, and one line per epoch; nothing if quiet is set.
  *    NO_COLOR is respected.
- *  - A step callback sees the network after every update (to record slopes, say).
- *  - With a checkpoint, training killed at any moment and begun again by the same program gives the
- *    same bits as training never interrupted.
+ *  - A step callback sees the network after every update (to record slopes, for example).
+ *  - With a checkpoint, training that is killed at any moment and restarted by the same program
+ *    produces the same bits as training that is never interrupted.
  *
  *      Trainer t = {.net = net, .optimizer = opt, .loss = loss_cross_entropy,
  *                   .train = train, .test = test, .epochs = 5};
  *      t.checkpoint = "run.checkpoint";
- *      if (!trainer_resume(&t, &err)) …   // goes on from the file if there is one
+ *      if (!trainer_resume(&t, &err)) …   // resumes from the file if it exists
  *      trainer_fit(&t);
  *      history_write_csv(&t.history, "history.csv", &err);
  *      history_free(&t.history);
@@ -26,7 +26,7 @@
 
 typedef struct EpochRecord {
     int    epoch; /* from 1 */
-    double train_loss, train_accuracy; /* means over the epoch's batches, as they were trained */
+    double train_loss, train_accuracy; /* means over the epoch's examples, during training */
     double test_loss, test_accuracy;   /* after the epoch; NaN without test data */
     double seconds;                    /* of training, without the evaluation */
 } EpochRecord;
@@ -36,7 +36,7 @@ typedef struct History {
     int          count;
 } History;
 
-/* Sums over the examples of an epoch so far. */
+/* Sums over the examples of the current epoch so far. */
 typedef struct Tally {
     double  loss;
     int64_t correct, count; /* of examples */
@@ -56,56 +56,59 @@ struct Trainer {
     Loader    *train, *test; /* test may be NULL */
     int        epochs;       /* how many trainer_fit runs */
     double     clip_norm;    /* 0: gradients are not clipped */
-    const char *name;     /* in front of the progress; may be NULL */
+    const char *name;     /* printed before the progress; may be NULL */
     bool       quiet;    /* no progress at all */
-    bool       bar_only; /* the bar, but no line an epoch: for who prints a table afterwards */
+    bool       bar_only; /* the bar, but no per-epoch line: for callers that print a table */
     StepFn     on_step; /* may be NULL */
     void      *ctx;
-    const char *checkpoint;       /* a file saved after every epoch; NULL: none is */
-    int64_t     checkpoint_every; /* ... and every so many steps; 0: not within epochs */
+    const char *checkpoint;       /* the file to save after every epoch; NULL: none */
+    int64_t     checkpoint_every; /* steps between further saves within epochs; 0: none */
 
     int64_t step;    /* updates done */
     int     epoch;   /* epochs done, ... */
-    Tally   tally;   /* ... and the part done of the one under way */
+    Tally   tally;   /* ... and the completed part of the current one */
     /* Consecutive saves of the checkpoint that failed; 0 if the last one succeeded. */
     int64_t failed_saves;
     History history;
 };
 
-/* Trains for t->epochs more epochs; an epoch begun before counts as the first of them and is gone
- * on with. Fails if the loss becomes NaN or Inf, with the step. A checkpoint that cannot be saved
- * stops nothing: the first of a row is told on stderr, the old file stays. */
+/* Trains for t->epochs more epochs; an unfinished epoch is resumed and counts as the first of them.
+ * Fails, naming the step, if the loss becomes NaN or Inf. A checkpoint that cannot be saved does
+ * not stop the training: the first of consecutive failures is reported on stderr,
+ * and the old file is kept. */
 void trainer_fit(Trainer *t);
 
 /* --- checkpoints: optim/resume.c -------------------------------------------------------------- */
 
-/* Saves, durably and as one safetensors file, all that the next steps depend on: the network with
- * its buffers, counters and streams of random numbers ("model."), the optimizer's memory and its
- * groups' settings ("optimizer."), steps, epochs, the part done of the epoch under way, and the
- * history ("trainer."). May be called in a step callback, when that has changed all it means to.
+/* Saves, durably and in one safetensors file, everything that the next steps depend on: the network
+ * with its buffers, counters and random streams ("model."), the optimizer's state and the settings
+ * of its groups ("optimizer."), the steps and epochs done, the completed part of the current epoch,
+ * and the history ("trainer."). A step callback may call it after making all its changes.
  *
- * Not in it is what the program sets up each time: the data, the loss, clip_norm, epochs, what a
- * callback keeps for itself, and the thread's random_seed, from which nothing is drawn in training
- * but by a module of your own that calls random_stream in its forward. */
+ * It does not save what the program sets up each time: the data, the loss, clip_norm, epochs, the
+ * callback's own state, and the thread's random_seed. Training draws nothing from that seed, unless
+ * a module of your own calls random_stream in its forward. */
 bool trainer_save(const Trainer *t, const char *path, Error *err);
 
-/* Puts a trainer made in the same way back to where the other was saved. False and *err, with the
- * trainer unchanged, if the file is damaged, or was saved with another network, optimizer, grouping
- * of parameters, size of the data, batch or order (then the next batch would be another), or in
- * the other precision (its bits could not be the same). Settings of groups, as the learning rate,
- * are the file's: a schedule may have changed them on the way. To change one, do so afterwards. */
+/* Restores a trainer that was set up in the same way to the saved state. Returns false, fills in
+ * *err and leaves the trainer unchanged if the file is damaged, or was saved with a different
+ * network, optimizer, grouping of parameters, size of the data, batch size or order (the next batch
+ * would be different), or in the other precision (the bits would be different). Settings of groups,
+ * such as the learning rate, are taken from the file, because a schedule may have changed them. To
+ * change one, do so afterwards. */
 bool trainer_load(Trainer *t, const char *path, Error *err);
 
-/* Loads t->checkpoint, if there is such a file, and takes the epochs done off t->epochs: after it
- * trainer_fit does what was left to do. A missing file is a fresh start, and true. */
+/* Loads t->checkpoint, if that file exists, and subtracts the epochs done from t->epochs, so that
+ * trainer_fit then runs the remaining ones. If it does not exist, training starts
+ * afresh, and the result is true. */
 bool trainer_resume(Trainer *t, Error *err);
 
 /* --- results ---------------------------------------------------------------------------------- */
 
-/* Loss and accuracy over a loader, in evaluation mode and without gradients. Where `predicted` is
- * not NULL it gets the class found for every example, in the loader's order. The loss is
- * weighted by batch size. The loader begins again at epoch 0: do not give it the one that
- * trainer_fit is training from while it does. */
+/* Loss and accuracy over a loader, in evaluation mode and without gradients. If `predicted` is not
+ * NULL, it receives the predicted class of every example, in the loader's order. The loss is
+ * weighted by batch size. The loader restarts at epoch 0, so do not pass the one from which
+ * trainer_fit is currently training. */
 typedef struct Evaluation {
     double loss, accuracy;
 } Evaluation;

@@ -1,10 +1,10 @@
 /* batch_norm --------------------- y = (x - mean) rstd w + b, rstd = 1/sqrt(var + eps)
- *   shape     x = y (N,C,...), w and b (C) or both NULL; outputs 1 and 2 are mean and var (C),
- *             the biased variance, over all axes but the channels'
+ *   shape     y (N,C,...) = x (N,C,...), w and b (C) or both NULL; outputs 1 and 2 are the mean
+ *             and the biased variance (C) over all axes but that of the channels
  *   backward  with xhat = (x - mean) rstd and E the mean over a channel:
  *             gb = sum of gy, gw = sum of gy xhat, gx = w rstd (gy - E[gy] - xhat E[gy xhat])
- *   care      a kernel does this in two passes; where the rule is being recorded it is written
- *             in ops instead, so that it can be differentiated again
+ *   care      a kernel computes the rule in two passes; if the rule is being recorded, it is
+ *             computed with ops instead, so that it can be differentiated again
  *   source    Ioffe and Szegedy, arXiv:1502.03167, 2015
  *
  * SPDX-License-Identifier: MIT
@@ -31,7 +31,7 @@ static void batch_norm_forward(Var *y)
 
 /* --- the rule as a kernel --------------------------------------------------------------------- */
 
-/* Where input i's gradient goes; NULL if nobody wants it. */
+/* Where to write input i's gradient; NULL if it is not wanted. */
 static Var *batch_norm_slot(Var *y, int i, Var *gy)
 {
     if (i >= y->n_in || !var_needs_grad(y->in[i]))
@@ -105,16 +105,16 @@ static void batch_norm_check(Shape x, const Var *w, const Var *b)
                    "training needs a larger batch",
                    SHAPE_TEXT(x), shape_count(x) ? "one" : "no");
     if (!w != !b)
-        slope_fail("var_batch_norm", "a weight needs a bias, and the other way round");
+        slope_fail("var_batch_norm", "a weight needs a bias and vice versa");
     if (w && (!shape_equal(var_shape(w), SHAPE(x.dim[1])) ||
               !shape_equal(var_shape(b), SHAPE(x.dim[1]))))
         slope_fail("var_batch_norm",
-                   "weight %s and bias %s: expected one number for each of the %td "
+                   "weight %s and bias %s: expected one element for each of the %td "
                    "channels on axis 1 of %s",
                    SHAPE_TEXT(var_shape(w)), SHAPE_TEXT(var_shape(b)), x.dim[1], SHAPE_TEXT(x));
 }
 
-/* Mean and variance are for the running statistics: they pass no gradient. */
+/* The mean and the variance are for the running statistics: no gradient flows through them. */
 Var *var_batch_norm(Var *x, Var *w, Var *b, real eps)
 {
     Shape s = var_shape(x);

@@ -1,7 +1,7 @@
 /* concat ------------------------ y = n tensors one after another along an axis
- *   shape     all shapes are equal but for that axis, whose sizes add up
+ *   shape     all shapes are equal except along that axis, whose sizes add up
  *   backward  each input gets its slice of gy
- *   care      the same tensor may come several times; its slices then add up
+ *   care      the same tensor may occur several times; its gradients then add up
  *
  * SPDX-License-Identifier: MIT
  */

@@ -1,8 +1,8 @@
 /* contiguous ------------------------------- y = x, its elements in row-major order
  *   shape     x's
  *   backward  gx = gy
- *   care      x itself is returned, and nothing recorded, if it already is contiguous. The
- *             copy is a Var like any other, so a kernel's temporary has an owner.
+ *   care      if x is already contiguous, x itself is returned and nothing is recorded. The
+ *             copy is a Var like any other, so a kernel's temporary copy has an owner.
  *
  * SPDX-License-Identifier: MIT
  */

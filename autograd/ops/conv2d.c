@@ -4,9 +4,9 @@
  *             see tensor/kernels/conv.h
  *   backward  gx = conv2d_grad_input(gy, w), gw = conv2d_grad_weight(x, gy),
  *             gb = gy summed over N, P and Q
- *   care      linear in x and in w: conv2d, conv2d_grad_input and conv2d_grad_weight are one
- *             another's rules, so the family can be differentiated any number of times. Where the
- *             rule is not being recorded, gw and gb come from one pass over gy.
+ *   care      linear in x and in w: the rules of conv2d, conv2d_grad_input and conv2d_grad_weight
+ *             are made of one another, so all can be differentiated any number of times. If the
+ *             rule is not being recorded, gw and gb are computed in one pass over gy.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -20,7 +20,7 @@ static void conv2d_forward(Var *y)
     tensor_conv2d(y->value, y->in[0]->value, y->in[1]->value, b, y->attr);
 }
 
-/* gw and gb in one pass over gy. */
+/* Computes gw and gb in one pass over gy. */
 static void conv2d_fused(Var *y, Var *gy)
 {
     Var *x = y->in[0], *w = y->in[1], *b = y->in[2];
@@ -66,7 +66,7 @@ Var *var_conv2d(Var *x, Var *w, Var *b, Conv2dOptions options)
 {
     Conv2d c = tensor_conv2d_plan(var_shape(x), var_shape(w), options, "var_conv2d");
     if (b && !shape_equal(var_shape(b), SHAPE(c.O)))
-        slope_fail("var_conv2d", "the bias has shape %s; expected one number for each of the %td "
+        slope_fail("var_conv2d", "the bias has shape %s; expected one element for each of the %td "
                    "output channels", SHAPE_TEXT(var_shape(b)), c.O);
     Shape out = SHAPE(c.N, c.O, c.P, c.Q);
     x = var_contiguous(x), w = var_contiguous(w);

@@ -1,8 +1,8 @@
-/* conv2d_grad_input -- gx[n,c,h,w] = sum of w[o,c,r,s] g[n,o,p,q] over what read x[n,c,h,w]
+/* conv2d_grad_input -- gx[n,c,h,w] = sum of w[o,c,r,s] g[n,o,p,q] over outputs that read it
  *   shape     g (N,O,P,Q), w (O,C/groups,R,S) -> gx (N,C,H,W), the given shape
  *   backward  with v the gradient of gx:  for g  conv2d(v, w)
  *                                         for w  conv2d_grad_weight(v, g)
- *   care      the transposed convolution
+ *   care      also known as the transposed convolution
  *
  * SPDX-License-Identifier: MIT
  */

@@ -1,12 +1,12 @@
 /* cross_entropy ------------------ row loss = - sum over k of q_k log softmax(x)_k
  *   where     q = (1-s) one-hot(label) + s/K, s the label smoothing
- *   shape     x (N,K), labels (N) -> () for the mean or the sum, (N) for none; a second output
- *             is softmax(x) (N,K), for the backward
+ *   shape     x (N,K), labels (N) -> () for the mean or the sum, (N) without reduction; a second
+ *             output is softmax(x) (N,K), for the backward
  *   backward  gx = gy w (softmax(x) - q), w the weight of a row: 0 if its label is ignore_index,
- *             else 1 or, for the mean, 1 / (rows that count)
- *   care      log softmax with the maximum subtracted; the mean of no rows is NaN. A kernel plays
- *             the rule; where it is being recorded it is written in ops instead, so that the loss
- *             has second derivatives.
+ *             else 1 or, for the mean, 1 / (number of rows not ignored)
+ *   care      log softmax subtracts the maximum first; the mean of no rows is NaN. A kernel
+ *             computes the rule; if the rule is being recorded, it is computed with ops instead, so
+ *             that the loss has second derivatives.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -17,8 +17,8 @@
 
 /* --- forward ---------------------------------------------------------------------------------- */
 
-/* The labels travel as an input, a constant tensor, so that the tape owns a copy. A row to ignore
- * has -1 there: not every ignore_index is a float. */
+/* The labels are an input, a constant tensor, so that the tape owns a copy. In it an ignored row
+ * has label -1, because not every ignore_index can be represented as a float. */
 static int32_t cross_entropy_label(const Var *y, ptrdiff_t row)
 {
     return (int32_t)tensor_read(y->in[1]->value)[row];
@@ -29,7 +29,7 @@ static bool cross_entropy_counts(const Var *y, ptrdiff_t row)
     return cross_entropy_label(y, row) >= 0;
 }
 
-/* The rows' losses as they are, or their sum or mean, added up in order. */
+/* Writes the losses of the rows, or their sum or mean, added up in order. */
 static void cross_entropy_reduce(Var *y, const double *loss, ptrdiff_t N)
 {
     const CrossEntropyOptions *o = y->attr;
@@ -138,14 +138,14 @@ static void cross_entropy_check(Shape x, const Labels *labels, CrossEntropyOptio
 {
     if (x.ndim != 2 || x.dim[1] < 1)
         slope_fail("var_cross_entropy",
-                   "the logits have shape %s; expected (N,K), a row of K class "
-                   "scores an example",
+                   "the logits have shape %s; expected (N,K), one row of K class "
+                   "scores per example",
                    SHAPE_TEXT(x));
     if (x.dim[1] > (ptrdiff_t)1 << REAL_MANT_DIG)
-        slope_fail("var_cross_entropy", "%td classes; at most 2^%d can be told apart", x.dim[1],
+        slope_fail("var_cross_entropy", "%td classes; expected at most 2^%d", x.dim[1],
                    REAL_MANT_DIG);
     if (labels->count != x.dim[0])
-        slope_fail("var_cross_entropy", "%td labels for logits %s: expected one label a row, %td",
+        slope_fail("var_cross_entropy", "%td labels for logits %s: expected one label per row, %td",
                    labels->count, SHAPE_TEXT(x), x.dim[0]);
     if (!(o.smoothing >= 0 && o.smoothing <= 1))
         slope_fail("var_cross_entropy", "label smoothing is %g; expected a number from 0 to 1",

@@ -1,10 +1,10 @@
 /* dropout --------------------------- y = 0 with probability p, else x / (1 - p)
  *   shape     y (...) = x (...)
  *   backward  gx = dropout of gy with the same mask
- *   care      the mask is a function of the random stream and the position: it is drawn again
- *             for the backward instead of being kept, and is the same on any number of threads.
- *             p = 1 gives zeros. It selects and does not multiply: what is dropped is 0 even if
- *             it was Inf or NaN (PyTorch multiplies).
+ *   care      the mask is a function of the random stream and the position, so the backward draws
+ *             it again instead of keeping it, and it is the same on any number of threads. p = 1
+ *             yields zeros. Elements are selected, not multiplied: a dropped one is 0 even if it
+ *             was Inf or NaN (PyTorch multiplies).
  *   source    Srivastava, Hinton, Krizhevsky, Sutskever, Salakhutdinov, JMLR 15, 2014
  *
  * SPDX-License-Identifier: MIT
@@ -20,19 +20,19 @@ typedef struct DropoutAttr {
 
 typedef struct DropoutRun {
     const DropoutAttr *d;
-    uint64_t    bound; /* kept if the 32 bits drawn are not below p 2^32 */
+    uint64_t    bound; /* p 2^32; kept unless the 32 bits drawn are below it */
     real        scale;
     const real *x;
     real       *y;
 } DropoutRun;
 
-/* What becomes of x, for 32 random bits. */
+/* The value for x, given 32 random bits. */
 static inline real dropout_value(const DropoutRun *r, real x, uint32_t bits)
 {
     return bits >= r->bound ? x * r->scale : 0;
 }
 
-/* Elements [begin, end), begin even: two share a random word. */
+/* Elements [begin, end), begin even, because two elements share a random word. */
 static void dropout_block(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 {
     const DropoutRun run = *(const DropoutRun *)ctx;

@@ -1,5 +1,5 @@
 /* expand ------------------------------------ y = x stretched by broadcasting
- *   shape     the given one, to which x's must stretch
+ *   shape     the given one, to which x must broadcast
  *   backward  gx = gy summed over the stretched axes (SEND does that)
  *   care      a view: a stretched axis has stride 0
  *

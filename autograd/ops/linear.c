@@ -2,8 +2,8 @@
  *   shape     x (...,D), w (O,D), b (O) or NULL -> y (...,O)
  *   backward  with x and gy as matrices of D and O columns:
  *             gx = gy w, gw = gy' x, gb = gy summed over the rows
- *   care      gw comes out in w's own layout; through transpose and matmul it would come out
- *             turned and be copied
+ *   care      gw is computed in w's own layout; if y were made of transpose and matmul, gw would
+ *             come out transposed and would have to be copied
  *
  * SPDX-License-Identifier: MIT
  */
@@ -56,7 +56,7 @@ Var *var_linear(Var *x, Var *w, Var *b)
     out.dim[out.ndim - 1] = weight.dim[0];
     if (b && !shape_equal(var_shape(b), SHAPE(weight.dim[0])))
         slope_fail("var_linear",
-                   "the bias has shape %s; expected one number for each of the %td outputs",
+                   "the bias has shape %s; expected one element for each of the %td outputs",
                    SHAPE_TEXT(var_shape(b)), weight.dim[0]);
     x = var_contiguous(x), w = var_contiguous(w);
     out = shape_new(out.ndim, out.dim);

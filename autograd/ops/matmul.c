@@ -1,7 +1,7 @@
 /* matmul ------------------------------------------------------------ y = a b
  *   shape     (...,M,K) (...,K,N) -> (...,M,N), the leading axes broadcast
- *   backward  ga = gy b', gb = a' gy, each summed over its stretched axes
- *   care      a transpose is a view, and the kernel packs whatever the strides
+ *   backward  ga = gy b', gb = a' gy, each summed over its broadcast axes
+ *   care      a transpose is a view; the kernel packs operands with any strides
  *
  * SPDX-License-Identifier: MIT
  */

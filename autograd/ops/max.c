@@ -1,7 +1,7 @@
-/* max --------------------------------------- y = largest of x over some axes
- *   shape     the axes of x become 1 (keepdim) or vanish
- *   backward  gx = gy at the largest elements, shared evenly among equals, else 0
- *   care      a NaN in x makes y NaN; the largest of no elements fails
+/* max --------------------------------------- y = maximum of x over some axes
+ *   shape     those axes of x become 1 (keepdim) or are removed
+ *   backward  gx = gy at the maxima, shared evenly among equal ones, else 0
+ *   care      a NaN in x makes y NaN; the maximum of no elements is an error
  *
  * SPDX-License-Identifier: MIT
  */
@@ -18,7 +18,7 @@ static void max_forward(Var *y)
     tensor_max_to(&kept, y->in[0]->value);
 }
 
-/* 1 where x is the largest, else 0; constant while nothing moves far. */
+/* 1 where x is the maximum, else 0; treated as a constant. */
 static Var *max_winners(const Var *y)
 {
     Var *winners = var_empty(var_shape(y->in[0]));
@@ -34,7 +34,7 @@ static void max_backward(Var *y, Var *gy)
     SEND(x, var_mul(var_reshape(gy, max_kept_shape(y)), share));
 }
 
-/* Which elements hold the maximum. */
+/* Hashes which elements equal the maximum. */
 static uint64_t max_branch_hash(const Var *y)
 {
     Var *winners = max_winners(y);
@@ -58,8 +58,8 @@ Var *var_max(Var *x, Axes axes, bool keepdim)
     unsigned mask = shape_axes(s, axes, "var_max");
     for (int i = 0; i < s.ndim; i++)
         if (mask >> i & 1 && s.dim[i] == 0)
-            slope_fail("var_max", "axis %d of shape %s is empty, and nothing has no largest "
-                       "element", i, SHAPE_TEXT(s));
+            slope_fail("var_max", "axis %d of shape %s is empty, so there is no "
+                       "maximum", i, SHAPE_TEXT(s));
     Shape kept = shape_reduce(s, mask, true);
     return var_apply_with(&op_max, shape_reduce(s, mask, keepdim), VARS(x), &kept, sizeof kept);
 }

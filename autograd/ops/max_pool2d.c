@@ -1,7 +1,7 @@
-/* max_pool2d -------------------------------- y = the largest of each window of x
- *   shape     x (N,C,H,W) -> y (N,C,P,Q); a second output holds the winners' places
- *   backward  gx = gy at the winners' places, added where windows overlap, else 0
- *   care      the first of equals wins, a NaN spreads; see tensor/kernels/max_pool.h
+/* max_pool2d -------------------------------- y = the maximum of each window of x
+ *   shape     x (N,C,H,W) -> y (N,C,P,Q); a second output holds the winners' positions
+ *   backward  gx = gy at the winners' positions, added up where windows overlap, else 0
+ *   care      the first of equal elements wins; a NaN propagates; see tensor/kernels/max_pool.h
  *
  * SPDX-License-Identifier: MIT
  */
@@ -13,7 +13,7 @@ static void max_pool2d_forward(Var *y)
     tensor_max_pool2d(y->value, var_output(y, 1)->value, y->in[0]->value, y->attr);
 }
 
-/* The places are whole numbers that do not move with x: they ask for no gradient. */
+/* The positions are integers that do not vary with x, so they require no gradient. */
 static void max_pool2d_backward(Var *y, Var *gy)
 {
     const Pool2d *p = y->attr;

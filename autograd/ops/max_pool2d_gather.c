@@ -1,6 +1,6 @@
-/* max_pool2d_gather ------------------------------- y = x read at the winners' places
+/* max_pool2d_gather ---------------------------- y = x read at the winners' positions
  *   shape     x (N,C,H,W), winner (N,C,P,Q) -> y (N,C,P,Q)
- *   backward  gx = gy scattered back to those places
+ *   backward  gx = gy scattered back to those positions
  *
  * SPDX-License-Identifier: MIT
  */

@@ -1,7 +1,7 @@
-/* max_pool2d_scatter ----------- y = zeros, with every g added at its winner's place
+/* max_pool2d_scatter -------- y = zeros, with every g added at its winner's position
  *   shape     g and winner (N,C,P,Q) -> y (N,C,H,W), the given shape
- *   backward  gg = gy read at the winners' places
- *   care      max pooling's rule; scatter and gather are each other's
+ *   backward  gg = gy read at the winners' positions
+ *   care      this is the rule of max_pool2d; scatter and gather are each other's rules
  *
  * SPDX-License-Identifier: MIT
  */
@@ -20,7 +20,7 @@ static void max_pool2d_scatter_backward(Var *y, Var *gy)
     SEND(g, var_max_pool2d_gather(gy, y->in[1], p->o));
 }
 
-/* Both samples take their winners from a pooling of fixed numbers. */
+/* This sample and gather's take their winners from a pooling of fixed values. */
 static Var *max_pool2d_scatter_sample(Var **in)
 {
     Pool2dOptions o = {.kernel = {3, 2}, .stride = {2, 1}, .padding = {1, 0}};

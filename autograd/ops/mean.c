@@ -1,6 +1,6 @@
 /* mean ---------------------------------------- y = mean of x over some axes
- *   shape     the axes of x become 1 (keepdim) or vanish
- *   backward  gx = gy / n, stretched back along those axes; n elements share a mean
+ *   shape     those axes of x become 1 (keepdim) or are removed
+ *   backward  gx = gy / n, broadcast back along those axes; each mean is over n elements
  *   care      divided by n, not multiplied by 1/n, so that the mean of equal numbers is that
  *             number; the mean of no elements is 0/0 = NaN, as in NumPy
  *

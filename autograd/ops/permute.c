@@ -1,6 +1,6 @@
 /* permute --------------------------- y = x with its axes in another order
  *   shape     axis i of y is axis order[i] of x
- *   backward  gx = gy with its axes put back
+ *   backward  gx = gy with its axes put back in order
  *   care      a view
  *
  * SPDX-License-Identifier: MIT

@@ -1,15 +1,15 @@
-/* autograd/ops/pointwise.c -- the page of derivatives: every elementwise op, its value and its slope.
+/* autograd/ops/pointwise.c -- the page of derivatives: every elementwise op, value and derivative.
  *
- * An entry is a name, the value in C, the gradient of each input as an expression of Vars, the range
- * from which the tests draw the inputs, and where the derivative jumps (autograd/pointwise.h):
+ * An entry gives a name, the value in C, the gradient of each input as an expression of Vars, the
+ * range from which the tests draw the inputs, and where the derivative jumps:
  *
  *      UNARY (NAME,      value of x,       gradient of x,                range,  kink)
  *      BINARY(NAME,      value of a and b, gradients of a and of b,      range,  kink)
  *
- * y is the result and gy its gradient, so mul(gy, y) for exp says gx = gy e^x. The short names are
- * those of the ops, without var_.
+ * y is the result and gy its gradient, so mul(gy, y) for exp means gx = gy e^x. The short names
+ * are those of the ops, without var_. The macros are defined in autograd/pointwise.h.
  *
- * relu, prelu and where are files of their own: they show what these lines expand to.
+ * relu, prelu and where have files of their own, which write out what such an entry expands to.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -28,7 +28,7 @@
 
 /* --- helpers ---------------------------------------------------------------------------------- */
 
-/* A constant: -1, 0 or 1. */
+/* The sign of each element, -1, 0 or 1, as a constant. */
 static Var *pointwise_sign(Var *x)
 {
     Var *s = var_empty(var_shape(x));
@@ -36,14 +36,14 @@ static Var *pointwise_sign(Var *x)
     return s;
 }
 
-/* 1 / (1 + e^-x), without a power of e that could overflow. */
+/* 1 / (1 + e^-x), computed from e^-|x|, which cannot overflow. */
 static inline real pointwise_logistic(real x)
 {
     real e = exp(-fabs(x));
     return (x >= 0 ? 1 : e) / (1 + e);
 }
 
-/* 1 where a is the larger, a half where the two are equal, else 0. */
+/* a's share of the gradient: 1 if a is the larger, 1/2 if the two are equal, else 0. */
 static inline real pointwise_share_value(real a, real b)
 {
     return a > b ? 1 : a == b ? (real)0.5 : 0;
@@ -51,8 +51,8 @@ static inline real pointwise_share_value(real a, real b)
 
 MAP2(pointwise_share_map, pointwise_share_value)
 
-/* gy where `larger` is the larger of two, half of gy where they are equal, else 0. The numbers are
- * selected, not multiplied, because Inf * 0 would be NaN. */
+/* gy where `larger` is the larger of the two, half of gy where they are equal, else 0. The 0 is
+ * selected, not multiplied in, because Inf * 0 would be NaN. */
 static Var *pointwise_share(Var *gy, Var *larger, Var *smaller)
 {
     Var *share = var_empty(var_shape(gy));
@@ -68,8 +68,8 @@ BINARY(mul, a * b, mul(gy, b), mul(gy, a), IN(-2, 2), SMOOTH)
 BINARY(div, a / b, div(gy, b), neg(div(mul(gy, y), b)), OFF(.5, 2), SMOOTH)
 UNARY (neg, -x, neg(gy), IN(-2, 2), SMOOTH)
 
-/* Where a and b are equal, each gets half of the gradient. "a != a" lets a NaN on the left through;
- * one on the right passes anyway. */
+/* Where a and b are equal, each gets half of the gradient. A NaN in a is returned because of
+ * "a != a", a NaN in b because the comparison with it is false. */
 BINARY(maximum, a > b || a != a ? a : b, pointwise_share(gy, a, b), pointwise_share(gy, b, a),
        IN(-2, 2), ORDER_OF_A_B)
 BINARY(minimum, a < b || a != a ? a : b, pointwise_share(gy, b, a), pointwise_share(gy, a, b),
@@ -79,7 +79,8 @@ BINARY(minimum, a < b || a != a ? a : b, pointwise_share(gy, b, a), pointwise_sh
 
 UNARY (sqrt, sqrt(x), div(gy, scale(y, 2)), IN(.5, 3), SMOOTH)
 
-/* For c = 0 the formula would give 0 * Inf at x = 0. A negative x needs a whole c, or it gives NaN. */
+/* For c = 0 the formula would give 0 * Inf at x = 0. For x < 0 the value is
+ * NaN unless c is an integer. */
 UNARY_WITH(pow, pow(x, c), c == 0 ? zeros(x) : mul(gy, scale(var_pow(x, c - 1), c)),
            IN(.5, 2), SMOOTH, 2.5)
 
@@ -88,7 +89,7 @@ UNARY (expm1, expm1(x), mul(gy, add(y, ONE)), IN(-2, 2), SMOOTH)
 UNARY (log, log(x), div(gy, x), IN(.5, 3), SMOOTH)
 UNARY (log1p, log1p(x), div(gy, add(x, ONE)), IN(-.5, 2), SMOOTH)
 
-/* --- circles and bells ------------------------------------------------------------------------ */
+/* --- sine, cosine, error function ------------------------------------------------------------- */
 
 UNARY (sin, sin(x), mul(gy, var_cos(x)), IN(-2, 2), SMOOTH)
 UNARY (cos, cos(x), neg(mul(gy, var_sin(x))), IN(-2, 2), SMOOTH)
@@ -101,13 +102,14 @@ UNARY (erf, erf(x), mul(gy, scale(var_exp(neg(square(x))), M_2_SQRTPI)), IN(-2, 
 UNARY (tanh, tanh(x), mul(gy, sub(ONE, square(y))), IN(-2, 2), SMOOTH)
 UNARY (sigmoid, pointwise_logistic(x), mul(gy, mul(y, sub(ONE, y))), IN(-2, 2), SMOOTH)
 
-/* log(1 + e^x), without a power of e that could overflow. */
+/* log(1 + e^x), computed from e^-|x|, which cannot overflow. */
 UNARY (softplus, (x > 0 ? x : 0) + log1p(exp(-fabs(x))), mul(gy, var_sigmoid(x)), IN(-2, 2), SMOOTH)
 
 UNARY (abs, fabs(x), mul(gy, sign(x)), OFF(.1, 2), SIGN_OF_X)
 
-/* The side is decided by x: for c <= 0 the sign of y says nothing. Source: Maas, Hannun, Ng,
- * "Rectifier nonlinearities improve neural network acoustic models", 2013. */
+/* The sign of x selects the branch; that of y cannot, because for c < 0 y is positive on both
+ * sides. Source: Maas, Hannun, Ng, "Rectifier nonlinearities improve neural
+ * network acoustic models", 2013. */
 UNARY_WITH(leaky_relu, x > 0 ? x : c * x, var_where(var_is_positive(x), gy, scale(gy, c)),
            OFF(.1, 2), SIGN_OF_X, .2)
 

@@ -1,9 +1,9 @@
 /* prelu ------------------------------------------ y = x if x > 0, else a x
- *   shape     y = x (N,C,...) with slopes a (C), or x (...) with one shared slope a (1)
+ *   shape     y (N,C,...) = x (N,C,...) with slopes a (C), or any x with one shared slope a (1)
  *   backward  gx = gy where x > 0, else a gy
  *             ga = sum of gy x over the positions with x <= 0 that share the slope
- *   care      the branch is taken by the input, kept for the backward: for a <= 0 the sign of
- *             the output does not tell it. x = 0 is on the slope side, as in PyTorch's kernels.
+ *   care      the sign of the input, which is kept for the backward, selects the branch: for a < 0
+ *             the output is never negative. x = 0 is on the slope side, as in PyTorch's kernels.
  *   source    He, Zhang, Ren, Sun, "Delving deep into rectifiers", arXiv:1502.01852, 2015
  *
  * SPDX-License-Identifier: MIT
@@ -16,7 +16,7 @@ static void prelu_forward(Var *y)
     tensor_prelu(y->value, y->in[0]->value, y->in[1]->value);
 }
 
-/* gx in the place of gy. */
+/* Writes gx over gy. */
 static void prelu_overwrite(Var *x, Var *a, Var *gy)
 {
     Var *ga = var_needs_grad(a) ? var_empty(var_shape(a)) : NULL;
@@ -50,7 +50,7 @@ const Op op_prelu = {
                       {.shape = {1, {3}}, .low = -(real)0.5, .high = (real)0.9}}},
 };
 
-/* Another axis of x that has as many sizes as there are slopes: the likely misunderstanding. */
+/* Names another axis of x that has as many elements as there are slopes: probably the one meant. */
 static const char *prelu_hint(Shape x, ptrdiff_t slopes, char hint[128])
 {
     hint[0] = '\0';

@@ -1,11 +1,11 @@
 /* prelu_backward ---------- gx = g if x > 0, else a g;  ga = sum of x g, x <= 0
- *   shape     gx = x = g (N,C,...), ga = a (C) or (1)
- *   backward  with v and w the gradients of gx and ga, and w spread along the channels:
- *               for g   v where x > 0, else a v + w x      (v through the same kernel)
+ *   shape     gx, x and g (N,C,...), ga and a (C) or (1)
+ *   backward  with v and w the gradients of gx and ga, and w broadcast along the channels:
+ *               for g   v where x > 0, else a v + w x      (the v terms by the same kernel)
  *               for a   sum of v g over x <= 0
  *               for x   w g where x <= 0, else 0
- *   care      one pass over memory yields both outputs. It is an op with a rule of its own so
- *             that PReLU's gradient can be differentiated again: d2y/dx da = 1 for x <= 0.
+ *   care      one pass over memory computes both outputs. It is an op with its own rule so that
+ *             PReLU's gradient can be differentiated again: d2y/dx da = 1 for x <= 0.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -18,8 +18,8 @@ static void prelu_backward_forward(Var *y)
     tensor_prelu_backward(y->value, var_output(y, 1)->value, x->value, a->value, g->value);
 }
 
-/* The shape in which slopes broadcast along axis 1 of x; () for a shared one, since x may be a
- * scalar. */
+/* The shape in which slopes broadcast along axis 1 of x; () for a shared
+ * slope, as x may be a scalar. */
 static Shape prelu_spread_shape(Shape x, Shape a)
 {
     return a.dim[0] == 1 ? SHAPE_SCALAR : shape_channels(x);
@@ -42,7 +42,7 @@ static void prelu_backward_backward(Var *y, Var *const *gy)
     }
 }
 
-/* Both outputs in one number per element: gx + ga spread along the channels. */
+/* Combines both outputs, with one value per element: gx + ga, broadcast along the channels. */
 static Var *prelu_backward_sample(Var **in)
 {
     Var *y = var_prelu_backward(in[0], in[1], in[2], true, true);

@@ -1,7 +1,8 @@
 /* relu ---------------------------------------- y = x if x > 0, else 0
  *   shape     y (...) = x (...)
  *   backward  gx = gy where x > 0, else 0
- *   care      asking x <= 0 lets NaN through; the gradient selects, so Inf * 0 cannot arise
+ *   care      the test x <= 0 lets a NaN through; the gradient is selected, not multiplied, so
+ *             Inf * 0 cannot occur
  *
  * SPDX-License-Identifier: MIT
  */

@@ -1,7 +1,7 @@
 /* reshape ------------------------------ y = the elements of x in another shape
  *   shape     the given one, with as many elements as x
  *   backward  gx = gy in x's shape
- *   care      a view; x is copied first if its elements do not follow one another
+ *   care      a view; x is copied first if it is not contiguous
  *
  * SPDX-License-Identifier: MIT
  */

@@ -1,4 +1,4 @@
-/* select ------------------------ y = x at one index of an axis, which vanishes
+/* select ---------------------- y = x at one index of an axis, which is removed
  *   shape     x's without that axis
  *   backward  gx = zeros with gy at that index
  *   care      a view

@@ -1,7 +1,7 @@
 /* slice_scatter --------- y = zeros, with x at elements start, start+step ... of an axis
- *   shape     the given one; x has it too, but for fewer elements on that axis
+ *   shape     the given one; x has the same, but with fewer elements along that axis
  *   backward  gx = that slice of gy
- *   care      slice and slice_scatter are each other's rule
+ *   care      slice and slice_scatter are each other's rules
  *
  * SPDX-License-Identifier: MIT
  */
@@ -48,7 +48,7 @@ Var *var_slice_scatter(Var *x, Shape shape, int axis, ptrdiff_t start, ptrdiff_t
     if (var_shape(x).ndim == shape.ndim)
         expected.dim[axis] = var_shape(x).dim[axis];
     if (!shape_equal(expected, var_shape(x)))
-        slope_fail("var_slice_scatter", "shape %s is no slice along axis %d of %s",
+        slope_fail("var_slice_scatter", "shape %s is not a slice along axis %d of %s",
                    SHAPE_TEXT(var_shape(x)), axis, SHAPE_TEXT(shape));
     ptrdiff_t n = expected.dim[axis];
     ScatterAttr s = {axis, start, n ? start + (n - 1) * step + 1 : start, step};

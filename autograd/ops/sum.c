@@ -1,13 +1,13 @@
 /* sum ------------------------------------------ y = sum of x over some axes
- *   shape     the axes of x become 1 (keepdim) or vanish
- *   backward  gx = gy, stretched back along those axes
+ *   shape     those axes of x become 1 (keepdim) or are removed
+ *   backward  gx = gy, broadcast back along those axes
  *   care      summed in fixed blocks, pairwise: see tensor/kernels/reduce.c
  *
  * SPDX-License-Identifier: MIT
  */
 #include "autograd/op.h"
 
-/* The result's shape with the reduced axes kept as 1: so it stretches to x's. */
+/* The result's shape with the reduced axes kept as 1, so that it broadcasts to x's. */
 static Shape sum_kept_shape(const Var *y)
 {
     return *(const Shape *)y->attr;

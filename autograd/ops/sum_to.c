@@ -1,7 +1,7 @@
-/* sum_to ------------------------ y = sum of x over what stretches y to x's shape
+/* sum_to -------------------- y = x summed down to a shape that broadcasts to x's
  *   shape     y is the given shape, which must broadcast to x's
- *   backward  gx = gy, stretched to x's shape
- *   care      the inverse of expand: every gradient of a broadcast operand goes through it
+ *   backward  gx = gy, broadcast to x's shape
+ *   care      the counterpart of expand: every gradient of a broadcast operand goes through it
  *
  * SPDX-License-Identifier: MIT
  */

@@ -1,8 +1,8 @@
 /* where -------------------------- y = a where condition is not 0, else b
- *   shape     broadcast of condition, a and b
- *   backward  ga = gy where condition is not 0, else 0; gb the other way round
- *   care      it selects and does not multiply: Inf * 0 cannot arise, nor can a NaN
- *             from the side that was not chosen
+ *   shape     that to which condition, a and b broadcast
+ *   backward  ga = gy where condition is not 0, else 0; gb is the reverse
+ *   care      it selects instead of multiplying, so neither Inf * 0 nor a NaN from the side
+ *             that was not chosen can occur
  *
  * SPDX-License-Identifier: MIT
  */
@@ -27,7 +27,7 @@ static void where_backward(Var *y, Var *gy)
     SEND(b, var_where(condition, var_scalar(0), gy));
 }
 
-/* The condition is every other element. */
+/* The condition holds for every other element. */
 static Var *where_sample(Var **in)
 {
     Var *condition = var_full(var_shape(in[0]), 0);

@@ -498,7 +498,7 @@ START_TEST(an_output_not_asked_for_is_not_there)
     ck_assert_ptr_null(y->value);
     var_backward(grad_total(var_output(y, 1)));
     ck_assert_tensor(x->grad, SHAPE(2), NEAR, 3, 3);
-    ck_assert_fails(var_exp(y), "an output of twins that was not asked for");
+    ck_assert_fails(var_exp(y), "an output of twins that was not requested");
 }
 END_TEST
 

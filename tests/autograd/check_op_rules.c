@@ -343,7 +343,8 @@ START_TEST(concat_reshape_and_slice_refuse_what_does_not_fit)
     ck_assert_fails(var_slice(a, 1, 2, 1, 1), "start 2");
     ck_assert_fails(var_slice(a, 1, 0, 3, 0), "step 0");
     ck_assert_fails(var_slice(a, -3, 0, 1, 1), "axis -3 does not exist");
-    ck_assert_fails(var_slice_scatter(a, SHAPE(4, 4), 0, 0, 1), "no slice along axis 0 of (4, 4)");
+    ck_assert_fails(var_slice_scatter(a, SHAPE(4, 4), 0, 0, 1),
+                    "not a slice along axis 0 of (4, 4)");
     ck_assert_fails(var_slice_scatter(a, SHAPE(4, 3), 0, 3, 1), "do not fit axis 0");
     ck_assert_fails(var_select(a, 0, 2), "index 2 is outside axis 0");
     ck_assert_fails(var_select(a, 0, -1), "index -1 is outside axis 0");

@@ -165,8 +165,8 @@ START_TEST(marks_and_places_beyond_the_end_are_refused)
 {
     var_scalar(1);
     size_t end = tape_mark();
-    ck_assert_fails(tape_rewind(end + 1), "lies beyond the tape's end");
-    ck_assert_fails(tape_at(end), "lies beyond the tape's end");
+    ck_assert_fails(tape_rewind(end + 1), "is beyond the tape's end");
+    ck_assert_fails(tape_at(end), "is beyond the tape's end");
     ck_assert_ptr_eq(tape_at(end - 1)->op, NULL);
     tape_rewind(end);
     ck_assert_uint_eq(tape_mark(), end);

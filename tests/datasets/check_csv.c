@@ -179,12 +179,12 @@ END_TEST
 START_TEST(a_bad_cell_is_reported_with_line_and_column)
 {
     static const struct { const char *text, *place, *what, *found; } bad[] = {
-        {"1,2,a\n3,x,b\n", "line 2, column 2:", "no number", "'x'"},
+        {"1,2,a\n3,x,b\n", "line 2, column 2:", "not a number", "'x'"},
         {"1,2,a\n3,,b\n", "line 2, column 2:", "missing", "''"},
         {"1,2,a\n3,4,\n", "line 2, column 3:", "label is missing", "''"},
         {"1,2,a\n3,4\n", "line 2, column 2:", "fewer", "2"},
         {"1,2,a\n3,4,b,5\n", "line 2, column 3:", "more", "more"},
-        {"1,2,a\n\n\n3,\"4\",\"b\nb\"\n5,6x,c", "line 6, column 2:", "no number", "'6x'"},
+        {"1,2,a\n\n\n3,\"4\",\"b\nb\"\n5,6x,c", "line 6, column 2:", "not a number", "'6x'"},
         {"1,2,a\n3,\"4", "line 2, column 2:", "never closed", ""},
         {"1,2,a\n3,\"4\"4,b\n", "line 2, column 2:", "text follows", ""},
         {"1,2,a\n3,4\"4\",b\n", "line 2, column 2:", "quote within", ""},
@@ -215,7 +215,7 @@ START_TEST(only_decimal_numbers_are_numbers)
         char text[64];
         snprintf(text, sizeof text, "\"%s\",a\n", bad[i]);
         ck_assert_msg(!parse_bytes(text, strlen(text), LAST, &err), "%s", bad[i]);
-        ck_assert_ptr_nonnull(strstr(err.problem, "no number"));
+        ck_assert_ptr_nonnull(strstr(err.problem, "not a number"));
     }
     Dataset *data = parse("1e-400,-0.,1E+2,00012,.5e0,1e5,a\n", LAST);
     assert_features(data, 1, 6, (double[]){0, 0, 100, 12, 0.5, 1e5});
@@ -233,8 +233,8 @@ START_TEST(what_is_wrong_with_the_whole_is_said)
         {"y,x,y\n1,2,3\n", {.header = true, .label = "y"}, "two columns have"},
         {"1,2\n", {.label_column = 2}, "column number 2"},
         {"1,2\n", {.label_column = -3}, "column number -3"},
-        {"3,1\n", {.classes = 3}, "no class"},
-        {"a,1\n", {.classes = 3}, "no class"},
+        {"3,1\n", {.classes = 3}, "not a class"},
+        {"a,1\n", {.classes = 3}, "not a class"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         Error err;

@@ -80,8 +80,8 @@ END_TEST
 START_TEST(misuse_stops_with_a_sentence)
 {
     Shape s = SHAPE(3, 5, 7);
-    ck_assert_fails(transform_shape((Transform){.pad = 1}, SHAPE(2)), "no images");
-    ck_assert_fails(transform_shape((Transform){.flip = true}, SHAPE(1, 2, 3, 4)), "no images");
+    ck_assert_fails(transform_shape((Transform){.pad = 1}, SHAPE(2)), "not images");
+    ck_assert_fails(transform_shape((Transform){.flip = true}, SHAPE(1, 2, 3, 4)), "not images");
     ck_assert_fails(transform_shape((Transform){.pad = -1}, s), "0 or more");
     ck_assert_fails(transform_shape((Transform){.crop = -1}, s), "0 or more");
     ck_assert_fails(transform_shape((Transform){.crop = 6}, s), "does not fit");

@@ -362,7 +362,7 @@ START_TEST(the_op_checks_weight_and_bias)
     Var *x = var_full(SHAPE(4, 3), 1), *w = var_full(SHAPE(3), 1), *two = var_full(SHAPE(2), 1);
     ck_assert_fails(var_batch_norm(x, w, NULL, 0), "a weight needs a bias");
     ck_assert_fails(var_batch_norm(x, NULL, w, 0), "a weight needs a bias");
-    ck_assert_fails(var_batch_norm(x, w, two, 0), "weight (3,) and bias (2,): expected one number "
+    ck_assert_fails(var_batch_norm(x, w, two, 0), "weight (3,) and bias (2,): expected one element "
                     "for each of the 3 channels on axis 1 of (4, 3)");
     ck_assert_fails(var_batch_norm(w, NULL, NULL, 0), "input (3,): expected (N,C,...)");
 }

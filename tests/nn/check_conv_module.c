@@ -179,7 +179,7 @@ START_TEST(a_bias_has_one_number_a_channel)
 {
     Var *x = var_full(SHAPE(1, 2, 4, 4), 0), *w = var_full(SHAPE(3, 2, 3, 3), 0);
     ck_assert_fails(var_conv2d(x, w, var_full(SHAPE(2), 0), CONV2D_DEFAULTS), "the bias has shape "
-                    "(2,); expected one number for each of the 3 output channels");
+                    "(2,); expected one element for each of the 3 output channels");
 }
 END_TEST
 

@@ -292,22 +292,23 @@ START_TEST(another_network_is_refused)
     assert_refused(run_new(make_adam, 1),
                    run_with_net(SEQUENTIAL(linear_new(2, 6), prelu_new(6, 0), relu_new(),
                                            linear_new(6, 2))),
-                   "the trainer does not have", "only its names", "'model.2.calls'");
+                   "the trainer does not have", "only its own tensors", "'model.2.calls'");
 }
 END_TEST
 
 START_TEST(another_optimizer_is_refused)
 {
-    assert_refused(run_new(make_adam, 1), run_new(make_sgd, 2), "another optimizer", "SGD", "Adam");
-    assert_refused(run_new(make_adam, 1), run_new(make_adamw, 2), "another optimizer", "AdamW",
+    assert_refused(run_new(make_adam, 1), run_new(make_sgd, 2), "different optimizer", "SGD",
+                   "Adam");
+    assert_refused(run_new(make_adam, 1), run_new(make_adamw, 2), "different optimizer", "AdamW",
                    "Adam");
     assert_refused(run_new(make_groups, 1), run_new(make_adamw, 2),
-                   "another number of parameter groups", "1", "2");
+                   "different number of parameter groups", "1", "2");
     Run all_alike = run_new(make_adamw, 2);
     optimizer_split(all_alike.t.optimizer, "slopes", parameter_is_slope);
     all_alike.t.optimizer->state[2].group = 0;
-    assert_refused(run_new(make_groups, 1), all_alike, "has '1.weight' in another group", "group 0",
-                   "1");
+    assert_refused(run_new(make_groups, 1), all_alike, "has '1.weight' in a different group",
+                   "group 0", "1");
 }
 END_TEST
 
@@ -329,15 +330,16 @@ START_TEST(another_order_of_the_data_is_refused)
     fewer.data = half;
     fewer.t.test = NULL;
     fewer.t.train = loader_new(half, (LoaderOptions){.batch = RESUME_BATCH});
-    assert_refused(run_new(make_adam, 1), fewer, "another number of training examples", "20", "40");
+    assert_refused(run_new(make_adam, 1), fewer, "different number of training examples", "20",
+                   "40");
     assert_refused(run_new(make_adam, 1),
                    run_with_order((LoaderOptions){.batch = 8, .shuffle = true, .seed = 3}),
-                   "another batch size", "8", "16");
+                   "different batch size", "8", "16");
     assert_refused(run_new(make_adam, 1),
                    run_with_order((LoaderOptions){.batch = 16, .shuffle = true, .seed = 4}),
-                   "another seed of the order", "4", "3");
+                   "different seed of the order", "4", "3");
     assert_refused(run_new(make_adam, 1), run_with_order((LoaderOptions){.batch = 16, .seed = 3}),
-                   "another choice of shuffle", "0", "1");
+                   "different setting of shuffle", "0", "1");
 }
 END_TEST
 
@@ -354,9 +356,9 @@ static void resume_set_note(Safetensors *s, const char *key, const char *value)
 START_TEST(what_is_not_such_a_checkpoint_is_refused)
 {
     const char *other_real = sizeof(real) == 4 ? "double" : "float";
-    const char *note[][3] = {{"format", "recipe", "no training checkpoint"},
-                             {"version", "2", "another version"},
-                             {"real", other_real, "another precision"},
+    const char *note[][3] = {{"format", "recipe", "not a training checkpoint"},
+                             {"version", "2", "different version"},
+                             {"real", other_real, "different precision"},
                              {"checksum", "0", "damaged"}};
     Error err;
     Run r = run_new(make_adam, 1);
@@ -372,7 +374,7 @@ START_TEST(what_is_not_such_a_checkpoint_is_refused)
     }
     ck_assert(module_save(r.t.net, scratch_path("network"), &err));
     ck_assert(!trainer_load(&r.t, scratch_path("network"), &err));
-    ck_assert_ptr_nonnull(strstr(err.problem, "no training checkpoint"));
+    ck_assert_ptr_nonnull(strstr(err.problem, "not a training checkpoint"));
     ck_assert(!trainer_load(&r.t, scratch_path("missing"), &err));
     ck_assert_ptr_nonnull(strstr(err.problem, "No such file"));
     run_free(&r);
@@ -415,8 +417,8 @@ START_TEST(a_save_that_fails_costs_nothing)
     capture_begin();
     trainer_fit(&r.t);
     const char *text = capture_end();
-    ck_assert_msg(strstr(text, "trainer_fit goes on, but could not save its checkpoint at step 1: "
-                         "/nowhere/at/all: ") != NULL, "%s", text);
+    ck_assert_msg(strstr(text, "trainer_fit continues, but could not save its checkpoint at step "
+                         "1: /nowhere/at/all: ") != NULL, "%s", text);
     ck_assert_ptr_null(strstr(text, "at step 2"));
     ck_assert_int_eq(r.t.failed_saves, RESUME_STEPS + RESUME_EPOCHS);
     assert_same_run(&without, &r);
