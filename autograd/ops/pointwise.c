@@ -62,11 +62,11 @@ static Var *pointwise_share(Var *gy, Var *larger, Var *smaller)
 
 /* --- arithmetic ------------------------------------------------------------------------------- */
 
-BINARY(add, a + b, gy, gy, IN(-2, 2), SMOOTH)
-BINARY(sub, a - b, gy, neg(gy), IN(-2, 2), SMOOTH)
-BINARY(mul, a * b, mul(gy, b), mul(gy, a), IN(-2, 2), SMOOTH)
+BINARY(add, a + b, gy,         gy,                      IN(-2, 2),  SMOOTH)
+BINARY(sub, a - b, gy,         neg(gy),                 IN(-2, 2),  SMOOTH)
+BINARY(mul, a * b, mul(gy, b), mul(gy, a),              IN(-2, 2),  SMOOTH)
 BINARY(div, a / b, div(gy, b), neg(div(mul(gy, y), b)), OFF(.5, 2), SMOOTH)
-UNARY (neg, -x, neg(gy), IN(-2, 2), SMOOTH)
+UNARY (neg, -x,    neg(gy),                             IN(-2, 2),  SMOOTH)
 
 /* Where a and b are equal, each gets half of the gradient. A NaN in a is returned because of
  * "a != a", a NaN in b because the comparison with it is false. */
@@ -77,21 +77,20 @@ BINARY(minimum, a < b || a != a ? a : b, pointwise_share(gy, b, a), pointwise_sh
 
 /* --- powers, exponentials, logarithms --------------------------------------------------------- */
 
-UNARY (sqrt, sqrt(x), div(gy, scale(y, 2)), IN(.5, 3), SMOOTH)
+UNARY (sqrt,  sqrt(x),  div(gy, scale(y, 2)), IN(.5, 3),  SMOOTH)
+UNARY (exp,   exp(x),   mul(gy, y),           IN(-2, 2),  SMOOTH)
+UNARY (expm1, expm1(x), mul(gy, add(y, ONE)), IN(-2, 2),  SMOOTH)
+UNARY (log,   log(x),   div(gy, x),           IN(.5, 3),  SMOOTH)
+UNARY (log1p, log1p(x), div(gy, add(x, ONE)), IN(-.5, 2), SMOOTH)
 
-/* For c = 0 the formula would give 0 * Inf at x = 0. For x < 0 the value is
- * NaN unless c is an integer. */
+/* For c = 0 the formula would give 0 * Inf at x = 0. For x < 0 the value is NaN unless c is an
+ * integer. */
 UNARY_WITH(pow, pow(x, c), c == 0 ? zeros(x) : mul(gy, scale(var_pow(x, c - 1), c)),
            IN(.5, 2), SMOOTH, 2.5)
 
-UNARY (exp, exp(x), mul(gy, y), IN(-2, 2), SMOOTH)
-UNARY (expm1, expm1(x), mul(gy, add(y, ONE)), IN(-2, 2), SMOOTH)
-UNARY (log, log(x), div(gy, x), IN(.5, 3), SMOOTH)
-UNARY (log1p, log1p(x), div(gy, add(x, ONE)), IN(-.5, 2), SMOOTH)
-
 /* --- sine, cosine, error function ------------------------------------------------------------- */
 
-UNARY (sin, sin(x), mul(gy, var_cos(x)), IN(-2, 2), SMOOTH)
+UNARY (sin, sin(x), mul(gy, var_cos(x)),      IN(-2, 2), SMOOTH)
 UNARY (cos, cos(x), neg(mul(gy, var_sin(x))), IN(-2, 2), SMOOTH)
 
 /* The derivative is 2 / sqrt(pi) e^(-x^2). */
@@ -99,17 +98,16 @@ UNARY (erf, erf(x), mul(gy, scale(var_exp(neg(square(x))), M_2_SQRTPI)), IN(-2, 
 
 /* --- activations ------------------------------------------------------------------------------ */
 
-UNARY (tanh, tanh(x), mul(gy, sub(ONE, square(y))), IN(-2, 2), SMOOTH)
-UNARY (sigmoid, pointwise_logistic(x), mul(gy, mul(y, sub(ONE, y))), IN(-2, 2), SMOOTH)
+UNARY (tanh,    tanh(x),               mul(gy, sub(ONE, square(y))), IN(-2, 2),  SMOOTH)
+UNARY (sigmoid, pointwise_logistic(x), mul(gy, mul(y, sub(ONE, y))), IN(-2, 2),  SMOOTH)
+UNARY (abs,     fabs(x),               mul(gy, sign(x)),             OFF(.1, 2), SIGN_OF_X)
 
 /* log(1 + e^x), computed from e^-|x|, which cannot overflow. */
 UNARY (softplus, (x > 0 ? x : 0) + log1p(exp(-fabs(x))), mul(gy, var_sigmoid(x)), IN(-2, 2), SMOOTH)
 
-UNARY (abs, fabs(x), mul(gy, sign(x)), OFF(.1, 2), SIGN_OF_X)
-
 /* The sign of x selects the branch; that of y cannot, because for c < 0 y is positive on both
- * sides. Source: Maas, Hannun, Ng, "Rectifier nonlinearities improve neural
- * network acoustic models", 2013. */
+ * sides. Source: Maas, Hannun, Ng, "Rectifier nonlinearities improve neural network acoustic
+ * models", 2013. */
 UNARY_WITH(leaky_relu, x > 0 ? x : c * x, var_where(var_is_positive(x), gy, scale(gy, c)),
            OFF(.1, 2), SIGN_OF_X, .2)
 

@@ -81,7 +81,7 @@ void record_begin(const Lesson *lesson, const char *options)
     story_now.began = story_clock();
     story_now.both = story_open();
     if (!story_now.both)
-        slope_fail("lesson_begin", "not enough memory for a stream");
+        slope_fail("lesson_begin", "out of memory for a stream");
     setvbuf(story_now.both, NULL, _IOLBF, 1024);
     record("options", "%s", options);
 }

@@ -23,7 +23,7 @@ static bool header_error(const JsonText *json, size_t at, const char *problem, c
 
 static bool header_no_memory(const JsonText *json)
 {
-    return error_set(json->err, json->file, -1, "not enough memory for the entries of the header");
+    return error_set(json->err, json->file, -1, "out of memory for the entries of the header");
 }
 
 /* --- one field of an entry -------------------------------------------------------------------- */

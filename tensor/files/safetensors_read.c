@@ -124,7 +124,7 @@ static bool safetensors_check_offsets(const ByteStream *from, const Header *head
 
 static bool safetensors_no_memory(const ByteStream *from, Error *err)
 {
-    return error_set(err, from->name, -1, "not enough memory for its tensors");
+    return error_set(err, from->name, -1, "out of memory for its tensors");
 }
 
 static bool safetensors_read_tensor(ByteStream *from, const HeaderEntry *e, Safetensors *s,

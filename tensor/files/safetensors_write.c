@@ -148,7 +148,7 @@ static bool safetensors_write_header(DurableFile *file, const Safetensors *s, Er
                          "refuse more than %d", sink.length, SAFETENSORS_HEADER);
     sink.text = memory_try_new(sink.length);
     if (!sink.text)
-        return error_set(err, file->path, -1, "not enough memory for its header");
+        return error_set(err, file->path, -1, "out of memory for its header");
     safetensors_put_little_endian(size, sink.length, sizeof size);
     sink.length = 0;
     header_put_all(&sink, s);
@@ -208,7 +208,7 @@ bool safetensors_write(const Safetensors *s, const char *path, Error *err)
     sorted.text = safetensors_sorted(s->text, s->n_texts, sizeof *s->text, safetensors_text_order);
     bool ok = sorted.item && sorted.text
             ? safetensors_write_sorted(&sorted, path, err)
-            : error_set(err, path, -1, "not enough memory to sort the list");
+            : error_set(err, path, -1, "out of memory to sort the list");
     memory_free(sorted.item);
     memory_free(sorted.text);
     return ok;

@@ -269,7 +269,7 @@ static uint8_t *stream_gather(ByteStream *stream, size_t room, size_t count, Err
         bytes = stream_grow(bytes, &room, count);
     }
     if (!bytes)
-        error_set(err, stream->name, stream->offset, "not enough memory for its data");
+        error_set(err, stream->name, stream->offset, "out of memory for its data");
     memory_free(bytes);
     return NULL;
 }
