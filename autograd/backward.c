@@ -100,7 +100,7 @@ static void slot_fill(Var *x, Var *g, Pass *p)
     }
 }
 
-/* Adds a further gradient to it. */
+/* Adds a further gradient to the one in x's slot. */
 static void slot_add(Var *x, Var *g, const Pass *p)
 {
     if (p->recorded) {

@@ -5,8 +5,8 @@
  *    a ->grad that is not zero.
  *  - Near a kink a central difference is wrong by up to half the jump of the slope. The checker
  *    learns from each op which side of its kinks it is on; where a step of h crosses one, the
- *    gradient must lie between the left and the right slope: the verdict is KINK,
- *    counted, never silently skipped.
+ *    gradient must lie between the left and the right slope. The verdict is then KINK: such
+ *    coordinates are counted, never silently skipped.
  *  - Order 2 checks the gradient of the gradient, with respect to the inputs and the cotangent.
  *  - gradcheck works for any function of Vars, op_check for any Op with a sample.
  *

@@ -3,7 +3,7 @@
  *  - An op is a constant Op and a function var_NAME that calls var_apply with it.
  *  - Its backward rule is written in ops, so a gradient can itself be differentiated.
  *  - Its sample says how to call it and on which inputs, which is all that the checker needs.
- *  - An op may live anywhere: in autograd/ops/, in a lesson, in a program outside the tree.
+ *  - An op may be defined anywhere: in autograd/ops/, in a lesson, in a program outside the tree.
  *
  *      static inline real cube(real x) { return x * x * x; }
  *      MAP1(cube_map, cube)
@@ -68,7 +68,7 @@ struct Op {
     void (*backward)(Var *y, Var *gy);
     void (*backward_all)(Var *y, Var *const *gy);
 
-    /* Hashes the discrete choices of the forward, such as the side of a kink on which each element
+    /* Hashes the discrete choices of forward, such as the side of a kink on which each element
      * lies. Ops with kinks have it; it tells the checker when a step has crossed one. */
     uint64_t (*branch_hash)(const Var *y);
 
@@ -125,12 +125,13 @@ bool var_may_overwrite(const Var *gy);
 
 /* --- for `branch_hash` ------------------------------------------------------------------------ */
 
-/* Fold into a hash, initially 0, which elements of x are positive, or
- * which of a exceed those of b. */
+/* Fold into a hash, initially 0, which elements of x are positive, or which elements of a exceed
+ * those of b. */
 uint64_t op_branch_of_signs(uint64_t hash, const Tensor *x);
 uint64_t op_branch_of_order(uint64_t hash, const Tensor *a, const Tensor *b);
 
-/* Complete functions: the signs of input 0; the order of inputs 0 and 1, broadcast to y. */
+/* Ready-made hash functions: of the signs of input 0; of the order of inputs 0 and 1, broadcast to
+ * y. */
 uint64_t op_branch_by_sign(const Var *y);
 uint64_t op_branch_by_order(const Var *y);
 
@@ -141,7 +142,7 @@ typedef struct OpEntry {
     const char *formula;
 } OpEntry;
 
-/* Every op in ops.def, ended by an entry with a NULL op. */
+/* Every op in ops.def, followed by an entry whose op is NULL. */
 extern const OpEntry op_table[];
 
 #define OP(name, parameters, formula) extern const Op op_##name;

@@ -3,7 +3,7 @@
  *  - UNARY and BINARY define a whole op: its loop over a tensor, its backward rule, the sample with
  *    which op_check calls it, op_NAME and var_NAME. UNARY_WITH does so for a function with a
  *    constant, var_NAME(x, c).
- *  - The value is a C expression in the numbers x, or a and b; the functions of <tgmath.h> may be
+ *  - The value is a C expression in the scalars x, or a and b; the functions of <tgmath.h> may be
  *    used. The derivatives are expressions of Vars, so that a gradient can be differentiated again:
  *    gy is the gradient of the result y, and each expression is the gradient sent to one input. It
  *    is computed only if wanted, and summed over the axes along which the input was broadcast.
@@ -40,7 +40,7 @@
 
 /* --- where the derivative jumps --------------------------------------------------------------- */
 
-/* Nowhere; where x changes its sign; where a and b change their order. */
+/* Nowhere; where x changes sign; where the order of a and b changes. */
 #define SMOOTH       NULL
 #define SIGN_OF_X    op_branch_by_sign
 #define ORDER_OF_A_B op_branch_by_order
@@ -62,7 +62,7 @@
     POINTWISE_OP(NAME, KINK, 1, {{.shape = {2, {2, 3}}, RANGE}})                               \
     Var *var_##NAME(Var *x) { return var_apply_like(&op_##NAME, x); }
 
-/* y = value(x, c), of x's shape, c a constant; the sample has c = SAMPLE_C. */
+/* y = value(x, c), of x's shape, where c is a constant; the sample uses c = SAMPLE_C. */
 #define UNARY_WITH(NAME, VALUE, GRADIENT, RANGE, KINK, SAMPLE_C)                               \
     static inline real NAME##_value(real x, real c) { return VALUE; }                          \
     MAP1C(NAME##_map, NAME##_value)                                                            \

@@ -23,7 +23,7 @@ void var_make_room(Var *y, int n_in, size_t attr_bytes);
 /* Frees everything that a Var owns, but not the Var itself. */
 void var_drop(Var *y);
 
-/* Open a scope; close the innermost one; return the innermost one (NULL: none is open). */
+/* Open a scope; close the innermost one; return the innermost one (NULL if none is open). */
 Var *tape_scope_open(ScopeKind kind, bool records);
 void tape_scope_close(ScopeKind kind, const char *function);
 Var *tape_scope_innermost(void);

@@ -3,7 +3,7 @@
  *  - Every op appends its result to this thread's tape (the Wengert list). A result comes after
  *    its inputs, so playing the tape backwards visits every Var after everything that used it.
  *  - tape_rewind(mark) releases everything recorded since mark. Parameters are not on the tape.
- *  - After a failure (slope_on_fail, longjmp) tape_rewind(mark) does all the cleaning up: it also
+ *  - After a failure (slope_on_fail, longjmp) tape_rewind(mark) does all the cleanup: it also
  *    closes the no-grad scopes opened since the mark and abandons an unfinished backward pass.
  *  - Two threads have two tapes and can train two models. A thread's tape is freed when it ends.
  *
@@ -25,7 +25,7 @@ Var *tape_at(size_t index);
 
 /* --- scopes ----------------------------------------------------------------------------------- */
 
-/* Between the two calls nothing is recorded for a gradient: no result requires one. Scopes nest. */
+/* Between the two calls, no result requires a gradient. Scopes nest. */
 void no_grad_begin(void);
 void no_grad_end(void);
 bool grad_enabled(void);

@@ -35,8 +35,8 @@ typedef enum SlotMark {
     SLOT_WANTED,   /* its own gradient was requested */
 } SlotMark;
 
-/* Programs read value, grad and name; an op's functions also in, n_in and
- * attr. The rest is internal. */
+/* Programs read value, grad and name; an op's functions also read in, n_in and attr. The rest is
+ * internal. */
 struct Var {
     /* Still readable after the Var has been rewound, so that a stale use can be reported. */
     const Op *op;         /* what computed it; NULL for a leaf or a constant */
@@ -91,7 +91,7 @@ Var *var_full(Shape shape, real value);
 /* A leaf on the tape. It requires a gradient, which is in ->grad until the rewind. */
 Var *var_leaf(const Tensor *value);
 
-/* The same two from values in row-major order, which are copied. */
+/* A constant and a leaf whose elements are copied from `values`, in row-major order. */
 Var *var_const_from(Shape shape, const real *values);
 Var *var_leaf_from(Shape shape, const real *values);
 
@@ -101,7 +101,7 @@ Var *var_empty(Shape shape);
 /* --- inspection ------------------------------------------------------------------------------- */
 
 Shape var_shape(const Var *x);
-real var_item(const Var *x); /* of one element */
+real var_item(const Var *x); /* the value of a Var with one element */
 
 /* "'fc1.weight' (256, 784)" or "relu #12 (128, 256)", for messages. */
 enum { VAR_TEXT_SIZE = 320 };
@@ -123,7 +123,7 @@ Var *var_add_scalar(Var *x, real c); /* x + c */
 Var *var_square(Var *x);
 Var *var_dot(Var *x, Var *y); /* the sum over all elements of x y, shape () */
 
-/* Output k of an op with several, given its first output. */
+/* Output k of an op with several outputs, given the first. */
 Var *var_output(const Var *first, int k);
 
 /* The mean of (x - target)^2 over all elements, shape (); the two shapes must be equal. */

@@ -34,7 +34,7 @@ Var *var_mse(Var *x, Var *target)
 {
     if (!shape_equal(var_shape(x), var_shape(target)))
         slope_fail("var_mse",
-                   "the prediction has shape %s but the target %s; they must be equal, "
+                   "the prediction has shape %s, but the target has shape %s; they must be equal, "
                    "or broadcasting would pair each prediction with every target",
                    SHAPE_TEXT(var_shape(x)), SHAPE_TEXT(var_shape(target)));
     return var_mean(var_square(var_sub(x, target)), ALL_AXES, false);

@@ -42,8 +42,8 @@ Var *var_conv2d_grad_input(Var *g, Var *w, Shape x, Conv2dOptions options)
     Conv2d c = tensor_conv2d_plan(x, var_shape(w), options, "var_conv2d_grad_input");
     if (!shape_equal(var_shape(g), SHAPE(c.N, c.O, c.P, c.Q)))
         slope_fail("var_conv2d_grad_input",
-                   "the gradient has shape %s, but input %s and weight %s give "
-                   "%s",
+                   "the gradient has shape %s, but for input %s and weight %s the output has "
+                   "shape %s",
                    SHAPE_TEXT(var_shape(g)), SHAPE_TEXT(x), SHAPE_TEXT(var_shape(w)),
                    SHAPE_TEXT(SHAPE(c.N, c.O, c.P, c.Q)));
     return var_apply_with(&op_conv2d_grad_input, x, VARS(var_contiguous(g), var_contiguous(w)), &c,

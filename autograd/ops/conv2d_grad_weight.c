@@ -41,8 +41,8 @@ Var *var_conv2d_grad_weight(Var *x, Var *g, Shape w, Conv2dOptions options)
     Conv2d c = tensor_conv2d_plan(var_shape(x), w, options, "var_conv2d_grad_weight");
     if (!shape_equal(var_shape(g), SHAPE(c.N, c.O, c.P, c.Q)))
         slope_fail("var_conv2d_grad_weight",
-                   "the gradient has shape %s, but input %s and weight %s give "
-                   "%s",
+                   "the gradient has shape %s, but for input %s and weight %s the output has "
+                   "shape %s",
                    SHAPE_TEXT(var_shape(g)), SHAPE_TEXT(var_shape(x)), SHAPE_TEXT(w),
                    SHAPE_TEXT(SHAPE(c.N, c.O, c.P, c.Q)));
     return var_apply_with(&op_conv2d_grad_weight, w, VARS(var_contiguous(x), var_contiguous(g)), &c,

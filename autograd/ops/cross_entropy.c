@@ -1,7 +1,7 @@
 /* cross_entropy ------------------ row loss = - sum over k of q_k log softmax(x)_k
  *   where     q = (1-s) one-hot(label) + s/K, s the label smoothing
  *   shape     x (N,K), labels (N) -> () for the mean or the sum, (N) without reduction; a second
- *             output is softmax(x) (N,K), for the backward
+ *             output is softmax(x) (N,K), for the backward pass
  *   backward  gx = gy w (softmax(x) - q), w the weight of a row: 0 if its label is ignore_index,
  *             else 1 or, for the mean, 1 / (number of rows not ignored)
  *   care      log softmax subtracts the maximum first; the mean of no rows is NaN. A kernel

@@ -1,10 +1,10 @@
 /* dropout --------------------------- y = 0 with probability p, else x / (1 - p)
  *   shape     y (...) = x (...)
  *   backward  gx = dropout of gy with the same mask
- *   care      the mask is a function of the random stream and the position, so the backward draws
- *             it again instead of keeping it, and it is the same on any number of threads. p = 1
- *             yields zeros. Elements are selected, not multiplied: a dropped one is 0 even if it
- *             was Inf or NaN (PyTorch multiplies).
+ *   care      the mask is a function of the random stream and the position, so the backward pass
+ *             draws it again instead of storing it, and it is the same on any number of threads.
+ *             p = 1 yields zeros. Elements are selected, not multiplied: a dropped one is 0 even
+ *             if it was Inf or NaN (PyTorch multiplies).
  *   source    Srivastava, Hinton, Krizhevsky, Sutskever, Salakhutdinov, JMLR 15, 2014
  *
  * SPDX-License-Identifier: MIT

@@ -20,7 +20,7 @@ static void max_pool2d_scatter_backward(Var *y, Var *gy)
     SEND(g, var_max_pool2d_gather(gy, y->in[1], p->o));
 }
 
-/* This sample and gather's take their winners from a pooling of fixed values. */
+/* The winners, here and in the sample of gather, come from pooling fixed values. */
 static Var *max_pool2d_scatter_sample(Var **in)
 {
     Pool2dOptions o = {.kernel = {3, 2}, .stride = {2, 1}, .padding = {1, 0}};

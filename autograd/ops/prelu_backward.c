@@ -65,7 +65,7 @@ Var *var_prelu_backward(Var *x, Var *a, Var *g, bool want_gx, bool want_ga)
 {
     Shape gx = var_shape(x), ga = var_shape(a);
     if (!shape_equal(var_shape(g), gx))
-        slope_fail("var_prelu_backward", "g has shape %s but x %s; they must be equal",
+        slope_fail("var_prelu_backward", "g has shape %s, but x has shape %s; they must be equal",
                    SHAPE_TEXT(var_shape(g)), SHAPE_TEXT(gx));
     if (ga.ndim != 1)
         slope_fail("var_prelu_backward", "the slopes have shape %s; expected (1,) or (C,)",

@@ -1,5 +1,5 @@
 /* slice_scatter --------- y = zeros, with x at elements start, start+step ... of an axis
- *   shape     the given one; x has the same, but with fewer elements along that axis
+ *   shape     the given one; x has the same shape, but with fewer elements along that axis
  *   backward  gx = that slice of gy
  *   care      slice and slice_scatter are each other's rules
  *

@@ -297,7 +297,7 @@ START_TEST(prelu_names_both_numbers_and_the_axis)
     ck_assert_fails(rules_prelu(SHAPE(2, 3), SHAPE(1, 3)), "the slopes have shape (1, 3)");
     ck_assert_fails(rules_prelu(SHAPE(2, 3), SHAPE_SCALAR), "the slopes have shape ()");
     ck_assert_fails(rules_prelu_backward(SHAPE(2, 3), SHAPE(3), SHAPE(2, 2)),
-                    "g has shape (2, 2) but x (2, 3)");
+                    "g has shape (2, 2), but x has shape (2, 3)");
     ck_assert_fails(rules_prelu_backward(SHAPE(2, 3), SHAPE(2), SHAPE(2, 3)), "2 slopes");
     ck_assert_fails(rules_prelu_backward(SHAPE(2, 3), SHAPE_SCALAR, SHAPE(2, 3)), "shape ()");
 }
@@ -316,7 +316,7 @@ START_TEST(shapes_that_do_not_broadcast_are_both_named)
     ck_assert_fails(var_where(c, a, a), "the condition's shape (3, 3)");
     ck_assert_fails(var_expand(a, SHAPE(2, 6)), "shape (2, 3) does not stretch to (2, 6)");
     ck_assert_fails(var_sum_to(a, SHAPE(2)), "shape (2,) does not stretch to (2, 3)");
-    ck_assert_fails(var_mse(a, rules_zeros(SHAPE(2, 1))), "(2, 3) but the target (2, 1)");
+    ck_assert_fails(var_mse(a, rules_zeros(SHAPE(2, 1))), "(2, 3), but the target has shape (2, 1)");
     ck_assert_fails(var_add(a, NULL), "NULL");
 }
 END_TEST
