@@ -30,8 +30,8 @@ extern const char *const cifar10_classes[10];
 Dataset *cifar_parse(const uint8_t *data, size_t size, const char *name, Error *err);
 Dataset *cifar_read(const char *path, Error *err);
 
-/* The set: data_batch_1.bin to data_batch_5.bin in this order for training, or test_batch.bin.
- * `dir` NULL: search as above; otherwise only `dir` and `dir`/cifar-10 are searched. The first
+/* The set: data_batch_1.bin to data_batch_5.bin in this order for training, or test_batch.bin. If
+ * `dir` is NULL, the folders above are searched, otherwise only `dir` and `dir`/cifar-10. The first
  * folder that holds data_batch_1.bin or test_batch.bin is used. If none does, the error says where
  * it looked and how to get the set. */
 Dataset *cifar10_load(const char *dir, bool train, Error *err);

@@ -56,7 +56,7 @@ static bool csv_collect(CsvTable *table, CsvText *t)
         return true;
     if (table->count == CSV_MAX_CLASSES) {
         slope_csv_text_error(t, "there are more than 1000 different labels", NULL);
-        return error_hint(t->err, "is this the column of the labels?");
+        return error_hint(t->err, "is this the label column?");
     }
     char *copy = memory_try_new(size);
     if (!copy)
@@ -110,7 +110,7 @@ static bool csv_end_first_row(CsvTable *table, CsvText *t)
     if (table->options.label && table->label > 0)
         return true;
     if (table->options.label) {
-        slope_csv_text_error(t, "the header ends, and no column has the label's name", NULL);
+        slope_csv_text_error(t, "no column of the header has the label's name", NULL);
         return error_expected(t->err, table->options.label, "%td other names", table->columns);
     }
     table->label = wanted < 0 ? wanted + table->columns + 1 : (ptrdiff_t)wanted + 1;
@@ -265,7 +265,7 @@ static void csv_check(const CsvOptions *o)
     if (strchr("\"\r\n", o->separator) && o->separator)
         slope_fail("csv_parse", "the separator cannot be byte %d", o->separator);
     if (o->classes < 0 || (o->class_names && o->classes == 0))
-        slope_fail("csv_parse", "%d classes; expected 0 or more; with class_names, their number",
+        slope_fail("csv_parse", "%d classes; expected 0 or more, at least 1 with class_names",
                    o->classes);
 }
 

@@ -28,7 +28,7 @@
 #include "datasets/dataset.h"
 
 enum {
-    CSV_MAX_CLASSES = 1000, /* a column of more distinct labels is not a column of labels */
+    CSV_MAX_CLASSES = 1000, /* a column with more distinct values is not a label column */
     CSV_MAX_CELL = 1000,    /* bytes in a cell */
 };
 

@@ -60,7 +60,7 @@ void dataset_values_copy(const DatasetValues *values, ptrdiff_t first, ptrdiff_t
 void dataset_read_labels(const Dataset *data, const int32_t *which, ptrdiff_t count,
                          int32_t *labels);
 
-/* All examples in one tensor (count, sample), normalised. You free it. For small sets. */
+/* All examples in one tensor (count, sample), normalised, which you free. Meant for small sets. */
 Tensor *dataset_tensor(const Dataset *data);
 
 #endif

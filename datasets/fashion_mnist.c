@@ -54,7 +54,7 @@ static Dataset *fashion_load(const char *images, const char *labels, bool train,
     if (!data)
         return NULL;
     if (!shape_equal(data->sample, SHAPE(1, 28, 28))) {
-        error_set(err, images, 8, "these are not Fashion-MNIST's images");
+        error_set(err, images, 8, "these are not Fashion-MNIST images");
         error_expected(err, "28 by 28 pixels", "%td by %td", data->sample.dim[1],
                        data->sample.dim[2]);
         dataset_free(data);

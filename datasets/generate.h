@@ -3,7 +3,7 @@
  *  - glyphs: 28x28 images of the ten digits, drawn as strokes with random slant, thickness,
  *    position, size and noise; a stand-in for Fashion-MNIST, but easier.
  *  - spirals and moons: points in the plane, the classic tests of a small network.
- *  - The same seed gives the same bits.
+ *  - The same seed yields the same bits.
  *
  * SPDX-License-Identifier: MIT
  */

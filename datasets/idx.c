@@ -166,7 +166,7 @@ static bool idx_check_pair(const IdxArray *images, const IdxArray *labels, const
     if (images->dim[0] == labels->dim[0])
         return true;
     snprintf(expected, sizeof expected, "%td labels", images->dim[0]);
-    error_set(err, labels_path, 4, "there is not one label for each image");
+    error_set(err, labels_path, 4, "the number of labels is not the number of images");
     error_expected(err, expected, "%td", labels->dim[0]);
     return error_hint(err, "the images are in %s; do the two files belong together?", images_path);
 }

@@ -41,8 +41,8 @@ Dataset *idx_load_pair(const char *name, const char *images_path, const char *la
                        int classes, Error *err);
 
 /* Fashion-MNIST: 60000 training or 10000 test images of 28x28, ten classes, with the mean
- * .2860 and standard deviation .3530 of its training pixels. `dir` NULL: search as above;
- * otherwise only `dir` and `dir`/fashion-mnist are searched. The first folder that holds one of
+ * .2860 and standard deviation .3530 of its training pixels. If `dir` is NULL, the folders above
+ * are searched, otherwise only `dir` and `dir`/fashion-mnist. The first folder that holds one of
  * the two files is used. If none does, the error says where it looked and how to install the set.
  * The count is taken from the files, so a smaller set will do, but the images must be 28x28. */
 Dataset *fashion_mnist_load(const char *dir, bool train, Error *err);

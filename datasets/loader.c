@@ -44,8 +44,8 @@ static void loader_check(const Dataset *data, LoaderOptions options)
                    options.batch);
     if (options.drop_last && data->count < (options.batch ? options.batch : 128))
         slope_fail("loader_new",
-                   "%s has %td examples, not one full batch, and drop_last drops the "
-                   "rest",
+                   "%s has %td examples, fewer than one full batch, and drop_last would "
+                   "drop them all",
                    data->name, data->count);
     if (!(data->std > 0))
         slope_fail("loader_new", "%s has standard deviation %g; it must be above 0", data->name,

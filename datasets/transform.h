@@ -2,7 +2,7 @@
  *
  *  - pad: a black frame around each image; 2 turns 28x28 into 32x32.
  *  - crop: a square window at a random position in the padded image (or in its middle).
- *  - flip: left and right exchanged, for one image in two, at random.
+ *  - flip: left and right exchanged, at random, with probability 1/2.
  *  - LoaderOptions has a Transform: give a random one to the training loader only, and give the
  *    loader of the test set one with the same resulting shape that leaves nothing to chance.
  *
@@ -32,7 +32,7 @@ typedef struct Transform {
  * the transform does not fit. */
 Shape transform_shape(Transform transform, Shape sample);
 
-/* dataset_read with a transform: x is (count, transform_shape), and labels are as there. Without a
+/* dataset_read with a transform: x is (count, transform_shape); labels are the same. Without a
  * transform it is dataset_read. Runs in parallel and allocates nothing. */
 void transform_read(const Dataset *data, Transform transform, uint64_t seed, int epoch,
                     const int32_t *which, ptrdiff_t count, real *x, int32_t *labels);

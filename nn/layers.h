@@ -27,14 +27,15 @@ Module *relu_new(void);
 Module *leaky_relu_new(real slope);
 
 /* y = x if x > 0, else a x, with num_parameters learned slopes a that start at `init` (0.25 in
- * [He15]): one shared by all elements, or one for each of the C channels of axis 1. */
+ * He et al., arXiv:1502.01852): one shared by all elements, or one for each of the C channels of
+ * axis 1. */
 Module *prelu_new(ptrdiff_t num_parameters, real init);
 bool module_is_prelu(const Module *m);
 
 /* Convolution of (N,in,H,W) with `out` square kernels, weight [out, in/groups, kernel, kernel] and
  * bias [out]. conv2d_padding(1) sets padding 1 and leaves the defaults, such as stride 1:
- * nn.Conv2d(.., padding=1). The _with form has everything: separate kernel sizes for height and
- * width, and an optional bias. */
+ * nn.Conv2d(.., padding=1). The _with form takes separate kernel sizes for height and width, and
+ * the bias is optional. */
 Conv2dOptions conv2d_padding(ptrdiff_t padding);
 Module *conv2d_new(ptrdiff_t in, ptrdiff_t out, ptrdiff_t kernel, Conv2dOptions options);
 Module *conv2d_new_with(ptrdiff_t in, ptrdiff_t out, ptrdiff_t kernel_height,

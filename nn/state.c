@@ -28,7 +28,7 @@ static void state_check_known(State *s, const char *owner)
             continue;
         state_refuse(s, "the file holds a tensor that the %s does not have", owner);
         error_expected(s->err, "only its own tensors", "'%s'", SHOWN(s->list->item[i].name));
-        error_hint(s->err, "was it saved from a %s with more parts, or different names?", owner);
+        error_hint(s->err, "was it saved from a %s with more parts or with other names?", owner);
     }
 }
 

@@ -8,11 +8,11 @@
 #include "nn/module.h"
 
 /* Prints a table with one line per layer: name, output shape for an input of this shape,
- * parameters, slopes, and the slopes' overhead in percent of the parameters of the layer before.
+ * parameters, slopes, and the slopes' overhead in percent of the preceding layer's parameters.
  * The network runs once on zeros, in evaluation mode; its mode is then restored. */
 void module_summary(FILE *out, Module *m, Shape input);
 
-/* The document's print_prelu_stats: one line per PReLU,
+/* Prints the statistics of the learned slopes, one line per PReLU:
  *     prelu1: mean=0.1034, std=0.0533, min=-0.0872, max=0.3402     */
 void prelu_stats(FILE *out, Module *m);
 

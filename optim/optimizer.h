@@ -50,7 +50,7 @@ typedef struct ParamState {
 typedef struct ParamRun {
     ptrdiff_t   n;     /* elements of each array below */
     int64_t     step;  /* the parameter's step, from 1 */
-    bool        fresh; /* is it the first step, or the first with these slots? They hold zeros */
+    bool        fresh; /* the first step, or the first with these slots? If so, they are zero */
     real       *theta;
     const real *g;
     real       *slot[OPTIMIZER_SLOTS]; /* NULL beyond those that the rule needs */
@@ -113,8 +113,8 @@ ParamGroup *optimizer_no_decay_on_slopes(Optimizer *opt);
 
 /* --- every step ------------------------------------------------------------------------------- */
 
-/* Frees all gradients. Call it before the forward: the step then reuses their memory, and after the
- * first step nothing is allocated. */
+/* Frees all gradients. Call it before the forward pass: the step then reuses their memory, and
+ * after the first step nothing is allocated. */
 void optimizer_zero_grad(Optimizer *opt);
 void optimizer_step(Optimizer *opt);
 

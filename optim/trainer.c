@@ -155,7 +155,8 @@ static void trainer_check(const Trainer *t)
     if (missing)
         slope_fail("trainer_fit", "the trainer has no .%s", missing);
     if (t->epochs < 0 || t->epochs > INT_MAX - t->epoch) /* trainer_resume may leave 0 */
-        slope_fail("trainer_fit", "%d epochs after %d; expected 0 or more", t->epochs, t->epoch);
+        slope_fail("trainer_fit", "%d more epochs after %d; expected 0 or more", t->epochs,
+                   t->epoch);
 }
 
 void trainer_fit(Trainer *t)

@@ -1,6 +1,7 @@
 /* optim/trainer.h -- the training loop: the one place where network, optimizer and data meet.
  *
- *  - trainer_fit runs epochs over a loader, evaluates on another after each, and keeps a history.
+ *  - trainer_fit runs epochs over a loader, evaluates on another one after each epoch, and keeps a
+ *    history.
  *  - Progress goes to stderr: a bar on a terminal, and one line per epoch; nothing if quiet is set.
  *    NO_COLOR is respected.
  *  - A step callback sees the network after every update (to record slopes, for example).

@@ -1,11 +1,10 @@
-/* tensor/error.h -- misuse stops the program with a sentence; a failure outside it returns an
- * error.
+/* tensor/error.h -- misuse stops the program with a message; a failure outside the program is
+ * returned as an Error.
  *
  *  - slope_fail() is for misuse: shapes that do not fit, an index out of range. It prints
  *    "slope: FUNCTION: SENTENCE" and calls the fail handler, which must not return.
  *  - slope_on_fail() replaces that handler: a test or a long-running program can longjmp out and
- *    then call tape_rewind(mark), which frees everything that it had put on the tape since the
- *    mark.
+ *    then call tape_rewind(mark), which frees everything recorded on the tape since the mark.
  *  - Error is for failures outside the program: a missing, truncated or corrupt file. Readers fill
  *    it and return NULL or false; they print nothing and never abort.
  *

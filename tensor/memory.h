@@ -8,7 +8,7 @@
  *    one thread creates tensors and another frees them, buffers pile up in the second thread's
  *    pool; it should call memory_trim from time to time.
  *  - The pool stores no header in front of a block: the caller passes the size again when giving it
- *    back. A block of 2^24 bytes therefore needs no larger size class.
+ *    back. So a block of 2^24 bytes does not need the next larger size class.
  *  - Debug builds fill a buffer that is given back with NaN; the address sanitizer treats it as
  *    freed. In a build with -DSLOPE_NO_POOL (for valgrind), every buffer goes back to the heap.
  *

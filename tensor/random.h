@@ -30,8 +30,8 @@ Rng rng_new(uint64_t seed, uint64_t stream);
 /* The 64-bit word at a position: the pure function on which everything else is built. */
 uint64_t rng_word(uint64_t seed, uint64_t stream, uint64_t position);
 
-/* The n words from `position` on: the same values, but many of them are computed much faster this
- * way. RNG_WORDS of them are computed at a time, so that is a good n. */
+/* The n words starting at `position`: the same values, but much faster than one call per word. They
+ * are computed RNG_WORDS at a time, so that is a good n. */
 enum { RNG_WORDS = 128 };
 void rng_words(uint64_t seed, uint64_t stream, uint64_t position, ptrdiff_t n, uint64_t *words);
 

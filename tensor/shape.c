@@ -22,7 +22,7 @@ Shape shape_new(int ndim, const ptrdiff_t *dim)
     ptrdiff_t count = 1;
     for (int i = 0; i < ndim; i++) {
         if (dim[i] < 0)
-            slope_fail("shape_new", "axis %d has size %td; a size is 0 or more", i, dim[i]);
+            slope_fail("shape_new", "axis %d has size %td; expected 0 or more", i, dim[i]);
         if (dim[i] > 0 && count > SHAPE_MAX_COUNT / dim[i])
             slope_fail("shape_new", "the sizes multiply to more elements than memory can hold "
                        "(axis %d has size %td)", i, dim[i]);

@@ -206,8 +206,8 @@ real tensor_item(const Tensor *x)
     if (!x)
         slope_fail("tensor_item", TENSOR_IS_NULL);
     if (tensor_count(x) != 1)
-        slope_fail("tensor_item", "shape %s has %td elements; only a tensor of one element is "
-                   "a number", SHAPE_TEXT(x->shape), tensor_count(x));
+        slope_fail("tensor_item", "shape %s has %td elements; expected a tensor with exactly "
+                   "one", SHAPE_TEXT(x->shape), tensor_count(x));
     return *tensor_read(x);
 }
 

@@ -114,9 +114,9 @@ void tensor_greater(Tensor *out, const Tensor *a, const Tensor *b);     /* 1 whe
 void tensor_equal_to(Tensor *out, const Tensor *a, const Tensor *b);    /* 1 where a == b */
 void tensor_sign(Tensor *out, const Tensor *x);                         /* -1, 0, 1, or NaN */
 
-/* out = the sum (or the maximum) of x over every axis along which out has size 1 or no axis; out's
- * shape must stretch to x's. The order of the additions depends only on shape and strides. An empty
- * sum is 0, an empty maximum is -Inf; a NaN in x propagates. */
+/* out = the sum (or the maximum) of x over every axis that has size 1 in out or is missing there;
+ * out's shape must stretch to x's. The order of the additions depends only on shape and strides. An
+ * empty sum is 0, an empty maximum is -Inf; a NaN in x propagates. */
 void tensor_sum_to(Tensor *out, const Tensor *x);
 void tensor_max_to(Tensor *out, const Tensor *x);
 

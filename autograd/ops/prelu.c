@@ -3,7 +3,8 @@
  *   backward  gx = gy where x > 0, else a gy
  *             ga = sum of gy x over the positions with x <= 0 that share the slope
  *   care      the sign of the input, which is kept for the backward pass, selects the branch: for
- *             a < 0 the output is never negative. x = 0 is on the slope side, as in PyTorch's kernels.
+ *             a < 0 the output is never negative. x = 0 is on the slope side, as in PyTorch's
+ *             kernels.
  *   source    He, Zhang, Ren, Sun, "Delving deep into rectifiers", arXiv:1502.01852, 2015
  *
  * SPDX-License-Identifier: MIT

@@ -70,7 +70,7 @@ void plot_band(Plot *p, const char *legend, int n, const double *x, const double
 void plot_errors(Plot *p, const char *legend, int n, const double *x, const double *y,
                  const double *e);
 
-/* Outlined boxes of this width from the bottom of the panel, also on a log axis, up to y. */
+/* Outlined boxes of this width from the bottom of the panel, even on a log axis, up to y. */
 void plot_bars(Plot *p, const char *legend, int n, const double *x, const double *y, double width);
 
 /* A histogram of n values in `bins` equal bins from low to high. */

@@ -1,4 +1,4 @@
-/* lessons/kit/plot_script.h -- the inside of a Plot: the script and the data being written.
+/* lessons/kit/plot_script.h -- the internals of a Plot: the script and the data being written.
  *
  *  - For the plot_*.c files only; lessons call the functions in plot.h.
  *  - The script is written as the lesson calls those functions. A panel's plot command is complete

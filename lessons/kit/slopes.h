@@ -27,7 +27,7 @@ typedef struct SlopeLog {
     SlopeLayer  layer[SLOPE_LAYERS];
 } SlopeLog;
 
-/* Records the present slopes as step 0. `prefix` is put before every layer's name. */
+/* Records the current slopes as step 0. `prefix` is put before every layer's name. */
 SlopeLog *slope_log_new(Module *net, const char *prefix);
 void slope_log_free(SlopeLog *log);
 void slope_log_step(const Trainer *t, int64_t step, void *log);

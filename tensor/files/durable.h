@@ -29,14 +29,15 @@ typedef struct DurableFile {
     int64_t     offset;        /* bytes written so far */
 } DurableFile;
 
-/* False and *err if the folder is missing or may not be written; there is nothing to close then. */
+/* Returns false and fills in *err if the folder is missing or not writable; there is then nothing
+ * to close. */
 bool slope_durable_open(DurableFile *file, const char *path, Error *err);
 
 bool slope_durable_write(DurableFile *file, const void *bytes, size_t count, Error *err);
 
 /* Call it after every slope_durable_open that succeeded. If `ok`, the new file replaces the old
- * one; if not, the old one stays. False if !ok (*err is then left as it is), or if one of the last
- * steps failed. */
+ * one; if not, the old one stays. Returns false if !ok (*err is then left as it is), or if one of
+ * the last steps failed. */
 bool slope_durable_close(DurableFile *file, bool ok, Error *err);
 
 #endif

@@ -39,8 +39,8 @@ size_t slope_json_place(JsonText *json);
 bool slope_json_expect(JsonText *json, char c);
 
 /* Call it before each element n = 0, 1 … of an object or array: it consumes the comma before the
- * element. False at the end of the list, whose `close` it consumes, or if the comma is missing;
- * then `failed` is set. */
+ * element. Returns false at the end of the list, after consuming `close`, or if the comma is
+ * missing, after setting `failed`. */
 bool slope_json_more(JsonText *json, char close, int n);
 
 /* A string in UTF-8, decoded and NUL-terminated in place; a string that contains a NUL is

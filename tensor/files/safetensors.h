@@ -74,12 +74,13 @@ void safetensors_add_text(Safetensors *s, const char *key, const char *value);
 
 /* --- finding ---------------------------------------------------------------------------------- */
 
-/* NULL if the list has none with that name. */
+/* Each returns NULL if the list has none with that name. */
 const NamedTensor *safetensors_find(const Safetensors *s, const char *name);
 const char *safetensors_find_text(const Safetensors *s, const char *key);
 
-/* True if the tensor of that name can be copied into x. False and *err if there is none, if its
- * shape is not x's, or if one of its finite elements would become infinite (1e300 as a float). */
+/* Returns true if the tensor of that name can be copied into x. Returns false and fills in *err if
+ * there is none, if its shape is not x's, or if one of its finite elements would become infinite
+ * (1e300 as a float). */
 bool safetensors_check(const Safetensors *s, const char *name, const Tensor *x, Error *err);
 
 /* Checks the same, then copies the elements into x; those of a wider type are rounded to `real`.
@@ -93,8 +94,8 @@ bool safetensors_get(const Safetensors *s, const char *name, Tensor *x, Error *e
 enum { SAFETENSORS_HEADER = 1000000, SAFETENSORS_MAX_HEADER = 100000000 };
 
 /* Reads F64, F32, I64, I32 and U8 as they are, F16 and BF16 as F32. You free the list, which is in
- * the order of the file's data. NULL and *err if the file is missing, has a header of more than
- * `max_header` bytes, or breaks any rule of the format. */
+ * the order of the file's data. Returns NULL and fills in *err if the file is missing, has a header
+ * of more than `max_header` bytes, or breaks any rule of the format. */
 Safetensors *safetensors_read(const char *path, size_t max_header, Error *err);
 
 /* The same from memory; `name` names the file in errors. */

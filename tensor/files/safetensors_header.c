@@ -107,7 +107,7 @@ static bool header_field(JsonText *json, HeaderEntry *e, unsigned *seen)
         return error_expected(json->err, "dtype, shape or data_offsets", "'%s'", SHOWN(key));
     }
     if (*seen & 1u << field)
-        return header_error(json, at, "the same key twice in the entry of tensor", e->name);
+        return header_error(json, at, "a key occurs twice in the entry of tensor", e->name);
     *seen |= 1u << field;
     return field == 0 ? header_dtype(json, e)
          : field == 1 ? header_shape(json, e) : header_offsets(json, e);

@@ -11,7 +11,8 @@
 
 #include "tensor/files/safetensors.h"
 
-/* The element types in files, indexed by Dtype; the two that are not a Dtype are only read. */
+/* The element types in files, indexed by Dtype; the two that are not a Dtype can be read but are
+ * never written. */
 enum { FILE_F16 = DTYPE_I64 + 1, FILE_BF16, FILE_DTYPES };
 typedef struct FileDtype {
     const char *name;
@@ -54,8 +55,8 @@ void safetensors_header_free(Header *header);
  * of two. NULL when out of memory: the array is then unchanged. */
 void *safetensors_grow(void *array, int count, size_t size);
 
-/* The same as safetensors_add and safetensors_add_text, for names already checked; NULL and false
- * when out of memory. */
+/* The same as safetensors_add and safetensors_add_text, for names already checked; they return NULL
+ * and false when out of memory. */
 NamedTensor *safetensors_try_add(Safetensors *s, const char *name, Dtype dtype, Shape shape);
 bool safetensors_try_add_text(Safetensors *s, const char *key, const char *value);
 

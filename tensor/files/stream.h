@@ -42,9 +42,9 @@ typedef struct ByteStream {
  * of the format may begin with 1f 8b. */
 typedef enum GzipChoice { GZIP_UNPACK, GZIP_REFUSE, GZIP_IGNORE } GzipChoice;
 
-/* Opens a file. False and *err if it is missing, unreadable, not a regular file, or gzipped where
- * that is refused or gzip cannot be started; there is nothing to close then. With GZIP_REFUSE and
- * GZIP_IGNORE the stream's size is always known. */
+/* Opens a file. Returns false and fills in *err if it is missing, unreadable or not a regular file,
+ * or if it is gzipped and that is refused or gzip cannot be started; there is then nothing to
+ * close. With GZIP_REFUSE and GZIP_IGNORE the stream's size is always known. */
 bool slope_stream_open(ByteStream *stream, const char *path, GzipChoice gzip, Error *err);
 
 /* A stream of the bytes at `data`, which must outlive it. Cannot fail, and need not be closed. */
@@ -53,11 +53,11 @@ ByteStream slope_stream_of_memory(const uint8_t *data, size_t size, const char *
 /* The number of bytes not read yet, or -1 if gzip unpacks. */
 int64_t slope_stream_left(const ByteStream *stream);
 
-/* Reads until `want` bytes have arrived or the data end; sets *got to their number. False if
- * reading failed, or if gzip reports at the end of the data that the file is damaged. */
+/* Reads until `want` bytes have arrived or the data end; sets *got to their number. Returns false
+ * if reading failed, or if gzip reports at the end of the data that the file is damaged. */
 bool slope_stream_read(ByteStream *stream, uint8_t *bytes, size_t want, size_t *got, Error *err);
 
-/* Reads exactly `count` bytes; false and *err if the data end earlier. */
+/* Reads exactly `count` bytes; returns false and fills in *err if the data end earlier. */
 bool slope_stream_fill(ByteStream *stream, uint8_t *bytes, size_t count, Error *err);
 
 /* The same into new memory, which you free with memory_free; NULL on error. No memory is allocated
@@ -65,7 +65,7 @@ bool slope_stream_fill(ByteStream *stream, uint8_t *bytes, size_t count, Error *
  * the memory grows as the bytes arrive. */
 uint8_t *slope_stream_take(ByteStream *stream, size_t count, Error *err);
 
-/* True if no byte follows; false and *err if one does. */
+/* Returns true if no byte follows; returns false and fills in *err if one does. */
 bool slope_stream_expect_end(ByteStream *stream, Error *err);
 
 void slope_stream_close(ByteStream *stream);

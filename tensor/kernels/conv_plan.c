@@ -47,7 +47,7 @@ static ptrdiff_t conv_output_size(Shape x, Shape w, Conv2dOptions o, int i, cons
                    "most %td", kernel, o.stride[i], o.padding[i], o.dilation[i], CONV_MOST);
     ptrdiff_t slack = size + 2 * o.padding[i] - o.dilation[i] * (kernel - 1) - 1;
     if (slack < 0)
-        slope_fail(function, "input %s and weight %s: along the %s the kernel reaches over "
+        slope_fail(function, "input %s and weight %s: along the %s the kernel extends over "
                    "dilation (kernel-1) + 1 = %td, but the padded input has only %td + 2 x %td = "
                    "%td",
                    SHAPE_TEXT(x), SHAPE_TEXT(w), i ? "width" : "height",

@@ -3,7 +3,7 @@
  *  - x (N,K) holds K class scores per example, and label (N) the class of each row, as a real. A
  *    row with a negative label does not count: its loss is 0, and so is its gradient.
  *  - The target of a row is q_k = (1-s) [k = label] + s/K, where s is the label smoothing.
- *  - All tensors are contiguous. Rows run in parallel, each on one thread.
+ *  - All tensors are contiguous. Rows are processed in parallel, each by one thread.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -30,7 +30,7 @@ Shape tensor_matmul_shape(Shape a, Shape b, const char *function)
         slope_fail(function, "shapes %s and %s: the axes before the last two do not broadcast",
                    SHAPE_TEXT(a), SHAPE_TEXT(b));
     if (out.ndim + 2 > MAX_DIMS)
-        slope_fail(function, "the product would have %d axes; at most %d fit", out.ndim + 2,
+        slope_fail(function, "the product would have %d axes; expected at most %d", out.ndim + 2,
                    MAX_DIMS);
     out.dim[out.ndim++] = a.dim[a.ndim - 2];
     out.dim[out.ndim++] = b.dim[b.ndim - 1];

@@ -1,5 +1,5 @@
-/* tensor/kernels/vec.h -- one vector register of reals, in an extension of GCC and Clang that works
- * on every processor.
+/* tensor/kernels/vec.h -- one vector register of reals, in a language extension of GCC and Clang
+ * that works on every processor.
  *
  *  - A vec holds VEC reals: 16 floats with AVX-512, 8 with AVX, 4 otherwise, or half as many
  *    doubles. Arithmetic on vecs is elementwise, with plain + and *.

@@ -143,7 +143,7 @@ START_TEST(an_input_that_does_not_fit_is_told_with_both_shapes)
     ck_assert_fails(module_forward(m, var_full(SHAPE(3, 8, 8), 0)), "input (3, 8, 8) and weight "
                     "(4, 3, 5, 5): expected (N,C,H,W) and (O,C/groups,R,S)");
     ck_assert_fails(module_forward(m, var_full(SHAPE(2, 3, 2, 8), 0)), "along the height the "
-                    "kernel reaches over dilation (kernel-1) + 1 = 5, but the padded input has "
+                    "kernel extends over dilation (kernel-1) + 1 = 5, but the padded input has "
                     "only 2 + 2 x 1 = 4");
     ck_assert_fails(module_forward(m, var_full(SHAPE(2, 3, 8, 2), 0)), "along the width");
     module_free(m);

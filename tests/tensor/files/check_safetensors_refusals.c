@@ -137,7 +137,7 @@ START_TEST(keys_that_come_twice_are_refused)
     refuses("{\"__metadata__\":{},\"__metadata__\":{}}", 0, "two entries named '__metadata__'");
     refuses("{\"__metadata__\":{\"k\":\"\",\"k\":\"\"}}", 0, "two texts named 'k'");
     refuses("{\"a\":{\"dtype\":\"U8\",\"shape\":[4],\"shape\":[4],\"data_offsets\":[0,4]}}", 4,
-            "same key twice");
+            "a key occurs twice");
 }
 END_TEST
 

@@ -336,9 +336,9 @@ START_TEST(shapes_that_do_not_fit_are_refused)
     refused(SHAPE(2, 4, 5, 6), SHAPE(6, 1, 3, 3), options(1, 0, 1, 4),
             "4 channels in and 6 out do not divide into 4 groups");
     refused(SHAPE(2, 4, 5, 6), SHAPE(6, 4, 0, 3), o, "weight (6, 4, 0, 3) has an empty kernel");
-    refused(SHAPE(2, 4, 5, 6), SHAPE(6, 4, 6, 3), o, "along the height the kernel reaches over");
+    refused(SHAPE(2, 4, 5, 6), SHAPE(6, 4, 6, 3), o, "along the height the kernel extends over");
     refused(SHAPE(2, 4, 5, 6), SHAPE(6, 4, 3, 9), options(1, 1, 1, 1),
-            "along the width the kernel reaches over dilation (kernel-1) + 1 = 9, but the padded "
+            "along the width the kernel extends over dilation (kernel-1) + 1 = 9, but the padded "
             "input has only 6 + 2 x 1 = 8");
     refused(SHAPE(2, 4, 5, 6), SHAPE(6, 4, 3, 3), options(1, 0, 3, 1), "(kernel-1) + 1 = 7, but");
 }
