@@ -59,8 +59,8 @@ GradReport gradcheck(GradFunction fn, void *ctx, Var **in, int n_in, GradCheckOp
 /* Checks an op as its sample prescribes, on inputs drawn from options.seed. */
 GradReport op_check(const Op *op, GradCheckOptions options);
 
-/* Fills `in` with leaves on the tape, the sample's inputs, drawn from a seed;
- * for op_check and the tests. */
+/* Fills `in` with leaves on the tape, the sample's inputs, drawn from a seed; for op_check and the
+ * tests. */
 void op_sample_inputs(const OpSample *sample, uint64_t seed, Var **in);
 
 const char *grad_verdict_name(GradVerdict verdict); /* "PASS" … */

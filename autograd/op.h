@@ -63,8 +63,8 @@ struct Op {
     Tensor *(*view)(const Var *y);
 
     /* Given gy, the gradient of the result, sends each input its gradient. An op with several
-     * outputs has backward_all instead: gy[k] is the gradient of output k,
-     * or NULL if there is none. */
+     * outputs has backward_all instead: gy[k] is the gradient of output k, or NULL if there is
+     * none. */
     void (*backward)(Var *y, Var *gy);
     void (*backward_all)(Var *y, Var *const *gy);
 
@@ -96,8 +96,8 @@ Var *var_apply_all(const Op *op, const Shape *const *out, int n_out, Var *const 
 #define VARS(...)                                                                            \
     (Var *const[]){__VA_ARGS__}, (int)(sizeof((Var *const[]){__VA_ARGS__}) / sizeof(Var *))
 
-/* Fails, naming `function`, if x is NULL, was rewound or has no value.
- * var_apply checks its inputs. */
+/* Fails, naming `function`, if x is NULL, was rewound or has no value. var_apply calls it for its
+ * inputs. */
 void var_check(const Var *x, const char *function);
 
 /* The shape to which two operands broadcast; fails, naming `function`, if they do not. */

@@ -33,8 +33,8 @@
 
 /* --- the range from which a sample is drawn --------------------------------------------------- */
 
-/* Uniform in from ... to; or of either sign with from <= |x| <= to, which
- * avoids a kink or a pole at 0. */
+/* Uniform in from ... to; or of either sign with from <= |x| <= to, which avoids a kink or a pole
+ * at 0. */
 #define IN(from, to)  .low = (real)(from), .high = (real)(to)
 #define OFF(from, to) .low = (real)(from), .high = (real)(to), .both_signs = true
 

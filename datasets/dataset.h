@@ -35,8 +35,8 @@ Dataset *dataset_try_new(const char *name, DatasetKind kind, ptrdiff_t count, Sh
                          int classes);
 void dataset_free(Dataset *data);
 
-/* Gives the dataset its own copy of these `classes` names; returns false if
- * there is not enough memory. */
+/* Gives the dataset its own copy of these `classes` names; returns false if there is not enough
+ * memory. */
 bool dataset_try_name_classes(Dataset *data, const char *const *names);
 
 /* A copy of the first `count` examples; fails if there are fewer. */

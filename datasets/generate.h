@@ -13,8 +13,8 @@
 #include "datasets/dataset.h"
 
 /* `count` images (1,28,28), classes 0 … 9 in turn. Image i depends on the seed and i alone, so
- * use another seed for a test set. They are not trivial: the nearest class mean
- * classifies about 7 in 10 correctly. */
+ * use another seed for a test set. They are not trivial: the nearest class mean classifies about 7
+ * in 10 correctly. */
 Dataset *glyphs_new(ptrdiff_t count, uint64_t seed);
 
 /* `count` points (2) on `arms` spirals of one and a half turns within the unit disc, one class per

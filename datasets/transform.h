@@ -28,8 +28,8 @@ typedef struct Transform {
 } Transform;
 
 /* The shape of an example (C,H,W) or (H,W) after the transform: both sides are crop or, if that is
- * 0, the size plus 2 pad. Without a transform (all 0) any shape stays as it is. Fails if
- * the transform does not fit. */
+ * 0, the size plus 2 pad. Without a transform (all 0) any shape stays as it is. Fails if the
+ * transform does not fit. */
 Shape transform_shape(Transform transform, Shape sample);
 
 /* dataset_read with a transform: x is (count, transform_shape); labels are the same. Without a

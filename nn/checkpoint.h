@@ -20,8 +20,8 @@
 #include "nn/module.h"
 #include "tensor/files/safetensors.h"
 
-/* Replaces the file durably. On failure returns false, fills in *err and
- * leaves the old file as it is. */
+/* Replaces the file durably. On failure returns false, fills in *err and leaves the old file as it
+ * is. */
 bool module_save(Module *m, const char *path, Error *err);
 
 /* Returns false, fills in *err and leaves the network unchanged if the file cannot be read, lacks

@@ -41,8 +41,8 @@ Module *conv2d_new(ptrdiff_t in, ptrdiff_t out, ptrdiff_t kernel, Conv2dOptions 
 Module *conv2d_new_with(ptrdiff_t in, ptrdiff_t out, ptrdiff_t kernel_height,
                         ptrdiff_t kernel_width, Conv2dOptions options, bool with_bias);
 
-/* The maximum of each window: the windows are `kernel` x `kernel` and
- * adjacent, or as the options say. */
+/* The maximum of each window: the windows are `kernel` x `kernel` and adjacent, or as the options
+ * say. */
 Module *max_pool2d_new(ptrdiff_t kernel);
 Module *max_pool2d_new_with(Pool2dOptions options);
 

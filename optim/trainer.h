@@ -75,8 +75,8 @@ struct Trainer {
 
 /* Trains for t->epochs more epochs; an unfinished epoch is resumed and counts as the first of them.
  * Fails, naming the step, if the loss becomes NaN or Inf. A checkpoint that cannot be saved does
- * not stop the training: the first of consecutive failures is reported on stderr,
- * and the old file is kept. */
+ * not stop the training: the first of consecutive failures is reported on stderr, and
+ * the old file is kept. */
 void trainer_fit(Trainer *t);
 
 /* --- checkpoints: optim/resume.c -------------------------------------------------------------- */
@@ -100,8 +100,8 @@ bool trainer_save(const Trainer *t, const char *path, Error *err);
 bool trainer_load(Trainer *t, const char *path, Error *err);
 
 /* Loads t->checkpoint, if that file exists, and subtracts the epochs done from t->epochs, so that
- * trainer_fit then runs the remaining ones. If it does not exist, training starts
- * afresh, and the result is true. */
+ * trainer_fit then runs the remaining ones. If it does not exist, training starts afresh, and the
+ * result is true. */
 bool trainer_resume(Trainer *t, Error *err);
 
 /* --- results ---------------------------------------------------------------------------------- */

@@ -18,8 +18,8 @@ static void prelu_backward_forward(Var *y)
     tensor_prelu_backward(y->value, var_output(y, 1)->value, x->value, a->value, g->value);
 }
 
-/* The shape in which slopes broadcast along axis 1 of x; () for a shared
- * slope, as x may be a scalar. */
+/* The shape in which slopes broadcast along axis 1 of x; () for a shared slope, because x may be a
+ * scalar. */
 static Shape prelu_spread_shape(Shape x, Shape a)
 {
     return a.dim[0] == 1 ? SHAPE_SCALAR : shape_channels(x);

@@ -15,8 +15,7 @@
 /* Opens both files; `options` is the text that `make lesson-NN ARGS="..."` would pass. */
 void record_begin(const Lesson *lesson, const char *options);
 
-/* Adds a line, with every line break replaced by a space; does nothing before
- * record_begin. */
+/* Adds a line, with every line break replaced by a space; does nothing before record_begin. */
 void record(const char *key, const char *format, ...) SLOPE_PRINTF(2, 3);
 
 /* Returns how many claims have failed so far; sets *claims to the number of all claims. */
