@@ -229,7 +229,7 @@ START_TEST(what_is_wrong_with_the_whole_is_said)
         {"", {0}, "no examples"},
         {"\n\r\n", {0}, "no examples"},
         {"x,y\n", {.header = true}, "no examples"},
-        {"x,y\n1,2\n", {.header = true, .label = "z"}, "no column has"},
+        {"x,y\n1,2\n", {.header = true, .label = "z"}, "no column of the header has"},
         {"y,x,y\n1,2,3\n", {.header = true, .label = "y"}, "two columns have"},
         {"1,2\n", {.label_column = 2}, "column number 2"},
         {"1,2\n", {.label_column = -3}, "column number -3"},
