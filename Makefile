@@ -20,6 +20,9 @@ ARCH ?= native
 ifeq ($(filter $(MODE),release debug asan tsan valgrind),)
 $(error MODE is '$(MODE)'; expected release, debug, asan, tsan or valgrind)
 endif
+ifneq ($(words $(B)),1)
+$(error B is '$(B)'; expected the name of one folder, without spaces)
+endif
 ifeq ($(filter $(REAL),float double),)
 $(error REAL is '$(REAL)'; expected float or double)
 endif

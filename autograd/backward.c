@@ -1,17 +1,19 @@
 /* autograd/backward.c -- reverse mode: the tape played backwards, one rule per op.
  *
- * Every result on the tape was computed from Vars that come before it. So a walk down the tape,
- * from y to its start, reaches each Var after everything that used it. By then the Var's gradient
- * is complete, and its op's rule can send each input its share. That is the whole sweep:
+ * Every result on the tape was computed from Vars that come before it. So a walk back along
+ * the tape, from y to its start, reaches each Var after everything that used it. By then the Var's
+ * gradient is complete, and its op's rule can send each input its share. That is the whole sweep:
  *
  *      the slot of y          <-  1, or the gradient that the caller passed
- *      for each op from y down:
+ *      for each op, from y back:
  *          gy                 <-  what its result's slot has collected
+ *          check that nothing the rule may read was written to since the forward pass
  *          rule(y, gy)            sends gradients to the slots of its inputs
  *      ->grad of each leaf    <-  ->grad + what its slot has collected
  *
  * A pass is one such sweep. The struct Pass is stored in the block of the Var that opens the pass's
- * scope on the tape, so rewinding the tape ends the pass, even in the middle of a rule. Each Var
+ * scope on the tape, so rewinding the tape ends the pass, even in the middle of a rule. Inside that
+ * scope results do not require gradients, unless the pass is recorded. Each Var
  * has one slot, which collects its gradient during a pass. A slot records which pass it belongs to
  * and counts as empty in any other, so a new pass has nothing to clear.
  *
@@ -146,28 +148,10 @@ bool var_may_overwrite(const Var *gy)
 
 /* --- one rule --------------------------------------------------------------------------------- */
 
-/* y's rule may read its inputs and outputs: none may have changed since the forward pass. */
-static void pass_check_versions(const Var *y)
-{
-    for (int k = 0; k < y->n_out; k++) {
-        const Var *out = var_output(y, k);
-        if (out->value && var_version(out) != out->version)
-            slope_fail("var_backward", "the result of %s was written to after the forward pass, "
-                       "so the gradient would be wrong; run the forward pass again",
-                       VAR_TEXT(out));
-    }
-    for (int i = 0; i < y->n_in; i++) {
-        const Var *x = y->in[i];
-        var_check(x, "var_backward");
-        if (var_version(x) != y->in_version[i])
-            slope_fail("var_backward", "%s was written to after %s used it, so the gradient "
-                       "would be wrong; after changing it, run the forward pass again",
-                       VAR_TEXT(x), VAR_TEXT(y));
-    }
-}
-
 /* Returns the gradient in an output's slot, as a Var for the rule. The slot is emptied unless
- * var_grad will return its contents; ->grad gets a copy if var_retain_grad requested one. */
+ * var_grad will return its contents, so that gy alone owns the tensor (var_may_overwrite). ->grad
+ * gets a copy if var_retain_grad requested one; var_grad, and so any recorded pass, ignores
+ * that. */
 static Var *pass_take(const Pass *p, Var *out)
 {
     Var *gy = p->recorded ? out->slot.var : var_const(out->slot.sum);
@@ -182,14 +166,18 @@ static Var *pass_take(const Pass *p, Var *out)
 
 static void pass_call_rule(Pass *p, Var *y, Var *const *gy)
 {
-    pass_check_versions(y);
+    var_check_versions(y, "var_backward");
     if (p->recorded && y->op->once)
         slope_fail("var_grad", "%s cannot be differentiated twice", VAR_TEXT(y));
+    const Op *op = y->op;
     p->playing = y;
-    if (y->op->backward_all)
-        y->op->backward_all(y, gy);
-    else if (y->op->backward)
-        y->op->backward(y, gy[0]);
+    if (op->backward_all)
+        op->backward_all(y, gy);
+    else if (op->backward)
+        op->backward(y, gy[0]);
+    if (pass_of(tape_scope_innermost()) != p) /* a rewind may have freed the pass, and y */
+        slope_fail("var_backward", "the rule of %s rewound the tape or left a scope open",
+                   op->name);
     p->playing = NULL;
 }
 
@@ -235,21 +223,22 @@ static void pass_check(Var *y, Var *gy, const char *function)
 static Pass *pass_begin(bool recorded, bool selective)
 {
     Var *scope = tape_scope_open(SCOPE_PASS, recorded);
-    var_make_room(scope, 0, sizeof(Pass));
+    var_alloc_block(scope, 0, sizeof(Pass));
     Pass *p = scope->block;
     *p = (Pass){.id = atomic_fetch_add(&pass_count, 1) + 1, .recorded = recorded,
                 .selective = selective};
     return p;
 }
 
-/* Puts gy, or 1 if gy is NULL, into y's slot and plays every rule from y down. */
+/* Puts gy, or 1 if gy is NULL, into y's slot and plays every rule from y back. */
 static void pass_run(Pass *p, Var *y, Var *gy)
 {
     if (var_needs_grad(y))
         slot_fill(y, gy ? gy : var_full(var_shape(y), 1), p);
     if (y->is_param) /* not on the tape: nothing computed it */
         return;
-    for (size_t i = y->index - (size_t)y->out_index + 1; i-- > 0;) {
+    size_t first = y->index - (size_t)y->out_index; /* an op is played at its first output */
+    for (size_t i = first + 1; i-- > 0;) {
         Var *v = tape_at(i);
         if (v->op && v->out_index == 0 && v->requires_grad)
             pass_play(p, v);
@@ -297,8 +286,8 @@ static Var *pass_first_output(const Var *v)
     return tape_at(v->index - (size_t)v->out_index);
 }
 
-/* Marks everything that y was computed from, in a walk down the tape. It does not follow the inputs
- * of other Vars, which may have been freed. */
+/* Marks everything that y was computed from, in a walk back along the tape. It does not follow the
+ * inputs of other Vars, which may have been freed. */
 static void pass_mark_met(const Pass *p, Var *y)
 {
     slot_claim(y, p, SLOT_MET);
@@ -312,7 +301,7 @@ static void pass_mark_met(const Pass *p, Var *y)
     }
 }
 
-/* Among these, marks the Vars through which a gradient reaches some x[i], in a walk up the tape. */
+/* Among these, marks the Vars through which a gradient reaches some x[i], walking forward. */
 static void pass_mark_needed(const Pass *p, Var *y, Var *const *x, int n)
 {
     pass_mark_met(p, y);

@@ -63,7 +63,7 @@ Var *var_apply_all(const Op *op, const Shape *const *out, int n_out, Var *const 
     Var *y = tape_append();
     for (int k = 1; k < n_out; k++)
         tape_append();
-    var_make_room(y, n_in, attr_bytes);
+    var_alloc_block(y, n_in, attr_bytes);
     if (attr_bytes)
         memcpy(y->block, attr, attr_bytes);
     var_connect(y, op, in, n_in, n_out);

@@ -19,6 +19,7 @@
  *          SEND(x, var_mul(gy, var_scale(var_square(x), 3)));
  *      }
  *
+ *      Var *var_cube(Var *x);
  *      static Var *cube_sample(Var **in) { return var_cube(in[0]); }
  *
  *      const Op op_cube = {

@@ -7,8 +7,11 @@
  *    used. The derivatives are expressions of Vars, so that a gradient can be differentiated again:
  *    gy is the gradient of the result y, and each expression is the gradient sent to one input. It
  *    is computed only if wanted, and summed over the axes along which the input was broadcast.
+ *  - An entry is not followed by a semicolon.
  *  - slope.h does not include this header: it is for files that define ops, inside the tree
- *    (autograd/ops/pointwise.c) or outside it.
+ *    (autograd/ops/pointwise.c) or outside it. Besides the three above, it defines the macros IN,
+ *    OFF, SMOOTH, SIGN_OF_X, ORDER_OF_A_B, POINTWISE_DECLARE and POINTWISE_OP, and it includes
+ *    <tgmath.h>.
  *
  *      #include "autograd/pointwise.h"
  *      #include "slope.h"
@@ -45,26 +48,35 @@
 #define SIGN_OF_X    op_branch_by_sign
 #define ORDER_OF_A_B op_branch_by_order
 
+/* --- where an op is declared ------------------------------------------------------------------ */
+
+/* By its entry, unless a file defines this macro as empty first: then by a header, and an entry
+ * that the header does not declare fails to compile. */
+#ifndef POINTWISE_DECLARE
+#define POINTWISE_DECLARE(...) __VA_ARGS__
+#endif
+
 /* --- entries ---------------------------------------------------------------------------------- */
 
 /* y = value(x), of x's shape. */
 #define UNARY(NAME, VALUE, GRADIENT, RANGE, KINK)                                              \
-    static inline real NAME##_value(real x) { return VALUE; }                                  \
+    static inline real NAME##_value(real x) { return (void)x, VALUE; }                         \
     MAP1(NAME##_map, NAME##_value)                                                             \
     static void NAME##_forward(Var *y) { NAME##_map(y->value, y->in[0]->value); }              \
     static void NAME##_backward(Var *y, Var *gy)                                               \
     {                                                                                          \
         Var *x = y->in[0];                                                                     \
+        (void)gy;                                                                              \
         SEND(x, GRADIENT);                                                                     \
     }                                                                                          \
-    Var *var_##NAME(Var *x);                                                                   \
+    POINTWISE_DECLARE(Var *var_##NAME(Var *x);)                                                \
     static Var *NAME##_sample(Var **in) { return var_##NAME(in[0]); }                          \
     POINTWISE_OP(NAME, KINK, 1, {{.shape = {2, {2, 3}}, RANGE}})                               \
     Var *var_##NAME(Var *x) { return var_apply_like(&op_##NAME, x); }
 
 /* y = value(x, c), of x's shape, where c is a constant; the sample uses c = SAMPLE_C. */
 #define UNARY_WITH(NAME, VALUE, GRADIENT, RANGE, KINK, SAMPLE_C)                               \
-    static inline real NAME##_value(real x, real c) { return VALUE; }                          \
+    static inline real NAME##_value(real x, real c) { return (void)x, (void)c, VALUE; }        \
     MAP1C(NAME##_map, NAME##_value)                                                            \
     static void NAME##_forward(Var *y)                                                         \
     {                                                                                          \
@@ -74,19 +86,21 @@
     {                                                                                          \
         Var *x = y->in[0];                                                                     \
         real c = *(const real *)y->attr;                                                       \
+        (void)c, (void)gy;                                                                     \
         SEND(x, GRADIENT);                                                                     \
     }                                                                                          \
-    Var *var_##NAME(Var *x, real c);                                                           \
+    POINTWISE_DECLARE(Var *var_##NAME(Var *x, real c);)                                        \
     static Var *NAME##_sample(Var **in) { return var_##NAME(in[0], (real)(SAMPLE_C)); }        \
     POINTWISE_OP(NAME, KINK, 1, {{.shape = {2, {2, 3}}, RANGE}})                               \
     Var *var_##NAME(Var *x, real c)                                                            \
     {                                                                                          \
+        var_check(x, #NAME);                                                                   \
         return var_apply_with(&op_##NAME, var_shape(x), VARS(x), &c, sizeof c);                \
     }
 
 /* y = value(a, b), of the shape to which a and b broadcast. */
 #define BINARY(NAME, VALUE, GRADIENT_A, GRADIENT_B, RANGE, KINK)                               \
-    static inline real NAME##_value(real a, real b) { return VALUE; }                          \
+    static inline real NAME##_value(real a, real b) { return (void)a, (void)b, VALUE; }        \
     MAP2(NAME##_map, NAME##_value)                                                             \
     static void NAME##_forward(Var *y)                                                         \
     {                                                                                          \
@@ -95,10 +109,11 @@
     static void NAME##_backward(Var *y, Var *gy)                                               \
     {                                                                                          \
         Var *a = y->in[0], *b = y->in[1];                                                      \
+        (void)gy;                                                                              \
         SEND(a, GRADIENT_A);                                                                   \
         SEND(b, GRADIENT_B);                                                                   \
     }                                                                                          \
-    Var *var_##NAME(Var *a, Var *b);                                                           \
+    POINTWISE_DECLARE(Var *var_##NAME(Var *a, Var *b);)                                        \
     static Var *NAME##_sample(Var **in) { return var_##NAME(in[0], in[1]); }                   \
     POINTWISE_OP(NAME, KINK, 2, {{.shape = {2, {2, 3}}, RANGE}, {.shape = {1, {3}}, RANGE}})   \
     Var *var_##NAME(Var *a, Var *b)                                                            \
@@ -108,7 +123,7 @@
 
 /* What the three share. The sample's inputs come last because they contain commas. */
 #define POINTWISE_OP(NAME, KINK, N_IN, ...)                                                    \
-    extern const Op op_##NAME;                                                                 \
+    POINTWISE_DECLARE(extern const Op op_##NAME;)                                              \
     const Op op_##NAME = {                                                                     \
         .name = #NAME,                                                                         \
         .forward = NAME##_forward,                                                             \

@@ -18,7 +18,7 @@ Var *tape_append(void);
 void tape_truncate(size_t mark);
 
 /* Allocates a block, owned by the Var, for n_in inputs, their versions and attr_bytes bytes. */
-void var_make_room(Var *y, int n_in, size_t attr_bytes);
+void var_alloc_block(Var *y, int n_in, size_t attr_bytes);
 
 /* Frees everything that a Var owns, but not the Var itself. */
 void var_drop(Var *y);
@@ -33,6 +33,10 @@ static inline unsigned var_version(const Var *x)
 {
     return atomic_load_explicit(&x->value->storage->version, memory_order_relaxed);
 }
+
+/* Fails if an input or an output of y's op was written to after the op ran: y's rule may read
+ * them. */
+void var_check_versions(const Var *y, const char *function);
 
 /* The op's name, or "parameter", "leaf", "constant". */
 const char *var_origin(const Var *x);

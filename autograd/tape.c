@@ -130,17 +130,17 @@ Var *tape_append(void)
     return v;
 }
 
-void var_make_room(Var *y, int n_in, size_t attr_bytes)
+void var_alloc_block(Var *y, int n_in, size_t attr_bytes)
 {
     size_t inputs = (size_t)n_in * sizeof(Var *), versions = (size_t)n_in * sizeof(unsigned);
     y->block_bytes = attr_bytes + inputs + versions;
     if (y->block_bytes == 0)
         return;
-    size_t attr_room = (attr_bytes + sizeof(Var *) - 1) / sizeof(Var *) * sizeof(Var *);
-    y->block_bytes = attr_room + inputs + versions;
+    size_t attr_size = (attr_bytes + sizeof(Var *) - 1) / sizeof(Var *) * sizeof(Var *);
+    y->block_bytes = attr_size + inputs + versions;
     y->block = memory_take(y->block_bytes);
     y->attr = y->block;
-    y->in = (Var **)((char *)y->block + attr_room);
+    y->in = (Var **)((char *)y->block + attr_size);
     y->in_version = (unsigned *)(y->in + n_in);
     y->n_in = n_in;
 }

@@ -126,6 +126,25 @@ void var_check(const Var *x, const char *function)
                    x->op ? x->op->name : "a scope");
 }
 
+void var_check_versions(const Var *y, const char *function)
+{
+    for (int k = 0; k < y->n_out; k++) {
+        const Var *out = var_output(y, k);
+        if (out->value && var_version(out) != out->version)
+            slope_fail(function, "the result of %s was written to after the forward pass, "
+                       "so the gradient would be wrong; run the forward pass again",
+                       VAR_TEXT(out));
+    }
+    for (int i = 0; i < y->n_in; i++) {
+        const Var *x = y->in[i];
+        var_check(x, function);
+        if (var_version(x) != y->in_version[i])
+            slope_fail(function, "%s was written to after %s used it, so the gradient "
+                       "would be wrong; after changing it, run the forward pass again",
+                       VAR_TEXT(x), VAR_TEXT(y));
+    }
+}
+
 Shape var_shape(const Var *x)
 {
     var_check(x, "var_shape");

@@ -34,11 +34,17 @@ static void module_check_name(const Module *m, const char *name)
             slope_fail("module_add", "%s already has a part named '%s'", m->type->name, name);
 }
 
-/* A new part, after those of its kind; the caller sets its value. */
-static ModulePart *module_add(Module *m, PartKind kind, const char *name)
+/* Everything about a new part that can fail. Its value is created next, and only then is the part
+ * inserted, so that a failure leaves no part without a value. */
+static void module_reserve(Module *m, const char *name)
 {
     module_check_name(m, name);
     m->part = module_grow(m->part, m->n_parts, sizeof *m->part);
+}
+
+/* Inserts the reserved part after those of its kind; the caller sets its value. */
+static ModulePart *module_insert(Module *m, PartKind kind, const char *name)
+{
     int i = m->n_parts++;
     for (; i > 0 && m->part[i - 1].kind > kind; i--)
         m->part[i] = m->part[i - 1];
@@ -80,27 +86,30 @@ void module_free(Module *m)
 
 Var *module_add_param(Module *m, const char *name, Tensor *value)
 {
-    ModulePart *part = module_add(m, PART_PARAM, name);
-    return part->param = var_param_new(value, name);
+    module_reserve(m, name);
+    Var *param = var_param_new(value, name);
+    return module_insert(m, PART_PARAM, name)->param = param;
 }
 
 Tensor *module_add_buffer(Module *m, const char *name, Tensor *value)
 {
-    return module_add(m, PART_BUFFER, name)->buffer = value;
+    module_reserve(m, name);
+    return module_insert(m, PART_BUFFER, name)->buffer = value;
 }
 
 int64_t *module_add_counter(Module *m, const char *name)
 {
-    ModulePart *part = module_add(m, PART_COUNTER, name);
-    return part->counter = memory_new(sizeof *part->counter);
+    module_reserve(m, name);
+    int64_t *counter = memory_new(sizeof *counter);
+    return module_insert(m, PART_COUNTER, name)->counter = counter;
 }
 
 Rng *module_add_rng(Module *m, const char *name, Rng start)
 {
-    ModulePart *part = module_add(m, PART_RNG, name);
-    part->rng = memory_new(sizeof *part->rng);
-    *part->rng = start;
-    return part->rng;
+    module_reserve(m, name);
+    Rng *rng = memory_new(sizeof *rng);
+    *rng = start;
+    return module_insert(m, PART_RNG, name)->rng = rng;
 }
 
 /* Prepends "prefix." to a name, unless the name would become too long. */
@@ -130,47 +139,11 @@ Module *module_add_child(Module *m, const char *name, Module *child)
                    child ? "already belongs to a module, which "
                            "will free it; create another one"
                          : "is NULL");
-    module_add(m, PART_CHILD, name)->child = child;
+    module_reserve(m, name);
+    module_insert(m, PART_CHILD, name)->child = child;
     child->has_parent = true;
     module_prefix_names(child, name);
     return child;
-}
-
-/* --- finding parts ---------------------------------------------------------------------------- */
-
-/* Fails, listing the names of all parts, because the intended one may be of another kind. */
-static _Noreturn void module_fail_missing(const Module *m, PartKind kind, const char *name)
-{
-    static const char *const kinds[] = {"parameter", "buffer", "counter", "random stream", "child"};
-    char names[MODULE_PATH] = " no parts";
-    for (int i = 0, end = 0; i < m->n_parts && end < MODULE_PATH; i++)
-        end += snprintf(names + end, MODULE_PATH - (size_t)end, "%s '%s'", end ? "," : "",
-                        m->part[i].name);
-    slope_fail("module_part", "%s has no %s '%s'; it has%s", m->type->name, kinds[kind],
-               name, names);
-}
-
-const ModulePart *module_part(const Module *m, PartKind kind, const char *name)
-{
-    size_t length = strcspn(name, ".");
-    bool descends = name[length] == '.'; /* what precedes a dot is a child's name */
-    for (int i = 0; i < m->n_parts; i++) {
-        const ModulePart *part = &m->part[i];
-        if (part->kind == (descends ? PART_CHILD : kind) && strlen(part->name) == length &&
-            memcmp(part->name, name, length) == 0)
-            return descends ? module_part(part->child, kind, name + length + 1) : part;
-    }
-    module_fail_missing(m, kind, name);
-}
-
-Var *module_param(const Module *m, const char *name)
-{
-    return module_part(m, PART_PARAM, name)->param;
-}
-
-Module *module_child(const Module *m, const char *name)
-{
-    return module_part(m, PART_CHILD, name)->child;
 }
 
 /* --- running ---------------------------------------------------------------------------------- */
@@ -224,7 +197,7 @@ void module_eval_end(Module *m)
 
 /* --- visiting all parts ----------------------------------------------------------------------- */
 
-static void module_walk(Module *m, const char *prefix, ModuleVisit fn, void *ctx)
+static void module_walk(const Module *m, const char *prefix, ModuleVisit fn, void *ctx)
 {
     char name[MODULE_PATH];
     for (int i = 0; i < m->n_parts; i++) {
@@ -240,7 +213,7 @@ static void module_walk(Module *m, const char *prefix, ModuleVisit fn, void *ctx
     }
 }
 
-void module_visit(Module *m, ModuleVisit fn, void *ctx)
+void module_visit(const Module *m, ModuleVisit fn, void *ctx)
 {
     module_walk(m, "", fn, ctx);
 }
@@ -250,6 +223,63 @@ Tensor *module_part_tensor(const ModulePart *part)
     return part->kind == PART_PARAM    ? part->param->value
            : part->kind == PART_BUFFER ? part->buffer
                                        : NULL;
+}
+
+/* --- finding a part --------------------------------------------------------------------------- */
+
+typedef struct PartNames {
+    PartKind kind;
+    int      end;
+    char     text[MODULE_PATH]; /* " 'fc.weight', 'fc.bias'", as many as fit */
+} PartNames;
+
+static void module_add_name(const char *name, const ModulePart *part, void *ctx)
+{
+    PartNames *names = ctx;
+    int left = MODULE_PATH - names->end;
+    if (part->kind == names->kind && left > 1)
+        names->end += snprintf(names->text + names->end, (size_t)left, "%s '%s'",
+                               names->end ? "," : "", name);
+    if (names->end >= MODULE_PATH)
+        names->end = MODULE_PATH - 1;
+}
+
+static _Noreturn void module_fail_missing(const Module *m, PartKind kind, const char *name)
+{
+    static const char *const kinds[] = {"parameter", "buffer", "counter", "random stream", "child"};
+    PartNames names = {.kind = kind, .text = " none"};
+    if (kind == PART_CHILD)
+        for (int i = 0; i < m->n_parts; i++)
+            module_add_name(m->part[i].name, &m->part[i], &names);
+    else
+        module_walk(m, "", module_add_name, &names);
+    slope_fail("module_part", "%s has no %s '%s'; it has%s", m->type->name, kinds[kind],
+               name, names.text);
+}
+
+const ModulePart *module_part(const Module *m, PartKind kind, const char *name)
+{
+    if (!m || !name)
+        slope_fail("module_part", "the %s is NULL", m ? "name" : "module");
+    size_t length = strcspn(name, ".");
+    bool descends = name[length] == '.'; /* what precedes a dot is a child's name */
+    for (int i = 0; i < m->n_parts; i++) {
+        const ModulePart *part = &m->part[i];
+        if (part->kind == (descends ? PART_CHILD : kind) && strlen(part->name) == length &&
+            memcmp(part->name, name, length) == 0)
+            return descends ? module_part(part->child, kind, name + length + 1) : part;
+    }
+    module_fail_missing(m, kind, name);
+}
+
+Var *module_param(const Module *m, const char *name)
+{
+    return module_part(m, PART_PARAM, name)->param;
+}
+
+Module *module_child(const Module *m, const char *name)
+{
+    return module_part(m, PART_CHILD, name)->child;
 }
 
 /* --- all parameters --------------------------------------------------------------------------- */

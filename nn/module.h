@@ -88,7 +88,8 @@ int64_t *module_add_counter(Module *m, const char *name);
 Rng *module_add_rng(Module *m, const char *name, Rng start);
 
 /* The part with this kind and name, such as "weight", or a descendant's, such as
- * "features.0.weight". Each fails, listing the names that exist, if there is none. */
+ * "features.0.weight". Each fails, listing the parts that exist, if there is none. The ModulePart is
+ * valid until another part is added to its module. */
 const ModulePart *module_part(const Module *m, PartKind kind, const char *name);
 Var *module_param(const Module *m, const char *name);
 Module *module_child(const Module *m, const char *name);
@@ -125,7 +126,7 @@ void parameters_free(Parameters *list);
  * PyTorch's state_dict: a module's parameters, its buffers and counters, its random streams (which
  * PyTorch does not have), then the parts of its children. */
 typedef void (*ModuleVisit)(const char *name, const ModulePart *part, void *ctx);
-void module_visit(Module *m, ModuleVisit fn, void *ctx);
+void module_visit(const Module *m, ModuleVisit fn, void *ctx);
 
 /* The tensor of a parameter or a buffer; NULL for a part of another kind. */
 Tensor *module_part_tensor(const ModulePart *part);

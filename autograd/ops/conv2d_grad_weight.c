@@ -2,6 +2,7 @@
  *   shape     x (N,C,H,W), g (N,O,P,Q) -> gw (O,C/groups,R,S), the given shape
  *   backward  with v the gradient of gw:  for x  conv2d_grad_input(g, v)
  *                                         for g  conv2d(x, v)
+ *   kernel    tensor/kernels/conv_weight.c
  *
  * SPDX-License-Identifier: MIT
  */

@@ -13,6 +13,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#define POINTWISE_DECLARE(...) /* autograd/ops.def declares every op of this page */
 #include "autograd/pointwise.h"
 
 #define ONE         var_scalar(1)
@@ -79,7 +80,7 @@ BINARY(minimum, a < b || a != a ? a : b, pointwise_share(gy, b, a), pointwise_sh
 
 UNARY (sqrt,  sqrt(x),  div(gy, scale(y, 2)), IN(.5, 3),  SMOOTH)
 UNARY (exp,   exp(x),   mul(gy, y),           IN(-2, 2),  SMOOTH)
-UNARY (expm1, expm1(x), mul(gy, add(y, ONE)), IN(-2, 2),  SMOOTH)
+UNARY (expm1, expm1(x), mul(gy, var_exp(x)),  IN(-2, 2),  SMOOTH)
 UNARY (log,   log(x),   div(gy, x),           IN(.5, 3),  SMOOTH)
 UNARY (log1p, log1p(x), div(gy, add(x, ONE)), IN(-.5, 2), SMOOTH)
 
@@ -111,6 +112,7 @@ UNARY (softplus, (x > 0 ? x : 0) + log1p(exp(-fabs(x))), mul(gy, var_sigmoid(x))
 UNARY_WITH(leaky_relu, x > 0 ? x : c * x, var_where(var_is_positive(x), gy, scale(gy, c)),
            OFF(.1, 2), SIGN_OF_X, .2)
 
+/* New entries go above this line. */
 #undef ONE
 #undef add
 #undef sub

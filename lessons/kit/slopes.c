@@ -32,7 +32,7 @@ static double *slope_grow(double *old, int moments, int capacity, int width)
     return bigger;
 }
 
-static void slope_make_room(SlopeLog *log)
+static void slope_log_grow(SlopeLog *log)
 {
     if (log->moments < log->capacity)
         return;
@@ -61,7 +61,7 @@ static void slope_note_layer(const char *name, const Tensor *slopes, void *ctx)
 static void slope_note(SlopeLog *log, Module *net, int64_t step)
 {
     SlopeNote note = {.log = log};
-    slope_make_room(log);
+    slope_log_grow(log);
     prelu_each(net, slope_note_layer, &note);
     log->step[log->moments++] = (double)step;
 }

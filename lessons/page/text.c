@@ -14,9 +14,9 @@
 
 void text_add(Text *t, const char *bytes, size_t count)
 {
-    if (t->length + count + 1 > t->room) {
-        t->room = 2 * (t->length + count + 1);
-        char *grown = memory_new(t->room);
+    if (t->length + count + 1 > t->capacity) {
+        t->capacity = 2 * (t->length + count + 1);
+        char *grown = memory_new(t->capacity);
         if (t->length)
             memcpy(grown, t->bytes, t->length);
         memory_free(t->bytes);

@@ -13,7 +13,7 @@
 
 typedef struct Text {
     char  *bytes; /* ends with a 0 that `length` does not count; NULL while empty */
-    size_t length, room;
+    size_t length, capacity;
 } Text;
 
 void text_add(Text *t, const char *bytes, size_t count);

@@ -18,7 +18,7 @@
 extern char **environ;
 
 enum {
-    STREAM_FIRST_ROOM = 1 << 16,
+    STREAM_FIRST_CAPACITY = 1 << 16,
     STREAM_NOT_STARTED = 127, /* how some systems, and valgrind, report a missing program */
 };
 
@@ -241,32 +241,32 @@ bool slope_stream_fill(ByteStream *stream, uint8_t *bytes, size_t count, Error *
 
 /* --- reading into new memory ------------------------------------------------------------------ */
 
-/* A larger copy of a buffer: its size, *room, is doubled, up to `limit`. Frees the old one. */
-static uint8_t *stream_grow(uint8_t *bytes, size_t *room, size_t limit)
+/* A larger copy of a buffer: its size, *capacity, is doubled, up to `limit`. Frees the old one. */
+static uint8_t *stream_grow(uint8_t *bytes, size_t *capacity, size_t limit)
 {
-    size_t held = *room;
-    *room = held > limit / 2 ? limit : 2 * held;
-    uint8_t *larger = memory_try_new(*room);
+    size_t held = *capacity;
+    *capacity = held > limit / 2 ? limit : 2 * held;
+    uint8_t *larger = memory_try_new(*capacity);
     if (larger)
         memcpy(larger, bytes, held);
     memory_free(bytes);
     return larger;
 }
 
-/* Reads `count` bytes into new memory, of `room` bytes first and larger once these are full. */
-static uint8_t *stream_gather(ByteStream *stream, size_t room, size_t count, Error *err)
+/* Reads `count` bytes into new memory, of `capacity` bytes first and larger once these are full. */
+static uint8_t *stream_gather(ByteStream *stream, size_t capacity, size_t count, Error *err)
 {
     size_t held = 0, got;
-    uint8_t *bytes = memory_try_new(room);
-    while (bytes && slope_stream_read(stream, bytes + held, room - held, &got, err)) {
+    uint8_t *bytes = memory_try_new(capacity);
+    while (bytes && slope_stream_read(stream, bytes + held, capacity - held, &got, err)) {
         held += got;
         if (held == count)
             return bytes;
-        if (held < room) {
+        if (held < capacity) {
             stream_too_short(stream, count, held, err);
             break;
         }
-        bytes = stream_grow(bytes, &room, count);
+        bytes = stream_grow(bytes, &capacity, count);
     }
     if (!bytes)
         error_set(err, stream->name, stream->offset, "out of memory for its data");
@@ -281,8 +281,8 @@ uint8_t *slope_stream_take(ByteStream *stream, size_t count, Error *err)
         stream_too_short(stream, count, (size_t)left, err);
         return NULL;
     }
-    bool all = left >= 0 || count < STREAM_FIRST_ROOM;
-    return stream_gather(stream, all ? count : STREAM_FIRST_ROOM, count, err);
+    bool all = left >= 0 || count < STREAM_FIRST_CAPACITY;
+    return stream_gather(stream, all ? count : STREAM_FIRST_CAPACITY, count, err);
 }
 
 /* --- the end ---------------------------------------------------------------------------------- */

@@ -11,6 +11,7 @@
  *    pass, the gradient of x from gy and w, and the gradient of w from x and gy.
  *  - Each is a matrix product one of whose operands consists of patches of an image. Only the part
  *    in use is ever copied to a workspace (an implicit GEMM).
+ *  - conv.c computes the first two, conv_weight.c the third; all read images through conv_stage.h.
  *  - The results have the same bits for any number of threads.
  *
  * SPDX-License-Identifier: MIT

@@ -32,7 +32,7 @@ enum {
     NORM_GUESS = 16,      /* elements from which a mean is estimated */
     NORM_BLOCK = 16384,   /* about this many elements justify a task, … */
     NORM_BLOCKS = 64,     /* … but there are at most this many blocks */
-    NORM_STRIP = 32,      /* channels of a row that one thread computes alone, … */
+    NORM_WIDTH = 32,      /* channels of a row that one thread computes alone, … */
     NORM_STRIPS = 8,      /* … if there are at least this many strips, … */
     NORM_CACHE = 1 << 18, /* … and each has at most this many elements */
 };
@@ -272,7 +272,7 @@ static void norm_run(Norm *n)
 static void norm_cut(Norm *n, ptrdiff_t arrays)
 {
     AxisView v = n->view;
-    n->width = v.inner == 1 ? NORM_STRIP : 1;
+    n->width = v.inner == 1 ? NORM_WIDTH : 1;
     n->strips = ceil_div(v.n, n->width);
     n->alone = n->strips >= NORM_STRIPS && arrays * v.outer * v.inner * n->width <= NORM_CACHE;
     if (!n->alone && v.inner == 1)
@@ -284,7 +284,7 @@ static void norm_cut(Norm *n, ptrdiff_t arrays)
 
 /* The size of the workspace in bytes. It is one block: if there were two and the second allocation
  * failed, the first would leak. */
-static size_t norm_room(const Norm *n)
+static size_t norm_workspace(const Norm *n)
 {
     return (size_t)((3 + 2 * n->blocks) * n->view.n) * sizeof(real);
 }
@@ -294,7 +294,7 @@ static Norm norm_begin(const Tensor *x, const Tensor *gy, const Tensor *w, real 
     Norm n = {.view = shape_axis_view(x->shape, 1), .x = tensor_read(x), .eps = eps,
               .gy = gy ? tensor_read(gy) : NULL, .w = w ? tensor_read(w) : NULL};
     norm_cut(&n, gy ? 2 : 1);
-    n.scale = memory_take(norm_room(&n));
+    n.scale = memory_take(norm_workspace(&n));
     n.offset = n.scale + n.view.n, n.tilt = n.offset + n.view.n, n.partial = n.tilt + n.view.n;
     return n;
 }
@@ -322,7 +322,7 @@ void tensor_batch_norm(Tensor *y, Tensor *mean, Tensor *var, const Tensor *x, co
     for (ptrdiff_t c = 0; c < n.view.n; c++)
         n.mean[c] = norm_guess(&n, c);
     norm_run(&n);
-    memory_give(n.scale, norm_room(&n));
+    memory_give(n.scale, norm_workspace(&n));
 }
 
 void tensor_batch_norm_backward(Tensor *gx, Tensor *gw, Tensor *gb, const Tensor *gy,
@@ -337,5 +337,5 @@ void tensor_batch_norm_backward(Tensor *gx, Tensor *gw, Tensor *gb, const Tensor
     n.gw = gw ? tensor_write(gw) : NULL;
     n.gb = gb ? tensor_write(gb) : NULL;
     norm_run(&n);
-    memory_give(n.scale, norm_room(&n));
+    memory_give(n.scale, norm_workspace(&n));
 }

@@ -96,6 +96,41 @@ START_TEST(backward_needs_a_few_buffers_only)
 }
 END_TEST
 
+static void grad_copy_forward(Var *y)
+{
+    tensor_copy(y->value, y->in[0]->value);
+}
+
+static void grad_rewinding_backward(Var *y, Var *gy)
+{
+    (void)y, (void)gy;
+    tape_rewind(0);
+}
+
+static void grad_scope_backward(Var *y, Var *gy)
+{
+    (void)y, (void)gy;
+    no_grad_begin();
+}
+
+START_TEST(a_rule_that_rewinds_or_leaves_a_scope_open_is_reported)
+{
+    const Op rewinds = {.name = "rewinds", .forward = grad_copy_forward,
+                        .backward = grad_rewinding_backward};
+    const Op opens = {.name = "opens", .forward = grad_copy_forward,
+                      .backward = grad_scope_backward};
+    ck_assert_fails(var_backward(var_apply_like(&opens, LEAF(1))),
+                    "var_backward: the rule of opens rewound the tape or left a scope open");
+    testing_sentence[0] = '\0';
+    if (setjmp(testing_jump) == 0) { /* ck_assert_fails would rewind to a mark that is gone */
+        testing_catch();
+        var_backward(var_apply_like(&rewinds, LEAF(1)));
+    }
+    testing_release();
+    ck_assert_ptr_nonnull(strstr(testing_sentence, "the rule of rewinds rewound the tape"));
+}
+END_TEST
+
 START_TEST(one_var_may_be_used_many_times)
 {
     Var *x = LEAF(2, -3);
@@ -531,6 +566,7 @@ int main(void)
                                      backward_twice_over_one_graph_doubles,
                                      gradients_are_added_from_the_last_use_to_the_first,
                                      backward_needs_a_few_buffers_only,
+                                     a_rule_that_rewinds_or_leaves_a_scope_open_is_reported,
                                      one_var_may_be_used_many_times,
                                      only_what_wants_a_gradient_gets_one,
                                      backward_starts_anywhere,

@@ -46,13 +46,13 @@ static void wrong_product_forward(Var *y)
 
 /* An op whose sample calls it on leaves of these shapes: x (3,3) and, with n = 2, b. */
 #define WRONG_OP(id, forward_fn, n, result, ...)                                                \
-    static Var *id##_demo(Var **in);                                                            \
+    static Var *id##_sample(Var **in);                                                            \
     static const Op id = {                                                                      \
         .name = #id, .forward = forward_fn, .backward = id##_backward,                          \
-        .sample = {.call = id##_demo, .n_in = n,                                                \
+        .sample = {.call = id##_sample, .n_in = n,                                                \
                    .in = {{{2, {3, 3}}, (real)0.5, 2, true}, {__VA_ARGS__, (real)0.5, 2, true}}}, \
     };                                                                                          \
-    static Var *id##_demo(Var **in) { return var_apply(&id, (result), in, n); }
+    static Var *id##_sample(Var **in) { return var_apply(&id, (result), in, n); }
 
 /* --- wrong at first order --------------------------------------------------------------------- */
 
@@ -412,7 +412,7 @@ START_TEST(a_gradient_outside_the_two_slopes_fails)
 END_TEST
 
 /* An op with kinks but without a branch hash is not excused. */
-START_TEST(an_op_without_choices_fails_at_its_kink)
+START_TEST(an_op_without_a_branch_hash_fails_at_its_kink)
 {
     ck_assert_int_eq(check_kink(&kink_silent, 1, 0, 1).verdict, GRAD_FAIL);
     ck_assert_int_eq(check_kink(&kink_silent, 0, 0, 1).verdict, GRAD_PASS);
@@ -581,7 +581,7 @@ int main(void)
                                   a_function_that_ignores_its_inputs_has_gradient_0, NULL};
     const TTest *const kinks[] = {a_coordinate_at_a_kink_is_counted,
                                   a_gradient_outside_the_two_slopes_fails,
-                                  an_op_without_choices_fails_at_its_kink, too_many_kinks_fail,
+                                  an_op_without_a_branch_hash_fails_at_its_kink, too_many_kinks_fail,
                                   prelu_at_exactly_0_is_a_kink, a_tie_is_a_kink_of_both_sides,
                                   at_second_order_a_kink_is_counted_not_judged, NULL};
     const TTest *const use[] = {values_gradients_and_tape_are_as_before,

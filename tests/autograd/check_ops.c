@@ -82,7 +82,7 @@ START_TEST(every_op_is_complete)
 }
 END_TEST
 
-START_TEST(every_demo_uses_its_own_op)
+START_TEST(every_sample_uses_its_own_op)
 {
     for (const OpEntry *e = op_table; e->op; e++) {
         Var *in[OP_SAMPLE_INPUTS];
@@ -399,7 +399,7 @@ static void ops_check_shapes(const Op *op, const Shape shape[OP_SAMPLE_INPUTS], 
     tape_rewind(mark);
 }
 
-START_TEST(demos_of_any_shape_take_any_shape)
+START_TEST(samples_of_any_shape_take_any_shape)
 {
     const Shape shapes[] = {SHAPE_SCALAR,      SHAPE(0, 3),    SHAPE(3, 0),      SHAPE(0), SHAPE(1),
                             SHAPE(2, 3, 2, 2), SHAPE(1, 1, 1), SHAPE(2, 1, 0, 3), SHAPE(17)};
@@ -541,7 +541,7 @@ END_TEST
 int main(void)
 {
     const TTest *const samples[] = {
-        every_op_is_complete, every_demo_uses_its_own_op, every_gradient_is_right,
+        every_op_is_complete, every_sample_uses_its_own_op, every_gradient_is_right,
         every_gradient_of_a_gradient_is_right, the_default_tolerances_pass_too,
         each_input_alone_can_want_the_gradient, one_var_may_be_every_input, NULL};
     const TTest *const layouts[] = {
@@ -549,7 +549,7 @@ int main(void)
         every_rule_takes_a_transposed_gradient, every_op_works_on_stretched_inputs,
         every_rule_takes_a_stretched_gradient, NULL};
     const TTest *const shapes[] = {
-        demos_of_any_shape_take_any_shape, two_operands_stretch_to_each_other,
+        samples_of_any_shape_take_any_shape, two_operands_stretch_to_each_other,
         other_axes_shapes_and_options, NULL};
     const TTest *const prelu[] = {
         prelu_is_exact_away_from_its_kink, prelu_is_right_beyond_one_block, NULL};

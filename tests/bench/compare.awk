@@ -32,23 +32,27 @@ function median_of(which, row,   v, i) {
         seen[row] = 1
         order[++rows] = row
     }
-    if ($4 > pairs)
-        pairs = $4
 }
 
 END {
+    pairs += 0
     printf "%-18s %7s %10s %10s   %6s  %s\n",
            "name", "threads", "old ms", "new ms", "ratio", "quartiles"
     for (i = 1; i <= rows; i++) {
         row = order[i]
         split(row, part, " ")
         for (p = 1; p <= pairs; p++)
+            if (!(("old", row, p) in ms) || !(("new", row, p) in ms) || ms["old", row, p] <= 0) {
+                print "compare: " row ": a time of pair " p " is missing" >"/dev/stderr"
+                exit 2
+            }
+        for (p = 1; p <= pairs; p++)
             ratio[p] = ms["new", row, p] / ms["old", row, p]
         sort(ratio, pairs)
         low = quantile(ratio, pairs, 0.25)
         middle = quantile(ratio, pairs, 0.5)
         high = quantile(ratio, pairs, 0.75)
-        slow = middle > limit && low > 1
+        slow = middle > limit + 0 && low > 1
         slower += slow
         printf "%-18s %7d %10.4f %10.4f   %6.3f  %.3f to %.3f%s\n", part[1], part[2],
                median_of("old", row), median_of("new", row), middle, low, high,

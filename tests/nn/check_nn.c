@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "tests/allocator.h"
 #include "tests/net.h"
 
 /* --- names, counts, memory -------------------------------------------------------------------- */
@@ -170,15 +171,52 @@ START_TEST(a_missing_part_is_reported_with_the_names_that_exist)
     ck_assert_fails(module_param(&net->base, "fc1.bais"),
                     "Linear has no parameter 'bais'; it has 'weight', 'bias'");
     ck_assert_fails(module_param(&net->base, "fc.weight"),
-                    "Net has no parameter 'fc.weight'; it has 'calls', 'fc1', 'prelu1', 'fc2'");
+                    "Net has no parameter 'fc.weight'; it has 'fc1.weight', 'fc1.bias', 'prelu1.we");
     ck_assert_fails(module_param(&net->base, "calls"), "Net has no parameter 'calls'");
+    ck_assert_fails(module_child(&net->base, "fc4"),
+                    "Net has no child 'fc4'; it has 'fc1', 'prelu1'");
+    ck_assert_fails(module_param(&net->base, NULL), "module_part: the name is NULL");
+    ck_assert_fails(module_param(NULL, "weight"), "module_part: the module is NULL");
     ck_assert_fails(module_child(&net->base, "fc1."), "Linear has no child ''");
     ck_assert_fails(module_part(&net->base, PART_RNG, "fc1"), "Net has no random stream 'fc1'");
     module_free(&net->base);
     Module *relu = relu_new();
     ck_assert_fails(module_param(relu, "weight"),
-                    "ReLU has no parameter 'weight'; it has no parts");
+                    "ReLU has no parameter 'weight'; it has none");
     module_free(relu);
+}
+END_TEST
+
+/* Adds two parts, or what can be added of them; returns whether memory ran out. */
+static bool nn_add_fails(Module *m)
+{
+    testing_sentence[0] = '\0';
+    if (setjmp(testing_jump) == 0) {
+        testing_catch();
+        module_add_rng(m, "rng", rng_new(1, 0));
+        module_add_counter(m, "count");
+    }
+    testing_release();
+    return testing_sentence[0] != '\0';
+}
+
+/* Allocations: the list, the stream, the larger list, the counter. */
+START_TEST(a_part_without_memory_is_not_added)
+{
+    for (int fail_at = 0; fail_at < 4; fail_at++) {
+        Module *m = sequential_new(NULL, 0);
+        watch_begin();
+        watch.fail_at = fail_at;
+        ck_assert(nn_add_fails(m));
+        watch.fail_at = -1;
+        ck_assert_int_eq(m->n_parts, fail_at / 2);
+        ck_assert_int_eq(module_count(m), 0);
+        if (m->n_parts == 0)
+            module_add_rng(m, "rng", rng_new(1, 0));
+        module_add_counter(m, "count");
+        module_free(m);
+        watch_end();
+    }
 }
 END_TEST
 
@@ -232,7 +270,7 @@ int main(void)
         shapes_of_parameters_are_pytorchs, counts_are_the_document_s, module_free_frees_all,
         train_and_eval_reach_every_descendant, a_module_of_ones_own_is_a_struct_that_embeds_one,
         names_that_clash_or_cannot_be_are_refused, parts_are_found_by_their_names,
-        a_missing_part_is_reported_with_the_names_that_exist,
+        a_missing_part_is_reported_with_the_names_that_exist, a_part_without_memory_is_not_added,
         parts_are_kept_by_kind_and_then_in_the_order_of_adding, many_parts_keep_their_places,
         NULL});
     return testing_main(suite);
