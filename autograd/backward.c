@@ -1,7 +1,7 @@
 /* autograd/backward.c -- reverse mode: the tape played backwards, one rule per op.
  *
- * Every result on the tape was computed from Vars that come before it. So a walk back along
- * the tape, from y to its start, reaches each Var after everything that used it. By then the Var's
+ * Every result on the tape was computed from Vars that come before it. So a walk back along the
+ * tape, from y to its start, reaches each Var after everything that used it. By then the Var's
  * gradient is complete, and its op's rule can send each input its share. That is the whole sweep:
  *
  *      the slot of y          <-  1, or the gradient that the caller passed
@@ -12,14 +12,14 @@
  *      ->grad of each leaf    <-  ->grad + what its slot has collected
  *
  * A pass is one such sweep. The struct Pass is stored in the block of the Var that opens the pass's
- * scope on the tape, so rewinding the tape ends the pass, even in the middle of a rule. Inside that
- * scope results do not require gradients, unless the pass is recorded. Each Var
- * has one slot, which collects its gradient during a pass. A slot records which pass it belongs to
- * and counts as empty in any other, so a new pass has nothing to clear.
+ * scope on the tape, so a failure in the middle of a rule ends the pass with the tape_rewind that
+ * cleans up after it. Inside that scope results do not require gradients, unless the pass is
+ * recorded. Each Var has one slot, which collects its gradient during a pass. A slot records which
+ * pass it belongs to and counts as empty in any other, so a new pass has nothing to clear.
  *
  * Memory. Unless the pass is recorded, the tape is marked before each rule and rewound after it.
  * This frees everything that the rule computed except what it sent, which the receiving slot keeps
- * until that Var's own rule has run. So a backward pass needs little more memory than the forward
+ * until that Var's own rule is played. So a backward pass needs little more memory than the forward
  * pass. A recorded pass (CREATE_GRAPH) frees nothing: its gradients stay on the tape as Vars, so
  * that they can be differentiated again.
  *

@@ -17,8 +17,8 @@ const OpEntry op_table[] = {
 
 /* --- applying --------------------------------------------------------------------------------- */
 
-/* Fails if y, an output of the op that computed `first`, has a NaN or Inf
- * but none of its inputs does. */
+/* Fails if y, an output of the op that computed `first`, has a NaN or Inf but none of its inputs
+ * does. */
 static void var_check_finite(const Var *first, const Var *y)
 {
     ptrdiff_t at = y->value ? tensor_find_nonfinite(y->value) : -1;
@@ -34,8 +34,8 @@ static void var_check_finite(const Var *first, const Var *y)
                rule ? VAR_TEXT(rule) : "");
 }
 
-/* Stores the inputs in `first`, and in every output the op and whether a
- * gradient flows through it. */
+/* Stores the inputs in `first`, and in every output the op and whether a gradient flows through
+ * it. */
 static void var_connect(Var *first, const Op *op, Var *const *in, int n_in, int n_out)
 {
     bool flows = false;

@@ -14,7 +14,7 @@
  *    <tgmath.h>.
  *
  *      #include "autograd/pointwise.h"
- *      #include "slope.h"
+ *      #include "slope.h" // compile with -DSLOPE_DOUBLE: float is too coarse for differences
  *
  *      UNARY(cube, x * x * x, var_mul(gy, var_scale(var_square(x), 3)), IN(-2, 2), SMOOTH)
  *
@@ -43,15 +43,14 @@
 
 /* --- where the derivative jumps --------------------------------------------------------------- */
 
-/* Nowhere; where x changes sign; where the order of a and b changes. */
-#define SMOOTH       NULL
-#define SIGN_OF_X    op_branch_by_sign
-#define ORDER_OF_A_B op_branch_by_order
+#define SMOOTH       NULL               /* nowhere */
+#define SIGN_OF_X    op_branch_by_sign  /* where x changes sign */
+#define ORDER_OF_A_B op_branch_by_order /* where the order of a and b changes */
 
 /* --- where an op is declared ------------------------------------------------------------------ */
 
-/* By its entry, unless a file defines this macro as empty first: then by a header, and an entry
- * that the header does not declare fails to compile. */
+/* By its entry; or, if a file has first defined this macro as empty, by a header. Then an entry that
+ * the header does not declare fails to compile. */
 #ifndef POINTWISE_DECLARE
 #define POINTWISE_DECLARE(...) __VA_ARGS__
 #endif

@@ -1,15 +1,17 @@
-/* autograd/ops/pointwise.c -- the page of derivatives: every elementwise op, value and derivative.
+/* autograd/ops/pointwise.c -- the page of derivatives: elementwise ops, value beside gradient.
  *
- * An entry gives a name, the value in C, the gradient of each input as an expression of Vars, the
+ * An entry gives a name, the value in C, the gradient for each input as an expression of Vars, the
  * range from which the tests draw the inputs, and where the derivative jumps:
  *
- *      UNARY (NAME,      value of x,       gradient of x,                range,  kink)
- *      BINARY(NAME,      value of a and b, gradients of a and of b,      range,  kink)
+ *      UNARY     (NAME,  value in x,        gradient for x,              range,  kink)
+ *      UNARY_WITH(NAME,  value in x and c,  gradient for x,              range,  kink,  a sample's c)
+ *      BINARY    (NAME,  value in a and b,  gradients for a and for b,   range,  kink)
  *
- * y is the result and gy its gradient, so mul(gy, y) for exp means gx = gy e^x. The short names
- * are those of the ops, without var_. The macros are defined in autograd/pointwise.h.
+ * y is the result and gy its gradient, so mul(gy, y) for exp means gx = gy e^x. A short name such as
+ * mul stands for var_mul; the list is below. The macros are defined in autograd/pointwise.h.
  *
- * relu, prelu and where have files of their own, which write out what such an entry expands to.
+ * relu has a file of its own, which writes out what such an entry expands to. where and prelu have
+ * theirs because an entry cannot express them.
  *
  * SPDX-License-Identifier: MIT
  */
