@@ -49,8 +49,8 @@
 
 /* --- where an op is declared ------------------------------------------------------------------ */
 
-/* By its entry; or, if a file has first defined this macro as empty, by a header. Then an entry that
- * the header does not declare fails to compile. */
+/* By its entry; or, if a file has first defined this macro as empty, by a header. Then an entry
+ * that the header does not declare fails to compile. */
 #ifndef POINTWISE_DECLARE
 #define POINTWISE_DECLARE(...) __VA_ARGS__
 #endif

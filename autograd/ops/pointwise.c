@@ -3,12 +3,12 @@
  * An entry gives a name, the value in C, the gradient for each input as an expression of Vars, the
  * range from which the tests draw the inputs, and where the derivative jumps:
  *
- *      UNARY     (NAME,  value in x,        gradient for x,              range,  kink)
- *      UNARY_WITH(NAME,  value in x and c,  gradient for x,              range,  kink,  a sample's c)
- *      BINARY    (NAME,  value in a and b,  gradients for a and for b,   range,  kink)
+ *      UNARY     (NAME,  value in x,        gradient for x,             range,  kink)
+ *      UNARY_WITH(NAME,  value in x and c,  gradient for x,             range,  kink,  sample's c)
+ *      BINARY    (NAME,  value in a and b,  gradients for a and for b,  range,  kink)
  *
- * y is the result and gy its gradient, so mul(gy, y) for exp means gx = gy e^x. A short name such as
- * mul stands for var_mul; the list is below. The macros are defined in autograd/pointwise.h.
+ * y is the result and gy its gradient, so mul(gy, y) for exp means gx = gy e^x. A short name such
+ * as mul stands for var_mul; the list is below. The macros are defined in autograd/pointwise.h.
  *
  * relu has a file of its own, which writes out what such an entry expands to. where and prelu have
  * theirs because an entry cannot express them.
