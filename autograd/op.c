@@ -128,7 +128,8 @@ uint64_t op_branch_of_signs(uint64_t hash, const Tensor *x)
     return hash;
 }
 
-uint64_t op_branch_of_order(uint64_t hash, const Tensor *a, const Tensor *b)
+/* Folds in which elements of a exceed those of b, for two tensors of one shape. */
+static uint64_t branch_of_order(uint64_t hash, const Tensor *a, const Tensor *b)
 {
     for (ptrdiff_t i = 0, n = tensor_count(a); i < n; i++)
         hash = branch_fold(hash, tensor_read(a)[tensor_locate(a, i)] >
@@ -146,7 +147,7 @@ uint64_t op_branch_by_order(const Var *y)
 {
     Shape shape = y->value->shape;
     Tensor *a = tensor_expand(y->in[0]->value, shape), *b = tensor_expand(y->in[1]->value, shape);
-    uint64_t hash = op_branch_of_order(op_branch_of_order(0, a, b), b, a);
+    uint64_t hash = branch_of_order(branch_of_order(0, a, b), b, a);
     tensor_free(a), tensor_free(b);
     return hash;
 }

@@ -126,10 +126,8 @@ bool var_may_overwrite(const Var *gy);
 
 /* --- for `branch_hash` ------------------------------------------------------------------------ */
 
-/* Fold into a hash, initially 0, which elements of x are positive, or which elements of a exceed
- * those of b. */
+/* Folds into a hash, initially 0, which elements of x are positive. */
 uint64_t op_branch_of_signs(uint64_t hash, const Tensor *x);
-uint64_t op_branch_of_order(uint64_t hash, const Tensor *a, const Tensor *b);
 
 /* Ready-made hash functions: of the signs of input 0; of the order of inputs 0 and 1, broadcast to
  * y. */

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "tensor/memory.h"
-#include "tensor/parallel.h"
+#include "tests/datasets/threads.h"
 #include "tests/testing.h"
 
 enum { COUNT = 23, BATCH = 5 };
@@ -248,23 +248,9 @@ START_TEST(nothing_is_allocated_after_loader_new)
 }
 END_TEST
 
-/* Batches large enough to be divided among several threads. */
 START_TEST(threads_do_not_change_a_bit)
 {
-    enum { IMAGES = 200, PIXELS = 40 * 40 };
-    Dataset *large = dataset_new("large", DATASET_BYTES, IMAGES, SHAPE(1, 40, 40), 1);
-    for (ptrdiff_t i = 0; i < IMAGES * PIXELS; i++)
-        large->bytes[i] = (uint8_t)(i * i >> 5);
-    LoaderOptions options = {.batch = IMAGES, .shuffle = true};
-    Loader *a = loader_new(large, options), *b = loader_new(large, options);
-    Batch one, two;
-    parallel_set_threads(1);
-    loader_next(a, &one);
-    parallel_set_threads(3);
-    loader_next(b, &two);
-    ck_assert(tensor_same_bits(one.x, two.x));
-    loader_free(a), loader_free(b);
-    dataset_free(large);
+    threads_agree(200, SHAPE(1, 40, 40), (LoaderOptions){.shuffle = true});
 }
 END_TEST
 

@@ -10,6 +10,7 @@
 #include "datasets/loader.h"
 #include "tensor/memory.h"
 #include "tensor/parallel.h"
+#include "tests/datasets/threads.h"
 #include "tests/testing.h"
 
 enum { COUNT = 60, C = 2, H = 5, W = 7 };
@@ -239,19 +240,8 @@ END_TEST
 
 START_TEST(threads_do_not_change_a_bit_of_a_large_batch)
 {
-    Dataset *data = dataset_new("large", DATASET_BYTES, 300, SHAPE(3, 32, 32), 1);
-    for (ptrdiff_t i = 0; i < 300 * 3072; i++)
-        data->bytes[i] = (uint8_t)(i * i >> 5);
-    LoaderOptions options = {.batch = 300, .transform = {.pad = 4, .crop = 32, .flip = true}};
-    Loader *a = loader_new(data, options), *b = loader_new(data, options);
-    Batch one, two;
-    parallel_set_threads(1);
-    loader_next(a, &one);
-    parallel_set_threads(3);
-    loader_next(b, &two);
-    ck_assert(tensor_same_bits(one.x, two.x));
-    loader_free(a), loader_free(b);
-    dataset_free(data);
+    threads_agree(300, SHAPE(3, 32, 32),
+                  (LoaderOptions){.transform = {.pad = 4, .crop = 32, .flip = true}});
 }
 END_TEST
 
