@@ -40,6 +40,18 @@ _Noreturn void slope_fail(const char *function, const char *format, ...)
     abort();
 }
 
+void slope_warn_once(atomic_bool *warned, const char *function, const char *format, ...)
+{
+    char sentence[1024];
+    if (atomic_exchange(warned, true))
+        return;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(sentence, sizeof sentence, format, args);
+    va_end(args);
+    fprintf(stderr, "slope: %s: warning: %s\n", function, sentence);
+}
+
 bool error_set(Error *err, const char *file, int64_t offset, const char *problem, ...)
 {
     if (!err)

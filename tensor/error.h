@@ -5,6 +5,7 @@
  *    "slope: FUNCTION: SENTENCE" and calls the fail handler, which must not return.
  *  - slope_on_fail() replaces that handler: a test or a long-running program can longjmp out and
  *    then call tape_rewind(mark), which frees everything recorded on the tape since the mark.
+ *  - slope_warn_once() is for what is legal but is almost always a mistake: the program goes on.
  *  - Error is for failures outside the program: a missing, truncated or corrupt file. Readers fill
  *    it and return NULL or false; they print nothing and never abort.
  *
@@ -17,6 +18,7 @@
 #ifndef SLOPE_TENSOR_ERROR_H
 #define SLOPE_TENSOR_ERROR_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -30,6 +32,11 @@
 /* Stops the program because of misuse. `function` is the public function that was called wrongly;
  * the format yields one sentence that says what was expected and what was found. */
 _Noreturn void slope_fail(const char *function, const char *format, ...) SLOPE_PRINTF(2, 3);
+
+/* Prints "slope: FUNCTION: warning: SENTENCE" on stderr, unless *warned is already true, and sets
+ * it: each place that warns has a static flag of its own, so it warns once per process. */
+void slope_warn_once(atomic_bool *warned, const char *function, const char *format, ...)
+    SLOPE_PRINTF(3, 4);
 
 /* A handler receives the whole sentence. It must abort or longjmp; if it returns, slope_fail
  * aborts. */

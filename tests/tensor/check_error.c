@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/capture.h"
 #include "tests/testing.h"
 
 /* --- slope_fail ------------------------------------------------------------------------------- */
@@ -49,6 +50,16 @@ START_TEST(a_handler_that_returns_is_not_believed)
     error_hush();
     slope_on_fail(handler_that_returns, NULL);
     slope_fail("f", "anything");
+}
+END_TEST
+
+START_TEST(a_warning_is_printed_once)
+{
+    static atomic_bool warned;
+    capture_begin();
+    for (int i = 0; i < 3; i++)
+        slope_warn_once(&warned, "the_function", "%d things were forgotten", i + 7);
+    ck_assert_str_eq(capture_end(), "slope: the_function: warning: 7 things were forgotten\n");
 }
 END_TEST
 
@@ -244,7 +255,7 @@ int main(void)
     suite_add_tcase(suite, aborts);
     testing_add(suite, "handler", 4, (const TTest *const[]){
         a_handler_gets_the_sentence_and_its_context, a_sentence_that_is_too_long_is_cut,
-        a_long_name_is_cut, a_handler_belongs_to_its_thread, NULL});
+        a_long_name_is_cut, a_handler_belongs_to_its_thread, a_warning_is_printed_once, NULL});
     testing_add(suite, "values", 4, (const TTest *const[]){
         an_error_prints_as_a_sentence, setting_an_error_clears_the_last_one,
         nobody_needs_to_take_an_error, texts_that_do_not_fit_are_cut, NULL});
