@@ -167,6 +167,8 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^## / { print substr($$0, 4) } /^[a-z%-]+:.*## / { \
 		sub(/%/, "NN", $$1); printf "  make %-12s %s\n", $$1, $$2 }' Makefile $(MORE)
 
+## With MODE=debug B=build-debug, each of them runs slower but names what is used after it was freed.
+
 # Targets for instructors and for developers. A course's copy may lack either folder.
 MORE := $(wildcard lessons/assignments/targets.mk tests/targets.mk)
 include $(MORE)

@@ -17,6 +17,9 @@ Var *tape_append(void);
 /* tape_rewind without the check of the mark. */
 void tape_truncate(size_t mark);
 
+/* Is x, which is alive, on this thread's tape? */
+bool tape_holds(const Var *x);
+
 /* Allocates a block, owned by the Var, for n_in inputs, their versions and attr_bytes bytes. */
 void var_alloc_block(Var *y, int n_in, size_t attr_bytes);
 

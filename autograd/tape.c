@@ -1,9 +1,9 @@
 /* autograd/tape.c -- the list of what was computed, the Vars on it, and the scopes.
  *
- * Vars are allocated in chunks that never move. The tape itself is an array of pointers to them;
- * rewound Vars wait in a queue to be reused. A release build reuses the one freed last, which is
- * still in cache; a debug build reuses the one freed first, so that a stale pointer finds its Var
- * dead (with an odd generation) for as long as possible and its use can be reported.
+ * Vars are allocated in chunks that never move. The tape itself is an array of pointers to them.
+ * Rewound Vars wait in a queue to be reused, in the order in which they were freed. A Var that waits
+ * is dead (its generation is odd), so the use of a stale pointer to it is reported; once the Var is
+ * reused, the pointer reads another value. At least TAPE_WAIT newer Vars are created before that.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -17,7 +17,12 @@
 #include "tensor/memory.h"
 #include "tensor/poison.h"
 
-enum { TAPE_CHUNK = 256 };
+#ifdef SLOPE_DEBUG
+enum { TAPE_WAIT = 65536 };
+#else
+enum { TAPE_WAIT = 512 };
+#endif
+enum { TAPE_CHUNK = TAPE_WAIT + 256 };
 
 typedef struct TapeChunk {
     struct TapeChunk *next;
@@ -27,7 +32,8 @@ typedef struct TapeChunk {
 static _Thread_local struct {
     Var      **entry;
     size_t     count, capacity;
-    Var       *free_first, *free_last;
+    Var       *free_first, *free_last; /* the queue of dead Vars, … */
+    size_t     free_count;             /* … and its length */
     TapeChunk *chunks;
     Var       *scope; /* the innermost open scope */
     bool       anomaly;
@@ -67,17 +73,13 @@ static void tape_poison(Var *v)
 static void tape_queue_free(Var *v)
 {
     tape_poison(v);
-#ifdef SLOPE_DEBUG
     v->next_free = NULL;
     if (tape.free_last)
         tape.free_last->next_free = v;
     else
         tape.free_first = v;
     tape.free_last = v;
-#else
-    v->next_free = tape.free_first;
-    tape.free_first = v;
-#endif
+    tape.free_count++;
 }
 
 static Var *tape_take_free(void)
@@ -86,6 +88,7 @@ static Var *tape_take_free(void)
     tape.free_first = v->next_free;
     if (!tape.free_first)
         tape.free_last = NULL;
+    tape.free_count--;
     return v;
 }
 
@@ -94,7 +97,7 @@ static void tape_add_chunk(void)
     TapeChunk *chunk = memory_new(sizeof *chunk);
     chunk->next = tape.chunks;
     tape.chunks = chunk;
-    for (int i = TAPE_CHUNK - 1; i >= 0; i--) {
+    for (int i = 0; i < TAPE_CHUNK; i++) {
         chunk->var[i].generation = 1; /* not alive */
         tape_queue_free(&chunk->var[i]);
     }
@@ -117,7 +120,7 @@ Var *tape_append(void)
 {
     if (tape.count == tape.capacity)
         tape_grow();
-    if (!tape.free_first)
+    if (tape.free_count <= TAPE_WAIT)
         tape_add_chunk();
     Var *v = tape_take_free();
     uint32_t generation = v->generation + 1;
@@ -183,6 +186,11 @@ void tape_rewind(size_t mark)
         slope_fail("tape_rewind", "the mark %zu is beyond the tape's end %zu; was the tape "
                    "already rewound past it?", mark, tape.count);
     tape_truncate(mark);
+}
+
+bool tape_holds(const Var *x)
+{
+    return x->index < tape.count && tape.entry[x->index] == x;
 }
 
 Var *tape_at(size_t index)

@@ -9,12 +9,38 @@
 #include "autograd/op.h"
 #include "autograd/record.h"
 #include "tensor/memory.h"
+#include "tensor/poison.h"
+
+/* --- is it a Var? ------------------------------------------------------------------------------ */
+
+/* A parameter that was freed may have been overwritten by the memory pool. */
+static _Noreturn void var_fail_dead(const Var *x, const char *function)
+{
+    if (x->generation == MEMORY_SPOILED || x->is_param)
+        slope_fail(function, "an input is a parameter that has been freed; free what uses a "
+                   "network, such as its optimizer, before the network");
+    slope_fail(function, "an input was rewound from the tape: it was %s #%zu; copy out what "
+               "must outlive the rewind, or mark the tape later", var_origin(x), x->index);
+}
+
+static void var_check_alive(const Var *x, const char *function)
+{
+    if (!x)
+        slope_fail(function, "an input is NULL");
+    if (x->generation % 2)
+        var_fail_dead(x, function);
+    if (!x->is_param && !tape_holds(x))
+        slope_fail(function, "an input, %s, is on the tape of another thread; make a Var of its "
+                   "value on this thread with var_const or var_leaf", VAR_TEXT(x));
+}
 
 /* --- leaves ----------------------------------------------------------------------------------- */
 
 Var *var_param_new(Tensor *value, const char *name)
 {
-    Var *p = memory_new(sizeof *p);
+    tensor_check(value, "var_param_new");
+    Var *p = memory_take(sizeof *p);
+    memset(p, 0, sizeof *p);
     p->value = value;
     if (!tensor_is_contiguous(value)) { /* optimizers treat it as one row */
         p->value = tensor_clone(value);
@@ -30,22 +56,31 @@ void var_param_free(Var *param)
 {
     if (!param)
         return;
+    if (param->generation % 2)
+        var_fail_dead(param, "var_param_free");
     tape_pass_forget(param);
     var_drop(param);
-    memory_free(param);
+    param->generation++; /* so that its use is reported until the memory is reused */
+    memory_give(param, sizeof *param);
 }
 
 /* The Var comes first: if there is no memory for the Tensor, the tape owns what there is. */
-Var *var_const(const Tensor *value)
+static Var *var_of(const Tensor *value, const char *function)
 {
+    tensor_check(value, function);
     Var *x = tape_append();
     x->value = tensor_ref(value);
     return x;
 }
 
+Var *var_const(const Tensor *value)
+{
+    return var_of(value, "var_const");
+}
+
 Var *var_leaf(const Tensor *value)
 {
-    Var *x = var_const(value);
+    Var *x = var_of(value, "var_leaf");
     x->requires_grad = true;
     return x;
 }
@@ -107,6 +142,7 @@ void var_retain_grad(Var *x)
 
 void var_zero_grad(Var *x)
 {
+    var_check_alive(x, "var_zero_grad");
     tensor_free(x->grad);
     x->grad = NULL;
 }
@@ -115,12 +151,7 @@ void var_zero_grad(Var *x)
 
 void var_check(const Var *x, const char *function)
 {
-    if (!x)
-        slope_fail(function, "an input is NULL");
-    if (x->generation % 2)
-        slope_fail(function, "an input was rewound from the tape: it was %s #%zu; copy out what "
-                   "must outlive the rewind, or mark the tape later",
-                   var_origin(x), x->index);
+    var_check_alive(x, function);
     if (!x->value)
         slope_fail(function, "an input is an output of %s that was not requested",
                    x->op ? x->op->name : "a scope");
@@ -180,6 +211,7 @@ const char *var_text(const Var *x, char text[VAR_TEXT_SIZE])
 
 Var *var_output(const Var *first, int k)
 {
+    var_check_alive(first, "var_output");
     if (k < 0 || k >= first->n_out)
         slope_fail("var_output", "%s has %d outputs; there is no output %d", VAR_TEXT(first),
                    first->n_out, k);

@@ -39,10 +39,10 @@ typedef enum SlotMark {
  * internal. */
 struct Var {
     /* Still readable after the Var has been rewound, so that a stale use can be reported. */
+    Var      *next_free;  /* autograd/tape.c: the queue of rewound Vars */
     const Op *op;         /* what computed it; NULL for a leaf or a constant */
     size_t    index;      /* its position on the tape */
-    Var      *next_free;  /* autograd/tape.c: the queue of rewound Vars */
-    uint32_t  generation; /* even while it is alive, odd once it is rewound */
+    uint32_t  generation; /* even while it is alive, odd once it is rewound or freed */
 
     bool requires_grad;    /* does a gradient flow through it? */
     bool retains_grad;

@@ -222,6 +222,9 @@ static void rewinding(Var **v)
     claim(end.allocations == one.allocations,
           "from step 2 on nothing was allocated: the pool has it all");
 #endif
+    say("A pointer to a Var that was rewound is stale. Using it stops the program with a message\n"
+        "until its slot on the tape is reused, after 512 newer Vars or more. To have it named for\n"
+        "65536 Vars, run  make MODE=debug B=build-debug lesson-03.\n");
 }
 
 int main(int argc, char **argv)
@@ -254,5 +257,7 @@ int main(int argc, char **argv)
  * 3. Forward mode carries dv/dw along with each v, from the first line down. Write that sweep with
  *    the same edges. It needs one sweep per input, reverse mode one per output: who wins where?
  * 4. Take tape_rewind out of train_step. Which claims fail, and why does training still work?
- * 5. Call var_item(v[Z]) after tape_rewind in train_step. What does the message tell you?
+ * 5. Call var_item(v[Z]) after tape_rewind in train_step. What does the message tell you? Then keep
+ *    the v[Z] of step 1 and read it after step 100: what does it return, and what happens with
+ *    MODE=debug B=build-debug?
  */

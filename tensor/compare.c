@@ -7,8 +7,15 @@
 
 #include "tensor/tensor.h"
 
+static void compare_check(const Tensor *a, const Tensor *b, const char *function)
+{
+    tensor_check(a, function);
+    tensor_check(b, function);
+}
+
 bool tensor_same_bits(const Tensor *a, const Tensor *b)
 {
+    compare_check(a, b, "tensor_same_bits");
     if (!shape_equal(a->shape, b->shape))
         return false;
     const real *p = tensor_read(a), *q = tensor_read(b);
@@ -29,6 +36,7 @@ static bool compare_close(double x, double y, double atol, double rtol)
 
 bool tensor_all_close(const Tensor *a, const Tensor *b, double atol, double rtol)
 {
+    compare_check(a, b, "tensor_all_close");
     if (!shape_equal(a->shape, b->shape))
         return false;
     const real *p = tensor_read(a), *q = tensor_read(b);
@@ -42,6 +50,7 @@ bool tensor_all_close(const Tensor *a, const Tensor *b, double atol, double rtol
 
 double tensor_max_difference(const Tensor *a, const Tensor *b)
 {
+    compare_check(a, b, "tensor_max_difference");
     if (!shape_equal(a->shape, b->shape))
         slope_fail("tensor_max_difference", "shapes %s and %s differ", SHAPE_TEXT(a->shape),
                    SHAPE_TEXT(b->shape));
@@ -60,6 +69,7 @@ double tensor_max_difference(const Tensor *a, const Tensor *b)
 
 ptrdiff_t tensor_find_nonfinite(const Tensor *x)
 {
+    tensor_check(x, "tensor_find_nonfinite");
     const real *p = tensor_read(x);
     for (ptrdiff_t i = 0, n = tensor_count(x); i < n; i++)
         if (!isfinite(p[tensor_locate(x, i)]))
@@ -75,6 +85,7 @@ static bool compare_beats(real a, real b)
 
 void tensor_argmax_rows(int32_t *place, const Tensor *x)
 {
+    tensor_check(x, "tensor_argmax_rows");
     if (x->shape.ndim != 2 || x->shape.dim[1] == 0)
         slope_fail("tensor_argmax_rows", "expected a matrix (N,D) with D > 0, found shape %s",
                    SHAPE_TEXT(x->shape));
@@ -90,6 +101,7 @@ void tensor_argmax_rows(int32_t *place, const Tensor *x)
 
 Stats tensor_stats(const Tensor *x)
 {
+    tensor_check(x, "tensor_stats");
     ptrdiff_t n = tensor_count(x);
     const double none = (double)NAN;
     Stats s = {.count = n, .mean = none, .std = none, .min = none, .max = none};

@@ -105,13 +105,16 @@ static void map_run_rows(ptrdiff_t begin, ptrdiff_t end, void *ctx)
     }
 }
 
-void tensor_map(MapRowFn fn, real c, Tensor *out, int n_in, const Tensor *const *in)
+void tensor_map(MapRowFn fn, real c, Tensor *out, int n_in, const Tensor *const *in,
+                const char *function)
 {
-    for (int k = 0; k < n_in; k++)
+    tensor_check_out(out, function);
+    for (int k = 0; k < n_in; k++) {
+        tensor_check(in[k], function);
         if (!shape_stretches_to(in[k]->shape, out->shape))
-            slope_fail("tensor_map", "operand %d has shape %s, which does not stretch to the "
+            slope_fail(function, "operand %d has shape %s, which does not stretch to the "
                        "result's %s", k + 1, SHAPE_TEXT(in[k]->shape), SHAPE_TEXT(out->shape));
-    tensor_check_out(out, "tensor_map");
+    }
     if (tensor_count(out) == 0)
         return;
     MapLoop m = map_loop(fn, c, out, n_in, in);

@@ -34,8 +34,10 @@ typedef struct MapRow {
 
 typedef void (*MapRowFn)(const MapRow *row);
 
-/* Calls fn, in parallel, on rows that together cover every element of out exactly once. */
-void tensor_map(MapRowFn fn, real c, Tensor *out, int n_in, const Tensor *const *in);
+/* Calls fn, in parallel, on rows that together cover every element of out exactly once. Messages
+ * name `function`. */
+void tensor_map(MapRowFn fn, real c, Tensor *out, int n_in, const Tensor *const *in,
+                const char *function);
 
 /* --- parts of the MAP macros ------------------------------------------------------------------ */
 
@@ -84,35 +86,24 @@ void tensor_map(MapRowFn fn, real c, Tensor *out, int n_in, const Tensor *const 
 
 /* --- kernels from functions ------------------------------------------------------------------- */
 
-/* static void name(Tensor *out, const Tensor *a): out = f(a) */
-#define MAP1(name, f)                                             \
+/* The macros below with a linkage: `static`, or nothing for a kernel that other files call. */
+#define MAP_KERNEL1(linkage, name, f)                             \
     static void name##_row(const MapRow *r) { MAP_LOOPS1(f) }     \
-    static void name(Tensor *out, const Tensor *a)                \
+    linkage void name(Tensor *out, const Tensor *a)               \
     {                                                             \
         const Tensor *in[] = {a};                                 \
-        tensor_map(name##_row, 0, out, 1, in);                    \
+        tensor_map(name##_row, 0, out, 1, in, #name);             \
     }
 
-/* static void name(Tensor *out, const Tensor *a, const Tensor *b): out = f(a, b) */
-#define MAP2(name, f)                                                     \
+#define MAP_KERNEL2(linkage, name, f)                                     \
     static void name##_row(const MapRow *r) { MAP_LOOPS2(f) }             \
-    static void name(Tensor *out, const Tensor *a, const Tensor *b)       \
+    linkage void name(Tensor *out, const Tensor *a, const Tensor *b)      \
     {                                                                     \
         const Tensor *in[] = {a, b};                                      \
-        tensor_map(name##_row, 0, out, 2, in);                            \
+        tensor_map(name##_row, 0, out, 2, in, #name);                     \
     }
 
-/* static void name(Tensor *out, a, b, d): out = f(a, b, d) */
-#define MAP3(name, f)                                                                     \
-    static void name##_row(const MapRow *r) { MAP_LOOPS3(f) }                             \
-    static void name(Tensor *out, const Tensor *a, const Tensor *b, const Tensor *d)      \
-    {                                                                                     \
-        const Tensor *in[] = {a, b, d};                                                   \
-        tensor_map(name##_row, 0, out, 3, in);                                            \
-    }
-
-/* static void name(Tensor *out, const Tensor *a, real c): out = f(a, c), with c constant */
-#define MAP1C(name, f)                                            \
+#define MAP_KERNEL1C(linkage, name, f)                            \
     static void name##_row(const MapRow *r)                       \
     {                                                             \
         MAP_OPEN                                                  \
@@ -122,10 +113,28 @@ void tensor_map(MapRowFn fn, real c, Tensor *out, int n_in, const Tensor *const 
         else                                                      \
             MAP_STORE(ys, f(p[i * s[0]], c))                      \
     }                                                             \
-    static void name(Tensor *out, const Tensor *a, real c)        \
+    linkage void name(Tensor *out, const Tensor *a, real c)       \
     {                                                             \
         const Tensor *in[] = {a};                                 \
-        tensor_map(name##_row, c, out, 1, in);                    \
+        tensor_map(name##_row, c, out, 1, in, #name);             \
     }
+
+/* static void name(Tensor *out, const Tensor *a): out = f(a) */
+#define MAP1(name, f) MAP_KERNEL1(static, name, f)
+
+/* static void name(Tensor *out, const Tensor *a, const Tensor *b): out = f(a, b) */
+#define MAP2(name, f) MAP_KERNEL2(static, name, f)
+
+/* static void name(Tensor *out, a, b, d): out = f(a, b, d) */
+#define MAP3(name, f)                                                                     \
+    static void name##_row(const MapRow *r) { MAP_LOOPS3(f) }                             \
+    static void name(Tensor *out, const Tensor *a, const Tensor *b, const Tensor *d)      \
+    {                                                                                     \
+        const Tensor *in[] = {a, b, d};                                                   \
+        tensor_map(name##_row, 0, out, 3, in, #name);                                     \
+    }
+
+/* static void name(Tensor *out, const Tensor *a, real c): out = f(a, c), with c constant */
+#define MAP1C(name, f) MAP_KERNEL1C(static, name, f)
 
 #endif

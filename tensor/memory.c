@@ -5,6 +5,9 @@
  * more than 256 bytes is unused. A free block itself holds the link to the next. When a thread
  * ends, its pool is returned to the allocator.
  *
+ * A release build reuses the block that was freed last, which is still in cache. A debug build
+ * reuses the one that was freed first, so that a stale pointer to it is noticed for longer.
+ *
  * SPDX-License-Identifier: MIT
  */
 #include "tensor/memory.h"
@@ -118,7 +121,12 @@ typedef struct FreeBlock {
     struct FreeBlock *next;
 } FreeBlock;
 
-static _Thread_local FreeBlock *pool_free[POOL_CLASSES];
+typedef struct FreeList {
+    FreeBlock *first;
+    FreeBlock *last; /* valid in a debug build, if there is a first */
+} FreeList;
+
+static _Thread_local FreeList pool_free[POOL_CLASSES];
 
 static size_t pool_class_size(int class)
 {
@@ -139,19 +147,24 @@ static int pool_class(size_t bytes)
     return class;
 }
 
+/* Removes the first block of a class, or returns NULL if there is none. */
+static FreeBlock *pool_remove(int class)
+{
+    FreeBlock *block = pool_free[class].first;
+    if (block) {
+        MEMORY_UNPOISON(block, pool_class_size(class));
+        pool_free[class].first = block->next;
+    }
+    return block;
+}
+
 void *memory_try_take(size_t bytes)
 {
     if (bytes > PTRDIFF_MAX)
         return NULL;
     int class = pool_class(bytes);
-    size_t size = pool_class_size(class);
-    FreeBlock *block = pool_free[class];
-    if (block) {
-        MEMORY_UNPOISON(block, size);
-        pool_free[class] = block->next;
-        return block;
-    }
-    return memory_allocate(size);
+    FreeBlock *block = pool_remove(class);
+    return block ? block : memory_allocate(pool_class_size(class));
 }
 
 void *memory_take(size_t bytes)
@@ -198,13 +211,34 @@ static void pool_watch_thread(void)
 static void pool_spoil(void *block, size_t size)
 {
 #ifdef SLOPE_DEBUG
-    real *r = block;
-    for (size_t i = 0; i < size / sizeof(real); i++)
-        r[i] = (real)__builtin_nan("");
+    uint32_t *word = block;
+    for (size_t i = 0; i < size / sizeof *word; i++)
+        word[i] = MEMORY_SPOILED;
 #else
     (void)block, (void)size;
 #endif
 }
+
+#ifdef SLOPE_DEBUG
+static void pool_insert(FreeList *list, FreeBlock *block)
+{
+    block->next = NULL;
+    if (list->first) {
+        MEMORY_UNPOISON(list->last, sizeof *list->last);
+        list->last->next = block;
+        MEMORY_POISON(list->last, sizeof *list->last);
+    } else {
+        list->first = block;
+    }
+    list->last = block;
+}
+#else
+static void pool_insert(FreeList *list, FreeBlock *block)
+{
+    block->next = list->first;
+    list->first = block;
+}
+#endif
 
 void memory_give(void *block, size_t bytes)
 {
@@ -215,21 +249,14 @@ void memory_give(void *block, size_t bytes)
     int class = pool_class(bytes);
     size_t size = pool_class_size(class);
     pool_spoil(block, size);
-    FreeBlock *free_block = block;
-    free_block->next = pool_free[class];
-    pool_free[class] = free_block;
+    pool_insert(&pool_free[class], block);
     MEMORY_POISON(block, size);
 }
 #endif
 
 void memory_trim(void)
 {
-    for (int class = 0; class < POOL_CLASSES; class++) {
-        while (pool_free[class]) {
-            FreeBlock *block = pool_free[class];
-            MEMORY_UNPOISON(block, pool_class_size(class));
-            pool_free[class] = block->next;
+    for (int class = 0; class < POOL_CLASSES; class++)
+        for (FreeBlock *block; (block = pool_remove(class));)
             memory_release(block);
-        }
-    }
 }

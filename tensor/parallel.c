@@ -17,6 +17,7 @@
 #endif
 #include "tensor/parallel.h"
 
+#include <fenv.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -42,6 +43,7 @@ typedef struct Job {
     void      *ctx;
     ptrdiff_t  n, grain;
     int        workers; /* the maximum */
+    fenv_t     fenv;    /* the caller's rounding mode, treatment of denormals … */
     int        shares;
     Share      share[PARALLEL_MAX];
 } Job;
@@ -152,8 +154,10 @@ static void *helper_main(void *ctx)
         if (atomic_load(&pool.stop))
             return NULL;
         if (helper_enter()) {
-            if (parallel_number < pool.job.workers)
+            if (parallel_number < pool.job.workers) {
+                fesetenv(&pool.job.fenv);
                 job_run_blocks(&pool.job);
+            }
             atomic_fetch_sub(&pool.inside, 1);
         }
     }
@@ -287,6 +291,7 @@ static void pool_run(int workers, ptrdiff_t n, ptrdiff_t grain, ParallelFn fn, v
 {
     pool.job.fn = fn, pool.job.ctx = ctx, pool.job.workers = workers;
     pool.job.n = n, pool.job.grain = grain;
+    fegetenv(&pool.job.fenv);
     job_share_out(&pool.job, (int)min_size(workers, pool.helpers + 1));
     atomic_store(&pool.inside, JOB_OPEN);
     pool_announce();

@@ -5,6 +5,7 @@
  *    returns the same bits with 1 thread as with 16.
  *  - One loop at a time runs in parallel. A nested or concurrent call runs on the caller's thread,
  *    with the same blocks; so does a loop of a single block.
+ *  - The other threads compute in the caller's floating-point mode (fesetround and the like).
  *  - Threads are started by the first call. SLOPE_THREADS sets their number (default: the number of
  *    processors that this process may use). After fork() the child starts its own.
  *  - A block must not call slope_fail: check arguments before the loop.

@@ -1,7 +1,9 @@
-/* tensor/poison.h -- tells the address sanitizer which blocks of the pools are free.
+/* tensor/poison.h -- marks the free blocks of the pools, so that their use is noticed.
  *
  *  - A block in a pool is not in use. In a build with -fsanitize=address, MEMORY_POISON makes the
  *    program stop at the first access to it; in other builds it does nothing.
+ *
+ *  - A debug build also overwrites a block that is given back, with MEMORY_SPOILED.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -15,6 +17,10 @@
 #define MEMORY_ASAN 1
 #endif
 #endif
+
+/* A debug build fills what it frees with this word: a NaN as a float, and twice over as a double.
+ * It is odd. The pool links its free blocks through their first eight bytes. */
+#define MEMORY_SPOILED 0x7ff80001u
 
 #ifdef MEMORY_ASAN
 #include <sanitizer/asan_interface.h>

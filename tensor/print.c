@@ -92,10 +92,9 @@ static void print_axis(FILE *out, const Tensor *x, const PrintStyle *style, int 
     fprintf(out, "]");
 }
 
-void tensor_fprint(FILE *out, const Tensor *x)
+static void print_tensor(FILE *out, const Tensor *x, const char *function)
 {
-    if (!x)
-        slope_fail("tensor_print", TENSOR_IS_NULL);
+    tensor_check(x, function);
     PrintStyle style = print_style(x);
     fprintf(out, "tensor(");
     if (tensor_count(x) == 0)
@@ -105,7 +104,12 @@ void tensor_fprint(FILE *out, const Tensor *x)
     fprintf(out, ", shape=%s)\n", SHAPE_TEXT(x->shape));
 }
 
+void tensor_fprint(FILE *out, const Tensor *x)
+{
+    print_tensor(out, x, "tensor_fprint");
+}
+
 void tensor_print(const Tensor *x)
 {
-    tensor_fprint(stdout, x);
+    print_tensor(stdout, x, "tensor_print");
 }

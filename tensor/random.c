@@ -184,6 +184,7 @@ static void random_fill_normal_block(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 static void random_fill(Tensor *out, Rng *rng, real shift, real scale, ParallelFn block,
                         uint64_t words_each, const char *function)
 {
+    tensor_check(out, function);
     if (!tensor_is_contiguous(out))
         slope_fail(function, "needs a contiguous tensor, not a strided view of shape %s",
                    SHAPE_TEXT(out->shape));

@@ -4,6 +4,7 @@
  *  - A program compiled for one type does not link with the library of the other: every file that
  *    includes this header refers to a symbol that only the right library defines.
  *  - Math functions come from <tgmath.h>, so sqrt(x) is sqrtf(x) if x is a float.
+ *  - -ffast-math is refused, in the library and in programs.
  *  - A literal is written (real)0.1.
  *
  * SPDX-License-Identifier: MIT
@@ -12,6 +13,11 @@
 #define SLOPE_TENSOR_REAL_H
 
 #include <float.h>
+
+#if defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__
+#error "-ffast-math (in -Ofast, too) removes every check for NaN and Inf, which Slope needs. \
+Compile without it: the flags that are safe are in the Makefile."
+#endif
 
 #ifdef SLOPE_DOUBLE
 typedef double real;

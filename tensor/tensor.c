@@ -7,6 +7,22 @@
 #include <string.h>
 
 #include "tensor/memory.h"
+#include "tensor/poison.h"
+
+/* --- is it a tensor? -------------------------------------------------------------------------- */
+
+void tensor_check(const Tensor *x, const char *function)
+{
+    if (!x)
+        slope_fail(function, "the tensor is NULL; a gradient exists only after var_backward, for "
+                   "leaves and for Vars that var_retain_grad was called on; tape_rewind frees "
+                   "everything that was recorded");
+#ifdef SLOPE_DEBUG
+    if (x->shape.ndim == (int)MEMORY_SPOILED)
+        slope_fail(function, "the tensor was freed, by tensor_free or because tape_rewind freed "
+                   "its Var; tensor_ref or tensor_clone keeps what must live longer");
+#endif
+}
 
 /* --- creating and freeing --------------------------------------------------------------------- */
 
@@ -69,6 +85,7 @@ void tensor_free(Tensor *x)
 {
     if (!x)
         return;
+    tensor_check(x, "tensor_free");
     storage_drop(x->storage);
     memory_give(x, sizeof *x);
 }
@@ -84,6 +101,7 @@ static Tensor *tensor_view(const Tensor *x)
 
 Tensor *tensor_ref(const Tensor *x)
 {
+    tensor_check(x, "tensor_ref");
     return tensor_view(x);
 }
 
@@ -122,6 +140,7 @@ Tensor *tensor_arange(ptrdiff_t n)
 
 Tensor *tensor_clone(const Tensor *x)
 {
+    tensor_check(x, "tensor_clone");
     Tensor *c = tensor_new(x->shape);
     tensor_copy(c, x);
     return c;
@@ -129,6 +148,7 @@ Tensor *tensor_clone(const Tensor *x)
 
 Tensor *tensor_contiguous(const Tensor *x)
 {
+    tensor_check(x, "tensor_contiguous");
     return tensor_is_contiguous(x) ? tensor_ref(x) : tensor_clone(x);
 }
 
@@ -136,12 +156,14 @@ Tensor *tensor_contiguous(const Tensor *x)
 
 ptrdiff_t tensor_count(const Tensor *x)
 {
+    tensor_check(x, "tensor_count");
     return shape_count(x->shape);
 }
 
 /* Axes of size 1 are never stepped along, so their stride does not matter. */
 bool tensor_is_contiguous(const Tensor *x)
 {
+    tensor_check(x, "tensor_is_contiguous");
     ptrdiff_t stride = 1;
     for (int i = x->shape.ndim - 1; i >= 0; i--) {
         if (x->shape.dim[i] == 0)
@@ -155,16 +177,19 @@ bool tensor_is_contiguous(const Tensor *x)
 
 bool tensor_owns_storage(const Tensor *x)
 {
+    tensor_check(x, "tensor_owns_storage");
     return atomic_load_explicit(&x->storage->refs, memory_order_acquire) == 1;
 }
 
 const real *tensor_read(const Tensor *x)
 {
+    tensor_check(x, "tensor_read");
     return x->storage->data + x->offset;
 }
 
 void tensor_check_out(const Tensor *out, const char *function)
 {
+    tensor_check(out, function);
     for (int i = 0; i < out->shape.ndim; i++)
         if (out->stride[i] == 0 && out->shape.dim[i] > 1 && tensor_count(out) > 0)
             slope_fail(function, "the result of shape %s is expanded along axis %d: %td elements "
@@ -174,6 +199,7 @@ void tensor_check_out(const Tensor *out, const char *function)
 
 real *tensor_write(Tensor *x)
 {
+    tensor_check(x, "tensor_write");
     atomic_fetch_add_explicit(&x->storage->version, 1, memory_order_relaxed);
     return x->storage->data + x->offset;
 }
@@ -181,6 +207,7 @@ real *tensor_write(Tensor *x)
 static ptrdiff_t tensor_offset_of(const Tensor *x, const ptrdiff_t *index, const char *function)
 {
     ptrdiff_t offset = 0;
+    tensor_check(x, function);
     for (int i = 0; i < x->shape.ndim; i++) {
         if (index[i] < 0 || index[i] >= x->shape.dim[i])
             slope_fail(function, "index %td on axis %d is outside shape %s", index[i], i,
@@ -192,7 +219,8 @@ static ptrdiff_t tensor_offset_of(const Tensor *x, const ptrdiff_t *index, const
 
 real tensor_get(const Tensor *x, const ptrdiff_t *index)
 {
-    return tensor_read(x)[tensor_offset_of(x, index, "tensor_get")];
+    ptrdiff_t offset = tensor_offset_of(x, index, "tensor_get");
+    return tensor_read(x)[offset];
 }
 
 void tensor_set(Tensor *x, const ptrdiff_t *index, real value)
@@ -203,8 +231,7 @@ void tensor_set(Tensor *x, const ptrdiff_t *index, real value)
 
 real tensor_item(const Tensor *x)
 {
-    if (!x)
-        slope_fail("tensor_item", TENSOR_IS_NULL);
+    tensor_check(x, "tensor_item");
     if (tensor_count(x) != 1)
         slope_fail("tensor_item", "shape %s has %td elements; expected a tensor with exactly "
                    "one", SHAPE_TEXT(x->shape), tensor_count(x));
@@ -213,6 +240,7 @@ real tensor_item(const Tensor *x)
 
 ptrdiff_t tensor_locate(const Tensor *x, ptrdiff_t i)
 {
+    tensor_check(x, "tensor_locate");
     return stride_locate(x->shape.ndim, x->shape.dim, x->stride, i);
 }
 
@@ -220,6 +248,7 @@ ptrdiff_t tensor_locate(const Tensor *x, ptrdiff_t i)
 
 Tensor tensor_as(const Tensor *x, Shape shape)
 {
+    tensor_check(x, "tensor_reshape");
     if (shape_count(shape) != tensor_count(x))
         slope_fail("tensor_reshape", "shape %s has %td elements, but %s has %td",
                    SHAPE_TEXT(x->shape), tensor_count(x), SHAPE_TEXT(shape), shape_count(shape));
@@ -241,6 +270,7 @@ Tensor *tensor_reshape(const Tensor *x, Shape shape)
 
 Tensor *tensor_transpose(const Tensor *x, int axis0, int axis1)
 {
+    tensor_check(x, "tensor_transpose");
     int i = shape_axis(x->shape, axis0, "tensor_transpose");
     int j = shape_axis(x->shape, axis1, "tensor_transpose");
     Tensor *v = tensor_view(x);
@@ -253,6 +283,7 @@ Tensor *tensor_permute(const Tensor *x, const int *order)
 {
     unsigned seen = 0;
     int axis[MAX_DIMS];
+    tensor_check(x, "tensor_permute");
     for (int i = 0; i < x->shape.ndim; i++) {
         axis[i] = shape_axis(x->shape, order[i], "tensor_permute");
         if (seen >> axis[i] & 1)
@@ -270,6 +301,7 @@ Tensor *tensor_permute(const Tensor *x, const int *order)
 
 Tensor *tensor_slice(const Tensor *x, int axis, ptrdiff_t start, ptrdiff_t stop, ptrdiff_t step)
 {
+    tensor_check(x, "tensor_slice");
     int i = shape_axis(x->shape, axis, "tensor_slice");
     if (start < 0 || start > stop || stop > x->shape.dim[i] || step < 1)
         slope_fail("tensor_slice", "start %td, stop %td, step %td do not fit axis %d of shape "
@@ -284,6 +316,7 @@ Tensor *tensor_slice(const Tensor *x, int axis, ptrdiff_t start, ptrdiff_t stop,
 
 Tensor *tensor_select(const Tensor *x, int axis, ptrdiff_t index)
 {
+    tensor_check(x, "tensor_select");
     int i = shape_axis(x->shape, axis, "tensor_select");
     if (index < 0 || index >= x->shape.dim[i])
         slope_fail("tensor_select", "index %td is outside axis %d of shape %s", index, i,
@@ -300,6 +333,7 @@ Tensor *tensor_select(const Tensor *x, int axis, ptrdiff_t index)
 
 Tensor *tensor_expand(const Tensor *x, Shape shape)
 {
+    tensor_check(x, "tensor_expand");
     if (!shape_stretches_to(x->shape, shape))
         slope_fail("tensor_expand", "shape %s does not stretch to %s: aligned at the right, "
                    "each size must be equal or 1", SHAPE_TEXT(x->shape), SHAPE_TEXT(shape));

@@ -48,6 +48,11 @@ typedef struct Labels {
     ptrdiff_t count;
 } Labels;
 
+/* Fails, naming `function`, if x is NULL, as a gradient is that nothing has reached; in a debug
+ * build, also if x was freed and its memory has not been reused since. Every function that takes a
+ * tensor calls it. */
+void tensor_check(const Tensor *x, const char *function);
+
 /* --- creating and freeing --------------------------------------------------------------------- */
 
 Tensor *tensor_new(Shape shape);     /* uninitialised */
@@ -123,11 +128,6 @@ void tensor_max_to(Tensor *out, const Tensor *x);
 /* The index of the largest element of each row of x (N, D). The first of equal elements counts, and
  * a NaN counts as larger than every number. */
 void tensor_argmax_rows(int32_t *place, const Tensor *x);
-
-/* The message for a missing tensor, which is most often a gradient. */
-#define TENSOR_IS_NULL                                                                         \
-    "the tensor is NULL; a gradient exists only after var_backward, for leaves and for Vars "  \
-    "that var_retain_grad was called on; tape_rewind frees everything that was recorded"
 
 /* --- printing and comparing ------------------------------------------------------------------- */
 

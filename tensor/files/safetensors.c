@@ -139,6 +139,7 @@ void *safetensors_add(Safetensors *s, const char *name, Dtype dtype, Shape shape
 
 void safetensors_add_tensor(Safetensors *s, const char *name, const Tensor *x)
 {
+    tensor_check(x, "safetensors_add_tensor");
     void *data = safetensors_add(s, name, DTYPE_REAL, x->shape);
     Tensor *packed = tensor_contiguous(x);
     memcpy(data, tensor_read(packed), (size_t)tensor_count(x) * sizeof(real));
@@ -204,6 +205,7 @@ static ptrdiff_t safetensors_find_overflow(const NamedTensor *t)
 bool safetensors_check(const Safetensors *s, const char *name, const Tensor *x, Error *err)
 {
     const NamedTensor *t = safetensors_find(s, name);
+    tensor_check(x, "safetensors_check");
     if (!t) {
         error_set(err, s->file, -1, "the file has no tensor '%s'", name);
         return error_hint(err, "was it saved from a network with different parts or names?");
@@ -235,6 +237,7 @@ static void safetensors_copy(Tensor *x, const NamedTensor *t)
 
 bool safetensors_get(const Safetensors *s, const char *name, Tensor *x, Error *err)
 {
+    tensor_check(x, "safetensors_get");
     if (!safetensors_check(s, name, x, err))
         return false;
     safetensors_copy(x, safetensors_find(s, name));

@@ -327,6 +327,8 @@ static void reduce_strips(Reduce *p)
 
 static void reduce_to(Tensor *out, const Tensor *x, const Reduction *r, const char *function)
 {
+    tensor_check(out, function);
+    tensor_check(x, function);
     if (!shape_stretches_to(out->shape, x->shape))
         slope_fail(function, "shape %s cannot be reduced to %s: aligned at the right, each size "
                    "must be equal or become 1", SHAPE_TEXT(x->shape), SHAPE_TEXT(out->shape));

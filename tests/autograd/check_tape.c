@@ -12,6 +12,7 @@
 
 #include "autograd/backward.h"
 #include "autograd/graph.h"
+#include "tensor/poison.h"
 #include "tests/allocator.h"
 #include "tests/testing.h"
 
@@ -173,6 +174,13 @@ START_TEST(marks_and_places_beyond_the_end_are_refused)
 }
 END_TEST
 
+/* As autograd/tape.h says. */
+#ifdef SLOPE_DEBUG
+enum { TAPE_PROMISED = 65536 };
+#else
+enum { TAPE_PROMISED = 512 };
+#endif
+
 START_TEST(a_rewound_var_is_named)
 {
     size_t mark = tape_mark();
@@ -183,14 +191,25 @@ START_TEST(a_rewound_var_is_named)
     ck_assert_fails(var_tanh(stale), number);
     ck_assert_fails(var_backward(stale), number);
     ck_assert_fails(var_shape(stale), number);
-#ifdef SLOPE_DEBUG /* its place is not reused at once */
-    for (int i = 0; i < 20; i++)
+    for (int i = 0; i < TAPE_PROMISED; i++) /* its slot is not reused before that */
         x = var_scalar(2);
     ck_assert_fails(var_add(x, stale), number);
-#endif
-    (void)x;
+    tape_rewind(mark);
 }
 END_TEST
+
+#ifndef MEMORY_ASAN /* the address sanitizer would report these itself */
+START_TEST(a_freed_parameter_is_named)
+{
+    Var *param = var_param_new(tensor_scalar(1), "w"), *x = var_scalar(2);
+    var_param_free(param);
+    ck_assert_fails(var_mul(x, param), "mul: an input is a parameter that has been freed");
+    ck_assert_fails(var_zero_grad(param), "freed");
+    ck_assert_fails(var_param_free(param), "var_param_free: an input is a parameter that");
+    tape_rewind(0);
+}
+END_TEST
+#endif
 
 /* --- scopes ----------------------------------------------------------------------------------- */
 
@@ -446,6 +465,31 @@ START_TEST(two_threads_train_as_one_after_the_other_would)
 }
 END_TEST
 
+/* Runs on a second thread, which has a tape of its own with as many Vars on it. */
+static void *tape_use_another_thread_s(void *shared)
+{
+    Var *x = shared, *mine = var_leaf(var_scalar(1)->value), *g[1];
+    Tensor *value = tensor_ref(x->value);
+    ck_assert_fails(var_mul(mine, x), "leaf #1 (), is on the tape of another thread");
+    ck_assert_fails(var_backward(x), "is on the tape of another thread");
+    ck_assert_fails(var_grad(var_exp(mine), VARS(x), GRAD_ONLY, g), "tape of another thread");
+    ck_assert_fails(var_output(x, 0), "var_output: an input, leaf #1");
+    ck_assert_fails(var_item(x), "var_const or var_leaf");
+    ck_assert_close(var_item(var_mul(mine, var_const(value))), 3, 0);
+    tensor_free(value);
+    return NULL;
+}
+
+START_TEST(a_var_of_another_thread_is_refused)
+{
+    pthread_t thread;
+    Var *x = var_leaf(var_scalar(3)->value);
+    ck_assert_int_eq(pthread_create(&thread, NULL, tape_use_another_thread_s, x), 0);
+    pthread_join(thread, NULL);
+    tape_rewind(0);
+}
+END_TEST
+
 static void *tape_leave_open(void *unused)
 {
     (void)unused;
@@ -517,7 +561,11 @@ int main(void)
     const TTest *const rewinding[] = {
         a_rewind_frees_what_was_recorded, backward_leaves_nothing_but_gradients,
         values_stay_readable_until_the_rewind, marks_and_places_beyond_the_end_are_refused,
-        a_rewound_var_is_named, the_second_step_allocates_nothing, NULL};
+        a_rewound_var_is_named,
+#ifndef MEMORY_ASAN
+        a_freed_parameter_is_named,
+#endif
+        the_second_step_allocates_nothing, NULL};
     const TTest *const scopes[] = {no_grad_scopes_nest, a_rewind_closes_the_scopes_it_passes,
                                    a_failure_in_a_scope_closes_it,
                                    backward_works_in_a_no_grad_scope, NULL};
@@ -525,6 +573,7 @@ int main(void)
                                      a_step_may_run_out_of_memory_anywhere,
                                      a_recorded_gradient_may_run_out_of_memory_anywhere, NULL};
     const TTest *const threads[] = {two_threads_train_as_one_after_the_other_would,
+                                    a_var_of_another_thread_is_refused,
                                     a_thread_takes_its_tape_and_pool_with_it, NULL};
     const TTest *const pictures[] = {a_graph_prints_as_text_and_as_a_picture, NULL};
 

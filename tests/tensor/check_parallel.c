@@ -4,6 +4,7 @@
  */
 #include "tensor/parallel.h"
 
+#include <fenv.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -213,6 +214,27 @@ START_TEST(helpers_help_even_after_a_sleep)
         ck_assert_int_eq(arrived, 3);
         nanosleep(&(struct timespec){.tv_nsec = round * 10000000}, NULL);
     }
+    parallel_set_threads(0);
+}
+END_TEST
+
+static void rounding_block(ptrdiff_t begin, ptrdiff_t end, void *ctx)
+{
+    int *mode = ctx;
+    static atomic_int arrived;
+    mode[begin] = fegetround();
+    meet_block(begin, end, &arrived); /* so that each thread runs one block */
+}
+
+START_TEST(every_thread_rounds_as_the_caller_does)
+{
+    int mode[3] = {-1, -1, -1};
+    parallel_set_threads(3);
+    ck_assert_int_eq(fesetround(FE_UPWARD), 0);
+    parallel_for(3, 1, rounding_block, mode);
+    fesetround(FE_TONEAREST);
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_eq(mode[i], FE_UPWARD);
     parallel_set_threads(0);
 }
 END_TEST
@@ -439,7 +461,7 @@ int main(void)
     testing_add(suite, "one caller", 60, (const TTest *const[]){
         every_index_is_visited_once, no_two_blocks_at_a_time_have_one_worker,
         a_negative_count_is_no_work, many_short_jobs_in_a_row,
-        helpers_help_even_after_a_sleep, NULL});
+        helpers_help_even_after_a_sleep, every_thread_rounds_as_the_caller_does, NULL});
     testing_add(suite, "callers", 30, (const TTest *const[]){
         a_nested_call_runs_inside, a_nested_loop_has_one_worker,
         a_job_may_wait_for_another_thread_s_loop, a_block_may_ask_how_many_threads_work,

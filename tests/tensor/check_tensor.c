@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "tensor/poison.h"
+#include "tensor/random.h"
 #include "tests/tensor/operands.h"
 
 #define INDEX(...) ((const ptrdiff_t[]){__VA_ARGS__})
@@ -558,6 +560,82 @@ START_TEST(print_shows_1000_in_full)
 }
 END_TEST
 
+/* --- tensors that do not exist ---------------------------------------------------------------- */
+
+#define REFUSES_NULL(function, ...) \
+    ck_assert_fails(function(__VA_ARGS__), "slope: " #function ": the tensor is NULL")
+
+START_TEST(every_reader_of_a_tensor_refuses_null)
+{
+    REFUSES_NULL(tensor_count, NULL);
+    REFUSES_NULL(tensor_is_contiguous, NULL);
+    REFUSES_NULL(tensor_owns_storage, NULL);
+    REFUSES_NULL(tensor_read, NULL);
+    REFUSES_NULL(tensor_write, NULL);
+    REFUSES_NULL(tensor_get, NULL, INDEX(0));
+    REFUSES_NULL(tensor_set, NULL, INDEX(0), 1);
+    REFUSES_NULL(tensor_item, NULL);
+    REFUSES_NULL(tensor_locate, NULL, 0);
+    REFUSES_NULL(tensor_clone, NULL);
+    REFUSES_NULL(tensor_ref, NULL);
+    REFUSES_NULL(tensor_contiguous, NULL);
+    REFUSES_NULL(tensor_reshape, NULL, SHAPE(1));
+    REFUSES_NULL(tensor_transpose, NULL, 0, 1);
+    REFUSES_NULL(tensor_permute, NULL, ORDER(0));
+    REFUSES_NULL(tensor_slice, NULL, 0, 0, 1, 1);
+    REFUSES_NULL(tensor_select, NULL, 0, 0);
+    REFUSES_NULL(tensor_expand, NULL, SHAPE(1));
+    REFUSES_NULL(tensor_print, NULL);
+    REFUSES_NULL(tensor_fprint, stdout, NULL);
+    REFUSES_NULL(tensor_find_nonfinite, NULL);
+    REFUSES_NULL(tensor_argmax_rows, NULL, NULL);
+    REFUSES_NULL(tensor_stats, NULL);
+    tensor_free(NULL);
+}
+END_TEST
+
+START_TEST(every_operand_may_be_missing)
+{
+    Tensor *x = tensor_scalar(1);
+    Rng rng = rng_new(1, 1);
+    REFUSES_NULL(tensor_fill, NULL, 1);
+    REFUSES_NULL(tensor_scale, NULL, x, 1);
+    REFUSES_NULL(tensor_scale, x, NULL, 1);
+    REFUSES_NULL(tensor_copy, NULL, x);
+    REFUSES_NULL(tensor_copy, x, NULL);
+    REFUSES_NULL(tensor_sign, NULL, x);
+    REFUSES_NULL(tensor_sign, x, NULL);
+    REFUSES_NULL(tensor_add, NULL, x, x);
+    REFUSES_NULL(tensor_add, x, NULL, x);
+    REFUSES_NULL(tensor_add, x, x, NULL);
+    REFUSES_NULL(tensor_greater, x, NULL, x);
+    REFUSES_NULL(tensor_equal_to, x, x, NULL);
+    REFUSES_NULL(tensor_sum_to, NULL, x);
+    REFUSES_NULL(tensor_sum_to, x, NULL);
+    REFUSES_NULL(tensor_max_to, NULL, x);
+    REFUSES_NULL(tensor_max_to, x, NULL);
+    REFUSES_NULL(tensor_same_bits, x, NULL);
+    REFUSES_NULL(tensor_all_close, NULL, x, 0, 0);
+    REFUSES_NULL(tensor_max_difference, x, NULL);
+    REFUSES_NULL(tensor_fill_uniform, NULL, &rng, 0, 1);
+    REFUSES_NULL(tensor_fill_normal, NULL, &rng, 0, 1);
+    tensor_free(x);
+}
+END_TEST
+
+#if defined(SLOPE_DEBUG) && !defined(MEMORY_ASAN) && !defined(SLOPE_NO_POOL)
+START_TEST(a_freed_tensor_is_named_in_a_debug_build)
+{
+    Tensor *x = tensor_scalar(1);
+    tensor_free(x);
+    ck_assert_fails(tensor_free(x), "slope: tensor_free: the tensor was freed");
+    ck_assert_fails(tensor_print(x), "slope: tensor_print: the tensor was freed");
+    ck_assert_fails(tensor_clone(x), "slope: tensor_clone: the tensor was freed");
+    ck_assert_fails(tensor_add(x, x, x), "slope: tensor_add: the tensor was freed");
+}
+END_TEST
+#endif
+
 int main(void)
 {
     Suite *suite = suite_create("tensor");
@@ -585,5 +663,11 @@ int main(void)
         print_chooses_one_format_for_all, print_aligns_rows_and_parts_matrices,
         print_follows_the_strides, print_of_nothing, print_leaves_out_the_middle_of_more_than_1000,
         print_shows_1000_in_full, NULL});
+    testing_add(suite, "missing", 4, (const TTest *const[]){
+        every_reader_of_a_tensor_refuses_null, every_operand_may_be_missing,
+#if defined(SLOPE_DEBUG) && !defined(MEMORY_ASAN) && !defined(SLOPE_NO_POOL)
+        a_freed_tensor_is_named_in_a_debug_build,
+#endif
+        NULL});
     return testing_main(suite);
 }
