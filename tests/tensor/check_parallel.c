@@ -218,23 +218,29 @@ START_TEST(helpers_help_even_after_a_sleep)
 }
 END_TEST
 
+typedef struct Rounding {
+    atomic_int arrived;
+    int        mode[3];
+} Rounding;
+
 static void rounding_block(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 {
-    int *mode = ctx;
-    static atomic_int arrived;
-    mode[begin] = fegetround();
-    meet_block(begin, end, &arrived); /* so that each thread runs one block */
+    Rounding *r = ctx;
+    r->mode[begin] = fegetround();
+    meet_block(begin, end, &r->arrived); /* so that each thread runs one block */
 }
 
 START_TEST(every_thread_rounds_as_the_caller_does)
 {
-    int mode[3] = {-1, -1, -1};
+    static const int modes[] = {FE_TONEAREST, FE_UPWARD, FE_TONEAREST};
     parallel_set_threads(3);
-    ck_assert_int_eq(fesetround(FE_UPWARD), 0);
-    parallel_for(3, 1, rounding_block, mode);
-    fesetround(FE_TONEAREST);
-    for (int i = 0; i < 3; i++)
-        ck_assert_int_eq(mode[i], FE_UPWARD);
+    for (int k = 0; k < 3; k++) { /* the helpers start in the first round */
+        Rounding r = {0};
+        ck_assert_int_eq(fesetround(modes[k]), 0);
+        parallel_for(3, 1, rounding_block, &r);
+        for (int i = 0; i < 3; i++)
+            ck_assert_int_eq(r.mode[i], modes[k]);
+    }
     parallel_set_threads(0);
 }
 END_TEST
