@@ -23,15 +23,67 @@ typedef struct StepPart {
     ptrdiff_t   first; /* its position in the row of all */
 } StepPart;
 
-Optimizer *optimizer_new(Module *net, const OptimizerType *type, real lr)
+/* --- settings --------------------------------------------------------------------------------- */
+
+static bool param_group_refuse(char problem[PARAM_GROUP_PROBLEM], const ParamGroup *g,
+                               const char *name, real value, const char *expected)
 {
-    if (!(lr >= 0))
-        slope_fail("optimizer_new", "the learning rate is %g; expected 0 or more", (double)lr);
+    bool named = g->name[0] != '\0';
+    snprintf(problem, PARAM_GROUP_PROBLEM, "the %s%s%s%s is %g; expected %s", name,
+             named ? " of group '" : "", g->name, named ? "'" : "", (double)value, expected);
+    return false;
+}
+
+bool param_group_check(const ParamGroup *g, char problem[PARAM_GROUP_PROBLEM])
+{
+    const real most = (real)HUGE_VAL;
+    const struct { const char *name; real value, end; } setting[] = {
+        {"learning rate", g->lr, most}, {"weight decay", g->weight_decay, most},
+        {"momentum", g->momentum, most}, {"dampening", g->dampening, 1},
+        {"setting beta1", g->beta1, 1}, {"setting beta2", g->beta2, 1},
+        {"setting eps", g->eps, most}};
+    for (size_t i = 0; i < sizeof setting / sizeof *setting; i++) {
+        real value = setting[i].value, end = setting[i].end;
+        if (!(value >= 0 && value < end))
+            return param_group_refuse(problem, g, setting[i].name, value,
+                                      end == 1    ? "at least 0 and less than 1"
+                                      : value > 0 ? "a finite number"
+                                                  : "0 or more");
+    }
+    if (g->nesterov && g->momentum == 0)
+        return param_group_refuse(problem, g, "momentum", g->momentum,
+                                  "more than 0, because nesterov is set");
+    if (g->nesterov && g->dampening != 0)
+        return param_group_refuse(problem, g, "dampening", g->dampening,
+                                  "0, because nesterov is set");
+    return true;
+}
+
+static void param_groups_check(const ParamGroup *group, int n, const char *function)
+{
+    char problem[PARAM_GROUP_PROBLEM];
+    for (int i = 0; i < n; i++)
+        if (!param_group_check(&group[i], problem))
+            slope_fail(function, "%s", problem);
+}
+
+/* --- creating and freeing --------------------------------------------------------------------- */
+
+Optimizer *optimizer_new_with(Module *net, const OptimizerType *type, ParamGroup settings,
+                              const char *function)
+{
+    if (!net || !type)
+        slope_fail(function, "the %s is NULL", net ? "type" : "network");
+    param_groups_check(&settings, 1, function);
     Parameters list = module_parameters(net);
+    if (list.count == 0)
+        slope_fail(function, "%s has no parameters to train; create the optimizer after the "
+                   "network is complete", net->type->name);
     Optimizer *opt = memory_new(sizeof *opt);
     opt->type = type;
     opt->module = net;
-    opt->group[0] = (ParamGroup){.name = "all", .lr = lr};
+    opt->group[0] = settings;
+    snprintf(opt->group[0].name, sizeof opt->group[0].name, "all");
     opt->n_groups = 1;
     opt->n_params = list.count;
     opt->state = memory_new_array((size_t)list.count, sizeof *opt->state);
@@ -39,7 +91,13 @@ Optimizer *optimizer_new(Module *net, const OptimizerType *type, real lr)
     for (int i = 0; i < list.count; i++)
         opt->state[i].param = list.item[i];
     parameters_free(&list);
+    optimizer_make_slots(opt);
     return opt;
+}
+
+Optimizer *optimizer_new(Module *net, const OptimizerType *type, real lr)
+{
+    return optimizer_new_with(net, type, (ParamGroup){.lr = lr}, "optimizer_new");
 }
 
 void optimizer_free(Optimizer *opt)
@@ -98,10 +156,30 @@ void optimizer_check_covers(const Optimizer *opt, Module *net, const char *funct
 
 /* --- groups ----------------------------------------------------------------------------------- */
 
-ParamGroup *optimizer_split(Optimizer *opt, const char *name, ParameterPredicate predicate)
+/* Everything that can fail in a split; `none` says why no parameter would be moved. */
+static void split_check(const Optimizer *opt, const char *name, ParameterPredicate predicate,
+                        const char *none, const char *function)
 {
+    int found = 0;
+    if (!opt || !name || !predicate)
+        slope_fail(function, "the %s is NULL", !opt ? "optimizer" : !name ? "name" : "predicate");
     if (opt->n_groups == OPTIMIZER_GROUPS)
-        slope_fail("optimizer_split", "an optimizer has at most %d groups", OPTIMIZER_GROUPS);
+        slope_fail(function, "an optimizer has at most %d groups", OPTIMIZER_GROUPS);
+    for (int i = 0; i < opt->n_params; i++) {
+        const ParamState *p = &opt->state[i];
+        if (!predicate(&p->param))
+            continue;
+        if (p->group != 0)
+            slope_fail(function, "'%s' is already in group '%s'; the predicate of group '%s' must "
+                       "exclude it", p->param.name, opt->group[p->group].name, name);
+        found++;
+    }
+    if (!found)
+        slope_fail(function, "group '%s' would be empty, because %s", name, none);
+}
+
+static ParamGroup *split_into(Optimizer *opt, const char *name, ParameterPredicate predicate)
+{
     int g = opt->n_groups++;
     opt->group[g] = opt->group[0];
     snprintf(opt->group[g].name, sizeof opt->group[g].name, "%s", name);
@@ -111,23 +189,43 @@ ParamGroup *optimizer_split(Optimizer *opt, const char *name, ParameterPredicate
     return &opt->group[g];
 }
 
+ParamGroup *optimizer_split(Optimizer *opt, const char *name, ParameterPredicate predicate)
+{
+    split_check(opt, name, predicate, "its predicate holds for no parameter", "optimizer_split");
+    return split_into(opt, name, predicate);
+}
+
 ParamGroup *optimizer_no_decay_on_slopes(Optimizer *opt)
 {
-    ParamGroup *slopes = optimizer_split(opt, "slopes", parameter_is_slope);
+    split_check(opt, "slopes", parameter_is_slope, "the network has no PReLU; call this only if "
+                "module_count_slopes(net) > 0", "optimizer_no_decay_on_slopes");
+    ParamGroup *slopes = split_into(opt, "slopes", parameter_is_slope);
     slopes->weight_decay = 0;
     return slopes;
 }
 
+/* --- every step ------------------------------------------------------------------------------- */
+
+/* Fails if the network, or a part of it, was freed. */
+static void optimizer_check(const Optimizer *opt, const char *function)
+{
+    if (!opt)
+        slope_fail(function, "the optimizer is NULL");
+    for (int i = 0; i < opt->n_params; i++)
+        var_check(opt->state[i].param.var, function);
+}
+
 void optimizer_set_lr(Optimizer *opt, real lr)
 {
+    optimizer_check(opt, "optimizer_set_lr");
+    param_groups_check(&(ParamGroup){.lr = lr}, 1, "optimizer_set_lr");
     for (int g = 0; g < opt->n_groups; g++)
         opt->group[g].lr = lr;
 }
 
-/* --- every step ------------------------------------------------------------------------------- */
-
 void optimizer_zero_grad(Optimizer *opt)
 {
+    optimizer_check(opt, "optimizer_zero_grad");
     for (int i = 0; i < opt->n_params; i++)
         var_zero_grad(opt->state[i].param.var);
 }
@@ -218,6 +316,8 @@ static void step_begin(StepPart *part)
 
 void optimizer_step(Optimizer *opt)
 {
+    optimizer_check(opt, "optimizer_step");
+    param_groups_check(opt->group, opt->n_groups, "optimizer_step");
     Step s = step_new(opt);
     for (int i = 0; i < s.n_parts; i++) /* all of them first: if one fails, no step has begun */
         param_make_slots(opt, opt->part[i].state);
@@ -271,6 +371,7 @@ static double optimizer_grad_norm(const Optimizer *opt)
 
 double optimizer_clip_norm(Optimizer *opt, double max_norm)
 {
+    optimizer_check(opt, "optimizer_clip_norm");
     if (!(max_norm >= 0))
         slope_fail("optimizer_clip_norm", "max_norm is %g; expected 0 or more", max_norm);
     double norm = optimizer_grad_norm(opt);

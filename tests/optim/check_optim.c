@@ -241,6 +241,14 @@ END_TEST
 
 /* --- parameters without a gradient ------------------------------------------------------------ */
 
+/* The holder with a second parameter, "other". */
+static Module *optim_two(void)
+{
+    Module *m = optim_holder(1, -2);
+    module_add_param(m, "other", tensor_zeros(SHAPE(OPTIM_N)));
+    return m;
+}
+
 /* A parameter without a gradient is skipped, also by decay, momentum and the step count. */
 static void optim_check_skips(Optimizer *opt, Module *m)
 {
@@ -250,21 +258,23 @@ static void optim_check_skips(Optimizer *opt, Module *m)
     unsigned version = atomic_load(&optim_value(opt, 0)->storage->version);
     optimizer_zero_grad(opt);
     ck_assert_ptr_null(opt->state[0].param.var->grad);
+    opt->state[1].param.var->grad = tensor_full(SHAPE(OPTIM_N), 1);
     optimizer_step(opt);
     ck_assert(tensor_same_bits(optim_value(opt, 0), before));
     ck_assert_uint_eq(atomic_load(&optim_value(opt, 0)->storage->version), version);
     ck_assert_int_eq(opt->state[0].step, 1);
+    ck_assert_int_eq(opt->state[1].step, 1); /* not in the first step */
     tensor_free(before);
     optim_free(opt, m);
 }
 
 START_TEST(a_parameter_without_gradient_is_left_alone)
 {
-    Module *m = optim_holder(1, -2);
+    Module *m = optim_two();
     optim_check_skips(sgd_new(m, (real)0.125, (real)0.5), m);
-    m = optim_holder(1, -2);
+    m = optim_two();
     optim_check_skips(adam_new(m, (real)0.125), m);
-    m = optim_holder(1, -2);
+    m = optim_two();
     optim_check_skips(adamw_new(m, (real)0.125), m);
 }
 END_TEST
@@ -327,6 +337,22 @@ static bool optim_is_bias(const Parameter *p)
 {
     const char *dot = strrchr(p->name, '.');
     return dot && strcmp(dot, ".bias") == 0;
+}
+
+static bool optim_is_any(const Parameter *p)
+{
+    return p->var != NULL;
+}
+
+static bool optim_is_other(const Parameter *p)
+{
+    return strcmp(p->name, "other") == 0;
+}
+
+static char optim_number;
+static bool optim_is_number(const Parameter *p)
+{
+    return p->name[0] == optim_number;
 }
 
 START_TEST(a_predicate_makes_a_group)
@@ -420,15 +446,112 @@ START_TEST(an_optimizer_of_a_part_or_of_more_passes)
 }
 END_TEST
 
-START_TEST(misuse_is_named)
+/* --- misuse ----------------------------------------------------------------------------------- */
+
+START_TEST(a_constructor_s_refusal_names_it)
+{
+    Module *m = optim_holder(0, 0), *empty = relu_new();
+    ck_assert_fails(sgd_new(m, -1, 0), "sgd_new: the learning rate is -1; expected 0 or more");
+    ck_assert_fails(sgd_new(m, 1, (real)NAN), "sgd_new: the momentum is nan; expected 0 or more");
+    ck_assert_fails(adam_new(m, (real)NAN), "adam_new: the learning rate is nan; expected 0 or");
+    ck_assert_fails(adamw_new(m, (real)HUGE_VAL), "adamw_new: the learning rate is inf; expected a "
+                    "finite number");
+    ck_assert_fails(adam_new(NULL, 1), "adam_new: the network is NULL");
+    ck_assert_fails(sgd_new(NULL, 1, 0), "sgd_new: the network is NULL");
+    ck_assert_fails(optimizer_new(m, NULL, 1), "optimizer_new: the type is NULL");
+    ck_assert_fails(adamw_new(empty, 1), "adamw_new: ReLU has no parameters to train");
+    module_free(m), module_free(empty);
+}
+END_TEST
+
+/* What a constructor refuses is refused when it is set later, and no parameter has changed. */
+START_TEST(a_step_checks_the_settings_of_every_group)
+{
+    const struct { size_t at; double value; const char *text; } bad[] = {
+        {offsetof(ParamGroup, lr), -0.5, "the learning rate of group 'late' is -0.5; expected 0"},
+        {offsetof(ParamGroup, lr), (double)NAN, "the learning rate of group 'late' is "},
+        {offsetof(ParamGroup, weight_decay), -1, "the weight decay of group 'late' is -1; "},
+        {offsetof(ParamGroup, momentum), -1, "the momentum of group 'late' is -1; expected 0 or"},
+        {offsetof(ParamGroup, dampening), 1, "the dampening of group 'late' is 1; expected at "},
+        {offsetof(ParamGroup, beta1), 1, "the setting beta1 of group 'late' is 1; expected at "
+                                         "least 0 and less than 1"},
+        {offsetof(ParamGroup, beta2), -1, "the setting beta2 of group 'late' is -1; expected at"},
+        {offsetof(ParamGroup, eps), HUGE_VAL, "the setting eps of group 'late' is inf; expected a"},
+        {offsetof(ParamGroup, lr), (double)-HUGE_VAL, "is -inf; expected 0 or more"}};
+    Module *m = optim_two();
+    Optimizer *opt = adam_new(m, 1);
+    ParamGroup *late = optimizer_split(opt, "late", optim_is_other), good = *late;
+    optim_fill_gradients(opt, 1);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        real value = (real)bad[i].value;
+        memcpy((char *)late + bad[i].at, &value, sizeof value);
+        ck_assert_fails(optimizer_step(opt), bad[i].text);
+        ck_assert_fails(optimizer_step(opt), "optimizer_step: the ");
+        *late = good;
+    }
+    ck_assert_fails(optimizer_set_lr(opt, (real)-0.0025), "optimizer_set_lr: the learning rate is "
+                    "-0.0025; expected 0 or more");
+    ck_assert(opt->group[0].lr == 1 && late->lr == 1);
+    optim_check(m, 1, -2);
+    optimizer_step(opt);
+    optim_free(opt, m);
+}
+END_TEST
+
+/* PyTorch's rule. */
+START_TEST(nesterov_needs_momentum_and_no_dampening)
 {
     Module *m = optim_holder(0, 0);
-    ck_assert_fails(sgd_new(m, -1, 0), "the learning rate is -1; expected 0 or more");
-    ck_assert_fails(adam_new(m, (real)NAN), "expected 0 or more");
     Optimizer *opt = sgd_new(m, 1, 0);
+    opt->group[0].nesterov = true;
+    optim_fill_gradients(opt, 1);
+    ck_assert_fails(optimizer_step(opt), "the momentum of group 'all' is 0; expected more than 0, "
+                    "because nesterov is set");
+    opt->group[0].momentum = (real)0.5, opt->group[0].dampening = (real)0.25;
+    ck_assert_fails(optimizer_step(opt), "the dampening of group 'all' is 0.25; expected 0, "
+                    "because nesterov is set");
+    opt->group[0].dampening = 0;
+    optimizer_step(opt);
+    optim_free(opt, m);
+}
+END_TEST
+
+/* A refused split changes nothing. */
+START_TEST(a_split_that_cannot_be_is_named)
+{
+    Net *net = net_new(3, 4, 2);
+    Optimizer *opt = adamw_new(&net->base, 1);
+    optimizer_no_decay_on_slopes(opt);
+    ck_assert_fails(optimizer_split(opt, "all of it", optim_is_any), "optimizer_split: "
+                    "'prelu1.weight' is already in group 'slopes'; the predicate of group 'all of "
+                    "it' must exclude it");
+    ck_assert_fails(optimizer_no_decay_on_slopes(opt), "optimizer_no_decay_on_slopes: "
+                    "'prelu1.weight' is already in group 'slopes'");
+    ck_assert_fails(optimizer_split(opt, "others", optim_is_other), "group 'others' would be "
+                    "empty, because its predicate holds for no parameter");
+    ck_assert_fails(optimizer_split(opt, NULL, optim_is_any), "the name is NULL");
+    ck_assert_fails(optimizer_split(opt, "any", NULL), "the predicate is NULL");
+    ck_assert_int_eq(opt->n_groups, 2);
+    for (int i = 0; i < opt->n_params; i++)
+        ck_assert_int_eq(opt->state[i].group, i == 2 || i == 5);
+    optim_free(opt, &net->base);
+    Module *m = linear_new(2, 2);
+    opt = adamw_new(m, 1);
+    ck_assert_fails(optimizer_no_decay_on_slopes(opt), "optimizer_no_decay_on_slopes: group "
+                    "'slopes' would be empty, because the network has no PReLU");
+    optim_free(opt, m);
+}
+END_TEST
+
+START_TEST(the_number_of_groups_is_limited)
+{
+    Module *m = optim_holder(0, 0);
     for (int i = 1; i < OPTIMIZER_GROUPS; i++)
-        optimizer_split(opt, "more", optim_is_bias);
-    ck_assert_fails(optimizer_split(opt, "more", optim_is_bias), "at most 8 groups");
+        module_add_param(m, (const char[]){(char)('0' + i), '\0'}, tensor_zeros(SHAPE(1)));
+    Optimizer *opt = sgd_new(m, 1, 0);
+    for (optim_number = '1'; optim_number < '0' + OPTIMIZER_GROUPS; optim_number++)
+        optimizer_split(opt, "more", optim_is_number);
+    ck_assert_fails(optimizer_split(opt, "more", optim_is_number), "at most 8 groups");
     optim_free(opt, m);
 }
 END_TEST
@@ -488,7 +611,7 @@ static Optimizer *optim_rule(int which, Module *m)
     Optimizer *opt = which < 2    ? sgd_new(m, (real)0.1, which ? (real)0.9 : 0)
                      : which == 2 ? adamw_new(m, (real)0.1)
                                   : adam_new(m, (real)0.1);
-    opt->group[0].nesterov = true;
+    opt->group[0].nesterov = which == 1;
     opt->group[0].weight_decay = (real)0.25;
     opt->group[0].amsgrad = which > 3;
     return opt;
@@ -503,7 +626,8 @@ static void optim_train(Optimizer *opt, int first)
             if (first + i != OPTIM_WITHOUT)
                 opt->state[i].param.var->grad =
                     optim_random(optim_sizes[first + i], (uint64_t)(100 * step + first + i + 50));
-        optimizer_step(opt);
+        if (opt->n_params > 1 || first != OPTIM_WITHOUT) /* without any gradient, it fails */
+            optimizer_step(opt);
     }
 }
 
@@ -602,7 +726,6 @@ START_TEST(clip_norm_counts_every_element_once)
     ck_assert(isnan(optimizer_clip_norm(opt, 1)));
     optimizer_zero_grad(opt);
     ck_assert_double_eq(optimizer_clip_norm(opt, 1), 0); /* no gradient at all */
-    optimizer_step(opt);
     optim_free(opt, m);
 }
 END_TEST
@@ -650,8 +773,12 @@ int main(void)
         momentum_switched_on_late_starts_from_that_gradient,
         a_step_between_forward_and_backward_is_named, NULL});
     testing_add(suite, "groups", 20, (const TTest *const[]){
-        a_predicate_makes_a_group, slopes_do_not_decay_after_one_call, misuse_is_named,
+        a_predicate_makes_a_group, slopes_do_not_decay_after_one_call,
         a_rule_of_ones_own_is_one_function, NULL});
+    testing_add(suite, "misuse", 20, (const TTest *const[]){
+        a_constructor_s_refusal_names_it, a_step_checks_the_settings_of_every_group,
+        nesterov_needs_momentum_and_no_dampening, a_split_that_cannot_be_is_named,
+        the_number_of_groups_is_limited, NULL});
     testing_add(suite, "network", 20, (const TTest *const[]){
         an_optimizer_of_another_network_is_refused, an_optimizer_older_than_a_layer_is_refused,
         an_optimizer_of_a_part_or_of_more_passes, NULL});
