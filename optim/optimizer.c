@@ -14,7 +14,7 @@
 #include "tensor/memory.h"
 #include "tensor/parallel.h"
 
-enum { OPTIMIZER_BLOCK = 16384 };
+enum { OPTIMIZER_BLOCK = 16384, OPTIMIZER_PATIENCE = 64 };
 
 /* A parameter that has a gradient. */
 typedef struct StepPart {
@@ -302,11 +302,41 @@ static void step_block(ptrdiff_t begin, ptrdiff_t end, void *ctx)
     }
 }
 
+/* Warns if the gradient includes one that an earlier step used. Accumulating over several backward
+ * passes before one step is fine. */
+static void step_watch_grad(const ParamState *p)
+{
+    static atomic_bool warned;
+    if (var_use_grad(p->param.var))
+        slope_warn_once(&warned, "optimizer_step", "the gradient of '%s' still includes the one "
+                        "that the last step used; call optimizer_zero_grad between a step and the "
+                        "next backward pass", p->param.name);
+}
+
+/* Warns if the tape was rewound after none of the last steps. Its length does not show that: a tape
+ * that was rewound may be longer than before, as for a longer sequence. */
+static void step_watch_tape(Optimizer *opt)
+{
+    static atomic_bool warned;
+    size_t mark = tape_mark(), last = opt->tape.mark;
+    const Var *end = last > 0 && last < mark ? tape_at(last - 1) : NULL;
+    bool kept = end && end == opt->tape.end && end->generation == opt->tape.generation;
+    opt->tape.grown = kept ? opt->tape.grown + 1 : 0;
+    opt->tape.mark = mark;
+    opt->tape.end = mark > 0 ? tape_at(mark - 1) : NULL;
+    opt->tape.generation = mark > 0 ? opt->tape.end->generation : 0;
+    if (opt->tape.grown == OPTIMIZER_PATIENCE)
+        slope_warn_once(&warned, "optimizer_step", "the tape grew at each of the last %d steps and "
+                        "now holds %zu values; take a tape_mark() before each forward pass and "
+                        "call tape_rewind with it after the step", OPTIMIZER_PATIENCE, mark);
+}
+
 /* Counts the step and sets what the rule needs of the parameter. */
 static void step_begin(StepPart *part)
 {
     ParamState *p = part->state;
     ParamRun *run = &part->run;
+    step_watch_grad(p);
     run->fresh = p->step == p->slot_step;
     run->step = ++p->step;
     run->theta = tensor_write(p->param.var->value);
@@ -319,6 +349,10 @@ void optimizer_step(Optimizer *opt)
     optimizer_check(opt, "optimizer_step");
     param_groups_check(opt->group, opt->n_groups, "optimizer_step");
     Step s = step_new(opt);
+    if (s.n_parts == 0)
+        slope_fail("optimizer_step", "no parameter has a gradient; call optimizer_zero_grad first, "
+                   "then var_backward on a loss that depends on the parameters, then this");
+    step_watch_tape(opt);
     for (int i = 0; i < s.n_parts; i++) /* all of them first: if one fails, no step has begun */
         param_make_slots(opt, opt->part[i].state);
     for (int i = 0; i < s.n_parts; i++)

@@ -82,6 +82,12 @@ typedef struct Optimizer {
     ParamState *state;
     int         n_params;
     struct StepPart *part; /* the current step: see optim/optimizer.c */
+    struct { /* the tape at the last step, which shows whether it was rewound since */
+        size_t     mark;
+        const Var *end; /* its last Var, … */
+        uint32_t   generation;
+        int        grown; /* … and the number of steps in a row that found it still there */
+    } tape;
 } Optimizer;
 
 /* --- rules; each starts with one group of all parameters and PyTorch's defaults --------------- */
@@ -135,6 +141,9 @@ bool param_group_check(const ParamGroup *group, char problem[PARAM_GROUP_PROBLEM
 /* Frees all gradients. Call it before the forward pass: the step then reuses their memory, and
  * after the first step nothing is allocated. */
 void optimizer_zero_grad(Optimizer *opt);
+
+/* Fails if no parameter has a gradient. Warns, once per process each, if a gradient still includes
+ * one that the last step used, and if the tape was rewound after none of the last 64 steps. */
 void optimizer_step(Optimizer *opt);
 
 /* Scales all gradients together so that their norm (the root of the sum of all squares) is at most

@@ -11,6 +11,7 @@
 #include "optim/optimizer.h"
 #include "tensor/memory.h"
 #include "tensor/parallel.h"
+#include "tests/capture.h"
 #include "tests/net.h"
 
 /* --- shared by the tests ---------------------------------------------------------------------- */
@@ -556,6 +557,122 @@ START_TEST(the_number_of_groups_is_limited)
 }
 END_TEST
 
+/* --- the order of calls ----------------------------------------------------------------------- */
+
+/* Adds the gradients of a loss that depends on all parameters. */
+static void optim_backward(Module *m)
+{
+    Var *y = module_forward(m, var_full(SHAPE(3, 2), 1));
+    var_backward(var_sum(var_square(y), ALL_AXES, false));
+}
+
+START_TEST(a_step_before_any_backward_is_named)
+{
+    Module *m = linear_new(2, 2);
+    Optimizer *opt = sgd_new(m, (real)0.1, 0);
+    ck_assert_fails(optimizer_step(opt), "optimizer_step: no parameter has a gradient; call "
+                    "optimizer_zero_grad first, then var_backward");
+    optim_backward(m);
+    optimizer_step(opt);
+    optimizer_zero_grad(opt);
+    ck_assert_fails(optimizer_step(opt), "no parameter has a gradient");
+    ck_assert_int_eq(opt->state[0].step, 1);
+    optim_free(opt, m);
+}
+END_TEST
+
+/* A step, and what clears the gradients after it. */
+static void optim_step_and_clear(Optimizer *opt, int how)
+{
+    optimizer_step(opt);
+    for (int i = 0; i < opt->n_params; i++) {
+        Var *p = opt->state[i].param.var;
+        if (how == 0) {
+            var_zero_grad(p);
+        } else if (how == 1) {
+            tensor_fill(p->grad, 0);
+        } else {
+            tensor_free(p->grad);
+            p->grad = NULL;
+        }
+    }
+}
+
+/* It is legal, so the program continues. Accumulating and clipping gradients, a second optimizer,
+ * and clearing them by other means are no reason to warn. */
+START_TEST(gradients_that_were_not_cleared_are_named)
+{
+    Module *m = linear_new(2, 2);
+    Optimizer *opt = sgd_new(m, (real)1e-3, 0), *second = sgd_new(m, (real)1e-3, 0);
+    capture_begin();
+    for (int how = 0; how < 3; how++)
+        for (int step = 0; step < 3; step++) {
+            optim_backward(m);
+            if (step == 2) {
+                optim_backward(m);
+                optimizer_clip_norm(opt, 0.5);
+            }
+            optimizer_step(second);
+            optim_step_and_clear(opt, how);
+        }
+    optimizer_zero_grad(opt);
+    optim_backward(m);
+    optimizer_step(opt);
+    ck_assert_str_eq(capture_end(), "");
+    capture_begin();
+    optim_backward(m), optim_backward(m);
+    optimizer_clip_norm(opt, 0.5);
+    optimizer_step(opt);
+    ck_assert_str_eq(capture_end(), "slope: optimizer_step: warning: the gradient of 'weight' "
+                     "still includes the one that the last step used; call optimizer_zero_grad "
+                     "between a step and the next backward pass\n");
+    capture_begin();
+    optim_backward(m);
+    optimizer_step(opt);
+    ck_assert_str_eq(capture_end(), "");
+    tape_rewind(0);
+    optimizer_free(second);
+    optim_free(opt, m);
+}
+END_TEST
+
+/* Steps whose forward passes get longer and longer; `kept` says that the tape is not rewound. */
+static void optim_lengthen(Optimizer *opt, Module *m, int steps, bool kept)
+{
+    for (int step = 0; step < steps; step++) {
+        size_t mark = tape_mark();
+        for (int i = 0; i < step; i++)
+            var_scalar(0);
+        optimizer_zero_grad(opt);
+        optim_backward(m);
+        optimizer_step(opt);
+        if (!kept)
+            tape_rewind(mark);
+    }
+}
+
+START_TEST(a_tape_that_is_never_rewound_is_named)
+{
+    Module *m = linear_new(2, 2);
+    Optimizer *opt = sgd_new(m, (real)1e-3, 0);
+    capture_begin();
+    optim_lengthen(opt, m, 100, false);
+    optim_lengthen(opt, m, 60, true);
+    tape_rewind(0);
+    optim_lengthen(opt, m, 60, true);
+    tape_rewind(0);
+    ck_assert_str_eq(capture_end(), "");
+    capture_begin();
+    optim_lengthen(opt, m, 65, true);
+    const char *text = capture_end();
+    ck_assert_msg(strstr(text, "slope: optimizer_step: warning: the tape grew at each of the last "
+                         "64 steps and now holds ") == text, "%s", text);
+    ck_assert_ptr_nonnull(strstr(text, "take a tape_mark() before each forward pass"));
+    tape_rewind(0);
+    optim_free(opt, m);
+}
+END_TEST
+
 /* --- a custom rule ---------------------------------------------------------------------------- */
 
 /* theta <- theta - lr sign(g), with a count of the updates in slot 0 */
@@ -779,6 +896,9 @@ int main(void)
         a_constructor_s_refusal_names_it, a_step_checks_the_settings_of_every_group,
         nesterov_needs_momentum_and_no_dampening, a_split_that_cannot_be_is_named,
         the_number_of_groups_is_limited, NULL});
+    testing_add(suite, "order", 20, (const TTest *const[]){
+        a_step_before_any_backward_is_named, gradients_that_were_not_cleared_are_named,
+        a_tape_that_is_never_rewound_is_named, NULL});
     testing_add(suite, "network", 20, (const TTest *const[]){
         an_optimizer_of_another_network_is_refused, an_optimizer_older_than_a_layer_is_refused,
         an_optimizer_of_a_part_or_of_more_passes, NULL});
