@@ -73,7 +73,7 @@ Optimizer *optimizer_new_with(Module *net, const OptimizerType *type, ParamGroup
                               const char *function)
 {
     if (!net || !type)
-        slope_fail(function, "the %s is NULL", net ? "type" : "network");
+        slope_fail(function, "the %s is NULL", net ? "type" : "module");
     param_groups_check(&settings, 1, function);
     Parameters list = module_parameters(net);
     if (list.count == 0)

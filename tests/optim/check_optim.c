@@ -457,8 +457,8 @@ START_TEST(a_constructor_s_refusal_names_it)
     ck_assert_fails(adam_new(m, (real)NAN), "adam_new: the learning rate is nan; expected 0 or");
     ck_assert_fails(adamw_new(m, (real)HUGE_VAL), "adamw_new: the learning rate is inf; expected a "
                     "finite number");
-    ck_assert_fails(adam_new(NULL, 1), "adam_new: the network is NULL");
-    ck_assert_fails(sgd_new(NULL, 1, 0), "sgd_new: the network is NULL");
+    ck_assert_fails(adam_new(NULL, 1), "adam_new: the module is NULL");
+    ck_assert_fails(sgd_new(NULL, 1, 0), "sgd_new: the module is NULL");
     ck_assert_fails(optimizer_new(m, NULL, 1), "optimizer_new: the type is NULL");
     ck_assert_fails(adamw_new(empty, 1), "adamw_new: ReLU has no parameters to train");
     module_free(m), module_free(empty);
