@@ -412,23 +412,27 @@ START_TEST(an_optimizer_of_another_network_is_refused)
 }
 END_TEST
 
-/* Whether it is the network itself to which the layer was added, or a part of it. */
+/* A layer is added to the network itself, or deep in it. */
+static void optim_check_late_layer(bool deep)
+{
+    Module *inner = SEQUENTIAL(linear_new(2, 2)), *net = SEQUENTIAL(inner, linear_new(2, 2));
+    Optimizer *opt = sgd_new(net, 1, 0), *of_part = sgd_new(inner, 1, 0);
+    module_add_child(deep ? inner : net, "late", linear_new_without_bias(2, 3));
+    ck_assert_fails(optimizer_check_covers(opt, net, "a_program"),
+                    deep ? "does not hold '0.late.weight', which was added"
+                         : "does not hold 'late.weight', which was added");
+    if (deep) {
+        ck_assert_fails(optimizer_check_covers(opt, inner, "a_program"), "'late.weight'");
+        ck_assert_fails(optimizer_check_covers(of_part, net, "a_program"), "'late.weight'");
+    }
+    optimizer_free(of_part);
+    optim_free(opt, net);
+}
+
 START_TEST(an_optimizer_older_than_a_layer_is_refused)
 {
-    for (int deep = 0; deep < 2; deep++) {
-        Module *inner = SEQUENTIAL(linear_new(2, 2)), *net = SEQUENTIAL(inner, linear_new(2, 2));
-        Optimizer *opt = sgd_new(net, 1, 0), *of_part = sgd_new(inner, 1, 0);
-        module_add_child(deep ? inner : net, "late", linear_new_without_bias(2, 3));
-        ck_assert_fails(optimizer_check_covers(opt, net, "a_program"),
-                        deep ? "does not hold '0.late.weight', which was added"
-                             : "does not hold 'late.weight', which was added");
-        if (deep) {
-            ck_assert_fails(optimizer_check_covers(opt, inner, "a_program"), "late.weight'");
-            ck_assert_fails(optimizer_check_covers(of_part, net, "a_program"), "late.weight'");
-        }
-        optimizer_free(of_part);
-        optim_free(opt, net);
-    }
+    optim_check_late_layer(false);
+    optim_check_late_layer(true);
 }
 END_TEST
 
