@@ -36,8 +36,9 @@ typedef struct State {
 
 typedef void (*StateWalk)(State *s, void *ctx);
 
-/* Everything that the walk names, as a list that you free, to be written to `path`. Returns NULL and
- * fills in *err if a tensor contains NaN: a state that became NaN must not replace a good file. */
+/* Everything that the walk names, as a list that you free, to be written to `path`. Returns NULL
+ * and fills in *err if a tensor contains NaN: a state that became NaN must not replace a good
+ * file. */
 Safetensors *state_gather(StateWalk walk, void *ctx, const char *path, Error *err);
 
 /* Fills in everything that the walk names. Returns false, fills in *err and changes nothing if the

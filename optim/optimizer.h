@@ -119,7 +119,7 @@ void optimizer_free(Optimizer *opt);
  * does one that was created before a layer was added. */
 void optimizer_check_covers(const Optimizer *opt, Module *net, const char *function);
 
-/* --- groups ----------------------------------------------------------------------------------- */
+/* --- groups: optim/groups.c ------------------------------------------------------------------- */
 
 /* Moves the parameters for which the predicate holds into a new group, which starts with the
  * settings of the first group, and returns it. Fails if there is no such parameter, or if an

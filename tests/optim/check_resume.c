@@ -498,7 +498,8 @@ START_TEST(nan_never_replaces_a_good_checkpoint)
         trainer_fit(&r.t);
         const char *text = capture_end(), *name = slot ? "'optimizer.slot1.1.weight'"
                                                        : "'model.1.weight'";
-        ck_assert_msg(strstr(text, "could not save its checkpoint at step 3: ") != NULL, "%s", text);
+        ck_assert_msg(strstr(text, "could not save its checkpoint at step 3: ") != NULL, "%s",
+                      text);
         ck_assert_msg(strstr(text, name) != NULL, "%s", text);
         ck_assert_ptr_nonnull(strstr(text, " is NaN at element 4, so nothing was saved"));
         ck_assert_int_eq(r.t.failed_saves, 1);
