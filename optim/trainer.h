@@ -90,8 +90,8 @@ void trainer_fit(Trainer *t);
  * callback's own state, and the thread's random_seed. Training draws nothing from that seed, unless
  * a module of your own calls random_stream in its forward.
  *
- * Fails, and leaves the old file as it is, if a tensor contains NaN or if a group has a setting that
- * optimizer_step refuses. */
+ * Fails, and leaves the old file as it is, if a tensor contains NaN or if a group has a setting
+ * that optimizer_step refuses. */
 bool trainer_save(const Trainer *t, const char *path, Error *err);
 
 /* Restores a trainer that was set up in the same way to the saved state. Returns false, fills in
