@@ -251,7 +251,10 @@ static void pass_run(Pass *p, Var *y, Var *gy)
  * copying may run out of memory. */
 static void pass_deliver(Var *leaf)
 {
+    if (!leaf->grad)
+        var_zero_grad(leaf); /* it may have been freed by other means */
     if (leaf->grad) {
+        leaf->grad_stale = leaf->grad_stale || leaf->grad_used == var_grad_mark(leaf);
         tensor_add(leaf->grad, leaf->grad, leaf->slot.sum);
     } else if (tensor_may_add_in_place(leaf->slot.sum)) {
         leaf->grad = leaf->slot.sum;

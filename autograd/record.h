@@ -37,6 +37,12 @@ static inline unsigned var_version(const Var *x)
     return atomic_load_explicit(&x->value->storage->version, memory_order_relaxed);
 }
 
+/* Of ->grad, plus 1. A program that clears ->grad in place changes it, too. */
+static inline unsigned var_grad_mark(const Var *x)
+{
+    return atomic_load_explicit(&x->grad->storage->version, memory_order_relaxed) + 1;
+}
+
 /* Fails if an input or an output of y's op was written to after the op ran: y's rule may read
  * them. */
 void var_check_versions(const Var *y, const char *function);

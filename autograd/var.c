@@ -145,6 +145,14 @@ void var_zero_grad(Var *x)
     var_check_alive(x, "var_zero_grad");
     tensor_free(x->grad);
     x->grad = NULL;
+    x->grad_used = 0;
+    x->grad_stale = false;
+}
+
+bool var_use_grad(Var *x)
+{
+    x->grad_used = var_grad_mark(x);
+    return x->grad_stale;
 }
 
 /* --- inspection ------------------------------------------------------------------------------- */

@@ -47,6 +47,7 @@ struct Var {
     bool requires_grad;    /* does a gradient flow through it? */
     bool retains_grad;
     bool is_param;         /* not on the tape */
+    bool grad_stale;       /* was a gradient added to one that var_use_grad had marked? */
     int  out_index, n_out; /* which of its op's outputs this is; they are neighbours on the tape */
     int  n_in;
 
@@ -55,6 +56,7 @@ struct Var {
     Var       **in;    /* its inputs */
     unsigned   *in_version; /* the versions of the inputs' storages when the op ran, … */
     unsigned    version;    /* … and of its own value after it had run */
+    unsigned    grad_used;  /* the version of ->grad's storage at var_use_grad, plus 1; or 0 */
     const void *attr;       /* the op's constants: an axis, an exponent … */
     void       *block;      /* holds in, in_version and attr */
     size_t      block_bytes;
@@ -115,6 +117,10 @@ void var_retain_grad(Var *x);
 
 /* Frees ->grad and sets it to NULL. */
 void var_zero_grad(Var *x);
+
+/* For an optimizer, which has used ->grad for an update. Returns true if ->grad still includes a
+ * gradient that was used before: var_backward has added to that since, and nothing cleared it. */
+bool var_use_grad(Var *x);
 
 /* --- functions made of ops, and constants ----------------------------------------------------- */
 

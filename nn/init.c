@@ -4,6 +4,7 @@
  */
 #include "nn/init.h"
 
+#include <string.h>
 #include <tgmath.h>
 
 #include "nn/layers.h"
@@ -66,6 +67,13 @@ void init_xavier_uniform(Var *weight, Rng *rng)
                      sqrt((real)2 / (real)(init_fan_in(weight) + init_fan_out(weight))));
 }
 
+/* Is it "bias", or a descendant's: "1.bias"? */
+static bool init_is_bias(const Parameter *p)
+{
+    const char *dot = strrchr(p->name, '.');
+    return strcmp(dot ? dot + 1 : p->name, "bias") == 0;
+}
+
 void module_init_he(Module *m, real slope)
 {
     Parameters list = module_parameters(m);
@@ -74,10 +82,10 @@ void module_init_he(Module *m, real slope)
         Rng rng = random_stream();
         if (parameter_is_slope(p))
             tensor_fill(p->var->value, slope);
+        else if (init_is_bias(p))
+            tensor_fill(p->var->value, 0);
         else if (var_shape(p->var).ndim >= 2)
             init_he_normal(p->var, slope, &rng);
-        else
-            tensor_fill(p->var->value, 0);
     }
     parameters_free(&list);
 }

@@ -87,24 +87,20 @@ static int adam_needs(const ParamGroup *group)
     return group->amsgrad ? 3 : 2;
 }
 
-static Optimizer *adam_make(Module *net, const OptimizerType *type, real lr, real weight_decay)
+static ParamGroup adam_settings(real lr, real weight_decay)
 {
-    Optimizer *opt = optimizer_new(net, type, lr);
-    ParamGroup *g = &opt->group[0];
-    g->beta1 = (real)0.9, g->beta2 = (real)0.999, g->eps = (real)1e-8;
-    g->weight_decay = weight_decay;
-    optimizer_make_slots(opt);
-    return opt;
+    return (ParamGroup){.lr = lr, .weight_decay = weight_decay, .beta1 = (real)0.9,
+                        .beta2 = (real)0.999, .eps = (real)1e-8};
 }
 
 Optimizer *adam_new(Module *net, real lr)
 {
     static const OptimizerType type = {"Adam", 3, adam_update, adam_needs};
-    return adam_make(net, &type, lr, 0);
+    return optimizer_new_with(net, &type, adam_settings(lr, 0), "adam_new");
 }
 
 Optimizer *adamw_new(Module *net, real lr)
 {
     static const OptimizerType type = {"AdamW", 3, adamw_update, adam_needs};
-    return adam_make(net, &type, lr, (real)0.01);
+    return optimizer_new_with(net, &type, adam_settings(lr, (real)0.01), "adamw_new");
 }

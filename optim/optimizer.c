@@ -1,4 +1,4 @@
-/* optim/optimizer.c -- groups, clipping, and calling the rule.
+/* optim/optimizer.c -- creating an optimizer, clipping, and calling the rule.
  *
  * A network has a few large parameters and many small ones: biases, slopes. A step treats all their
  * elements as one long row and divides it into blocks of fixed size, so that the small ones need no
@@ -14,7 +14,7 @@
 #include "tensor/memory.h"
 #include "tensor/parallel.h"
 
-enum { OPTIMIZER_BLOCK = 16384 };
+enum { OPTIMIZER_BLOCK = 16384, OPTIMIZER_PATIENCE = 64 };
 
 /* A parameter that has a gradient. */
 typedef struct StepPart {
@@ -23,14 +23,33 @@ typedef struct StepPart {
     ptrdiff_t   first; /* its position in the row of all */
 } StepPart;
 
-Optimizer *optimizer_new(Module *net, const OptimizerType *type, real lr)
+/* --- settings --------------------------------------------------------------------------------- */
+
+static void param_groups_check(const ParamGroup *group, int n, const char *function)
 {
-    if (!(lr >= 0))
-        slope_fail("optimizer_new", "the learning rate is %g; expected 0 or more", (double)lr);
+    char problem[PARAM_GROUP_PROBLEM];
+    for (int i = 0; i < n; i++)
+        if (!param_group_check(&group[i], problem))
+            slope_fail(function, "%s", problem);
+}
+
+/* --- creating and freeing --------------------------------------------------------------------- */
+
+Optimizer *optimizer_new_with(Module *net, const OptimizerType *type, ParamGroup settings,
+                              const char *function)
+{
+    if (!net || !type)
+        slope_fail(function, "the %s is NULL", net ? "type" : "module");
+    param_groups_check(&settings, 1, function);
     Parameters list = module_parameters(net);
+    if (list.count == 0)
+        slope_fail(function, "%s has no parameters to train; create the optimizer after the "
+                   "network is complete", net->type->name);
     Optimizer *opt = memory_new(sizeof *opt);
     opt->type = type;
-    opt->group[0] = (ParamGroup){.name = "all", .lr = lr};
+    opt->module = net;
+    opt->group[0] = settings;
+    snprintf(opt->group[0].name, sizeof opt->group[0].name, "all");
     opt->n_groups = 1;
     opt->n_params = list.count;
     opt->state = memory_new_array((size_t)list.count, sizeof *opt->state);
@@ -38,7 +57,13 @@ Optimizer *optimizer_new(Module *net, const OptimizerType *type, real lr)
     for (int i = 0; i < list.count; i++)
         opt->state[i].param = list.item[i];
     parameters_free(&list);
+    optimizer_make_slots(opt);
     return opt;
+}
+
+Optimizer *optimizer_new(Module *net, const OptimizerType *type, real lr)
+{
+    return optimizer_new_with(net, type, (ParamGroup){.lr = lr}, "optimizer_new");
 }
 
 void optimizer_free(Optimizer *opt)
@@ -53,38 +78,70 @@ void optimizer_free(Optimizer *opt)
     memory_free(opt);
 }
 
-/* --- groups ----------------------------------------------------------------------------------- */
+/* --- the network that it trains --------------------------------------------------------------- */
 
-ParamGroup *optimizer_split(Optimizer *opt, const char *name, ParameterPredicate predicate)
+static bool optimizer_holds(const Optimizer *opt, const Var *param)
 {
-    if (opt->n_groups == OPTIMIZER_GROUPS)
-        slope_fail("optimizer_split", "an optimizer has at most %d groups", OPTIMIZER_GROUPS);
-    int g = opt->n_groups++;
-    opt->group[g] = opt->group[0];
-    snprintf(opt->group[g].name, sizeof opt->group[g].name, "%s", name);
     for (int i = 0; i < opt->n_params; i++)
-        if (predicate(&opt->state[i].param))
-            opt->state[i].group = g;
-    return &opt->group[g];
+        if (opt->state[i].param.var == param)
+            return true;
+    return false;
 }
 
-ParamGroup *optimizer_no_decay_on_slopes(Optimizer *opt)
+/* The module `m` within the tree of net, or NULL. Reads net only, because m may have been freed. */
+static Module *optimizer_module_in(Module *net, const Module *m)
 {
-    ParamGroup *slopes = optimizer_split(opt, "slopes", parameter_is_slope);
-    slopes->weight_decay = 0;
-    return slopes;
+    Module *found = net == m ? net : NULL;
+    for (int i = 0; i < net->n_parts && !found; i++)
+        if (net->part[i].kind == PART_CHILD)
+            found = optimizer_module_in(net->part[i].child, m);
+    return found;
 }
 
-void optimizer_set_lr(Optimizer *opt, real lr)
+/* Parameters have one owner, so a module that shares some with net is a part of net or contains
+ * it; what they share is the smaller one of the two. */
+void optimizer_check_covers(const Optimizer *opt, Module *net, const char *function)
 {
-    for (int g = 0; g < opt->n_groups; g++)
-        opt->group[g].lr = lr;
+    Module *part = optimizer_module_in(net, opt->module);
+    Parameters shared = module_parameters(part ? part : net);
+    char missing[MODULE_PATH] = "";
+    bool holds_any = false;
+    for (int i = shared.count - 1; i >= 0; i--)
+        if (optimizer_holds(opt, shared.item[i].var))
+            holds_any = true;
+        else
+            snprintf(missing, sizeof missing, "%s", shared.item[i].name);
+    parameters_free(&shared);
+    if (!holds_any)
+        slope_fail(function, "the optimizer holds none of the network's parameters; create it "
+                   "from this network, after its last layer was added");
+    if (missing[0])
+        slope_fail(function, "the optimizer does not hold '%s', which was added to the network "
+                   "later; create the optimizer after the network is complete", missing);
 }
 
 /* --- every step ------------------------------------------------------------------------------- */
 
+/* Fails if the network, or a part of it, was freed. */
+static void optimizer_check(const Optimizer *opt, const char *function)
+{
+    if (!opt)
+        slope_fail(function, "the optimizer is NULL");
+    for (int i = 0; i < opt->n_params; i++)
+        var_check(opt->state[i].param.var, function);
+}
+
+void optimizer_set_lr(Optimizer *opt, real lr)
+{
+    optimizer_check(opt, "optimizer_set_lr");
+    param_groups_check(&(ParamGroup){.lr = lr}, 1, "optimizer_set_lr");
+    for (int g = 0; g < opt->n_groups; g++)
+        opt->group[g].lr = lr;
+}
+
 void optimizer_zero_grad(Optimizer *opt)
 {
+    optimizer_check(opt, "optimizer_zero_grad");
     for (int i = 0; i < opt->n_params; i++)
         var_zero_grad(opt->state[i].param.var);
 }
@@ -161,11 +218,41 @@ static void step_block(ptrdiff_t begin, ptrdiff_t end, void *ctx)
     }
 }
 
+/* Warns if the gradient includes one that an earlier step used. Accumulating over several backward
+ * passes before one step is fine. */
+static void step_watch_grad(const ParamState *p)
+{
+    static atomic_bool warned;
+    if (var_use_grad(p->param.var))
+        slope_warn_once(&warned, "optimizer_step", "the gradient of '%s' still includes the one "
+                        "that the last step used; call optimizer_zero_grad between a step and the "
+                        "next backward pass", p->param.name);
+}
+
+/* Warns if the tape was rewound after none of the last steps. Its length does not show that: a tape
+ * that was rewound may be longer than before, as for a longer sequence. */
+static void step_watch_tape(Optimizer *opt)
+{
+    static atomic_bool warned;
+    size_t mark = tape_mark(), last = opt->tape.mark;
+    const Var *end = last > 0 && last < mark ? tape_at(last - 1) : NULL;
+    bool kept = end && end == opt->tape.end && end->generation == opt->tape.generation;
+    opt->tape.grown = kept ? opt->tape.grown + 1 : 0;
+    opt->tape.mark = mark;
+    opt->tape.end = mark > 0 ? tape_at(mark - 1) : NULL;
+    opt->tape.generation = mark > 0 ? opt->tape.end->generation : 0;
+    if (opt->tape.grown == OPTIMIZER_PATIENCE)
+        slope_warn_once(&warned, "optimizer_step", "the tape grew at each of the last %d steps and "
+                        "now holds %zu values; take a tape_mark() before each forward pass and "
+                        "call tape_rewind with it after the step", OPTIMIZER_PATIENCE, mark);
+}
+
 /* Counts the step and sets what the rule needs of the parameter. */
 static void step_begin(StepPart *part)
 {
     ParamState *p = part->state;
     ParamRun *run = &part->run;
+    step_watch_grad(p);
     run->fresh = p->step == p->slot_step;
     run->step = ++p->step;
     run->theta = tensor_write(p->param.var->value);
@@ -175,7 +262,13 @@ static void step_begin(StepPart *part)
 
 void optimizer_step(Optimizer *opt)
 {
+    optimizer_check(opt, "optimizer_step");
+    param_groups_check(opt->group, opt->n_groups, "optimizer_step");
     Step s = step_new(opt);
+    if (s.n_parts == 0)
+        slope_fail("optimizer_step", "no parameter has a gradient; call optimizer_zero_grad first, "
+                   "then var_backward on a loss that depends on the parameters, then this");
+    step_watch_tape(opt);
     for (int i = 0; i < s.n_parts; i++) /* all of them first: if one fails, no step has begun */
         param_make_slots(opt, opt->part[i].state);
     for (int i = 0; i < s.n_parts; i++)
@@ -228,6 +321,7 @@ static double optimizer_grad_norm(const Optimizer *opt)
 
 double optimizer_clip_norm(Optimizer *opt, double max_norm)
 {
+    optimizer_check(opt, "optimizer_clip_norm");
     if (!(max_norm >= 0))
         slope_fail("optimizer_clip_norm", "max_norm is %g; expected 0 or more", max_norm);
     double norm = optimizer_grad_norm(opt);

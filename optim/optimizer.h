@@ -23,14 +23,15 @@
 
 #include "nn/module.h"
 
-/* Settings of a group. Each rule uses its own and ignores the rest. */
+/* Settings of a group. Each rule uses its own and ignores the rest. Every number is finite and 0 or
+ * more; the constructors, optimizer_set_lr and every step fail otherwise. */
 typedef struct ParamGroup {
     char name[32];
     real lr;           /* learning rate */
     real weight_decay; /* lambda: L2 for SGD and Adam, decoupled for AdamW */
-    real momentum, dampening; /* SGD */
-    bool nesterov;            /* SGD */
-    real beta1, beta2, eps;   /* Adam, AdamW */
+    real momentum, dampening; /* SGD; dampening < 1 */
+    bool nesterov;            /* SGD; needs momentum > 0 and dampening 0 */
+    real beta1, beta2, eps;   /* Adam, AdamW; beta1, beta2 < 1 */
     bool amsgrad;             /* Adam, AdamW */
 } ParamGroup;
 
@@ -75,11 +76,18 @@ typedef struct OptimizerType {
 
 typedef struct Optimizer {
     const OptimizerType *type;
+    const Module *module; /* that it was created from; compared, never read */
     ParamGroup  group[OPTIMIZER_GROUPS];
     int         n_groups;
     ParamState *state;
     int         n_params;
     struct StepPart *part; /* the current step: see optim/optimizer.c */
+    struct { /* the tape at the last step, which shows whether it was rewound since */
+        size_t     mark;
+        const Var *end; /* its last Var, … */
+        uint32_t   generation;
+        int        grown; /* … and the number of steps in a row that found it still there */
+    } tape;
 } Optimizer;
 
 /* --- rules; each starts with one group of all parameters and PyTorch's defaults --------------- */
@@ -99,23 +107,43 @@ Optimizer *adamw_new(Module *net, real lr);
 
 /* For your own rule: one group, with all settings 0 except lr. */
 Optimizer *optimizer_new(Module *net, const OptimizerType *type, real lr);
+
+/* The same with these settings. Refusals name `function`, the constructor that calls it. */
+Optimizer *optimizer_new_with(Module *net, const OptimizerType *type, ParamGroup settings,
+                              const char *function);
 void optimizer_free(Optimizer *opt);
 
-/* --- groups ----------------------------------------------------------------------------------- */
+/* Fails, naming `function`, unless opt can train net: it holds one of net's parameters at least,
+ * and it misses none of those that net shares with the module from which opt was created. So an
+ * optimizer of a part of net (a new head, say) passes; one of a different network does not, nor
+ * does one that was created before a layer was added. */
+void optimizer_check_covers(const Optimizer *opt, Module *net, const char *function);
+
+/* --- groups: optim/groups.c ------------------------------------------------------------------- */
 
 /* Moves the parameters for which the predicate holds into a new group, which starts with the
- * settings of the first group, and returns it. */
+ * settings of the first group, and returns it. Fails if there is no such parameter, or if an
+ * earlier split has moved one of them. */
 typedef bool (*ParameterPredicate)(const Parameter *p);
 ParamGroup *optimizer_split(Optimizer *opt, const char *name, ParameterPredicate predicate);
 
-/* Puts the slopes of all PReLUs into a group of their own without weight decay. */
+/* Puts the slopes of all PReLUs into a group of their own without weight decay. Fails if the
+ * network has none: call it only if module_count_slopes(net) > 0. */
 ParamGroup *optimizer_no_decay_on_slopes(Optimizer *opt);
+
+/* Are all settings in their ranges? If not, writes a clause about the first one that is not, such
+ * as "the learning rate of group 'slopes' is -1; expected 0 or more". */
+enum { PARAM_GROUP_PROBLEM = 160 };
+bool param_group_check(const ParamGroup *group, char problem[PARAM_GROUP_PROBLEM]);
 
 /* --- every step ------------------------------------------------------------------------------- */
 
 /* Frees all gradients. Call it before the forward pass: the step then reuses their memory, and
  * after the first step nothing is allocated. */
 void optimizer_zero_grad(Optimizer *opt);
+
+/* Fails if no parameter has a gradient. Warns, once per process each, if a gradient still includes
+ * one that the last step used, and if the tape was rewound after none of the last 64 steps. */
 void optimizer_step(Optimizer *opt);
 
 /* Scales all gradients together so that their norm (the root of the sum of all squares) is at most
@@ -127,9 +155,10 @@ void optimizer_set_lr(Optimizer *opt, real lr);
 
 /* --- for a rule ------------------------------------------------------------------------------- */
 
-/* Allocates the slots that the rule needs, filled with zeros, for every parameter. A constructor
- * calls it after setting up the group. A step allocates what is missing, but in the first step that
- * would take buffers from the pool which the second step would then lack. */
+/* Allocates the slots that the rule needs, filled with zeros, for every parameter. optimizer_new
+ * calls it; call it again after changing a setting so that the rule needs more. A step allocates
+ * what is missing, but in the first step that would take buffers from the pool which the second
+ * step would then lack. */
 void optimizer_make_slots(Optimizer *opt);
 
 #endif

@@ -40,7 +40,7 @@ static void resume_same(State *s, const char *name, int64_t value, const char *w
     error_expected(s->err, expected, "%" PRId64, *data);
 }
 
-static void resume_group(State *s, ParamGroup *g, int number)
+static void resume_settings(State *s, ParamGroup *g, int number)
 {
     const struct { const char *name; real *x; } reals[] = {
         {"lr", &g->lr}, {"weight_decay", &g->weight_decay}, {"momentum", &g->momentum},
@@ -56,6 +56,22 @@ static void resume_group(State *s, ParamGroup *g, int number)
         snprintf(name, sizeof name, "optimizer.group.%d.%s", number, flags[i].name);
         state_flag(s, name, flags[i].x);
     }
+}
+
+/* Settings that the next step would refuse are not loaded, so the checking pass reads the file's
+ * into a copy. Nor are they saved, because the file could not be loaded. */
+static void resume_group(State *s, ParamGroup *g, int number)
+{
+    char problem[PARAM_GROUP_PROBLEM];
+    resume_settings(s, g, number);
+    ParamGroup settings = *g;
+    if (s->ok && s->pass == STATE_CHECKING) {
+        State reading = *s;
+        reading.pass = STATE_LOADING;
+        resume_settings(&reading, &settings, number);
+    }
+    if (s->ok && !param_group_check(&settings, problem))
+        state_refuse(s, "%s", problem);
 }
 
 /* The group of each parameter, (P), which must be the same. */
@@ -266,7 +282,9 @@ bool trainer_save(const Trainer *t, const char *path, Error *err)
 {
     char checksum[17];
     Trainer copy = *t; /* a walk could write to its trainer, but does not when saving */
-    Safetensors *s = state_gather(resume_walk, &copy);
+    Safetensors *s = state_gather(resume_walk, &copy, path, err);
+    if (!s)
+        return false;
     resume_checksum(s, checksum);
     safetensors_add_text(s, "format", RESUME_FORMAT);
     safetensors_add_text(s, "version", RESUME_VERSION);

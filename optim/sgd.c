@@ -44,8 +44,5 @@ static void sgd_update(const ParamGroup *group, const ParamRun *run)
 Optimizer *sgd_new(Module *net, real lr, real momentum)
 {
     static const OptimizerType type = {"SGD", 1, sgd_update, sgd_needs};
-    Optimizer *opt = optimizer_new(net, &type, lr);
-    opt->group[0].momentum = momentum;
-    optimizer_make_slots(opt);
-    return opt;
+    return optimizer_new_with(net, &type, (ParamGroup){.lr = lr, .momentum = momentum}, "sgd_new");
 }

@@ -94,6 +94,24 @@ START_TEST(module_init_he_sets_slopes_and_clears_biases)
 }
 END_TEST
 
+/* A weight of 0 would make every output of a batch norm its bias. */
+START_TEST(module_init_he_leaves_other_parameters_alone)
+{
+    Module *m = SEQUENTIAL(linear_new(4, 3), batch_norm1d_new(3));
+    Var *weight = module_param(m, "1.weight"), *bias = module_param(m, "1.bias");
+    tensor_fill(bias->value, 7);
+    module_init_he(m, (real)0.5);
+    ck_assert_tensor(weight->value, SHAPE(3), 0, 1, 1, 1);
+    ck_assert_tensor(bias->value, SHAPE(3), 0, 0, 0, 0);
+    Module *gain = linear_new(2, 2); /* its own parameters have no prefix */
+    module_add_param(gain, "gain", tensor_full(SHAPE(2), 3));
+    module_init_he(gain, (real)0.5);
+    ck_assert_tensor(module_param(gain, "gain")->value, SHAPE(2), 0, 3, 3);
+    ck_assert_tensor(module_param(gain, "bias")->value, SHAPE(2), 0, 0, 0);
+    module_free(m), module_free(gain);
+}
+END_TEST
+
 /* --- seeds ------------------------------------------------------------------------------------ */
 
 static const Tensor *init_value(const Module *m, const char *name)
@@ -140,6 +158,7 @@ int main(void)
         default_weights_and_biases_are_uniform_in_1_over_root_fan_in,
         fan_in_of_a_kernel_counts_its_places, gains_are_he_s, he_and_xavier_have_their_variances,
         he_keeps_the_signal_through_layers, module_init_he_sets_slopes_and_clears_biases,
+        module_init_he_leaves_other_parameters_alone,
         the_same_seed_gives_the_same_bits, a_layer_does_not_disturb_the_others, NULL});
     return testing_main(suite);
 }

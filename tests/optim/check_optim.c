@@ -11,6 +11,7 @@
 #include "optim/optimizer.h"
 #include "tensor/memory.h"
 #include "tensor/parallel.h"
+#include "tests/capture.h"
 #include "tests/net.h"
 
 /* --- shared by the tests ---------------------------------------------------------------------- */
@@ -241,6 +242,14 @@ END_TEST
 
 /* --- parameters without a gradient ------------------------------------------------------------ */
 
+/* The holder with a second parameter, "other". */
+static Module *optim_two(void)
+{
+    Module *m = optim_holder(1, -2);
+    module_add_param(m, "other", tensor_zeros(SHAPE(OPTIM_N)));
+    return m;
+}
+
 /* A parameter without a gradient is skipped, also by decay, momentum and the step count. */
 static void optim_check_skips(Optimizer *opt, Module *m)
 {
@@ -250,21 +259,23 @@ static void optim_check_skips(Optimizer *opt, Module *m)
     unsigned version = atomic_load(&optim_value(opt, 0)->storage->version);
     optimizer_zero_grad(opt);
     ck_assert_ptr_null(opt->state[0].param.var->grad);
+    opt->state[1].param.var->grad = tensor_full(SHAPE(OPTIM_N), 1);
     optimizer_step(opt);
     ck_assert(tensor_same_bits(optim_value(opt, 0), before));
     ck_assert_uint_eq(atomic_load(&optim_value(opt, 0)->storage->version), version);
     ck_assert_int_eq(opt->state[0].step, 1);
+    ck_assert_int_eq(opt->state[1].step, 1); /* not in the first step */
     tensor_free(before);
     optim_free(opt, m);
 }
 
 START_TEST(a_parameter_without_gradient_is_left_alone)
 {
-    Module *m = optim_holder(1, -2);
+    Module *m = optim_two();
     optim_check_skips(sgd_new(m, (real)0.125, (real)0.5), m);
-    m = optim_holder(1, -2);
+    m = optim_two();
     optim_check_skips(adam_new(m, (real)0.125), m);
-    m = optim_holder(1, -2);
+    m = optim_two();
     optim_check_skips(adamw_new(m, (real)0.125), m);
 }
 END_TEST
@@ -329,6 +340,22 @@ static bool optim_is_bias(const Parameter *p)
     return dot && strcmp(dot, ".bias") == 0;
 }
 
+static bool optim_is_any(const Parameter *p)
+{
+    return p->var != NULL;
+}
+
+static bool optim_is_other(const Parameter *p)
+{
+    return strcmp(p->name, "other") == 0;
+}
+
+static char optim_number;
+static bool optim_is_number(const Parameter *p)
+{
+    return p->name[0] == optim_number;
+}
+
 START_TEST(a_predicate_makes_a_group)
 {
     Net *net = net_new(3, 4, 2);
@@ -370,15 +397,282 @@ START_TEST(slopes_do_not_decay_after_one_call)
 }
 END_TEST
 
-START_TEST(misuse_is_named)
+/* --- the network that it trains --------------------------------------------------------------- */
+
+START_TEST(an_optimizer_of_another_network_is_refused)
+{
+    Module *net = SEQUENTIAL(linear_new(2, 2)), *other = SEQUENTIAL(linear_new(2, 2));
+    Optimizer *opt = sgd_new(net, 1, 0);
+    optimizer_check_covers(opt, net, "a_program");
+    ck_assert_fails(optimizer_check_covers(opt, other, "a_program"),
+                    "a_program: the optimizer holds none of the network's parameters");
+    module_free(net); /* what was freed is not read */
+    ck_assert_fails(optimizer_check_covers(opt, other, "a_program"), "holds none");
+    optim_free(opt, other);
+}
+END_TEST
+
+/* A layer is added to the network itself, or deep in it. */
+static void optim_check_late_layer(bool deep)
+{
+    Module *inner = SEQUENTIAL(linear_new(2, 2)), *net = SEQUENTIAL(inner, linear_new(2, 2));
+    Optimizer *opt = sgd_new(net, 1, 0), *of_part = sgd_new(inner, 1, 0);
+    module_add_child(deep ? inner : net, "late", linear_new_without_bias(2, 3));
+    ck_assert_fails(optimizer_check_covers(opt, net, "a_program"),
+                    deep ? "does not hold '0.late.weight', which was added"
+                         : "does not hold 'late.weight', which was added");
+    if (deep) {
+        ck_assert_fails(optimizer_check_covers(opt, inner, "a_program"), "'late.weight'");
+        ck_assert_fails(optimizer_check_covers(of_part, net, "a_program"), "'late.weight'");
+    }
+    optimizer_free(of_part);
+    optim_free(opt, net);
+}
+
+START_TEST(an_optimizer_older_than_a_layer_is_refused)
+{
+    optim_check_late_layer(false);
+    optim_check_late_layer(true);
+}
+END_TEST
+
+/* Only a head, or a part of what the optimizer holds. */
+START_TEST(an_optimizer_of_a_part_or_of_more_passes)
+{
+    Module *body = SEQUENTIAL(linear_new(2, 2)), *head = linear_new(2, 2);
+    Module *net = SEQUENTIAL(body, head);
+    Optimizer *of_head = sgd_new(head, 1, 0), *of_all = sgd_new(net, 1, 0);
+    module_add_child(body, "late", linear_new(2, 2));
+    optimizer_check_covers(of_head, net, "a_program"); /* the head is complete */
+    optimizer_check_covers(of_all, head, "a_program");
+    ck_assert_fails(optimizer_check_covers(of_head, body, "a_program"), "holds none");
+    optimizer_free(of_head);
+    optim_free(of_all, net);
+}
+END_TEST
+
+/* --- misuse ----------------------------------------------------------------------------------- */
+
+START_TEST(a_constructor_s_refusal_names_it)
+{
+    Module *m = optim_holder(0, 0), *empty = relu_new();
+    ck_assert_fails(sgd_new(m, -1, 0), "sgd_new: the learning rate is -1; expected 0 or more");
+    ck_assert_fails(sgd_new(m, 1, (real)NAN), "sgd_new: the momentum is nan; expected 0 or more");
+    ck_assert_fails(adam_new(m, (real)NAN), "adam_new: the learning rate is nan; expected 0 or");
+    ck_assert_fails(adamw_new(m, (real)HUGE_VAL), "adamw_new: the learning rate is inf; expected a "
+                    "finite number");
+    ck_assert_fails(adam_new(NULL, 1), "adam_new: the module is NULL");
+    ck_assert_fails(sgd_new(NULL, 1, 0), "sgd_new: the module is NULL");
+    ck_assert_fails(optimizer_new(m, NULL, 1), "optimizer_new: the type is NULL");
+    ck_assert_fails(adamw_new(empty, 1), "adamw_new: ReLU has no parameters to train");
+    module_free(m), module_free(empty);
+}
+END_TEST
+
+/* What a constructor refuses is refused when it is set later, and no parameter has changed. */
+START_TEST(a_step_checks_the_settings_of_every_group)
+{
+    const struct { size_t at; double value; const char *text; } bad[] = {
+        {offsetof(ParamGroup, lr), -0.5, "the learning rate of group 'late' is -0.5; expected 0"},
+        {offsetof(ParamGroup, lr), (double)NAN, "the learning rate of group 'late' is "},
+        {offsetof(ParamGroup, weight_decay), -1, "the weight decay of group 'late' is -1; "},
+        {offsetof(ParamGroup, momentum), -1, "the momentum of group 'late' is -1; expected 0 or"},
+        {offsetof(ParamGroup, dampening), 1, "the dampening of group 'late' is 1; expected at "},
+        {offsetof(ParamGroup, beta1), 1, "the setting beta1 of group 'late' is 1; expected at "
+                                         "least 0 and less than 1"},
+        {offsetof(ParamGroup, beta2), -1, "the setting beta2 of group 'late' is -1; expected at"},
+        {offsetof(ParamGroup, eps), HUGE_VAL, "the setting eps of group 'late' is inf; expected a"},
+        {offsetof(ParamGroup, lr), (double)-HUGE_VAL, "is -inf; expected 0 or more"}};
+    Module *m = optim_two();
+    Optimizer *opt = adam_new(m, 1);
+    ParamGroup *late = optimizer_split(opt, "late", optim_is_other), good = *late;
+    optim_fill_gradients(opt, 1);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        real value = (real)bad[i].value;
+        memcpy((char *)late + bad[i].at, &value, sizeof value);
+        ck_assert_fails(optimizer_step(opt), bad[i].text);
+        ck_assert_fails(optimizer_step(opt), "optimizer_step: the ");
+        *late = good;
+    }
+    ck_assert_fails(optimizer_set_lr(opt, (real)-0.0025), "optimizer_set_lr: the learning rate is "
+                    "-0.0025; expected 0 or more");
+    ck_assert(opt->group[0].lr == 1 && late->lr == 1);
+    optim_check(m, 1, -2);
+    optimizer_step(opt);
+    optim_free(opt, m);
+}
+END_TEST
+
+/* PyTorch's rule. */
+START_TEST(nesterov_needs_momentum_and_no_dampening)
 {
     Module *m = optim_holder(0, 0);
-    ck_assert_fails(sgd_new(m, -1, 0), "the learning rate is -1; expected 0 or more");
-    ck_assert_fails(adam_new(m, (real)NAN), "expected 0 or more");
     Optimizer *opt = sgd_new(m, 1, 0);
+    opt->group[0].nesterov = true;
+    optim_fill_gradients(opt, 1);
+    ck_assert_fails(optimizer_step(opt), "the momentum of group 'all' is 0; expected more than 0, "
+                    "because nesterov is set");
+    opt->group[0].momentum = (real)0.5, opt->group[0].dampening = (real)0.25;
+    ck_assert_fails(optimizer_step(opt), "the dampening of group 'all' is 0.25; expected 0, "
+                    "because nesterov is set");
+    opt->group[0].dampening = 0;
+    optimizer_step(opt);
+    optim_free(opt, m);
+}
+END_TEST
+
+/* A refused split changes nothing. */
+START_TEST(a_split_that_cannot_be_is_named)
+{
+    Net *net = net_new(3, 4, 2);
+    Optimizer *opt = adamw_new(&net->base, 1);
+    optimizer_no_decay_on_slopes(opt);
+    ck_assert_fails(optimizer_split(opt, "all of it", optim_is_any), "optimizer_split: "
+                    "'prelu1.weight' is already in group 'slopes'; the predicate of group 'all of "
+                    "it' must exclude it");
+    ck_assert_fails(optimizer_no_decay_on_slopes(opt), "optimizer_no_decay_on_slopes: "
+                    "'prelu1.weight' is already in group 'slopes'");
+    ck_assert_fails(optimizer_split(opt, "others", optim_is_other), "group 'others' would be "
+                    "empty, because its predicate holds for no parameter");
+    ck_assert_fails(optimizer_split(opt, NULL, optim_is_any), "the name is NULL");
+    ck_assert_fails(optimizer_split(opt, "any", NULL), "the predicate is NULL");
+    ck_assert_int_eq(opt->n_groups, 2);
+    for (int i = 0; i < opt->n_params; i++)
+        ck_assert_int_eq(opt->state[i].group, i == 2 || i == 5);
+    optim_free(opt, &net->base);
+    Module *m = linear_new(2, 2);
+    opt = adamw_new(m, 1);
+    ck_assert_fails(optimizer_no_decay_on_slopes(opt), "optimizer_no_decay_on_slopes: group "
+                    "'slopes' would be empty, because the network has no PReLU");
+    optim_free(opt, m);
+}
+END_TEST
+
+START_TEST(the_number_of_groups_is_limited)
+{
+    Module *m = optim_holder(0, 0);
     for (int i = 1; i < OPTIMIZER_GROUPS; i++)
-        optimizer_split(opt, "more", optim_is_bias);
-    ck_assert_fails(optimizer_split(opt, "more", optim_is_bias), "at most 8 groups");
+        module_add_param(m, (const char[]){(char)('0' + i), '\0'}, tensor_zeros(SHAPE(1)));
+    Optimizer *opt = sgd_new(m, 1, 0);
+    for (optim_number = '1'; optim_number < '0' + OPTIMIZER_GROUPS; optim_number++)
+        optimizer_split(opt, "more", optim_is_number);
+    ck_assert_fails(optimizer_split(opt, "more", optim_is_number), "at most 8 groups");
+    optim_free(opt, m);
+}
+END_TEST
+
+/* --- the order of calls ----------------------------------------------------------------------- */
+
+/* Adds the gradients of a loss that depends on all parameters. */
+static void optim_backward(Module *m)
+{
+    Var *y = module_forward(m, var_full(SHAPE(3, 2), 1));
+    var_backward(var_sum(var_square(y), ALL_AXES, false));
+}
+
+START_TEST(a_step_before_any_backward_is_named)
+{
+    Module *m = linear_new(2, 2);
+    Optimizer *opt = sgd_new(m, (real)0.1, 0);
+    ck_assert_fails(optimizer_step(opt), "optimizer_step: no parameter has a gradient; call "
+                    "optimizer_zero_grad first, then var_backward");
+    optim_backward(m);
+    optimizer_step(opt);
+    optimizer_zero_grad(opt);
+    ck_assert_fails(optimizer_step(opt), "no parameter has a gradient");
+    ck_assert_int_eq(opt->state[0].step, 1);
+    optim_free(opt, m);
+}
+END_TEST
+
+/* A step, and what clears the gradients after it. */
+static void optim_step_and_clear(Optimizer *opt, int how)
+{
+    optimizer_step(opt);
+    for (int i = 0; i < opt->n_params; i++) {
+        Var *p = opt->state[i].param.var;
+        if (how == 0) {
+            var_zero_grad(p);
+        } else if (how == 1) {
+            tensor_fill(p->grad, 0);
+        } else {
+            tensor_free(p->grad);
+            p->grad = NULL;
+        }
+    }
+}
+
+/* It is legal, so the program continues. Accumulating and clipping gradients, a second optimizer,
+ * and clearing them by other means are no reason to warn. */
+START_TEST(gradients_that_were_not_cleared_are_named)
+{
+    Module *m = linear_new(2, 2);
+    Optimizer *opt = sgd_new(m, (real)1e-3, 0), *second = sgd_new(m, (real)1e-3, 0);
+    capture_begin();
+    for (int how = 0; how < 3; how++)
+        for (int step = 0; step < 3; step++) {
+            optim_backward(m);
+            if (step == 2) {
+                optim_backward(m);
+                optimizer_clip_norm(opt, 0.5);
+            }
+            optimizer_step(second);
+            optim_step_and_clear(opt, how);
+        }
+    optimizer_zero_grad(opt);
+    optim_backward(m);
+    optimizer_step(opt);
+    ck_assert_str_eq(capture_end(), "");
+    capture_begin();
+    optim_backward(m), optim_backward(m);
+    optimizer_clip_norm(opt, 0.5);
+    optimizer_step(opt);
+    ck_assert_str_eq(capture_end(), "slope: optimizer_step: warning: the gradient of 'weight' "
+                     "still includes the one that the last step used; call optimizer_zero_grad "
+                     "between a step and the next backward pass\n");
+    capture_begin();
+    optim_backward(m);
+    optimizer_step(opt);
+    ck_assert_str_eq(capture_end(), "");
+    tape_rewind(0);
+    optimizer_free(second);
+    optim_free(opt, m);
+}
+END_TEST
+
+/* Steps whose forward passes get longer and longer; `kept` says that the tape is not rewound. */
+static void optim_lengthen(Optimizer *opt, Module *m, int steps, bool kept)
+{
+    for (int step = 0; step < steps; step++) {
+        size_t mark = tape_mark();
+        for (int i = 0; i < step; i++)
+            var_scalar(0);
+        optimizer_zero_grad(opt);
+        optim_backward(m);
+        optimizer_step(opt);
+        if (!kept)
+            tape_rewind(mark);
+    }
+}
+
+START_TEST(a_tape_that_is_never_rewound_is_named)
+{
+    Module *m = linear_new(2, 2);
+    Optimizer *opt = sgd_new(m, (real)1e-3, 0);
+    capture_begin();
+    optim_lengthen(opt, m, 100, false);
+    optim_lengthen(opt, m, 60, true);
+    tape_rewind(0);
+    optim_lengthen(opt, m, 60, true);
+    tape_rewind(0);
+    ck_assert_str_eq(capture_end(), "");
+    capture_begin();
+    optim_lengthen(opt, m, 65, true);
+    const char *text = capture_end();
+    ck_assert_msg(strstr(text, "slope: optimizer_step: warning: the tape grew at each of the last "
+                         "64 steps and now holds ") == text, "%s", text);
+    ck_assert_ptr_nonnull(strstr(text, "take a tape_mark() before each forward pass"));
+    tape_rewind(0);
     optim_free(opt, m);
 }
 END_TEST
@@ -438,7 +732,7 @@ static Optimizer *optim_rule(int which, Module *m)
     Optimizer *opt = which < 2    ? sgd_new(m, (real)0.1, which ? (real)0.9 : 0)
                      : which == 2 ? adamw_new(m, (real)0.1)
                                   : adam_new(m, (real)0.1);
-    opt->group[0].nesterov = true;
+    opt->group[0].nesterov = which == 1;
     opt->group[0].weight_decay = (real)0.25;
     opt->group[0].amsgrad = which > 3;
     return opt;
@@ -453,7 +747,8 @@ static void optim_train(Optimizer *opt, int first)
             if (first + i != OPTIM_WITHOUT)
                 opt->state[i].param.var->grad =
                     optim_random(optim_sizes[first + i], (uint64_t)(100 * step + first + i + 50));
-        optimizer_step(opt);
+        if (opt->n_params > 1 || first != OPTIM_WITHOUT) /* without any gradient, it fails */
+            optimizer_step(opt);
     }
 }
 
@@ -552,7 +847,6 @@ START_TEST(clip_norm_counts_every_element_once)
     ck_assert(isnan(optimizer_clip_norm(opt, 1)));
     optimizer_zero_grad(opt);
     ck_assert_double_eq(optimizer_clip_norm(opt, 1), 0); /* no gradient at all */
-    optimizer_step(opt);
     optim_free(opt, m);
 }
 END_TEST
@@ -600,8 +894,18 @@ int main(void)
         momentum_switched_on_late_starts_from_that_gradient,
         a_step_between_forward_and_backward_is_named, NULL});
     testing_add(suite, "groups", 20, (const TTest *const[]){
-        a_predicate_makes_a_group, slopes_do_not_decay_after_one_call, misuse_is_named,
+        a_predicate_makes_a_group, slopes_do_not_decay_after_one_call,
         a_rule_of_ones_own_is_one_function, NULL});
+    testing_add(suite, "misuse", 20, (const TTest *const[]){
+        a_constructor_s_refusal_names_it, a_step_checks_the_settings_of_every_group,
+        nesterov_needs_momentum_and_no_dampening, a_split_that_cannot_be_is_named,
+        the_number_of_groups_is_limited, NULL});
+    testing_add(suite, "order", 20, (const TTest *const[]){
+        a_step_before_any_backward_is_named, gradients_that_were_not_cleared_are_named,
+        a_tape_that_is_never_rewound_is_named, NULL});
+    testing_add(suite, "network", 20, (const TTest *const[]){
+        an_optimizer_of_another_network_is_refused, an_optimizer_older_than_a_layer_is_refused,
+        an_optimizer_of_a_part_or_of_more_passes, NULL});
     testing_add(suite, "sizes", 60, (const TTest *const[]){
         a_step_treats_every_parameter_alike, threads_do_not_change_a_step, NULL});
     testing_add(suite, "clipping", 20, (const TTest *const[]){
