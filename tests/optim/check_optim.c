@@ -11,6 +11,7 @@
 #include "optim/optimizer.h"
 #include "tensor/memory.h"
 #include "tensor/parallel.h"
+#include "tensor/poison.h"
 #include "tests/capture.h"
 #include "tests/net.h"
 
@@ -875,6 +876,21 @@ START_TEST(optimizer_free_frees_all)
 }
 END_TEST
 
+#if !defined(MEMORY_ASAN) && !defined(SLOPE_NO_POOL) /* these tools report it themselves */
+START_TEST(an_optimizer_that_outlives_its_network_is_named)
+{
+    Module *net = linear_new(2, 1);
+    Optimizer *opt = sgd_new(net, (real)0.1, 0);
+    module_free(net);
+    ck_assert_fails(optimizer_step(opt), "optimizer_step: an input is a parameter that has been "
+                    "freed; free what uses a network, such as its optimizer, before the network");
+    ck_assert_fails(optimizer_zero_grad(opt), "optimizer_zero_grad: an input is a parameter");
+    ck_assert_fails(optimizer_clip_norm(opt, 1), "optimizer_clip_norm: an input is a parameter");
+    optimizer_free(opt);
+}
+END_TEST
+#endif
+
 int main(void)
 {
     Suite *suite = suite_create("optim");
@@ -889,7 +905,7 @@ int main(void)
     testing_add(suite, "decay", 20, (const TTest *const[]){
         adamw_shrinks_by_1_minus_lr_lambda, adam_with_l2_shrinks_by_lr_whatever_lambda, NULL});
     testing_add(suite, "skipping", 20, (const TTest *const[]){
-        a_parameter_without_gradient_is_left_alone, 
+        a_parameter_without_gradient_is_left_alone,
         what_a_rule_always_needs_is_made_at_once_the_rest_when_needed,
         momentum_switched_on_late_starts_from_that_gradient,
         a_step_between_forward_and_backward_is_named, NULL});
@@ -905,7 +921,11 @@ int main(void)
         a_tape_that_is_never_rewound_is_named, NULL});
     testing_add(suite, "network", 20, (const TTest *const[]){
         an_optimizer_of_another_network_is_refused, an_optimizer_older_than_a_layer_is_refused,
-        an_optimizer_of_a_part_or_of_more_passes, NULL});
+        an_optimizer_of_a_part_or_of_more_passes,
+#if !defined(MEMORY_ASAN) && !defined(SLOPE_NO_POOL)
+        an_optimizer_that_outlives_its_network_is_named,
+#endif
+        NULL});
     testing_add(suite, "sizes", 60, (const TTest *const[]){
         a_step_treats_every_parameter_alike, threads_do_not_change_a_step, NULL});
     testing_add(suite, "clipping", 20, (const TTest *const[]){
