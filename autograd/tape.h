@@ -4,7 +4,8 @@
  *    its inputs, so playing the tape backwards visits every Var after everything that used it.
  *  - tape_rewind(mark) releases everything recorded since mark. Parameters are not on the tape.
  *  - After a failure (slope_on_fail, longjmp) tape_rewind(mark) does all the cleanup: it also
- *    closes the no-grad scopes opened since the mark and abandons an unfinished backward pass.
+ *    closes the scopes opened since the mark (no_grad_begin, module_eval_begin) and abandons an
+ *    unfinished backward pass.
  *  - Two threads have two tapes and can train two models. A thread's tape is freed when it ends.
  *
  * SPDX-License-Identifier: MIT

@@ -19,6 +19,8 @@ Module *sequential_new(Module *const *parts, int n)
     for (int i = 0; i < n; i++) {
         char name[MODULE_NAME];
         snprintf(name, sizeof name, "%d", i);
+        if (!parts[i])
+            slope_fail("sequential_new", "part %d of %d is NULL", i, n);
         module_add_child(m, name, parts[i]);
     }
     return m;

@@ -44,8 +44,8 @@ Evaluation trainer_evaluate(Module *net, LossFn loss, Loader *loader, int32_t *p
         tape_rewind(mark);
     }
     no_grad_end();
-    tape_rewind(outer);
     module_eval_end(net);
+    tape_rewind(outer);
     return tally_mean(&tally);
 }
 
