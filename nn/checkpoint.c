@@ -14,8 +14,8 @@ static void checkpoint_walk(State *s, void *net)
 
 bool module_save(Module *m, const char *path, Error *err)
 {
-    Safetensors *list = state_gather(checkpoint_walk, m);
-    bool ok = safetensors_write(list, path, err);
+    Safetensors *list = state_gather(checkpoint_walk, m, path, err);
+    bool ok = list && safetensors_write(list, path, err);
     safetensors_free(list);
     return ok;
 }

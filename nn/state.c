@@ -4,6 +4,7 @@
  */
 #include "nn/state.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -13,11 +14,15 @@ enum { STATE_NAME = 320 };
 
 /* --- passes ----------------------------------------------------------------------------------- */
 
-Safetensors *state_gather(StateWalk walk, void *ctx)
+Safetensors *state_gather(StateWalk walk, void *ctx, const char *path, Error *err)
 {
-    State s = {.pass = STATE_SAVING, .list = safetensors_new(), .ok = true};
+    State s = {.pass = STATE_SAVING, .list = safetensors_new(), .err = err, .ok = true};
+    snprintf(s.list->file, sizeof s.list->file, "%s", path); /* for errors */
     walk(&s, ctx);
-    return s.list;
+    if (s.ok)
+        return s.list;
+    safetensors_free(s.list);
+    return NULL;
 }
 
 /* Reports the file's first tensor that the walk did not name. */
@@ -95,10 +100,32 @@ void *state_data(State *s, const char *name, Dtype dtype, Shape shape)
 
 /* --- tensors ---------------------------------------------------------------------------------- */
 
+static ptrdiff_t state_find_nan(const Tensor *x)
+{
+    const real *p = tensor_read(x);
+    for (ptrdiff_t i = 0, n = tensor_count(x); i < n; i++)
+        if (isnan(p[tensor_locate(x, i)]))
+            return i;
+    return -1;
+}
+
+/* Infinity is saved: a buffer may hold it on purpose. */
+static void state_save_tensor(State *s, const char *name, const Tensor *x)
+{
+    ptrdiff_t at = s->ok ? state_find_nan(x) : -1;
+    if (at >= 0) {
+        state_refuse(s, "the tensor '%s' is NaN at element %td, so nothing was saved", name, at);
+        error_hint(s->err, "continue from the last good file with a lower learning rate or clipped "
+                   "gradients; anomaly_mode(true) names the op that produces NaN first");
+    }
+    if (s->ok)
+        safetensors_add_tensor(s->list, name, x);
+}
+
 void state_tensor(State *s, const char *name, Tensor *x)
 {
     if (s->pass == STATE_SAVING) {
-        safetensors_add_tensor(s->list, name, x);
+        state_save_tensor(s, name, x);
         return;
     }
     state_find(s, name);

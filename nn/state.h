@@ -13,7 +13,7 @@
  *          state_int(s, "run.step", &run->step, 0, INT64_MAX);
  *      }
  *
- *      Safetensors *list = state_gather(run_walk, &run);
+ *      Safetensors *list = state_gather(run_walk, &run, "run.safetensors", &err);
  *      if (!state_restore(list, "run", run_walk, &other, &err)) …
  *
  * SPDX-License-Identifier: MIT
@@ -31,13 +31,14 @@ typedef struct State {
     Safetensors *list;  /* being gathered, or the file's */
     bool        *known; /* checking: which of the file's tensors the walk has named */
     Error       *err;
-    bool         ok;    /* checking: has the file matched so far? */
+    bool         ok;    /* has every piece so far matched the file, or may it be saved? */
 } State;
 
 typedef void (*StateWalk)(State *s, void *ctx);
 
-/* Everything that the walk names, as a list that you free. */
-Safetensors *state_gather(StateWalk walk, void *ctx);
+/* Everything that the walk names, as a list that you free, to be written to `path`. Returns NULL and
+ * fills in *err if a tensor contains NaN: a state that became NaN must not replace a good file. */
+Safetensors *state_gather(StateWalk walk, void *ctx, const char *path, Error *err);
 
 /* Fills in everything that the walk names. Returns false, fills in *err and changes nothing if the
  * file lacks a piece, has one of a different shape, or has an extra one. Messages call the owner of
@@ -70,7 +71,7 @@ void state_module(State *s, const char *prefix, Module *m, StateRngs rngs);
  * match; then skip the piece. */
 void *state_data(State *s, const char *name, Dtype dtype, Shape shape);
 
-/* Refuses the file in the checking pass: fills in the error. */
+/* Refuses the file in the checking pass, or the state when saving: fills in the error. */
 void state_refuse(State *s, const char *problem, ...) SLOPE_PRINTF(2, 3);
 
 #endif

@@ -30,6 +30,7 @@ Optimizer *optimizer_new(Module *net, const OptimizerType *type, real lr)
     Parameters list = module_parameters(net);
     Optimizer *opt = memory_new(sizeof *opt);
     opt->type = type;
+    opt->module = net;
     opt->group[0] = (ParamGroup){.name = "all", .lr = lr};
     opt->n_groups = 1;
     opt->n_params = list.count;
@@ -51,6 +52,48 @@ void optimizer_free(Optimizer *opt)
     memory_free(opt->part);
     memory_free(opt->state);
     memory_free(opt);
+}
+
+/* --- the network that it trains --------------------------------------------------------------- */
+
+static bool optimizer_holds(const Optimizer *opt, const Var *param)
+{
+    for (int i = 0; i < opt->n_params; i++)
+        if (opt->state[i].param.var == param)
+            return true;
+    return false;
+}
+
+/* The module `m` within the tree of net, or NULL. Reads net only, because m may have been freed. */
+static Module *optimizer_module_in(Module *net, const Module *m)
+{
+    Module *found = net == m ? net : NULL;
+    for (int i = 0; i < net->n_parts && !found; i++)
+        if (net->part[i].kind == PART_CHILD)
+            found = optimizer_module_in(net->part[i].child, m);
+    return found;
+}
+
+/* Parameters have one owner, so a module that shares some with net is a part of net or contains
+ * it; what they share is the smaller one of the two. */
+void optimizer_check_covers(const Optimizer *opt, Module *net, const char *function)
+{
+    Module *part = optimizer_module_in(net, opt->module);
+    Parameters shared = module_parameters(part ? part : net);
+    char missing[MODULE_PATH] = "";
+    bool holds_any = false;
+    for (int i = shared.count - 1; i >= 0; i--)
+        if (optimizer_holds(opt, shared.item[i].var))
+            holds_any = true;
+        else
+            snprintf(missing, sizeof missing, "%s", shared.item[i].name);
+    parameters_free(&shared);
+    if (!holds_any)
+        slope_fail(function, "the optimizer holds none of the network's parameters; create it "
+                   "from this network, after its last layer was added");
+    if (missing[0])
+        slope_fail(function, "the optimizer does not hold '%s', which was added to the network "
+                   "later; create the optimizer after the network is complete", missing);
 }
 
 /* --- groups ----------------------------------------------------------------------------------- */

@@ -75,6 +75,7 @@ typedef struct OptimizerType {
 
 typedef struct Optimizer {
     const OptimizerType *type;
+    const Module *module; /* that it was created from; compared, never read */
     ParamGroup  group[OPTIMIZER_GROUPS];
     int         n_groups;
     ParamState *state;
@@ -100,6 +101,12 @@ Optimizer *adamw_new(Module *net, real lr);
 /* For your own rule: one group, with all settings 0 except lr. */
 Optimizer *optimizer_new(Module *net, const OptimizerType *type, real lr);
 void optimizer_free(Optimizer *opt);
+
+/* Fails, naming `function`, unless opt can train net: it holds one of net's parameters at least,
+ * and it misses none of those that net shares with the module from which opt was created. So an
+ * optimizer of a part of net (a new head, say) passes; one of a different network does not, nor
+ * does one that was created before a layer was added. */
+void optimizer_check_covers(const Optimizer *opt, Module *net, const char *function);
 
 /* --- groups ----------------------------------------------------------------------------------- */
 

@@ -266,7 +266,9 @@ bool trainer_save(const Trainer *t, const char *path, Error *err)
 {
     char checksum[17];
     Trainer copy = *t; /* a walk could write to its trainer, but does not when saving */
-    Safetensors *s = state_gather(resume_walk, &copy);
+    Safetensors *s = state_gather(resume_walk, &copy, path, err);
+    if (!s)
+        return false;
     resume_checksum(s, checksum);
     safetensors_add_text(s, "format", RESUME_FORMAT);
     safetensors_add_text(s, "version", RESUME_VERSION);

@@ -88,7 +88,10 @@ void trainer_fit(Trainer *t);
  *
  * It does not save what the program sets up each time: the data, the loss, clip_norm, epochs, the
  * callback's own state, and the thread's random_seed. Training draws nothing from that seed, unless
- * a module of your own calls random_stream in its forward. */
+ * a module of your own calls random_stream in its forward.
+ *
+ * Fails, and leaves the old file as it is, if a tensor contains NaN or if a setting of a group is one
+ * that optimizer_step refuses. */
 bool trainer_save(const Trainer *t, const char *path, Error *err);
 
 /* Restores a trainer that was set up in the same way to the saved state. Returns false, fills in

@@ -75,7 +75,7 @@ START_TEST(a_network_comes_back_to_the_bit)
 {
     Error err;
     Module *a = network_new(1, 5, "fc2"), *b = network_new(2, 5, "fc2");
-    tensor_write(module_param(a, "fc1.bias")->value)[2] = (real)NAN;
+    tensor_write(module_param(a, "fc1.bias")->value)[2] = (real)HUGE_VAL;
     tensor_write(module_param(a, "fc1.bias")->value)[3] = (real)-0.0;
     ck_assert(hash_of(a) != hash_of(b));
     ck_assert(module_save(a, scratch_path("net"), &err));
@@ -134,6 +134,39 @@ START_TEST(loading_counts_as_a_write)
     ck_assert(module_load(a, scratch_path("net"), &err));
     ck_assert(w->value->storage->version != version);
     module_free(a);
+}
+END_TEST
+
+/* --- a network that became NaN ---------------------------------------------------------------- */
+
+/* The first tensor is named, and the good file is still there. */
+static void assert_nan_refused(Module *m, Tensor *x, ptrdiff_t element, const char *problem)
+{
+    Error err;
+    size_t size, size_after;
+    ck_assert(module_save(m, scratch_path("good"), &err));
+    unsigned char *before = scratch_read(scratch_path("good"), &size);
+    real number = tensor_read(x)[element];
+    tensor_write(x)[element] = (real)NAN;
+    ck_assert(!module_save(m, scratch_path("good"), &err));
+    ck_assert_str_eq(err.problem, problem);
+    ck_assert_str_eq(err.file, scratch_path("good"));
+    ck_assert_ptr_nonnull(strstr(err.hint, "lower learning rate"));
+    unsigned char *after = scratch_read(scratch_path("good"), &size_after);
+    ck_assert_uint_eq(size, size_after);
+    ck_assert_mem_eq(before, after, size);
+    tensor_write(x)[element] = number;
+    free(before), free(after);
+}
+
+START_TEST(nan_never_replaces_a_good_file)
+{
+    Module *m = network_new(1, 5, "fc2");
+    assert_nan_refused(m, module_param(m, "fc1.weight")->value, 7,
+                       "the tensor 'fc1.weight' is NaN at element 7, so nothing was saved");
+    assert_nan_refused(m, module_part(m, PART_BUFFER, "fc2.seen")->buffer, 0,
+                       "the tensor 'fc2.seen' is NaN at element 0, so nothing was saved");
+    module_free(m);
 }
 END_TEST
 
@@ -341,7 +374,7 @@ int main(int argc, char **argv)
     testing_add(suite, "networks", 10, (const TTest *const[]){
         names_are_those_of_a_state_dict, a_visit_is_in_the_order_of_a_state_dict,
         a_network_comes_back_to_the_bit, counters_are_in_the_file_and_streams_are_not,
-        loading_counts_as_a_write, both_precisions_load, NULL});
+        loading_counts_as_a_write, nan_never_replaces_a_good_file, both_precisions_load, NULL});
     testing_add(suite, "refusing", 10, (const TTest *const[]){
         another_shape_is_refused_with_both, another_name_is_refused, a_name_too_many_is_refused,
         a_number_too_large_is_refused, a_counter_of_another_type_or_shape_is_refused,

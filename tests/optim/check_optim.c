@@ -370,6 +370,56 @@ START_TEST(slopes_do_not_decay_after_one_call)
 }
 END_TEST
 
+/* --- the network that it trains --------------------------------------------------------------- */
+
+START_TEST(an_optimizer_of_another_network_is_refused)
+{
+    Module *net = SEQUENTIAL(linear_new(2, 2)), *other = SEQUENTIAL(linear_new(2, 2));
+    Optimizer *opt = sgd_new(net, 1, 0);
+    optimizer_check_covers(opt, net, "a_program");
+    ck_assert_fails(optimizer_check_covers(opt, other, "a_program"),
+                    "a_program: the optimizer holds none of the network's parameters");
+    module_free(net); /* what was freed is not read */
+    ck_assert_fails(optimizer_check_covers(opt, other, "a_program"), "holds none");
+    optim_free(opt, other);
+}
+END_TEST
+
+/* Whether it is the network itself to which the layer was added, or a part of it. */
+START_TEST(an_optimizer_older_than_a_layer_is_refused)
+{
+    for (int deep = 0; deep < 2; deep++) {
+        Module *inner = SEQUENTIAL(linear_new(2, 2)), *net = SEQUENTIAL(inner, linear_new(2, 2));
+        Optimizer *opt = sgd_new(net, 1, 0), *of_part = sgd_new(inner, 1, 0);
+        module_add_child(deep ? inner : net, "late", linear_new_without_bias(2, 3));
+        ck_assert_fails(optimizer_check_covers(opt, net, "a_program"),
+                        deep ? "does not hold '0.late.weight', which was added"
+                             : "does not hold 'late.weight', which was added");
+        if (deep) {
+            ck_assert_fails(optimizer_check_covers(opt, inner, "a_program"), "late.weight'");
+            ck_assert_fails(optimizer_check_covers(of_part, net, "a_program"), "late.weight'");
+        }
+        optimizer_free(of_part);
+        optim_free(opt, net);
+    }
+}
+END_TEST
+
+/* Only a head, or a part of what the optimizer holds. */
+START_TEST(an_optimizer_of_a_part_or_of_more_passes)
+{
+    Module *body = SEQUENTIAL(linear_new(2, 2)), *head = linear_new(2, 2);
+    Module *net = SEQUENTIAL(body, head);
+    Optimizer *of_head = sgd_new(head, 1, 0), *of_all = sgd_new(net, 1, 0);
+    module_add_child(body, "late", linear_new(2, 2));
+    optimizer_check_covers(of_head, net, "a_program"); /* the head is complete */
+    optimizer_check_covers(of_all, head, "a_program");
+    ck_assert_fails(optimizer_check_covers(of_head, body, "a_program"), "holds none");
+    optimizer_free(of_head);
+    optim_free(of_all, net);
+}
+END_TEST
+
 START_TEST(misuse_is_named)
 {
     Module *m = optim_holder(0, 0);
@@ -602,6 +652,9 @@ int main(void)
     testing_add(suite, "groups", 20, (const TTest *const[]){
         a_predicate_makes_a_group, slopes_do_not_decay_after_one_call, misuse_is_named,
         a_rule_of_ones_own_is_one_function, NULL});
+    testing_add(suite, "network", 20, (const TTest *const[]){
+        an_optimizer_of_another_network_is_refused, an_optimizer_older_than_a_layer_is_refused,
+        an_optimizer_of_a_part_or_of_more_passes, NULL});
     testing_add(suite, "sizes", 60, (const TTest *const[]){
         a_step_treats_every_parameter_alike, threads_do_not_change_a_step, NULL});
     testing_add(suite, "clipping", 20, (const TTest *const[]){

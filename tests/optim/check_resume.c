@@ -426,6 +426,47 @@ START_TEST(a_save_that_fails_costs_nothing)
 }
 END_TEST
 
+/* --- training that became NaN ----------------------------------------------------------------- */
+
+/* After the last step, one weight or one slot of the optimizer is NaN. */
+static void resume_break(const Trainer *t, int64_t step, void *slot)
+{
+    ParamState *p = &t->optimizer->state[2];
+    if (step == RESUME_BATCHES)
+        tensor_write(slot ? p->slot[1] : p->param.var->value)[4] = (real)NAN;
+}
+
+/* Reported as a full disk is, and the good checkpoint is still there. */
+START_TEST(nan_never_replaces_a_good_checkpoint)
+{
+    Error err;
+    for (int slot = 0; slot < 2; slot++) {
+        size_t size, size_after;
+        Run r = run_new(make_adam, 1);
+        loader_free(r.t.test);
+        r.t.test = NULL;
+        r.t.epochs = 1;
+        r.t.checkpoint = scratch_path("good");
+        ck_assert(trainer_save(&r.t, scratch_path("good"), &err));
+        unsigned char *before = scratch_read(scratch_path("good"), &size);
+        r.t.on_step = resume_break, r.t.ctx = slot ? &slot : NULL;
+        capture_begin();
+        trainer_fit(&r.t);
+        const char *text = capture_end(), *name = slot ? "'optimizer.slot1.1.weight'"
+                                                       : "'model.1.weight'";
+        ck_assert_msg(strstr(text, "could not save its checkpoint at step 3: ") != NULL, "%s", text);
+        ck_assert_msg(strstr(text, name) != NULL, "%s", text);
+        ck_assert_ptr_nonnull(strstr(text, " is NaN at element 4, so nothing was saved"));
+        ck_assert_int_eq(r.t.failed_saves, 1);
+        unsigned char *after = scratch_read(scratch_path("good"), &size_after);
+        ck_assert_uint_eq(size, size_after);
+        ck_assert_mem_eq(before, after, size);
+        free(before), free(after);
+        run_free(&r);
+    }
+}
+END_TEST
+
 /* --- kill -9 ---------------------------------------------------------------------------------- */
 
 #ifdef SLOPE_DEBUG /* where everything is slower: the sanitizers, valgrind */
@@ -538,7 +579,7 @@ int main(void)
     testing_add(suite, "refusing", 60, (const TTest *const[]){
         another_network_is_refused, another_optimizer_is_refused,
         another_order_of_the_data_is_refused, what_is_not_such_a_checkpoint_is_refused,
-        a_damaged_checkpoint_changes_nothing, NULL});
+        a_damaged_checkpoint_changes_nothing, nan_never_replaces_a_good_checkpoint, NULL});
     testing_add(suite, "kill", 120, (const TTest *const[]){
         killed_at_any_moment_it_ends_with_the_same_bits, NULL});
     return scratch_main(suite);
