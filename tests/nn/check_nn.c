@@ -221,7 +221,8 @@ static Var *nn_no_result(Module *self, Var *x)
 
 START_TEST(a_forward_that_is_missing_or_returns_nothing_is_named)
 {
-    static const ModuleType holder = {"Holder", NULL, NULL}, broken = {"Broken", nn_no_result, NULL};
+    static const ModuleType holder = {"Holder", NULL, NULL};
+    static const ModuleType broken = {"Broken", nn_no_result, NULL};
     Module *m = module_new(sizeof *m, &holder);
     Module *net = SEQUENTIAL(m, module_new(sizeof(Module), &broken));
     ck_assert_fails(module_forward(m, var_scalar(1)),
