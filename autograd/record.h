@@ -1,9 +1,9 @@
 /* autograd/record.h -- functions that the files of autograd/ share; not for programs.
  *
  *  - tape_append creates Vars, tape_truncate releases them.
- *  - A scope is a Var on the tape that changes the recording mode, or what its kind says. Because
- *    it is on the tape, rewinding past it closes it, so a longjmp out of any function leaves no flag
- *    set.
+ *  - A scope is a Var on the tape that changes the recording mode until it is closed. Because it is
+ *    on the tape, rewinding past it closes it, so a longjmp out of any function leaves no flag set.
+ *    Its kind may have a function that undoes more: nn/module.c restores the modes of modules.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -65,8 +65,8 @@ static ModulePart *module_insert(Module *m, PartKind kind, const char *name)
 
 /* --- evaluations ------------------------------------------------------------------------------ */
 
-/* The mode that a module had before an evaluation began. An evaluation is a scope on the tape, whose
- * block is a list of these: first the module that was passed to module_eval_begin, then its
+/* The mode that a module had before an evaluation began. An evaluation is a scope on the tape,
+ * whose block is a list of these: first the module that was passed to module_eval_begin, then its
  * descendants. */
 typedef struct ModuleMode {
     Module *module; /* NULL if it has been freed since */

@@ -86,8 +86,8 @@ int64_t *module_add_counter(Module *m, const char *name);
 Rng *module_add_rng(Module *m, const char *name, Rng start);
 
 /* The part with this kind and name, such as "weight", or a descendant's, such as
- * "features.0.weight". Each fails, listing the parts that exist, if there is none. The ModulePart is
- * valid until another part is added to its module. */
+ * "features.0.weight". Each fails, listing the parts that exist, if there is none. The ModulePart
+ * is valid until another part is added to its module. */
 const ModulePart *module_part(const Module *m, PartKind kind, const char *name);
 Var *module_param(const Module *m, const char *name);
 Module *module_child(const Module *m, const char *name);
