@@ -15,12 +15,13 @@ static Var *sequential_forward(Module *self, Var *x)
 Module *sequential_new(Module *const *parts, int n)
 {
     static const ModuleType type = {"Sequential", sequential_forward, NULL};
+    for (int i = 0; i < n; i++)
+        if (!parts[i])
+            slope_fail("sequential_new", "part %d of %d is NULL", i, n);
     Module *m = module_new(sizeof *m, &type);
     for (int i = 0; i < n; i++) {
         char name[MODULE_NAME];
         snprintf(name, sizeof name, "%d", i);
-        if (!parts[i])
-            slope_fail("sequential_new", "part %d of %d is NULL", i, n);
         module_add_child(m, name, parts[i]);
     }
     return m;
