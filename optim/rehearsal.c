@@ -107,7 +107,9 @@ static void rehearsal_check_output(const Trainer *t, const Loader *loader, const
 
 static void rehearsal_check_loss(const Var *loss)
 {
-    if (tensor_count(loss->value) != 1)
+    if (!loss)
+        slope_fail("trainer_fit", "the loss function returned NULL; expected a Var");
+    if (shape_count(var_shape(loss)) != 1)
         slope_fail("trainer_fit", "the loss has shape %s; expected one element: reduce it with "
                    "var_mean", SHAPE_TEXT(var_shape(loss)));
 }

@@ -153,6 +153,12 @@ static Var *rehearsal_rows(Var *output, const Labels *labels)
     return var_sum(output, AXES(1), labels->count < 0);
 }
 
+static Var *rehearsal_nothing(Var *output, const Labels *labels)
+{
+    (void)output, (void)labels;
+    return NULL;
+}
+
 START_TEST(a_loss_of_ones_own_may_have_one_output)
 {
     Run r = rehearsal_run_new(rehearsal_net(2, 1), 8);
@@ -161,6 +167,8 @@ START_TEST(a_loss_of_ones_own_may_have_one_output)
     ck_assert_int_eq(r.t.step, 3);
     r.t.loss = rehearsal_rows, r.t.step = 0;
     rehearsal_refuses(&r, "trainer_fit: the loss has shape (20,); expected one element: reduce it");
+    r.t.loss = rehearsal_nothing;
+    rehearsal_refuses(&r, "trainer_fit: the loss function returned NULL");
     run_free(&r);
 }
 END_TEST
