@@ -46,10 +46,13 @@ typedef struct Pass {
     Var       *first_leaf; /* the leaves reached so far, linked by slot.next_leaf */
 } Pass;
 
+static void pass_abandon(const Var *scope);
+static const ScopeKind pass_scope = {"a backward pass", pass_abandon};
+
 /* The pass that a scope opened; NULL for other kinds of scope, or if there was no memory for it. */
 static Pass *pass_of(const Var *scope)
 {
-    return scope && scope->scope.kind == SCOPE_PASS ? scope->block : NULL;
+    return scope && scope->scope.kind == &pass_scope ? scope->block : NULL;
 }
 
 /* --- slots ------------------------------------------------------------------------------------ */
@@ -222,12 +225,20 @@ static void pass_check(Var *y, Var *gy, const char *function)
 
 static Pass *pass_begin(bool recorded, bool selective)
 {
-    Var *scope = tape_scope_open(SCOPE_PASS, recorded);
+    Var *scope = tape_scope_open(&pass_scope, recorded);
     var_alloc_block(scope, 0, sizeof(Pass));
     Pass *p = scope->block;
     *p = (Pass){.id = atomic_fetch_add(&pass_count, 1) + 1, .recorded = recorded,
                 .selective = selective};
     return p;
+}
+
+/* Frees the gradients that leaves hold for the pass; none if it was completed. */
+static void pass_abandon(const Var *scope)
+{
+    const Pass *p = pass_of(scope);
+    for (Var *leaf = p ? p->first_leaf : NULL; leaf; leaf = leaf->slot.next_leaf)
+        slot_clear(leaf);
 }
 
 /* Puts gy, or 1 if gy is NULL, into y's slot and plays every rule from y back. */
@@ -273,7 +284,7 @@ void var_backward_with(Var *y, Var *gy)
     pass_run(p, y, gy);
     for (Var *leaf; (leaf = p->first_leaf); p->first_leaf = leaf->slot.next_leaf)
         pass_deliver(leaf);
-    tape_scope_close(SCOPE_PASS, "var_backward");
+    tape_scope_close(&pass_scope, "var_backward");
     tape_truncate(mark);
 }
 
@@ -347,8 +358,9 @@ void var_grad_with(Var *y, Var *gy, Var *const *x, int n, GradMode mode, Var **g
     Pass *p = pass_begin(mode == CREATE_GRAPH, true);
     pass_mark_needed(p, y, x, n);
     pass_run(p, y, gy);
-    tape_scope_close(SCOPE_PASS, "var_grad");
     const Pass ended = *p; /* rewinding frees *p */
+    p->first_leaf = NULL;  /* the gradients of leaves stay in their slots, to be returned */
+    tape_scope_close(&pass_scope, "var_grad");
     if (!ended.recorded)
         tape_truncate(mark);
     for (int i = 0; i < n; i++)
@@ -370,13 +382,6 @@ const Var *tape_playing(void)
         if (pass_of(scope))
             return pass_of(scope)->playing;
     return NULL;
-}
-
-void tape_pass_abandon(const Var *scope)
-{
-    Pass *p = pass_of(scope);
-    for (Var *leaf = p ? p->first_leaf : NULL; leaf; leaf = leaf->slot.next_leaf)
-        slot_clear(leaf);
 }
 
 void tape_pass_forget(const Var *param)

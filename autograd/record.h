@@ -1,8 +1,9 @@
 /* autograd/record.h -- functions that the files of autograd/ share; not for programs.
  *
  *  - tape_append creates Vars, tape_truncate releases them.
- *  - A scope is a Var on the tape that changes the recording mode. Because it is on the tape,
- *    rewinding past it closes it, so a longjmp out of any function leaves no flag set.
+ *  - A scope is a Var on the tape that changes the recording mode until it is closed. Because it is
+ *    on the tape, rewinding past it closes it, so a longjmp out of any function leaves no flag set.
+ *    Its kind may have a function that undoes more: nn/module.c restores the modes of modules.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -26,9 +27,16 @@ void var_alloc_block(Var *y, int n_in, size_t attr_bytes);
 /* Frees everything that a Var owns, but not the Var itself. */
 void var_drop(Var *y);
 
-/* Open a scope; close the innermost one; return the innermost one (NULL if none is open). */
-Var *tape_scope_open(ScopeKind kind, bool records);
-void tape_scope_close(ScopeKind kind, const char *function);
+/* A kind of scope: a constant of the file that opens such scopes. */
+struct ScopeKind {
+    const char *opener;            /* the function that opens it, for messages */
+    void (*end)(const Var *scope); /* called when it is closed or rewound; may be NULL */
+};
+
+/* Open a scope; close the innermost one, which must be of this kind; return the innermost one (NULL
+ * if none is open). */
+Var *tape_scope_open(const ScopeKind *kind, bool records);
+void tape_scope_close(const ScopeKind *kind, const char *function);
 Var *tape_scope_innermost(void);
 
 /* The current version of x's storage, which every write increments. */
@@ -52,9 +60,6 @@ const char *var_origin(const Var *x);
 
 /* Removes a parameter that is about to be freed from every unfinished pass. */
 void tape_pass_forget(const Var *param);
-
-/* Frees the gradients that leaves hold for the unfinished pass of a scope. */
-void tape_pass_abandon(const Var *scope);
 
 /* The Var whose rule is running, for messages; NULL outside a backward pass. */
 const Var *tape_playing(void);

@@ -148,13 +148,19 @@ void var_alloc_block(Var *y, int n_in, size_t attr_bytes)
     y->n_in = n_in;
 }
 
+static void tape_scope_end(void)
+{
+    const Var *scope = tape.scope;
+    tape.scope = scope->scope.outer;
+    if (scope->scope.kind->end)
+        scope->scope.kind->end(scope);
+}
+
 /* The op and the name are kept, so that a message can say what a dead Var was. */
 void var_drop(Var *y)
 {
-    if (y->scope.kind != SCOPE_NONE && tape.scope == y) {
-        tape_pass_abandon(y);
-        tape.scope = y->scope.outer;
-    }
+    if (tape.scope == y)
+        tape_scope_end();
     tensor_free(y->value);
     tensor_free(y->grad);
     tensor_free(y->slot.sum);
@@ -202,7 +208,7 @@ Var *tape_at(size_t index)
 
 /* --- scopes ----------------------------------------------------------------------------------- */
 
-Var *tape_scope_open(ScopeKind kind, bool records)
+Var *tape_scope_open(const ScopeKind *kind, bool records)
 {
     Var *v = tape_append();
     v->scope.kind = kind;
@@ -212,11 +218,14 @@ Var *tape_scope_open(ScopeKind kind, bool records)
     return v;
 }
 
-void tape_scope_close(ScopeKind kind, const char *function)
+void tape_scope_close(const ScopeKind *kind, const char *function)
 {
-    if (!tape.scope || tape.scope->scope.kind != kind)
+    if (!tape.scope)
         slope_fail(function, "no such scope is open here: begin and end must pair up");
-    tape.scope = tape.scope->scope.outer;
+    if (tape.scope->scope.kind != kind)
+        slope_fail(function, "the innermost open scope is that of %s, which must be closed first",
+                   tape.scope->scope.kind->opener);
+    tape_scope_end();
 }
 
 Var *tape_scope_innermost(void)
@@ -224,14 +233,16 @@ Var *tape_scope_innermost(void)
     return tape.scope;
 }
 
+static const ScopeKind tape_no_grad = {"no_grad_begin", NULL};
+
 void no_grad_begin(void)
 {
-    tape_scope_open(SCOPE_NO_GRAD, false);
+    tape_scope_open(&tape_no_grad, false);
 }
 
 void no_grad_end(void)
 {
-    tape_scope_close(SCOPE_NO_GRAD, "no_grad_end");
+    tape_scope_close(&tape_no_grad, "no_grad_end");
 }
 
 bool grad_enabled(void)

@@ -4,11 +4,14 @@
  *    its inputs, so playing the tape backwards visits every Var after everything that used it.
  *  - tape_rewind(mark) releases everything recorded since mark. Parameters are not on the tape.
  *  - After a failure (slope_on_fail, longjmp) tape_rewind(mark) does all the cleanup: it also
- *    closes the no-grad scopes opened since the mark and abandons an unfinished backward pass.
+ *    closes the scopes opened since the mark (no_grad_begin, module_eval_begin) and abandons an
+ *    unfinished backward pass.
  *  - A pointer to a Var that was rewound must not be used. Doing so fails with a message until at
- *    least 512 newer Vars were created (65,536 in a debug build); after that it reads another Var.
- *  - Two threads have two tapes and can train two models. A Var belongs to the thread that created it;
- *    parameters belong to none. A thread's tape is freed when it ends.
+ *    least 512 newer Vars have been created (65,536 in a debug build); after that the pointer may
+ *    read another Var.
+ *  - Two threads have two tapes and can train two models. A Var is used only by the thread that
+ *    created it; a parameter may be used by any, one after another. A thread's tape is freed when
+ *    it ends.
  *
  * SPDX-License-Identifier: MIT
  */

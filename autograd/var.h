@@ -24,8 +24,7 @@
 typedef struct Var Var;
 typedef struct Op Op;
 
-/* What a Var does on the tape besides holding a value: nothing, or opening a scope. */
-typedef enum ScopeKind { SCOPE_NONE, SCOPE_NO_GRAD, SCOPE_PASS } ScopeKind;
+typedef struct ScopeKind ScopeKind; /* autograd/record.h */
 
 /* What var_grad knows about a Var before its sweep, from least to most. */
 typedef enum SlotMark {
@@ -71,9 +70,9 @@ struct Var {
     } slot;
 
     struct { /* of a Var that opens a scope: see autograd/tape.c */
-        ScopeKind kind;
-        bool      records; /* do results inside it require gradients? */
-        Var      *outer;
+        const ScopeKind *kind;    /* NULL if it opens none */
+        bool             records; /* do results inside it require gradients? */
+        Var             *outer;
     } scope;
 };
 

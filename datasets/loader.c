@@ -27,6 +27,7 @@ struct Loader {
     int32_t       *order; /* (count): this epoch's examples */
     int            epoch;
     ptrdiff_t      next;  /* number of the next batch */
+    bool           ended; /* has loader_next reported the epoch's end? */
 };
 
 /* --- creating and freeing --------------------------------------------------------------------- */
@@ -102,6 +103,7 @@ void loader_start(Loader *loader, int epoch)
         slope_fail("loader_start", "the epoch is %d; expected 0 or more", epoch);
     loader->epoch = epoch;
     loader->next = 0;
+    loader->ended = false;
     if (loader->options.shuffle) {
         Rng rng = rng_new(loader->options.seed, LOADER_STREAM + (uint64_t)epoch);
         rng_permutation(&rng, loader->data->count, loader->order);
@@ -121,7 +123,11 @@ ptrdiff_t loader_batches(const Loader *loader)
 
 bool loader_next(Loader *loader, Batch *batch)
 {
-    if (loader->next >= loader_batches(loader))
+    if (loader->ended)
+        slope_fail("loader_next", "epoch %d has ended; call loader_start before the next epoch",
+                   loader->epoch);
+    loader->ended = loader->next >= loader_batches(loader);
+    if (loader->ended)
         return false;
     ptrdiff_t first = loader->next * loader->options.batch, left = loader->data->count - first;
     bool full = left >= loader->options.batch;
@@ -144,6 +150,13 @@ void loader_skip(Loader *loader, ptrdiff_t batches)
         slope_fail("loader_skip", "%td batches cannot be skipped; the epoch has %td left", batches,
                    left);
     loader->next += batches;
+}
+
+ptrdiff_t loader_example(const Loader *loader, const Batch *batch, ptrdiff_t row)
+{
+    if (row < 0 || row >= batch->count)
+        slope_fail("loader_example", "row %td of a batch of %td examples", row, batch->count);
+    return loader->order[batch->number * loader->options.batch + row];
 }
 
 const Dataset *loader_dataset(const Loader *loader)

@@ -11,6 +11,8 @@ Var *loss_cross_entropy(Var *logits, const Labels *labels)
 
 ptrdiff_t labels_correct(const Tensor *logits, const Labels *labels)
 {
+    if (!logits || !labels)
+        slope_fail("labels_correct", "the %s are NULL", logits ? "labels" : "logits");
     Shape s = logits->shape;
     if (s.ndim != 2 || s.dim[0] != labels->count || s.dim[1] < 1)
         slope_fail("labels_correct", "%td labels for logits %s: expected (%td,K)", labels->count,

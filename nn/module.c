@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "autograd/record.h"
-#include "nn/layers.h"
 #include "tensor/memory.h"
 
 /* --- adding parts ----------------------------------------------------------------------------- */
@@ -24,21 +23,32 @@ static void *module_grow(void *array, int count, size_t size)
     return bigger;
 }
 
-static void module_check_name(const Module *m, const char *name)
+static void module_check(const Module *m, const char *function)
 {
-    if (!name[0] || strchr(name, '.') || strlen(name) >= MODULE_NAME)
-        slope_fail("module_add", "'%s' is not a valid name for a part of %s: expected 1 to %d "
-                   "characters without a dot", name, m->type->name, MODULE_NAME - 1);
-    for (int i = 0; i < m->n_parts; i++)
-        if (strcmp(m->part[i].name, name) == 0)
-            slope_fail("module_add", "%s already has a part named '%s'", m->type->name, name);
+    if (!m)
+        slope_fail(function, "the module is NULL");
 }
 
-/* Everything about a new part that can fail. Its value is created next, and only then is the part
- * inserted, so that a failure leaves no part without a value. */
-static void module_reserve(Module *m, const char *name)
+static void module_check_name(const Module *m, const char *name, const char *function)
 {
-    module_check_name(m, name);
+    if (!name || !name[0] || strchr(name, '.') || strlen(name) >= MODULE_NAME)
+        slope_fail(function, "'%s' is not a valid name for a part of %s: expected 1 to %d "
+                   "characters without a dot", name ? name : "NULL", m->type->name,
+                   MODULE_NAME - 1);
+    for (int i = 0; i < m->n_parts; i++)
+        if (strcmp(m->part[i].name, name) == 0)
+            slope_fail(function, "%s already has a part named '%s'", m->type->name, name);
+}
+
+/* Everything about a new part that can fail. `value` is what it will hold, if the caller has it;
+ * otherwise the value is created next. Only then is the part inserted, so that a failure leaves no
+ * part without a value. */
+static void module_reserve(Module *m, const char *name, const void *value, const char *function)
+{
+    module_check(m, function);
+    module_check_name(m, name, function);
+    if (!value)
+        slope_fail(function, "'%s' is NULL", name);
     m->part = module_grow(m->part, m->n_parts, sizeof *m->part);
 }
 
@@ -51,6 +61,49 @@ static ModulePart *module_insert(Module *m, PartKind kind, const char *name)
     m->part[i] = (ModulePart){.kind = kind, .owner = m};
     snprintf(m->part[i].name, MODULE_NAME, "%s", name);
     return &m->part[i];
+}
+
+/* --- evaluations ------------------------------------------------------------------------------ */
+
+/* The mode that a module had before an evaluation began. An evaluation is a scope on the tape,
+ * whose block is a list of these: first the module that was passed to module_eval_begin, then its
+ * descendants. */
+typedef struct ModuleMode {
+    Module *module; /* NULL if it has been freed since */
+    bool    training;
+} ModuleMode;
+
+static void module_restore_modes(const Var *scope);
+static const ScopeKind module_evaluation = {"module_eval_begin", module_restore_modes};
+
+/* The list of a scope, which may be NULL, and its length: 0 if the scope is of another kind, or if
+ * there was no memory for the list. */
+static ModuleMode *module_modes(const Var *scope, size_t *count)
+{
+    bool has_list = scope && scope->scope.kind == &module_evaluation && scope->block;
+    *count = has_list ? scope->block_bytes / sizeof(ModuleMode) : 0;
+    return has_list ? scope->block : NULL;
+}
+
+static void module_restore_modes(const Var *scope)
+{
+    size_t count;
+    const ModuleMode *mode = module_modes(scope, &count);
+    for (size_t i = 0; i < count; i++)
+        if (mode[i].module)
+            mode[i].module->training = mode[i].training;
+}
+
+/* Removes a module that is about to be freed from every open evaluation. */
+static void module_forget(const Module *m)
+{
+    size_t count;
+    for (const Var *scope = tape_scope_innermost(); scope; scope = scope->scope.outer) {
+        ModuleMode *mode = module_modes(scope, &count);
+        for (size_t i = 0; i < count; i++)
+            if (mode[i].module == m)
+                mode[i].module = NULL;
+    }
 }
 
 /* --- creating and freeing --------------------------------------------------------------------- */
@@ -78,6 +131,7 @@ void module_free(Module *m)
 {
     if (!m)
         return;
+    module_forget(m);
     for (int i = 0; i < m->n_parts; i++)
         module_part_free(&m->part[i]);
     memory_free(m->part);
@@ -86,27 +140,27 @@ void module_free(Module *m)
 
 Var *module_add_param(Module *m, const char *name, Tensor *value)
 {
-    module_reserve(m, name);
+    module_reserve(m, name, value, "module_add_param");
     Var *param = var_param_new(value, name);
     return module_insert(m, PART_PARAM, name)->param = param;
 }
 
 Tensor *module_add_buffer(Module *m, const char *name, Tensor *value)
 {
-    module_reserve(m, name);
+    module_reserve(m, name, value, "module_add_buffer");
     return module_insert(m, PART_BUFFER, name)->buffer = value;
 }
 
 int64_t *module_add_counter(Module *m, const char *name)
 {
-    module_reserve(m, name);
+    module_reserve(m, name, m, "module_add_counter");
     int64_t *counter = memory_new(sizeof *counter);
     return module_insert(m, PART_COUNTER, name)->counter = counter;
 }
 
 Rng *module_add_rng(Module *m, const char *name, Rng start)
 {
-    module_reserve(m, name);
+    module_reserve(m, name, m, "module_add_rng");
     Rng *rng = memory_new(sizeof *rng);
     *rng = start;
     return module_insert(m, PART_RNG, name)->rng = rng;
@@ -134,12 +188,10 @@ static void module_prefix_names(const Module *m, const char *prefix)
 
 Module *module_add_child(Module *m, const char *name, Module *child)
 {
-    if (!child || child->has_parent)
-        slope_fail("module_add_child", "'%s' %s", name,
-                   child ? "already belongs to a module, which "
-                           "will free it; create another one"
-                         : "is NULL");
-    module_reserve(m, name);
+    module_reserve(m, name, child, "module_add_child");
+    if (child->has_parent)
+        slope_fail("module_add_child", "'%s' already belongs to a module, which will free it; "
+                   "create another one", name);
     module_insert(m, PART_CHILD, name)->child = child;
     child->has_parent = true;
     module_prefix_names(child, name);
@@ -150,10 +202,14 @@ Module *module_add_child(Module *m, const char *name, Module *child)
 
 Var *module_forward(Module *m, Var *x)
 {
-    if (!m)
-        slope_fail("module_forward", "the module is NULL");
+    module_check(m, "module_forward");
+    if (!m->type->forward)
+        slope_fail("module_forward", "the type %s has no forward: write one, or call "
+                   "module_forward on the modules that it holds", m->type->name);
     var_check(x, m->type->name);
     Var *y = m->type->forward(m, x);
+    if (!y)
+        slope_fail(m->type->name, "its forward returned NULL; expected the Var of its result");
     m->output = var_shape(y);
     return y;
 }
@@ -168,31 +224,53 @@ static void module_set_training(Module *m, bool training)
 
 void module_train(Module *m)
 {
+    module_check(m, "module_train");
     module_set_training(m, true);
 }
 
 void module_eval(Module *m)
 {
+    module_check(m, "module_eval");
     module_set_training(m, false);
+}
+
+/* The number of modules in the tree: m and its descendants. */
+static size_t module_size(const Module *m)
+{
+    size_t size = 1;
+    for (int i = 0; i < m->n_parts; i++)
+        if (m->part[i].kind == PART_CHILD)
+            size += module_size(m->part[i].child);
+    return size;
+}
+
+/* Appends the modes of m and its descendants to the list; returns the list's end. */
+static ModuleMode *module_list_modes(Module *m, ModuleMode *mode)
+{
+    *mode++ = (ModuleMode){m, m->training};
+    for (int i = 0; i < m->n_parts; i++)
+        if (m->part[i].kind == PART_CHILD)
+            mode = module_list_modes(m->part[i].child, mode);
+    return mode;
 }
 
 void module_eval_begin(Module *m)
 {
-    if (m->eval_depth++ == 0)
-        m->training_before = m->training;
-    m->training = false;
-    for (int i = 0; i < m->n_parts; i++)
-        if (m->part[i].kind == PART_CHILD)
-            module_eval_begin(m->part[i].child);
+    module_check(m, "module_eval_begin");
+    Var *scope = tape_scope_open(&module_evaluation, grad_enabled());
+    var_alloc_block(scope, 0, module_size(m) * sizeof(ModuleMode));
+    module_list_modes(m, scope->block);
+    module_set_training(m, false);
 }
 
 void module_eval_end(Module *m)
 {
-    if (m->eval_depth > 0 && --m->eval_depth == 0)
-        m->training = m->training_before;
-    for (int i = 0; i < m->n_parts; i++)
-        if (m->part[i].kind == PART_CHILD)
-            module_eval_end(m->part[i].child);
+    size_t count;
+    const ModuleMode *mode = module_modes(tape_scope_innermost(), &count);
+    if (count && mode[0].module != m)
+        slope_fail("module_eval_end", "the innermost evaluation is that of another module, which "
+                   "must be ended first");
+    tape_scope_close(&module_evaluation, "module_eval_end");
 }
 
 /* --- visiting all parts ----------------------------------------------------------------------- */
@@ -215,6 +293,7 @@ static void module_walk(const Module *m, const char *prefix, ModuleVisit fn, voi
 
 void module_visit(const Module *m, ModuleVisit fn, void *ctx)
 {
+    module_check(m, "module_visit");
     module_walk(m, "", fn, ctx);
 }
 
@@ -244,7 +323,8 @@ static void module_add_name(const char *name, const ModulePart *part, void *ctx)
         names->end = MODULE_PATH - 1;
 }
 
-static _Noreturn void module_fail_missing(const Module *m, PartKind kind, const char *name)
+static _Noreturn void module_fail_missing(const Module *m, PartKind kind, const char *name,
+                                          const char *function)
 {
     static const char *const kinds[] = {"parameter", "buffer", "counter", "random stream", "child"};
     PartNames names = {.kind = kind, .text = " none"};
@@ -253,85 +333,37 @@ static _Noreturn void module_fail_missing(const Module *m, PartKind kind, const 
             module_add_name(m->part[i].name, &m->part[i], &names);
     else
         module_walk(m, "", module_add_name, &names);
-    slope_fail("module_part", "%s has no %s '%s'; it has%s", m->type->name, kinds[kind],
-               name, names.text);
+    slope_fail(function, "%s has no %s '%s'; it has%s", m->type->name, kinds[kind], name,
+               names.text);
 }
 
-const ModulePart *module_part(const Module *m, PartKind kind, const char *name)
+static const ModulePart *module_find(const Module *m, PartKind kind, const char *name,
+                                     const char *function)
 {
     if (!m || !name)
-        slope_fail("module_part", "the %s is NULL", m ? "name" : "module");
+        slope_fail(function, "the %s is NULL", m ? "name" : "module");
     size_t length = strcspn(name, ".");
     bool descends = name[length] == '.'; /* what precedes a dot is a child's name */
     for (int i = 0; i < m->n_parts; i++) {
         const ModulePart *part = &m->part[i];
         if (part->kind == (descends ? PART_CHILD : kind) && strlen(part->name) == length &&
             memcmp(part->name, name, length) == 0)
-            return descends ? module_part(part->child, kind, name + length + 1) : part;
+            return descends ? module_find(part->child, kind, name + length + 1, function) : part;
     }
-    module_fail_missing(m, kind, name);
+    module_fail_missing(m, kind, name, function);
+}
+
+const ModulePart *module_part(const Module *m, PartKind kind, const char *name)
+{
+    return module_find(m, kind, name, "module_part");
 }
 
 Var *module_param(const Module *m, const char *name)
 {
-    return module_part(m, PART_PARAM, name)->param;
+    return module_find(m, PART_PARAM, name, "module_param")->param;
 }
 
 Module *module_child(const Module *m, const char *name)
 {
-    return module_part(m, PART_CHILD, name)->child;
-}
-
-/* --- all parameters --------------------------------------------------------------------------- */
-
-static void parameters_add(const char *name, const ModulePart *part, void *ctx)
-{
-    Parameters *list = ctx;
-    if (part->kind != PART_PARAM)
-        return;
-    list->item = module_grow(list->item, list->count, sizeof *list->item);
-    Parameter *p = &list->item[list->count++];
-    *p = (Parameter){.var = part->param, .owner = part->owner};
-    snprintf(p->name, sizeof p->name, "%s", name);
-}
-
-Parameters module_parameters(Module *m)
-{
-    if (!m)
-        slope_fail("module_parameters", "the module is NULL");
-    Parameters list = {0};
-    module_visit(m, parameters_add, &list);
-    return list;
-}
-
-void parameters_free(Parameters *list)
-{
-    memory_free(list->item);
-    *list = (Parameters){0};
-}
-
-bool parameter_is_slope(const Parameter *p)
-{
-    return module_is_prelu(p->owner);
-}
-
-static ptrdiff_t module_count_if(Module *m, bool slopes_only)
-{
-    Parameters list = module_parameters(m);
-    ptrdiff_t count = 0;
-    for (int i = 0; i < list.count; i++)
-        if (!slopes_only || parameter_is_slope(&list.item[i]))
-            count += tensor_count(list.item[i].var->value);
-    parameters_free(&list);
-    return count;
-}
-
-ptrdiff_t module_count(Module *m)
-{
-    return module_count_if(m, false);
-}
-
-ptrdiff_t module_count_slopes(Module *m)
-{
-    return module_count_if(m, true);
+    return module_find(m, PART_CHILD, name, "module_child")->child;
 }

@@ -63,10 +63,8 @@ typedef struct ModulePart {
 struct Module {
     const ModuleType *type;
     bool        training;
-    bool        has_parent;      /* which frees it */
-    int         eval_depth;      /* calls of module_eval_begin not yet matched by module_eval_end */
-    bool        training_before; /* the mode that the last module_eval_end restores */
-    Shape       output;          /* of the last forward, for the summary */
+    bool        has_parent; /* which frees it */
+    Shape       output;     /* of the last forward, for the summary */
     int         n_parts;
     ModulePart *part; /* sorted by kind, and within a kind in the order in which they were added */
 };
@@ -88,21 +86,24 @@ int64_t *module_add_counter(Module *m, const char *name);
 Rng *module_add_rng(Module *m, const char *name, Rng start);
 
 /* The part with this kind and name, such as "weight", or a descendant's, such as
- * "features.0.weight". Each fails, listing the parts that exist, if there is none. The ModulePart is
- * valid until another part is added to its module. */
+ * "features.0.weight". Each fails, listing the parts that exist, if there is none. The ModulePart
+ * is valid until another part is added to its module. */
 const ModulePart *module_part(const Module *m, PartKind kind, const char *name);
 Var *module_param(const Module *m, const char *name);
 Module *module_child(const Module *m, const char *name);
 
 Var *module_forward(Module *m, Var *x);
 
-/* Set the mode of m and of all its descendants. */
+/* Set the mode of m and of all its descendants. module_eval(part) freezes a part of a network whose
+ * own mode is training: a batch norm then keeps its statistics, and a dropout passes x through.
+ * trainer_fit leaves such a part in evaluation mode. Its parameters are still trained. */
 void module_train(Module *m);
 void module_eval(Module *m);
 
 /* Between the two calls, the module and all its descendants are in evaluation mode; module_eval_end
- * restores the mode that each had before. Pairs nest. tape_rewind does not close them: after a
- * failure in between, call module_eval_end. */
+ * restores the mode that each had before. They open and close a scope on the tape, like
+ * no_grad_begin: pairs nest, and tape_rewind(mark) closes those opened since the mark. So after a
+ * failure in between, the rewind that cleans up restores the modes too. */
 void module_eval_begin(Module *m);
 void module_eval_end(Module *m);
 

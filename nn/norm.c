@@ -16,7 +16,8 @@ typedef struct BatchNorm {
     int64_t         *num_batches_tracked;
 } BatchNorm;
 
-/* running <- (1 - m) running + m batch; n / (n-1) makes the variance unbiased. */
+/* running <- (1 - m) running + m batch; n / (n-1) makes the variance unbiased. n is at least 2,
+ * because var_batch_norm refuses less. */
 static void batch_norm_track(BatchNorm *b, const Tensor *mean, const Tensor *var, ptrdiff_t n)
 {
     real m = b->options.momentum, unbiased = (real)n / (real)(n - 1);
@@ -73,7 +74,8 @@ static Module *batch_norm_make(const ModuleType *type, ptrdiff_t channels, Batch
                                int least_ndim, int most_ndim)
 {
     if (channels < 1)
-        slope_fail("batch_norm_new", "%td channels; expected at least 1", channels);
+        slope_fail(most_ndim == 4 ? "batch_norm2d_new" : "batch_norm1d_new",
+                   "%td channels; expected at least 1", channels);
     BatchNorm *b = module_new(sizeof *b, type);
     b->options = options, b->channels = channels;
     b->least_ndim = least_ndim, b->most_ndim = most_ndim;
@@ -85,6 +87,11 @@ static Module *batch_norm_make(const ModuleType *type, ptrdiff_t channels, Batch
     b->running_var = module_add_buffer(&b->base, "running_var", tensor_full(SHAPE(channels), 1));
     b->num_batches_tracked = module_add_counter(&b->base, "num_batches_tracked");
     return &b->base;
+}
+
+bool module_is_batch_norm(const Module *m)
+{
+    return m->type->forward == batch_norm_forward_module;
 }
 
 Module *batch_norm1d_new_with(ptrdiff_t channels, BatchNormOptions options)

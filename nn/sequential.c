@@ -15,6 +15,9 @@ static Var *sequential_forward(Module *self, Var *x)
 Module *sequential_new(Module *const *parts, int n)
 {
     static const ModuleType type = {"Sequential", sequential_forward, NULL};
+    for (int i = 0; i < n; i++)
+        if (!parts[i])
+            slope_fail("sequential_new", "part %d of %d is NULL", i, n);
     Module *m = module_new(sizeof *m, &type);
     for (int i = 0; i < n; i++) {
         char name[MODULE_NAME];

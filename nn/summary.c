@@ -80,6 +80,12 @@ static void summary_walk(Summary *s, const Module *m, const char *path)
     }
 }
 
+static void summary_check(const Module *m, const char *function)
+{
+    if (!m)
+        slope_fail(function, "the module is NULL");
+}
+
 /* Fills in every module's output shape. */
 static void summary_run(Module *m, Shape input)
 {
@@ -87,9 +93,9 @@ static void summary_run(Module *m, Shape input)
     no_grad_begin();
     module_eval_begin(m);
     module_forward(m, var_full(input, 0));
+    module_eval_end(m);
     no_grad_end();
     tape_rewind(mark);
-    module_eval_end(m);
 }
 
 void module_summary(FILE *out, Module *m, Shape input)
@@ -98,6 +104,7 @@ void module_summary(FILE *out, Module *m, Shape input)
         "--------------------------------------------------------------------"
         "-------------------";
     char text[32];
+    summary_check(m, "module_summary");
     summary_run(m, input);
     fprintf(out, "%-34s %-18s %11s %7s   %s\n%s\n", "layer", "output", "parameters", "slopes",
             "overhead", rule);
@@ -113,6 +120,7 @@ void module_summary(FILE *out, Module *m, Shape input)
 
 void prelu_each(Module *m, PreluVisit fn, void *ctx)
 {
+    summary_check(m, "prelu_each");
     Parameters list = module_parameters(m);
     for (int i = 0; i < list.count; i++) {
         Parameter *p = &list.item[i];
@@ -135,5 +143,6 @@ static void prelu_print_stats(const char *name, const Tensor *slopes, void *ctx)
 
 void prelu_stats(FILE *out, Module *m)
 {
+    summary_check(m, "prelu_stats");
     prelu_each(m, prelu_print_stats, out);
 }

@@ -5,11 +5,11 @@
 #include "optim/trainer.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <math.h>
 #include <string.h>
 
 #include "optim/progress.h"
+#include "optim/rehearsal.h"
 #include "tensor/memory.h"
 
 static void tally_add(Tally *t, const Var *loss, const Var *output, const Batch *batch)
@@ -30,6 +30,9 @@ static Evaluation tally_mean(const Tally *t)
 
 Evaluation trainer_evaluate(Module *net, LossFn loss, Loader *loader, int32_t *predicted)
 {
+    const char *missing = !net ? "network" : !loss ? "loss" : !loader ? "loader" : NULL;
+    if (missing)
+        slope_fail("trainer_evaluate", "the %s is NULL", missing);
     Tally tally = {0};
     size_t outer = tape_mark();
     module_eval_begin(net);
@@ -44,9 +47,62 @@ Evaluation trainer_evaluate(Module *net, LossFn loss, Loader *loader, int32_t *p
         tape_rewind(mark);
     }
     no_grad_end();
-    tape_rewind(outer);
     module_eval_end(net);
+    tape_rewind(outer);
     return tally_mean(&tally);
+}
+
+/* --- a loss that is not finite ---------------------------------------------------------------- */
+
+static const char *trainer_number(real x)
+{
+    return isnan(x) ? "nan" : "infinite";
+}
+
+static void trainer_blame_data(const Trainer *t, const Batch *batch, const char *finding)
+{
+    ptrdiff_t at = tensor_find_nonfinite(batch->x);
+    if (at < 0)
+        return;
+    ptrdiff_t each = tensor_count(batch->x) / batch->count, row = at / each;
+    slope_fail("trainer_fit", "%s, because the data are not finite: element %td of example %td of "
+               "%s is %s (batch %td, row %td; all are counted from 0); remove or replace such "
+               "values before training", finding, at % each, loader_example(t->train, batch, row),
+               loader_dataset(t->train)->name, trainer_number(tensor_read(batch->x)[at]),
+               batch->number, row);
+}
+
+typedef struct Blame {
+    const char *finding; /* "the loss is nan at step 3" */
+    bool        first;   /* the first step? */
+} Blame;
+
+static void trainer_blame_parameter(const char *name, const ModulePart *part, void *ctx)
+{
+    const Blame *blame = ctx;
+    if (part->kind == PART_PARAM && tensor_find_nonfinite(part->param->value) >= 0)
+        slope_fail("trainer_fit", "%s, because the parameter '%s' was not finite before it; %s",
+                   blame->finding, name,
+                   blame->first ? "check how it was initialised or loaded"
+                                : "an update made it so: lower the learning rate, or clip the "
+                                  "gradients");
+}
+
+/* Fails with the cause, as far as data and weights show it. */
+static _Noreturn void trainer_explain(const Trainer *t, const Batch *batch, real loss)
+{
+    char finding[64];
+    snprintf(finding, sizeof finding, "the loss is %s at step %lld", trainer_number(loss),
+             (long long)t->step + 1);
+    Blame blame = {.finding = finding, .first = t->step == 0};
+    trainer_blame_data(t, batch, finding);
+    module_visit(t->net, trainer_blame_parameter, &blame);
+    if (blame.first)
+        slope_fail("trainer_fit", "%s, although the data and the weights are finite; scale the "
+                   "inputs or the initial weights, or turn anomaly_mode on to find the op that "
+                   "caused it", finding);
+    slope_fail("trainer_fit", "%s; lower the learning rate, clip the gradients, or turn "
+               "anomaly_mode on to find the op that caused it", finding);
 }
 
 /* --- training --------------------------------------------------------------------------------- */
@@ -58,9 +114,7 @@ static void trainer_step(Trainer *t, const Batch *batch)
     Var *output = module_forward(t->net, var_const(batch->x));
     Var *loss = t->loss(output, &batch->labels);
     if (!isfinite(var_item(loss)))
-        slope_fail("trainer_fit", "the loss is %s at step %lld; lower the learning rate, clip the "
-                   "gradients, or turn anomaly_mode on to find the op that caused it",
-                   isnan(var_item(loss)) ? "nan" : "infinite", (long long)t->step + 1);
+        trainer_explain(t, batch, var_item(loss));
     var_backward(loss);
     if (t->clip_norm > 0)
         optimizer_clip_norm(t->optimizer, t->clip_norm);
@@ -109,7 +163,8 @@ static void trainer_epoch(Trainer *t, Progress *progress, EpochRecord *record)
     double started = slope_seconds() - t->tally.seconds;
     loader_start(t->train, t->epoch);
     loader_skip(t->train, t->tally.batches);
-    module_train(t->net);
+    if (!t->net->training)
+        module_train(t->net);
     for (Batch batch; loader_next(t->train, &batch);) {
         trainer_step(t, &batch);
         t->tally.seconds = slope_seconds() - started;
@@ -145,23 +200,9 @@ static void trainer_report(const Trainer *t, Progress *progress, const EpochReco
                       r->train_accuracy, test, r->seconds);
 }
 
-static void trainer_check(const Trainer *t)
-{
-    const char *missing = !t->net         ? "net"
-                          : !t->optimizer ? "optimizer"
-                          : !t->loss      ? "loss"
-                          : !t->train     ? "train"
-                                          : NULL;
-    if (missing)
-        slope_fail("trainer_fit", "the trainer has no .%s", missing);
-    if (t->epochs < 0 || t->epochs > INT_MAX - t->epoch) /* trainer_resume may leave 0 */
-        slope_fail("trainer_fit", "%d more epochs after %d; expected 0 or more", t->epochs,
-                   t->epoch);
-}
-
 void trainer_fit(Trainer *t)
 {
-    trainer_check(t);
+    slope_rehearse(t);
     for (int last = t->epoch + t->epochs; t->epoch < last;) {
         char title[64];
         trainer_title(t, last, title);

@@ -134,6 +134,18 @@ const Op op_cross_entropy = {
                .in = {{.shape = {2, {3, 4}}, .low = -2, .high = 2}}},
 };
 
+static void cross_entropy_check_label(int32_t label, ptrdiff_t row, Shape x, int32_t ignore_index)
+{
+    if (label == ignore_index || (label >= 0 && label < x.dim[1]))
+        return;
+    char more[160] = "";
+    if (label > 0)
+        snprintf(more, sizeof more, ": for this label the network needs at least %lld outputs, and "
+                 "its logits %s have %td", (long long)label + 1, SHAPE_TEXT(x), x.dim[1]);
+    slope_fail("var_cross_entropy", "label %d in row %td; expected a class from 0 to %td, or %d to "
+               "ignore the row%s", (int)label, row, x.dim[1] - 1, (int)ignore_index, more);
+}
+
 static void cross_entropy_check(Shape x, const Labels *labels, CrossEntropyOptions o)
 {
     if (x.ndim != 2 || x.dim[1] < 1)
@@ -151,12 +163,7 @@ static void cross_entropy_check(Shape x, const Labels *labels, CrossEntropyOptio
         slope_fail("var_cross_entropy", "label smoothing is %g; expected a number from 0 to 1",
                    (double)o.smoothing);
     for (ptrdiff_t i = 0; i < labels->count; i++)
-        if (labels->data[i] != o.ignore_index &&
-            (labels->data[i] < 0 || labels->data[i] >= x.dim[1]))
-            slope_fail("var_cross_entropy",
-                       "label %d in row %td; expected a class from 0 to %td, or "
-                       "%d to ignore the row",
-                       (int)labels->data[i], i, x.dim[1] - 1, (int)o.ignore_index);
+        cross_entropy_check_label(labels->data[i], i, x, o.ignore_index);
 }
 
 Var *var_cross_entropy_with(Var *logits, const Labels *labels, CrossEntropyOptions options)

@@ -260,7 +260,9 @@ static void rules_cross_entropy(Shape logits, int32_t label, ptrdiff_t count, re
 START_TEST(cross_entropy_refuses_what_does_not_fit)
 {
     ck_assert_fails(rules_cross_entropy(SHAPE(3, 5), 5, 3, 0),
-                    "label 5 in row 1; expected a class from 0 to 4, or -100 to ignore the row");
+                    "label 5 in row 1; expected a class from 0 to 4, or -100 to ignore the row: "
+                    "for this label the network needs at least 6 outputs, and its logits (3, 5) "
+                    "have 5");
     ck_assert_fails(rules_cross_entropy(SHAPE(3, 5), -1, 3, 0), "label -1 in row 1");
     ck_assert_fails(rules_cross_entropy(SHAPE(3, 5), 0, 4, 0), "4 labels for logits (3, 5)");
     ck_assert_fails(rules_cross_entropy(SHAPE(5), 0, 3, 0), "the logits have shape (5,)");

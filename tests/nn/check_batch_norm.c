@@ -331,8 +331,9 @@ START_TEST(one_value_per_channel_is_an_error_in_training_only)
 {
     Module *m1 = batch_norm1d_new(3), *m2 = batch_norm2d_new(3);
     ck_assert_fails(module_forward(m1, var_full(SHAPE(1, 3), 1)),
-                    "input (1, 3) has one value per channel, and the variance of one is 0: "
-                    "training needs a larger batch");
+                    "input (1, 3) has one value per channel, and training needs at least 2, "
+                    "because the variance of one is 0; if this is the last batch of an epoch, set "
+                    ".drop_last in the loader's options or choose another batch size");
     ck_assert_fails(module_forward(m2, var_full(SHAPE(1, 3, 1, 1), 1)), "one value per channel");
     ck_assert_fails(module_forward(m2, var_full(SHAPE(0, 3, 4, 4), 1)), "no value per channel");
     ck_assert_int_eq(norm_batches(m1) + norm_batches(m2), 0);
@@ -352,7 +353,8 @@ START_TEST(the_axes_are_those_of_the_kind)
     ck_assert_fails(module_forward(m1, var_full(SHAPE(2, 5, 3), 1)), "3 channels on axis 1");
     ck_assert_fails(module_forward(m2, var_full(SHAPE(4, 3), 1)), "BatchNorm2d: expected an input");
     ck_assert_fails(module_forward(m2, var_full(SHAPE(2, 4, 3, 3), 1)), "found shape (2, 4, 3, 3)");
-    ck_assert_fails(batch_norm1d_new(0), "0 channels; expected at least 1");
+    ck_assert_fails(batch_norm1d_new(0), "batch_norm1d_new: 0 channels; expected at least 1");
+    ck_assert_fails(batch_norm2d_new(-1), "batch_norm2d_new: -1 channels; expected at least 1");
     module_free(m1), module_free(m2);
 }
 END_TEST

@@ -134,11 +134,15 @@ START_TEST(names_that_clash_or_cannot_be_are_refused)
     module_add_child(m, "fc", relu_new());
     module_add_param(m, "scale", tensor_zeros(SHAPE(1)));
     module_add_buffer(m, "mean", tensor_zeros(SHAPE(1)));
-    ck_assert_fails(module_add_child(m, "fc", child), "Holder already has a part named 'fc'");
+    ck_assert_fails(module_add_child(m, "fc", child), "module_add_child: Holder already has a part "
+                    "named 'fc'");
     ck_assert_fails(module_add_child(m, "scale", child), "already has a part named 'scale'");
-    ck_assert_fails(module_add_param(m, "mean", t), "already has a part named 'mean'");
-    ck_assert_fails(module_add_buffer(m, "fc", t), "already has a part named 'fc'");
-    ck_assert_fails(module_add_child(m, "", child), "is not a valid name");
+    ck_assert_fails(module_add_param(m, "mean", t), "module_add_param: Holder already has a part");
+    ck_assert_fails(module_add_buffer(m, "fc", t), "module_add_buffer: Holder already has a part");
+    ck_assert_fails(module_add_counter(m, "fc"), "module_add_counter: Holder already has a part");
+    ck_assert_fails(module_add_rng(m, "fc", rng_new(1, 0)), "module_add_rng: Holder already has");
+    ck_assert_fails(module_add_child(m, "", child), "module_add_child: '' is not a valid name");
+    ck_assert_fails(module_add_child(m, NULL, child), "'NULL' is not a valid name");
     ck_assert_fails(module_add_child(m, "a.b", child), "without a dot");
     ck_assert_fails(module_add_child(m, "a23456789b23456789c23456789d2345", child),
                     "1 to 31 characters");
@@ -166,7 +170,7 @@ START_TEST(a_missing_part_is_reported_with_the_names_that_exist)
 {
     Net *net = net_new(4, 3, 2);
     ck_assert_fails(module_param(net->fc1, "weigh"),
-                    "Linear has no parameter 'weigh'; it has 'weight', 'bias'");
+                    "module_param: Linear has no parameter 'weigh'; it has 'weight', 'bias'");
     ck_assert_fails(module_param(net->fc1, "weights"), "no parameter 'weights'");
     ck_assert_fails(module_param(&net->base, "fc1.bais"),
                     "Linear has no parameter 'bais'; it has 'weight', 'bias'");
@@ -175,10 +179,11 @@ START_TEST(a_missing_part_is_reported_with_the_names_that_exist)
     ck_assert_fails(module_param(&net->base, "calls"), "Net has no parameter 'calls'");
     ck_assert_fails(module_child(&net->base, "fc4"),
                     "Net has no child 'fc4'; it has 'fc1', 'prelu1'");
-    ck_assert_fails(module_param(&net->base, NULL), "module_part: the name is NULL");
-    ck_assert_fails(module_param(NULL, "weight"), "module_part: the module is NULL");
-    ck_assert_fails(module_child(&net->base, "fc1."), "Linear has no child ''");
-    ck_assert_fails(module_part(&net->base, PART_RNG, "fc1"), "Net has no random stream 'fc1'");
+    ck_assert_fails(module_param(&net->base, NULL), "module_param: the name is NULL");
+    ck_assert_fails(module_param(NULL, "weight"), "module_param: the module is NULL");
+    ck_assert_fails(module_child(&net->base, "fc1."), "module_child: Linear has no child ''");
+    ck_assert_fails(module_part(&net->base, PART_RNG, "fc1"),
+                    "module_part: Net has no random stream 'fc1'");
     module_free(&net->base);
     Module *relu = relu_new();
     ck_assert_fails(module_param(relu, "weight"),
@@ -186,6 +191,187 @@ START_TEST(a_missing_part_is_reported_with_the_names_that_exist)
     module_free(relu);
 }
 END_TEST
+
+START_TEST(null_is_refused_by_the_function_that_was_called)
+{
+    Module *m = sequential_new(NULL, 0), *parts[] = {m, NULL};
+    ck_assert_fails(module_add_param(m, "w", NULL), "module_add_param: 'w' is NULL");
+    ck_assert_fails(module_add_buffer(m, "w", NULL), "module_add_buffer: 'w' is NULL");
+    ck_assert_fails(module_add_child(m, "w", NULL), "module_add_child: 'w' is NULL");
+    ck_assert_fails(module_add_counter(NULL, "w"), "module_add_counter: the module is NULL");
+    ck_assert_fails(sequential_new(parts + 1, 1), "sequential_new: part 0 of 1 is NULL");
+    ck_assert_fails(module_forward(NULL, var_scalar(1)), "module_forward: the module is NULL");
+    ck_assert_fails(module_train(NULL), "module_train: the module is NULL");
+    ck_assert_fails(module_eval(NULL), "module_eval: the module is NULL");
+    ck_assert_fails(module_eval_begin(NULL), "module_eval_begin: the module is NULL");
+    ck_assert_fails(module_visit(NULL, NULL, NULL), "module_visit: the module is NULL");
+    ck_assert_fails(module_parameters(NULL), "module_parameters: the module is NULL");
+    ck_assert_fails(module_count(NULL), "module_count: the module is NULL");
+    ck_assert_fails(module_count_slopes(NULL), "module_count_slopes: the module is NULL");
+    ck_assert_int_eq(m->n_parts, 0);
+    module_free(m);
+}
+END_TEST
+
+static Var *nn_no_result(Module *self, Var *x)
+{
+    (void)self, (void)x;
+    return NULL;
+}
+
+START_TEST(a_forward_that_is_missing_or_returns_nothing_is_named)
+{
+    static const ModuleType holder = {"Holder", NULL, NULL};
+    static const ModuleType broken = {"Broken", nn_no_result, NULL};
+    Module *m = module_new(sizeof *m, &holder);
+    Module *net = SEQUENTIAL(m, module_new(sizeof(Module), &broken));
+    ck_assert_fails(module_forward(m, var_scalar(1)),
+                    "module_forward: the type Holder has no forward");
+    ck_assert_fails(module_forward(net, var_scalar(1)), "the type Holder has no forward");
+    ck_assert_fails(module_forward(module_child(net, "1"), var_scalar(1)),
+                    "Broken: its forward returned NULL");
+    module_free(net);
+}
+END_TEST
+
+/* --- evaluations ------------------------------------------------------------------------------ */
+
+static Module *nn_half_frozen(void)
+{
+    Module *net = SEQUENTIAL(linear_new(2, 2), SEQUENTIAL(relu_new()));
+    module_eval(module_child(net, "1.0"));
+    return net;
+}
+
+/* The modes of the network above, its part 0 and its part 1.0. */
+static void nn_check_modes(const Module *net, bool whole, bool first, bool last)
+{
+    ck_assert_int_eq(net->training, whole);
+    ck_assert_int_eq(module_child(net, "0")->training, first);
+    ck_assert_int_eq(module_child(net, "1.0")->training, last);
+}
+
+START_TEST(an_evaluation_restores_the_mode_that_each_module_had)
+{
+    Module *net = nn_half_frozen();
+    module_eval_begin(net);
+    nn_check_modes(net, false, false, false);
+    module_eval_begin(module_child(net, "0"));
+    module_train(net); /* what happens in between does not count */
+    module_eval_end(module_child(net, "0"));
+    nn_check_modes(net, true, false, true);
+    module_eval_end(net);
+    nn_check_modes(net, true, true, false);
+    module_free(net);
+}
+END_TEST
+
+START_TEST(an_evaluation_takes_over_whether_gradients_flow)
+{
+    Module *net = nn_half_frozen();
+    Var *x = net_random(SHAPE(3, 2), 0);
+    module_eval_begin(net);
+    ck_assert(grad_enabled() && module_forward(net, x)->requires_grad);
+    no_grad_begin();
+    module_eval_begin(net);
+    ck_assert(!grad_enabled() && !module_forward(net, x)->requires_grad);
+    module_eval_end(net);
+    no_grad_end();
+    ck_assert(grad_enabled());
+    module_eval_end(net);
+    module_free(net);
+}
+END_TEST
+
+static void nn_evaluate_wrongly(Module *net)
+{
+    module_eval_begin(net);
+    no_grad_begin();
+    module_eval_begin(module_child(net, "1"));
+    module_forward(net, var_full(SHAPE(3, 5), 1));
+}
+
+START_TEST(a_failed_evaluation_is_undone_by_the_rewind)
+{
+    Module *net = nn_half_frozen();
+    ck_assert_fails(nn_evaluate_wrongly(net), "Linear: expected an input");
+    nn_check_modes(net, true, true, false);
+    ck_assert(grad_enabled());
+    module_eval_begin(net); /* and the next one works */
+    module_eval_end(net);
+    nn_check_modes(net, true, true, false);
+    module_free(net);
+}
+END_TEST
+
+START_TEST(evaluations_are_ended_in_the_reverse_order)
+{
+    Module *net = nn_half_frozen(), *other = relu_new();
+    size_t mark = tape_mark();
+    ck_assert_fails(module_eval_end(net), "module_eval_end: no such scope is open");
+    module_eval_begin(net);
+    ck_assert_fails(no_grad_end(), "no_grad_end: the innermost open scope is that of "
+                    "module_eval_begin, which must be closed first");
+    ck_assert_fails(module_eval_end(other), "module_eval_end: the innermost evaluation is that of "
+                    "another module");
+    no_grad_begin();
+    ck_assert_fails(module_eval_end(net), "is that of no_grad_begin, which must be closed first");
+    tape_rewind(mark);
+    ck_assert_fails(module_eval_end(net), "no such scope is open");
+    nn_check_modes(net, true, true, false);
+    module_free(net), module_free(other);
+}
+END_TEST
+
+START_TEST(a_module_that_is_freed_leaves_its_evaluation)
+{
+    size_t mark = tape_mark();
+    Module *net = nn_half_frozen(), *other = relu_new();
+    module_eval_begin(other);
+    module_eval_begin(net);
+    module_free(net);
+    ck_assert_fails(module_eval_end(other), "the innermost evaluation is that of another module");
+    tape_rewind(mark); /* which writes to `other` alone */
+    ck_assert(other->training);
+    module_free(other);
+}
+END_TEST
+
+static void nn_evaluate(Module *net, Var *x)
+{
+    size_t mark = tape_mark();
+    module_eval_begin(net);
+    module_forward(net, x);
+    module_eval_end(net);
+    tape_rewind(mark);
+}
+
+START_TEST(an_evaluation_without_memory_changes_no_mode)
+{
+    Module *net = nn_half_frozen();
+    var_scalar(1); /* the tape has grown: only the list of modes needs memory */
+    memory_trim();
+    watch_begin();
+    watch.fail_at = 0;
+    ck_assert_fails(module_eval_begin(net), "out of memory");
+    watch.fail_at = -1;
+    nn_check_modes(net, true, true, false);
+    watch_end();
+    module_free(net);
+}
+END_TEST
+
+START_TEST(the_second_evaluation_allocates_nothing)
+{
+    Module *net = nn_half_frozen();
+    Var *x = net_random(SHAPE(3, 2), 0);
+    nn_evaluate(net, x);
+    ck_assert_allocates_nothing(nn_evaluate(net, x));
+    module_free(net);
+}
+END_TEST
+
+/* --- parts ------------------------------------------------------------------------------------ */
 
 /* Adds two parts, or what can be added of them; returns whether memory ran out. */
 static bool nn_add_fails(Module *m)
@@ -272,6 +458,14 @@ int main(void)
         names_that_clash_or_cannot_be_are_refused, parts_are_found_by_their_names,
         a_missing_part_is_reported_with_the_names_that_exist, a_part_without_memory_is_not_added,
         parts_are_kept_by_kind_and_then_in_the_order_of_adding, many_parts_keep_their_places,
+        null_is_refused_by_the_function_that_was_called,
+        a_forward_that_is_missing_or_returns_nothing_is_named, NULL});
+    testing_add(suite, "evaluations", 20, (const TTest *const[]){
+        an_evaluation_restores_the_mode_that_each_module_had,
+        an_evaluation_takes_over_whether_gradients_flow,
+        a_failed_evaluation_is_undone_by_the_rewind, evaluations_are_ended_in_the_reverse_order,
+        a_module_that_is_freed_leaves_its_evaluation,
+        an_evaluation_without_memory_changes_no_mode, the_second_evaluation_allocates_nothing,
         NULL});
     return testing_main(suite);
 }

@@ -84,6 +84,13 @@ START_TEST(summary_leaves_mode_and_tape_alone)
     ck_assert(!m->training && !module_child(m, "1")->training);
     ck_assert_uint_eq(tape_mark(), mark);
     ck_assert(grad_enabled());
+    ck_assert_fails(module_summary(stdout, m, SHAPE(2, 4)), "Linear: expected an input");
+    module_train(m);
+    ck_assert_fails(module_summary(stdout, m, SHAPE(2, 4)), "Linear: expected an input");
+    ck_assert(m->training && module_child(m, "1")->training);
+    ck_assert_fails(module_summary(stdout, NULL, SHAPE(1)), "module_summary: the module is NULL");
+    ck_assert_fails(prelu_stats(stdout, NULL), "prelu_stats: the module is NULL");
+    ck_assert_fails(prelu_each(NULL, NULL, NULL), "prelu_each: the module is NULL");
     module_free(m);
 }
 END_TEST

@@ -187,13 +187,60 @@ START_TEST(a_nan_loss_is_named_with_its_step)
     Run r = trainer_run_xor();
     size_t mark = tape_mark();
     r.t.loss = trainer_nan_loss, r.t.epochs = 4;
-    trainer_nan_countdown = 5; /* three steps per epoch */
+    trainer_nan_countdown = 1 + 5; /* the rehearsal's loss, and three steps per epoch */
     ck_assert_fails(trainer_fit(&r.t), "at step 5; lower the learning rate");
     ck_assert_int_eq(r.t.step, 4);
     ck_assert_int_eq(r.t.history.count, 1);
     ck_assert_uint_eq(tape_mark(), mark);
     for (int i = 0; i < r.t.optimizer->n_params; i++)
         ck_assert_int_lt(tensor_find_nonfinite(r.t.optimizer->state[i].param.var->value), 0);
+    run_free(&r);
+}
+END_TEST
+
+START_TEST(a_nan_in_the_data_is_named_with_its_example)
+{
+    Run r = trainer_run_xor();
+    size_t mark = tape_mark();
+    r.data->features[2 * 13 + 1] = (real)NAN;
+    loader_free(r.t.train);
+    r.t.train = loader_new(r.data, (LoaderOptions){.batch = 8});
+    ck_assert_fails(trainer_fit(&r.t), "the loss is nan at step 2, because the data are not "
+                    "finite: element 1 of example 13 of xor is nan (batch 1, row 5; all are "
+                    "counted from 0); remove or replace");
+    r.data->features[2 * 13 + 1] = (real)INFINITY;
+    r.t.tally = (Tally){0};
+    loader_free(r.t.train);
+    r.t.train = loader_new(r.data, (LoaderOptions){.batch = 8, .shuffle = true});
+    ck_assert_fails(trainer_fit(&r.t), "element 1 of example 13 of xor is infinite (batch ");
+    ck_assert_uint_eq(tape_mark(), mark);
+    run_free(&r);
+}
+END_TEST
+
+START_TEST(a_nan_in_a_parameter_is_named)
+{
+    Run r = trainer_run_xor();
+    Var *bias = module_param(r.t.net, "fc2.bias");
+    tensor_write(bias->value)[1] = (real)NAN;
+    ck_assert_fails(trainer_fit(&r.t), "the loss is nan at step 1, because the parameter "
+                    "'fc2.bias' was not finite before it; check how it was initialised or loaded");
+    r.t.step = 7;
+    ck_assert_fails(trainer_fit(&r.t), "the loss is nan at step 8, because the parameter "
+                    "'fc2.bias' was not finite before it; an update made it so: lower the learn");
+    run_free(&r);
+}
+END_TEST
+
+/* A lower learning rate cannot help: nothing has been learned yet. */
+START_TEST(a_nan_at_step_1_is_not_the_learning_rate_s)
+{
+    Run r = trainer_run_xor();
+    r.t.loss = trainer_nan_loss;
+    trainer_nan_countdown = 1 + 1;
+    ck_assert_fails(trainer_fit(&r.t), "trainer_fit: the loss is nan at step 1, although the data "
+                    "and the weights are finite; scale the inputs or the initial weights, or turn "
+                    "anomaly_mode on");
     run_free(&r);
 }
 END_TEST
@@ -314,12 +361,12 @@ START_TEST(evaluate_leaves_mode_tape_and_gradients_alone)
 }
 END_TEST
 
-static int trainer_modes[2]; /* forward passes in evaluation and in training mode */
+/* Forward passes without and with gradients, in evaluation and in training mode. */
+static int trainer_modes[2][2];
 
 static Var *trainer_mode_forward(Module *self, Var *x)
 {
-    trainer_modes[self->training]++;
-    ck_assert_int_eq(grad_enabled(), self->training);
+    trainer_modes[grad_enabled()][self->training]++;
     return x;
 }
 
@@ -334,10 +381,58 @@ START_TEST(training_and_testing_run_in_their_modes)
     r.t.test = loader_new(r.data, (LoaderOptions){.batch = 10});
     r.t.epochs = 2;
     module_eval(r.t.net); /* trainer_fit switches to training mode */
-    trainer_modes[0] = trainer_modes[1] = 0;
     trainer_fit(&r.t);
-    ck_assert_int_eq(trainer_modes[0], 2 * 2);
-    ck_assert_int_eq(trainer_modes[1], 2 * 3);
+    ck_assert_int_eq(trainer_modes[0][0], 1 + 2 * 2); /* the rehearsal, and two epochs */
+    ck_assert_int_eq(trainer_modes[1][0], 1);         /* the rehearsal */
+    ck_assert_int_eq(trainer_modes[0][1], 0);
+    ck_assert_int_eq(trainer_modes[1][1], 2 * 3);
+    run_free(&r);
+}
+END_TEST
+
+/* Fine-tuning: the statistics of a batch norm stay, while its weight and all else is trained. */
+START_TEST(a_part_in_evaluation_mode_stays_in_it)
+{
+    Run r = trainer_run_xor();
+    module_free(r.t.net);
+    optimizer_free(r.t.optimizer);
+    Module *norm = batch_norm1d_new(4);
+    r.t.net = SEQUENTIAL(linear_new(2, 4), norm, linear_new(4, 2));
+    r.t.optimizer = sgd_new(r.t.net, (real)0.1, 0);
+    r.t.test = loader_new(r.data, (LoaderOptions){.batch = 10});
+    r.t.epochs = 2;
+    const int64_t *batches = module_part(norm, PART_COUNTER, "num_batches_tracked")->counter;
+    module_eval(norm);
+    trainer_fit(&r.t);
+    ck_assert(!norm->training && r.t.net->training);
+    ck_assert_int_eq(*batches, 0);
+    ck_assert_tensor(module_part(norm, PART_BUFFER, "running_mean")->buffer, SHAPE(4), 0,
+                     0, 0, 0, 0);
+    ck_assert(tensor_read(module_param(norm, "weight")->value)[0] != 1);
+    module_eval(r.t.net); /* but if all of it is in evaluation mode, all of it will be trained */
+    trainer_fit(&r.t);
+    ck_assert(norm->training);
+    ck_assert_int_eq(*batches, 2 * 3);
+    run_free(&r);
+}
+END_TEST
+
+static Var *trainer_failing_loss(Var *output, const Labels *labels)
+{
+    return var_reshape(output, SHAPE(labels->count + 1));
+}
+
+START_TEST(an_evaluation_that_fails_leaves_the_modes_alone)
+{
+    Run r = trainer_run_xor();
+    ck_assert_fails(trainer_evaluate(r.t.net, trainer_failing_loss, r.t.train, NULL), "reshape");
+    ck_assert(r.t.net->training && ((Net *)r.t.net)->prelu2->training && grad_enabled());
+    ck_assert_fails(trainer_evaluate(NULL, r.t.loss, r.t.train, NULL),
+                    "trainer_evaluate: the network is NULL");
+    ck_assert_fails(trainer_evaluate(r.t.net, NULL, r.t.train, NULL),
+                    "trainer_evaluate: the loss is NULL");
+    ck_assert_fails(trainer_evaluate(r.t.net, r.t.loss, NULL, NULL),
+                    "trainer_evaluate: the loader is NULL");
     run_free(&r);
 }
 END_TEST
@@ -422,7 +517,8 @@ int main(void)
         history_csv_has_this_header_and_these_rows, NULL});
     testing_add(suite, "steps", 20, (const TTest *const[]){
         on_step_is_called_after_each_update, gradients_are_clipped_before_the_step,
-        a_nan_loss_is_named_with_its_step, NULL});
+        a_nan_loss_is_named_with_its_step, a_nan_in_the_data_is_named_with_its_example,
+        a_nan_in_a_parameter_is_named, a_nan_at_step_1_is_not_the_learning_rate_s, NULL});
     testing_add(suite, "bits", 60, (const TTest *const[]){
         the_same_seed_gives_the_same_bits_on_1_and_2_threads, NULL});
     if (TESTING_POOL)
@@ -432,6 +528,7 @@ int main(void)
     testing_add(suite, "memory", 20, (const TTest *const[]){a_run_gives_everything_back, NULL});
     testing_add(suite, "evaluation", 20, (const TTest *const[]){
         evaluate_leaves_mode_tape_and_gradients_alone, training_and_testing_run_in_their_modes,
+        a_part_in_evaluation_mode_stays_in_it, an_evaluation_that_fails_leaves_the_modes_alone,
         evaluate_weighs_batches_by_their_size, NULL});
     testing_add(suite, "progress", 20, (const TTest *const[]){
         progress_is_a_line_an_epoch_where_there_is_no_terminal, progress_says_nothing_when_quiet,

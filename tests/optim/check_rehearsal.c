@@ -1,0 +1,329 @@
+/* tests/optim/check_rehearsal.c -- what trainer_fit refuses before its first step, and that looking
+ * for it leaves no trace.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <math.h>
+#include <string.h>
+
+#include "nn/layers.h"
+#include "tests/optim/run.h"
+#include "tests/xor.h"
+
+/* --- shared by the tests ---------------------------------------------------------------------- */
+
+/* Twenty points in batches of `batch`, for a network that it takes over. */
+static Run rehearsal_run_new(Module *net, ptrdiff_t batch)
+{
+    return run_of(xor_points(20, (real)0.05), net, sgd_new(net, (real)0.1, 0), batch);
+}
+
+static Module *rehearsal_net(ptrdiff_t in, ptrdiff_t out)
+{
+    random_seed(3);
+    return SEQUENTIAL(linear_new(in, 4), prelu_new(1, (real)0.25), linear_new(4, out));
+}
+
+/* Asserts that trainer_fit fails with this text, and before the first step. */
+static void rehearsal_refuses(Run *r, const char *text)
+{
+    Var *weight = r->t.optimizer->state[0].param.var;
+    Tensor *before = tensor_clone(weight->value), *grad = weight->grad;
+    size_t mark = tape_mark();
+    ck_assert_fails(trainer_fit(&r->t), text);
+    ck_assert(tensor_same_bits(weight->value, before));
+    ck_assert_ptr_eq(weight->grad, grad);
+    ck_assert_int_eq(r->t.step, 0);
+    ck_assert_uint_eq(tape_mark(), mark);
+    tensor_free(before);
+}
+
+/* --- fields ----------------------------------------------------------------------------------- */
+
+START_TEST(a_setting_out_of_range_is_refused)
+{
+    Run r = rehearsal_run_new(rehearsal_net(2, 2), 8);
+    r.t.clip_norm = -1;
+    rehearsal_refuses(&r, "trainer_fit: clip_norm is -1; expected a norm above 0, or 0");
+    r.t.clip_norm = (double)NAN;
+    rehearsal_refuses(&r, "trainer_fit: clip_norm is");
+    r.t.clip_norm = 0, r.t.checkpoint_every = -1;
+    rehearsal_refuses(&r, "trainer_fit: checkpoint_every is -1; expected a number of steps, or 0");
+    r.t.checkpoint_every = 0, r.t.epochs = -1;
+    rehearsal_refuses(&r, "trainer_fit: -1 more epochs after 0; expected 0 or more");
+    run_free(&r);
+}
+END_TEST
+
+START_TEST(an_optimizer_of_another_network_is_refused)
+{
+    Run r = rehearsal_run_new(rehearsal_net(2, 2), 8);
+    Module *own = r.t.net;
+    r.t.net = rehearsal_net(2, 2);
+    rehearsal_refuses(&r, "trainer_fit: the optimizer");
+    module_free(own);
+    optimizer_free(r.t.optimizer);
+    r.t.optimizer = sgd_new(r.t.net, (real)0.1, 0);
+    trainer_fit(&r.t);
+    module_add_child(r.t.net, "3", linear_new(2, 2)); /* after the optimizer was created */
+    ck_assert_fails(trainer_fit(&r.t), "'3.weight'");
+    run_free(&r);
+}
+END_TEST
+
+/* --- examples and outputs --------------------------------------------------------------------- */
+
+START_TEST(examples_that_the_network_cannot_take_are_refused)
+{
+    Run r = rehearsal_run_new(rehearsal_net(3, 2), 8);
+    rehearsal_refuses(&r, "Linear: expected an input (...,3) for '0.weight', found shape (8, 2)");
+    run_free(&r);
+}
+END_TEST
+
+START_TEST(test_examples_are_tried_before_training_too)
+{
+    Run r = rehearsal_run_new(rehearsal_net(2, 2), 8);
+    Dataset *wide = dataset_new("wide", DATASET_FEATURES, 5, SHAPE(3), 2);
+    r.t.test = loader_new(wide, (LoaderOptions){.batch = 5});
+    rehearsal_refuses(&r, "Linear: expected an input (...,2) for '0.weight', found shape (5, 3)");
+    run_free(&r);
+    dataset_free(wide);
+}
+END_TEST
+
+START_TEST(labels_beyond_the_outputs_are_refused)
+{
+    Run r = rehearsal_run_new(rehearsal_net(2, 1), 8);
+    rehearsal_refuses(&r, "trainer_fit: the .train loader, whose examples have shape (2,): the "
+                      "network gives 1 output for each, so it knows the classes 0 … 0, but "
+                      "example 1 of xor has label 1 of 2 classes; the network needs one output "
+                      "per class");
+    run_free(&r);
+    r = rehearsal_run_new(rehearsal_net(2, 2), 8);
+    Dataset *more = dataset_new("more", DATASET_FEATURES, 5, SHAPE(2), 3);
+    r.t.test = loader_new(more, (LoaderOptions){.batch = 2});
+    more->labels.data[4] = 2; /* not in the batch that runs */
+    rehearsal_refuses(&r, "trainer_fit: the .test loader, whose examples have shape (2,): the "
+                      "network gives 2 outputs for each, so it knows the classes 0 … 1, but "
+                      "example 4 of more has label 2 of 3 classes");
+    more->labels.data[4] = -1;
+    rehearsal_refuses(&r, "example 4 of more has label -1");
+    more->labels.data[4] = -100; /* ignored */
+    trainer_fit(&r.t);
+    run_free(&r);
+    dataset_free(more);
+}
+END_TEST
+
+static Var *rehearsal_flat(Var *x) { return var_sum(x, AXES(1), false); }
+
+START_TEST(an_output_has_one_row_per_example)
+{
+    Run r = rehearsal_run_new(SEQUENTIAL(linear_new(2, 2), activation_new("Flat", rehearsal_flat)),
+                              8);
+    rehearsal_refuses(&r, "trainer_fit: the .train loader, whose examples have shape (2,): the "
+                      "network's output for a batch (8, 2) is (8,); expected (8,K), one row per "
+                      "example");
+    run_free(&r);
+}
+END_TEST
+
+/* --- losses of one's own ---------------------------------------------------------------------- */
+
+/* The mean of log(1 + e^z) - label z, for one output z. */
+static Var *rehearsal_logistic(Var *z, const Labels *labels)
+{
+    Var *y = var_empty(var_shape(z));
+    for (ptrdiff_t i = 0; i < labels->count; i++)
+        tensor_write(y->value)[i] = (real)labels->data[i];
+    return var_mean(var_sub(var_softplus(z), var_mul(y, z)), ALL_AXES, false);
+}
+
+/* Adds the square of the gradient of the sum of the outputs' squares. */
+static Var *rehearsal_penalty(Var *output, const Labels *labels)
+{
+    Var *g;
+    var_grad(var_dot(output, output), VARS(output), CREATE_GRAPH, &g);
+    return var_add(loss_cross_entropy(output, labels), var_dot(g, g));
+}
+
+static Var *rehearsal_rows(Var *output, const Labels *labels)
+{
+    return var_sum(output, AXES(1), labels->count < 0);
+}
+
+static Var *rehearsal_nothing(Var *output, const Labels *labels)
+{
+    (void)output, (void)labels;
+    return NULL;
+}
+
+START_TEST(a_loss_of_ones_own_may_have_one_output)
+{
+    Run r = rehearsal_run_new(rehearsal_net(2, 1), 8);
+    r.t.loss = rehearsal_logistic, r.t.test = loader_new(r.data, (LoaderOptions){0});
+    trainer_fit(&r.t);
+    ck_assert_int_eq(r.t.step, 3);
+    r.t.loss = rehearsal_rows, r.t.step = 0;
+    rehearsal_refuses(&r, "trainer_fit: the loss has shape (20,); expected one element: reduce it");
+    r.t.loss = rehearsal_nothing;
+    rehearsal_refuses(&r, "trainer_fit: the loss function returned NULL");
+    run_free(&r);
+}
+END_TEST
+
+START_TEST(a_loss_may_contain_gradients)
+{
+    Run r = rehearsal_run_new(rehearsal_net(2, 2), 8);
+    r.t.loss = rehearsal_penalty;
+    trainer_fit(&r.t);
+    ck_assert_int_eq(r.t.step, 3);
+    run_free(&r);
+}
+END_TEST
+
+/* --- batch norm ------------------------------------------------------------------------------- */
+
+static Module *rehearsal_norm_net(void)
+{
+    return SEQUENTIAL(linear_new(2, 4), SEQUENTIAL(batch_norm1d_new(4)), linear_new(4, 2));
+}
+
+START_TEST(a_last_batch_of_one_is_refused_if_a_batch_norm_trains)
+{
+    Run r = run_of(xor_points(17, 0), rehearsal_norm_net(), NULL, 8);
+    r.t.optimizer = sgd_new(r.t.net, (real)0.1, 0);
+    rehearsal_refuses(&r, "trainer_fit: the last batch of the .train loader has 1 example, and "
+                      "BatchNorm1d '1.0' needs at least 2 values per channel in training: set "
+                      ".drop_last in the loader's options, or choose a batch size that does not "
+                      "leave a remainder of 1");
+    module_eval(r.t.net); /* trainer_fit would put it into training mode */
+    rehearsal_refuses(&r, "the last batch of the .train loader has 1 example");
+    module_train(r.t.net);
+    module_eval(module_child(r.t.net, "1")); /* frozen, it takes any batch */
+    trainer_fit(&r.t);
+    ck_assert_int_eq(r.t.step, 3);
+    run_free(&r);
+}
+END_TEST
+
+START_TEST(so_is_a_batch_size_of_one)
+{
+    Run r = run_of(xor_points(5, 0), rehearsal_norm_net(), NULL, 1);
+    r.t.optimizer = sgd_new(r.t.net, (real)0.1, 0);
+    rehearsal_refuses(&r, "trainer_fit: every batch of the .train loader has 1 example, and "
+                      "BatchNorm1d '1.0' needs at least 2 values per channel in training: choose a "
+                      "larger batch size");
+    run_free(&r);
+}
+END_TEST
+
+/* A rest that is dropped, a rest of two, and a test set that leaves one. */
+START_TEST(other_last_batches_are_fine)
+{
+    for (int i = 0; i < 3; i++) {
+        Run r = run_of(xor_points(17 + i % 2, 0), rehearsal_norm_net(), NULL, 8);
+        r.t.optimizer = sgd_new(r.t.net, (real)0.1, 0);
+        loader_free(r.t.train);
+        r.t.train = loader_new(r.data, (LoaderOptions){.batch = 8, .drop_last = i % 2 == 0});
+        r.t.test = i < 2 ? NULL : loader_new(r.data, (LoaderOptions){.batch = 8});
+        trainer_fit(&r.t);
+        ck_assert_int_eq(r.t.step, i == 1 ? 3 : 2);
+        run_free(&r);
+    }
+}
+END_TEST
+
+/* One image has many values per channel. */
+START_TEST(an_image_alone_is_enough_for_a_batch_norm_of_images)
+{
+    Dataset *data = dataset_new("images", DATASET_BYTES, 5, SHAPE(1, 3, 3), 2);
+    for (int i = 0; i < 45; i++)
+        data->bytes[i] = (uint8_t)(i * 37);
+    Module *net = SEQUENTIAL(batch_norm2d_new(1), flatten_new(), linear_new(9, 2));
+    Run r = run_of(data, net, sgd_new(net, (real)0.1, 0), 2);
+    trainer_fit(&r.t);
+    ck_assert_int_eq(r.t.step, 3);
+    run_free(&r);
+}
+END_TEST
+
+/* --- no trace --------------------------------------------------------------------------------- */
+
+/* A module that changes everything it can, even in evaluation. */
+typedef struct Restless {
+    Module   base;
+    Tensor  *mean;
+    int64_t *calls;
+    Rng     *rng;
+} Restless;
+
+static Var *restless_forward(Module *self, Var *x)
+{
+    Restless *m = (Restless *)self;
+    tensor_write(m->mean)[1] += 1;
+    ++*m->calls;
+    rng_next(m->rng);
+    return x;
+}
+
+static Restless *restless_new(void)
+{
+    static const ModuleType type = {"Restless", restless_forward, NULL};
+    Restless *m = module_new(sizeof *m, &type);
+    m->mean = module_add_buffer(&m->base, "mean", tensor_zeros(SHAPE(2)));
+    m->calls = module_add_counter(&m->base, "calls");
+    m->rng = module_add_rng(&m->base, "rng", rng_new(1, 2));
+    return m;
+}
+
+static void rehearsal_check_untouched(const Run *r, const Restless *m)
+{
+    ck_assert_tensor(m->mean, SHAPE(2), 0, 0, 0);
+    ck_assert_int_eq(*m->calls, 0);
+    ck_assert_uint_eq(m->rng->position, 0);
+    for (int i = 0; i < r->t.optimizer->n_params; i++)
+        ck_assert_ptr_null(r->t.optimizer->state[i].param.var->grad);
+}
+
+START_TEST(a_rehearsal_leaves_no_trace)
+{
+    Restless *m = restless_new();
+    Module *frozen = dropout_new((real)0.5);
+    Run r = rehearsal_run_new(SEQUENTIAL(linear_new(2, 2), &m->base, frozen), 8);
+    r.t.test = loader_new(r.data, (LoaderOptions){.batch = 8});
+    r.t.epochs = 0; /* a rehearsal and no training */
+    module_eval(frozen);
+    size_t mark = tape_mark();
+    trainer_fit(&r.t);
+    rehearsal_check_untouched(&r, m);
+    ck_assert(r.t.net->training && m->base.training && !frozen->training);
+    ck_assert_uint_eq(tape_mark(), mark);
+    ck_assert(grad_enabled());
+    Batch batch;
+    ck_assert(loader_next(r.t.train, &batch) && batch.number == 0);
+    ck_assert(loader_next(r.t.test, &batch) && batch.number == 0);
+    r.t.epochs = 1;
+    trainer_fit(&r.t);
+    ck_assert_int_eq(*m->calls, 3 + 3); /* of training and testing */
+    run_free(&r);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("rehearsal");
+    testing_add(suite, "parts", 20, (const TTest *const[]){
+        a_setting_out_of_range_is_refused, an_optimizer_of_another_network_is_refused, NULL});
+    testing_add(suite, "examples", 20, (const TTest *const[]){
+        examples_that_the_network_cannot_take_are_refused,
+        test_examples_are_tried_before_training_too, labels_beyond_the_outputs_are_refused,
+        an_output_has_one_row_per_example, a_loss_of_ones_own_may_have_one_output,
+        a_loss_may_contain_gradients, NULL});
+    testing_add(suite, "batch norm", 20, (const TTest *const[]){
+        a_last_batch_of_one_is_refused_if_a_batch_norm_trains, so_is_a_batch_size_of_one,
+        other_last_batches_are_fine, an_image_alone_is_enough_for_a_batch_norm_of_images, NULL});
+    testing_add(suite, "trace", 20, (const TTest *const[]){a_rehearsal_leaves_no_trace, NULL});
+    return testing_main(suite);
+}
