@@ -81,6 +81,7 @@ Var *var_full(Shape shape, real value)
 
 Var *var_is_positive(const Var *x)
 {
+    var_check(x, "var_is_positive");
     Var *mask = var_empty(var_shape(x)), *zero = var_scalar(0);
     tensor_greater(mask->value, x->value, zero->value);
     return mask;
@@ -154,6 +155,9 @@ Shape var_shape(const Var *x)
 real var_item(const Var *x)
 {
     var_check(x, "var_item");
+    if (tensor_count(x->value) != 1)
+        slope_fail("var_item", "%s has %td elements; expected exactly one", VAR_TEXT(x),
+                   tensor_count(x->value));
     return tensor_item(x->value);
 }
 
@@ -180,6 +184,8 @@ const char *var_text(const Var *x, char text[VAR_TEXT_SIZE])
 
 Var *var_output(const Var *first, int k)
 {
+    if (!first)
+        slope_fail("var_output", "an input is NULL");
     if (k < 0 || k >= first->n_out)
         slope_fail("var_output", "%s has %d outputs; there is no output %d", VAR_TEXT(first),
                    first->n_out, k);

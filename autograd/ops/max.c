@@ -54,6 +54,7 @@ const Op op_max = {
 
 Var *var_max(Var *x, Axes axes, bool keepdim)
 {
+    var_check(x, "var_max");
     Shape s = var_shape(x);
     unsigned mask = shape_axes(s, axes, "var_max");
     for (int i = 0; i < s.ndim; i++)
