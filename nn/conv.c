@@ -55,11 +55,11 @@ static Module *conv2d_make(ptrdiff_t in, ptrdiff_t out, const ptrdiff_t kernel[2
     if (options.groups < 1 || in % options.groups || out % options.groups)
         slope_fail(function, "%td channels in and %td out do not divide into %td groups", in,
                    out, options.groups);
+    const Shape weight = {4, {out, in / options.groups, kernel[0], kernel[1]}};
+    shape_check(weight, function);
     Conv2dModule *c = module_new(sizeof *c, &type);
     c->options = options;
-    c->weight = module_add_param(
-        &c->base, "weight",
-        tensor_zeros(SHAPE(out, in / options.groups, kernel[0], kernel[1])));
+    c->weight = module_add_param(&c->base, "weight", tensor_zeros(weight));
     if (with_bias)
         c->bias = module_add_param(&c->base, "bias", tensor_zeros(SHAPE(out)));
     Rng rng = random_stream();

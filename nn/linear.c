@@ -35,6 +35,7 @@ static Module *linear_make(ptrdiff_t in, ptrdiff_t out, bool with_bias, const ch
     static const ModuleType type = {"Linear", linear_module_forward, linear_describe};
     if (in < 1 || out < 1)
         slope_fail(function, "%td inputs and %td outputs; expected at least 1 of each", in, out);
+    shape_check((Shape){2, {out, in}}, function);
     Linear *l = module_new(sizeof *l, &type);
     l->in = in, l->out = out;
     l->weight = module_add_param(&l->base, "weight", tensor_zeros(SHAPE(out, in)));

@@ -1,8 +1,8 @@
 /* where -------------------------- y = a where condition is not 0, else b
  *   shape     that to which condition, a and b broadcast
  *   backward  ga = gy where condition is not 0, else 0; gb is the reverse
- *   care      it selects instead of multiplying, so neither Inf * 0 nor a NaN from the side
- *             that was not chosen can occur
+ *   care      it selects instead of multiplying, so here neither Inf * 0 nor a NaN from the side
+ *             that was not chosen can occur; for that side's own rule see autograd/ops.def
  *
  * SPDX-License-Identifier: MIT
  */

@@ -128,6 +128,7 @@ START_TEST(a_convolution_that_cannot_be_is_not_made)
     ck_assert_fails(conv2d_new_with(3, 4, 2, 0, o, true),
                     "conv2d_new_with: 3 channels in, 4 out, kernel 2 x 0");
     ck_assert_fails(conv2d_new(3, 4, 0, o), "kernel 0 x 0");
+    ck_assert_fails(conv2d_new(PTRDIFF_MAX, 4, 3, o), "conv2d_new: the sizes multiply to more");
     o.groups = 2;
     ck_assert_fails(conv2d_new(3, 4, 3, o), "3 channels in and 4 out do not divide into 2 groups");
     ck_assert_fails(conv2d_new(4, 3, 3, o), "4 channels in and 3 out do not divide into 2 groups");

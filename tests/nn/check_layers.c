@@ -54,6 +54,7 @@ START_TEST(linear_says_what_input_it_expects)
     ck_assert_fails(linear_new(0, 2),
                     "linear_new: 0 inputs and 2 outputs; expected at least 1 of each");
     ck_assert_fails(linear_new_without_bias(0, 2), "linear_new_without_bias: 0 inputs");
+    ck_assert_fails(linear_new(PTRDIFF_MAX, 2), "linear_new: the sizes multiply to more elements");
     module_free(m);
 }
 END_TEST
