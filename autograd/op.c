@@ -105,7 +105,7 @@ Shape var_broadcast(const Var *a, const Var *b, const char *function)
     var_check(a, function);
     var_check(b, function);
     Shape out;
-    if (!shape_broadcast(a->value->shape, b->value->shape, &out))
+    if (!shape_broadcast(a->value->shape, b->value->shape, &out, function))
         slope_fail(function,
                    "shapes %s and %s do not broadcast: aligned at the right, sizes must "
                    "be equal or 1",

@@ -71,7 +71,11 @@
     POINTWISE_DECLARE(Var *var_##NAME(Var *x);)                                                \
     static Var *NAME##_sample(Var **in) { return var_##NAME(in[0]); }                          \
     POINTWISE_OP(NAME, KINK, 1, {{.shape = {2, {2, 3}}, RANGE}})                               \
-    Var *var_##NAME(Var *x) { return var_apply_like(&op_##NAME, x); }
+    Var *var_##NAME(Var *x)                                                                    \
+    {                                                                                          \
+        var_check(x, "var_" #NAME);                                                            \
+        return var_apply_like(&op_##NAME, x);                                                  \
+    }
 
 /* y = value(x, c), of x's shape, where c is a constant; the sample uses c = SAMPLE_C. */
 #define UNARY_WITH(NAME, VALUE, GRADIENT, RANGE, KINK, SAMPLE_C)                               \
@@ -93,7 +97,7 @@
     POINTWISE_OP(NAME, KINK, 1, {{.shape = {2, {2, 3}}, RANGE}})                               \
     Var *var_##NAME(Var *x, real c)                                                            \
     {                                                                                          \
-        var_check(x, #NAME);                                                                   \
+        var_check(x, "var_" #NAME);                                                            \
         return var_apply_with(&op_##NAME, var_shape(x), VARS(x), &c, sizeof c);                \
     }
 

@@ -1,9 +1,10 @@
 /* autograd/tape.c -- the list of what was computed, the Vars on it, and the scopes.
  *
  * Vars are allocated in chunks that never move. The tape itself is an array of pointers to them.
- * Rewound Vars wait in a queue to be reused, in the order in which they were freed. A Var that waits
- * is dead (its generation is odd), so the use of a stale pointer to it is reported; once the Var is
- * reused, the pointer reads another value. At least TAPE_WAIT newer Vars are created before that.
+ * Rewound Vars wait in a queue to be reused, in the order in which they were rewound. A Var that
+ * waits is dead (its generation is odd), so the use of a stale pointer to it is reported; once the
+ * Var is reused, the pointer reads another value. At least TAPE_WAIT newer Vars are created before
+ * that.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -11,7 +11,7 @@
 #include "tensor/memory.h"
 #include "tensor/poison.h"
 
-/* --- is it a Var? ------------------------------------------------------------------------------ */
+/* --- is it a Var? ----------------------------------------------------------------------------- */
 
 /* A parameter that was freed may have been overwritten by the memory pool. */
 static _Noreturn void var_fail_dead(const Var *x, const char *function)
@@ -116,6 +116,7 @@ Var *var_full(Shape shape, real value)
 
 Var *var_is_positive(const Var *x)
 {
+    var_check(x, "var_is_positive");
     Var *mask = var_empty(var_shape(x)), *zero = var_scalar(0);
     tensor_greater(mask->value, x->value, zero->value);
     return mask;
@@ -193,6 +194,9 @@ Shape var_shape(const Var *x)
 real var_item(const Var *x)
 {
     var_check(x, "var_item");
+    if (tensor_count(x->value) != 1)
+        slope_fail("var_item", "%s has %td elements; expected exactly one", VAR_TEXT(x),
+                   tensor_count(x->value));
     return tensor_item(x->value);
 }
 

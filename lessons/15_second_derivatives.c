@@ -77,6 +77,18 @@ static double difference(double x, double a, Wrt one, Wrt other, double h)
     return (up - down) / (2 * h);
 }
 
+/* gx depends on gy, the gradient that arrives at y: d gx/d gy at (x, a). */
+static double by_gy(double x, double a)
+{
+    size_t mark = tape_mark();
+    Var *in = var_leaf(var_full(SHAPE(1), (real)x)->value), *g[1];
+    Var *gy = var_leaf(var_full(SHAPE(1), 1)->value);
+    var_grad_with(var_prelu(in, var_scalar((real)a)), gy, VARS(in), CREATE_GRAPH, g);
+    double slope = number(derivative(g[0], gy, GRAD_ONLY));
+    tape_rewind(mark);
+    return slope;
+}
+
 static void prelu_twice(void)
 {
     const double at[] = {-2, -1, -0.5, 0, 0.5, 2}, a = 0.25, h = 1e-3;
@@ -100,6 +112,8 @@ static void prelu_twice(void)
                 (1 - a) / (2 * h));
     claim_close(difference(0, a, X, X, h / 10), 10 * (1 - a) / (2 * h), 1e-8,
                 "... and ten times that with a tenth of h. The tape's 0 is one side's answer");
+    claim(by_gy(0, a) == a, "at the kink the tape takes the side x <= 0 in every order: gx = a gy, "
+                            "so d gx/d gy = a (PyTorch 2.13 gives 1)");
 }
 
 /* --- a Hessian, and products with it ---------------------------------------------------------- */

@@ -2,6 +2,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "autograd/op.h"
 #include "nn/layers.h"
 
 /* --- any function of one Var ------------------------------------------------------------------ */
@@ -67,7 +68,11 @@ typedef struct PreluModule {
 
 static Var *prelu_module_forward(Module *self, Var *x)
 {
-    return var_prelu(x, ((const PreluModule *)self)->weight);
+    Var *a = ((const PreluModule *)self)->weight;
+    char layer[sizeof a->name + 16];
+    snprintf(layer, sizeof layer, "PReLU: '%s'", a->name);
+    var_prelu_check(x, a, layer);
+    return var_prelu(x, a);
 }
 
 static void prelu_describe(const Module *self, char *text, size_t size)

@@ -2,6 +2,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "autograd/op.h"
 #include "nn/init.h"
 #include "nn/layers.h"
 
@@ -17,6 +18,9 @@ typedef struct Conv2dModule {
 static Var *conv2d_module_forward(Module *self, Var *x)
 {
     const Conv2dModule *c = (const Conv2dModule *)self;
+    char layer[sizeof c->weight->name + 16];
+    snprintf(layer, sizeof layer, "Conv2d: '%s'", c->weight->name);
+    var_conv2d_check(x, c->weight, c->options, layer);
     return var_conv2d(x, c->weight, c->bias, c->options);
 }
 
@@ -41,22 +45,21 @@ Conv2dOptions conv2d_padding(ptrdiff_t padding)
     return options;
 }
 
-Module *conv2d_new_with(ptrdiff_t in, ptrdiff_t out, ptrdiff_t kernel_height,
-                        ptrdiff_t kernel_width, Conv2dOptions options, bool with_bias)
+static Module *conv2d_make(ptrdiff_t in, ptrdiff_t out, const ptrdiff_t kernel[2],
+                           Conv2dOptions options, bool with_bias, const char *function)
 {
     static const ModuleType type = {"Conv2d", conv2d_module_forward, conv2d_describe};
-    if (in < 1 || out < 1 || kernel_height < 1 || kernel_width < 1)
-        slope_fail("conv2d_new",
-                   "%td channels in, %td out, kernel %td x %td; expected at least 1 of each", in,
-                   out, kernel_height, kernel_width);
+    if (in < 1 || out < 1 || kernel[0] < 1 || kernel[1] < 1)
+        slope_fail(function, "%td channels in, %td out, kernel %td x %td; expected at least 1 of "
+                   "each", in, out, kernel[0], kernel[1]);
     if (options.groups < 1 || in % options.groups || out % options.groups)
-        slope_fail("conv2d_new", "%td channels in and %td out do not divide into %td groups", in,
+        slope_fail(function, "%td channels in and %td out do not divide into %td groups", in,
                    out, options.groups);
+    const Shape weight = {4, {out, in / options.groups, kernel[0], kernel[1]}};
+    shape_check(weight, function);
     Conv2dModule *c = module_new(sizeof *c, &type);
     c->options = options;
-    c->weight = module_add_param(
-        &c->base, "weight",
-        tensor_zeros(SHAPE(out, in / options.groups, kernel_height, kernel_width)));
+    c->weight = module_add_param(&c->base, "weight", tensor_zeros(weight));
     if (with_bias)
         c->bias = module_add_param(&c->base, "bias", tensor_zeros(SHAPE(out)));
     Rng rng = random_stream();
@@ -64,9 +67,17 @@ Module *conv2d_new_with(ptrdiff_t in, ptrdiff_t out, ptrdiff_t kernel_height,
     return &c->base;
 }
 
+Module *conv2d_new_with(ptrdiff_t in, ptrdiff_t out, ptrdiff_t kernel_height,
+                        ptrdiff_t kernel_width, Conv2dOptions options, bool with_bias)
+{
+    const ptrdiff_t kernel[2] = {kernel_height, kernel_width};
+    return conv2d_make(in, out, kernel, options, with_bias, "conv2d_new_with");
+}
+
 Module *conv2d_new(ptrdiff_t in, ptrdiff_t out, ptrdiff_t kernel, Conv2dOptions options)
 {
-    return conv2d_new_with(in, out, kernel, kernel, options, true);
+    const ptrdiff_t square[2] = {kernel, kernel};
+    return conv2d_make(in, out, square, options, true, "conv2d_new");
 }
 
 /* --- MaxPool2d -------------------------------------------------------------------------------- */
@@ -78,7 +89,9 @@ typedef struct MaxPool2d {
 
 static Var *max_pool2d_module_forward(Module *self, Var *x)
 {
-    return var_max_pool2d(x, ((const MaxPool2d *)self)->options);
+    const MaxPool2d *m = (const MaxPool2d *)self;
+    var_max_pool2d_check(x, m->options, "MaxPool2d");
+    return var_max_pool2d(x, m->options);
 }
 
 static void max_pool2d_describe(const Module *self, char *text, size_t size)

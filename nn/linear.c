@@ -16,7 +16,7 @@ static Var *linear_module_forward(Module *self, Var *x)
 {
     const Linear *l = (const Linear *)self;
     Shape s = var_shape(x);
-    if (s.ndim < 2 || s.dim[s.ndim - 1] != l->in)
+    if (s.ndim < 1 || s.dim[s.ndim - 1] != l->in)
         slope_fail("Linear", "expected an input (...,%td) for '%s', found shape %s%s", l->in,
                    l->weight->name, SHAPE_TEXT(s),
                    s.ndim > 2 && shape_count(s) == s.dim[0] * l->in ? "; put flatten_new() "
@@ -30,12 +30,12 @@ static void linear_describe(const Module *self, char *text, size_t size)
     snprintf(text, size, "%td, %td%s", l->in, l->out, l->bias ? "" : ", no bias");
 }
 
-static Module *linear_make(ptrdiff_t in, ptrdiff_t out, bool with_bias)
+static Module *linear_make(ptrdiff_t in, ptrdiff_t out, bool with_bias, const char *function)
 {
     static const ModuleType type = {"Linear", linear_module_forward, linear_describe};
     if (in < 1 || out < 1)
-        slope_fail("linear_new", "%td inputs and %td outputs; expected at least 1 of each", in,
-                   out);
+        slope_fail(function, "%td inputs and %td outputs; expected at least 1 of each", in, out);
+    shape_check((Shape){2, {out, in}}, function);
     Linear *l = module_new(sizeof *l, &type);
     l->in = in, l->out = out;
     l->weight = module_add_param(&l->base, "weight", tensor_zeros(SHAPE(out, in)));
@@ -48,10 +48,10 @@ static Module *linear_make(ptrdiff_t in, ptrdiff_t out, bool with_bias)
 
 Module *linear_new(ptrdiff_t in, ptrdiff_t out)
 {
-    return linear_make(in, out, true);
+    return linear_make(in, out, true, "linear_new");
 }
 
 Module *linear_new_without_bias(ptrdiff_t in, ptrdiff_t out)
 {
-    return linear_make(in, out, false);
+    return linear_make(in, out, false, "linear_new_without_bias");
 }

@@ -16,42 +16,51 @@
 
 Shape shape_new(int ndim, const ptrdiff_t *dim)
 {
-    if (ndim < 0 || ndim > MAX_DIMS)
-        slope_fail("shape_new", "a shape has 0 to %d axes, not %d", MAX_DIMS, ndim);
     Shape s = {.ndim = ndim};
-    ptrdiff_t count = 1;
-    for (int i = 0; i < ndim; i++) {
-        if (dim[i] < 0)
-            slope_fail("shape_new", "axis %d has size %td; expected 0 or more", i, dim[i]);
-        if (dim[i] > 0 && count > SHAPE_MAX_COUNT / dim[i])
-            slope_fail("shape_new", "the sizes multiply to more elements than memory can hold "
-                       "(axis %d has size %td)", i, dim[i]);
+    for (int i = 0; i < ndim && i < MAX_DIMS; i++)
         s.dim[i] = dim[i];
-        count *= dim[i] ? dim[i] : 1;
-    }
+    shape_check(s, "shape_new");
     return s;
+}
+
+void shape_check(Shape s, const char *function)
+{
+    if (s.ndim < 0 || s.ndim > MAX_DIMS)
+        slope_fail(function, "a shape has 0 to %d axes, not %d", MAX_DIMS, s.ndim);
+    ptrdiff_t count = 1;
+    for (int i = 0; i < s.ndim; i++) {
+        if (s.dim[i] < 0)
+            slope_fail(function, "axis %d has size %td; expected 0 or more%s", i, s.dim[i],
+                       s.dim[i] == -1 ? "; shape_infer builds a shape in which one size is inferred"
+                                      : "");
+        if (s.dim[i] > 0 && count > SHAPE_MAX_COUNT / s.dim[i])
+            slope_fail(function, "the sizes multiply to more elements than memory can hold "
+                       "(axis %d has size %td)", i, s.dim[i]);
+        count *= s.dim[i] ? s.dim[i] : 1;
+    }
 }
 
 Shape shape_infer(ptrdiff_t count, int ndim, const ptrdiff_t *dim, const char *function)
 {
     if (ndim < 0 || ndim > MAX_DIMS)
         slope_fail(function, "a shape has 0 to %d axes, not %d", MAX_DIMS, ndim);
-    ptrdiff_t sizes[MAX_DIMS] = {0};
+    Shape s = {.ndim = ndim};
     int hole = -1;
     for (int i = 0; i < ndim; i++) {
-        sizes[i] = dim[i] == -1 ? 1 : dim[i];
+        s.dim[i] = dim[i] == -1 ? 1 : dim[i];
         if (dim[i] == -1 && hole >= 0)
             slope_fail(function, "only one size may be -1, but axes %d and %d are", hole, i);
         if (dim[i] == -1)
             hole = i;
     }
-    Shape s = shape_new(ndim, sizes); /* fails if the others are invalid */
+    shape_check(s, function); /* fails if the others are invalid */
     ptrdiff_t known = shape_count(s);
     if (hole >= 0 && (known == 0 || count % known))
         slope_fail(function, "%td elements are not a multiple of %td, the product of the other "
                    "sizes, so axis %d cannot be inferred", count, known, hole);
     if (hole >= 0)
         s.dim[hole] = count / known;
+    shape_check(s, function);
     return s;
 }
 
@@ -90,7 +99,8 @@ static ptrdiff_t shape_from_right(Shape s, int i)
     return i < s.ndim ? s.dim[s.ndim - 1 - i] : 1;
 }
 
-bool shape_broadcast(Shape a, Shape b, Shape *out)
+/* shape_broadcast without the check of the number of elements. */
+static bool shape_align(Shape a, Shape b, Shape *out)
 {
     Shape s = {.ndim = a.ndim > b.ndim ? a.ndim : b.ndim};
     for (int i = 0; i < s.ndim; i++) {
@@ -99,14 +109,22 @@ bool shape_broadcast(Shape a, Shape b, Shape *out)
             return false;
         s.dim[s.ndim - 1 - i] = p == 1 ? q : p;
     }
-    *out = shape_new(s.ndim, s.dim);
+    *out = s;
     return true;
+}
+
+bool shape_broadcast(Shape a, Shape b, Shape *out, const char *function)
+{
+    bool fits = shape_align(a, b, out);
+    if (fits)
+        shape_check(*out, function);
+    return fits;
 }
 
 bool shape_stretches_to(Shape from, Shape to)
 {
     Shape both;
-    return shape_broadcast(from, to, &both) && shape_equal(both, to);
+    return shape_align(from, to, &both) && shape_equal(both, to);
 }
 
 int shape_axis(Shape s, int axis, const char *function)
@@ -121,6 +139,8 @@ int shape_axis(Shape s, int axis, const char *function)
 unsigned shape_axes(Shape s, Axes axes, const char *function)
 {
     unsigned mask = 0;
+    if (axes.n > MAX_DIMS)
+        slope_fail(function, "%d axes are named; a shape has at most %d", axes.n, MAX_DIMS);
     for (int i = 0; i < axes.n; i++) {
         unsigned bit = 1u << shape_axis(s, axes.axis[i], function);
         if (mask & bit)
@@ -171,7 +191,7 @@ AxisView shape_axis_view(Shape s, int axis)
 const char *shape_text(Shape s, char text[SHAPE_TEXT_SIZE])
 {
     int n = snprintf(text, SHAPE_TEXT_SIZE, "(");
-    for (int i = 0; i < s.ndim; i++)
+    for (int i = 0; i < s.ndim && i < MAX_DIMS; i++)
         n += snprintf(text + n, SHAPE_TEXT_SIZE - (size_t)n, i ? ", %td" : "%td", s.dim[i]);
     snprintf(text + n, SHAPE_TEXT_SIZE - (size_t)n, s.ndim == 1 ? ",)" : ")");
     return text;

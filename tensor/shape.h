@@ -43,11 +43,15 @@ typedef struct Axes {
  * memory could hold. */
 Shape shape_new(int ndim, const ptrdiff_t *dim);
 
+/* Fails, naming `function`, unless shape_new would accept s. A Shape that was computed or filled in
+ * by hand may be invalid. */
+void shape_check(Shape s, const char *function);
+
 /* The same, but one size may be -1: it is inferred from `count`, the number of elements. Fails,
  * naming `function`, if the other sizes do not divide count. */
 Shape shape_infer(ptrdiff_t count, int ndim, const ptrdiff_t *dim, const char *function);
 
-/* True if shape_new would accept s. A Shape that was filled in by hand may be invalid. */
+/* True if shape_new would accept s. */
 bool shape_is_possible(Shape s);
 
 /* The number of elements; 1 for a scalar. */
@@ -55,9 +59,9 @@ ptrdiff_t shape_count(Shape s);
 
 bool shape_equal(Shape a, Shape b);
 
-/* Writes to *out the shape that a and b broadcast to; returns false if they do not fit. Fails, as
- * shape_new does, for more elements than memory could hold, as for (2^40, 1) with (1, 2^40). */
-bool shape_broadcast(Shape a, Shape b, Shape *out);
+/* Writes to *out the shape that a and b broadcast to; returns false if they do not fit. Fails,
+ * naming `function`, for more elements than memory could hold, as for (2^40, 1) with (1, 2^40). */
+bool shape_broadcast(Shape a, Shape b, Shape *out, const char *function);
 
 /* True if `from` stretches to exactly `to`. */
 bool shape_stretches_to(Shape from, Shape to);

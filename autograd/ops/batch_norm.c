@@ -118,6 +118,9 @@ static void batch_norm_check(Shape x, const Var *w, const Var *b)
 /* The mean and the variance are for the running statistics: no gradient flows through them. */
 Var *var_batch_norm(Var *x, Var *w, Var *b, real eps)
 {
+    var_check(x, "var_batch_norm");
+    if (w && b)
+        var_check(w, "var_batch_norm"), var_check(b, "var_batch_norm");
     Shape s = var_shape(x);
     batch_norm_check(s, w, b);
     Shape c = SHAPE(s.dim[1]);

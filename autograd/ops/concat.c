@@ -52,8 +52,10 @@ const Op op_concat = {
 
 Var *var_concat(Var *const *x, int n, int axis)
 {
-    if (n < 1)
-        slope_fail("var_concat", "expected at least one tensor, found %d", n);
+    if (!x || n < 1)
+        slope_fail("var_concat", "expected at least one tensor, found %d", x ? n : 0);
+    for (int i = 0; i < n; i++)
+        var_check(x[i], "var_concat");
     Shape out = var_shape(x[0]);
     axis = shape_axis(out, axis, "var_concat");
     for (int i = 1; i < n; i++) {
@@ -63,6 +65,7 @@ Var *var_concat(Var *const *x, int n, int axis)
             slope_fail("var_concat", "tensor %d has shape %s, which differs from the first's %s in "
                        "more than axis %d", i, SHAPE_TEXT(s), SHAPE_TEXT(var_shape(x[0])), axis);
         out.dim[axis] += s.dim[axis];
+        shape_check(out, "var_concat");
     }
-    return var_apply_with(&op_concat, shape_new(out.ndim, out.dim), x, n, &axis, sizeof axis);
+    return var_apply_with(&op_concat, out, x, n, &axis, sizeof axis);
 }

@@ -31,6 +31,6 @@ const Op op_contiguous = {
 
 Var *var_contiguous(Var *x)
 {
-    Shape shape = var_shape(x);
-    return tensor_is_contiguous(x->value) ? x : var_apply(&op_contiguous, shape, VARS(x));
+    var_check(x, "var_contiguous");
+    return tensor_is_contiguous(x->value) ? x : var_apply_like(&op_contiguous, x);
 }

@@ -62,9 +62,22 @@ const Op op_conv2d = {
                       {.shape = {1, {2}}, .low = -2, .high = 2}}},
 };
 
+static Conv2d conv2d_plan(const Var *x, const Var *w, Conv2dOptions options, const char *function)
+{
+    var_check(x, function), var_check(w, function);
+    return tensor_conv2d_plan(var_shape(x), var_shape(w), options, function);
+}
+
+void var_conv2d_check(const Var *x, const Var *w, Conv2dOptions options, const char *function)
+{
+    conv2d_plan(x, w, options, function);
+}
+
 Var *var_conv2d(Var *x, Var *w, Var *b, Conv2dOptions options)
 {
-    Conv2d c = tensor_conv2d_plan(var_shape(x), var_shape(w), options, "var_conv2d");
+    Conv2d c = conv2d_plan(x, w, options, "var_conv2d");
+    if (b)
+        var_check(b, "var_conv2d");
     if (b && !shape_equal(var_shape(b), SHAPE(c.O)))
         slope_fail("var_conv2d", "the bias has shape %s; expected one element for each of the %td "
                    "output channels", SHAPE_TEXT(var_shape(b)), c.O);

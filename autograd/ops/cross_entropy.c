@@ -134,7 +134,8 @@ const Op op_cross_entropy = {
                .in = {{.shape = {2, {3, 4}}, .low = -2, .high = 2}}},
 };
 
-static void cross_entropy_check_label(int32_t label, ptrdiff_t row, Shape x, int32_t ignore_index)
+static void cross_entropy_check_label(int32_t label, ptrdiff_t row, Shape x, int32_t ignore_index,
+                                      const char *function)
 {
     if (label == ignore_index || (label >= 0 && label < x.dim[1]))
         return;
@@ -142,35 +143,38 @@ static void cross_entropy_check_label(int32_t label, ptrdiff_t row, Shape x, int
     if (label > 0)
         snprintf(more, sizeof more, ": for this label the network needs at least %lld outputs, and "
                  "its logits %s have %td", (long long)label + 1, SHAPE_TEXT(x), x.dim[1]);
-    slope_fail("var_cross_entropy", "label %d in row %td; expected a class from 0 to %td, or %d to "
+    slope_fail(function, "label %d in row %td; expected a class from 0 to %td, or %d to "
                "ignore the row%s", (int)label, row, x.dim[1] - 1, (int)ignore_index, more);
 }
 
-static void cross_entropy_check(Shape x, const Labels *labels, CrossEntropyOptions o)
+static void cross_entropy_check(Shape x, const Labels *labels, CrossEntropyOptions o,
+                                const char *function)
 {
     if (x.ndim != 2 || x.dim[1] < 1)
-        slope_fail("var_cross_entropy",
-                   "the logits have shape %s; expected (N,K), one row of K class "
-                   "scores per example",
-                   SHAPE_TEXT(x));
+        slope_fail(function, "the logits have shape %s; expected (N,K), one row of K class scores "
+                   "per example", SHAPE_TEXT(x));
     if (x.dim[1] > (ptrdiff_t)1 << REAL_MANT_DIG)
-        slope_fail("var_cross_entropy", "%td classes; expected at most 2^%d", x.dim[1],
-                   REAL_MANT_DIG);
+        slope_fail(function, "%td classes; expected at most 2^%d", x.dim[1], REAL_MANT_DIG);
     if (labels->count != x.dim[0])
-        slope_fail("var_cross_entropy", "%td labels for logits %s: expected one label per row, %td",
+        slope_fail(function, "%td labels for logits %s: expected one label per row, %td",
                    labels->count, SHAPE_TEXT(x), x.dim[0]);
     if (!(o.smoothing >= 0 && o.smoothing <= 1))
-        slope_fail("var_cross_entropy", "label smoothing is %g; expected a number from 0 to 1",
+        slope_fail(function, "label smoothing is %g; expected a number from 0 to 1",
                    (double)o.smoothing);
+    if (o.reduction > LOSS_NONE)
+        slope_fail(function, "the reduction is %u; expected LOSS_MEAN, LOSS_SUM or LOSS_NONE",
+                   (unsigned)o.reduction);
     for (ptrdiff_t i = 0; i < labels->count; i++)
-        cross_entropy_check_label(labels->data[i], i, x, o.ignore_index);
+        cross_entropy_check_label(labels->data[i], i, x, o.ignore_index, function);
 }
 
-Var *var_cross_entropy_with(Var *logits, const Labels *labels, CrossEntropyOptions options)
+static Var *cross_entropy_apply(Var *logits, const Labels *labels, CrossEntropyOptions options,
+                                const char *function)
 {
-    if (!labels)
-        slope_fail("var_cross_entropy", "the labels are NULL");
-    cross_entropy_check(var_shape(logits), labels, options);
+    var_check(logits, function);
+    if (!labels || (!labels->data && labels->count))
+        slope_fail(function, "the labels are NULL");
+    cross_entropy_check(var_shape(logits), labels, options, function);
     Var *classes = var_empty(SHAPE(labels->count));
     real *p = tensor_write(classes->value);
     for (ptrdiff_t i = 0; i < labels->count; i++)
@@ -183,7 +187,12 @@ Var *var_cross_entropy_with(Var *logits, const Labels *labels, CrossEntropyOptio
     return y;
 }
 
+Var *var_cross_entropy_with(Var *logits, const Labels *labels, CrossEntropyOptions options)
+{
+    return cross_entropy_apply(logits, labels, options, "var_cross_entropy_with");
+}
+
 Var *var_cross_entropy(Var *logits, const Labels *labels)
 {
-    return var_cross_entropy_with(logits, labels, CROSS_ENTROPY_DEFAULTS);
+    return cross_entropy_apply(logits, labels, CROSS_ENTROPY_DEFAULTS, "var_cross_entropy");
 }

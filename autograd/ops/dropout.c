@@ -80,6 +80,7 @@ const Op op_dropout = {
 
 Var *var_dropout(Var *x, real p, Rng rng)
 {
+    var_check(x, "var_dropout");
     if (!(p >= 0 && p <= 1))
         slope_fail("var_dropout", "the probability is %g; expected a number from 0 to 1",
                    (double)p);

@@ -16,6 +16,12 @@ static void linear_forward(Var *y)
     tensor_linear(y->value, y->in[0]->value, y->in[1]->value, b);
 }
 
+/* x in this shape; x itself if that is its shape. */
+static Var *linear_as(Var *x, Shape shape)
+{
+    return shape_equal(var_shape(x), shape) ? x : var_reshape(x, shape);
+}
+
 /* (...,D) as (M,D) */
 static Var *linear_rows(Var *x)
 {
@@ -23,13 +29,13 @@ static Var *linear_rows(Var *x)
     ptrdiff_t rows = 1;
     for (int i = 0; i + 1 < s.ndim; i++)
         rows *= s.dim[i];
-    return var_reshape(x, SHAPE(rows, s.dim[s.ndim - 1]));
+    return linear_as(x, SHAPE(rows, s.dim[s.ndim - 1]));
 }
 
 static void linear_backward(Var *y, Var *gy)
 {
     Var *x = y->in[0], *w = y->in[1], *g = linear_rows(gy);
-    SEND(x, var_reshape(var_matmul(g, w), var_shape(x)));
+    SEND(x, linear_as(var_matmul(g, w), var_shape(x)));
     SEND(w, var_matmul(var_transpose(g, 0, 1), linear_rows(x)));
     if (y->n_in > 2)
         SEND(y->in[2], var_sum(g, AXES(0), false));
@@ -49,6 +55,9 @@ const Op op_linear = {
 
 Var *var_linear(Var *x, Var *w, Var *b)
 {
+    var_check(x, "var_linear"), var_check(w, "var_linear");
+    if (b)
+        var_check(b, "var_linear");
     Shape out = var_shape(x), weight = var_shape(w);
     if (out.ndim < 1 || weight.ndim != 2 || out.dim[out.ndim - 1] != weight.dim[1])
         slope_fail("var_linear", "input %s and weight %s: expected (...,D) and (O,D)",
@@ -58,8 +67,8 @@ Var *var_linear(Var *x, Var *w, Var *b)
         slope_fail("var_linear",
                    "the bias has shape %s; expected one element for each of the %td outputs",
                    SHAPE_TEXT(var_shape(b)), weight.dim[0]);
+    shape_check(out, "var_linear");
     x = var_contiguous(x), w = var_contiguous(w);
-    out = shape_new(out.ndim, out.dim);
     if (!b)
         return var_apply(&op_linear, out, VARS(x, w));
     return var_apply(&op_linear, out, VARS(x, w, var_contiguous(b)));

@@ -37,6 +37,7 @@ const Op op_log_softmax = {
 
 Var *var_log_softmax(Var *x, int axis)
 {
+    var_check(x, "var_log_softmax");
     axis = shape_axis(var_shape(x), axis, "var_log_softmax");
     return var_apply_with(&op_log_softmax, var_shape(x), VARS(var_contiguous(x)), &axis,
                           sizeof axis);

@@ -33,6 +33,7 @@ const Op op_matmul = {
 
 Var *var_matmul(Var *a, Var *b)
 {
+    var_check(a, "var_matmul"), var_check(b, "var_matmul");
     Shape out = tensor_matmul_shape(var_shape(a), var_shape(b), "var_matmul");
     return var_apply(&op_matmul, out, VARS(a, b));
 }

@@ -1,7 +1,8 @@
 /* max --------------------------------------- y = maximum of x over some axes
  *   shape     those axes of x become 1 (keepdim) or are removed
  *   backward  gx = gy at the maxima, shared evenly among equal ones, else 0
- *   care      a NaN in x makes y NaN; the maximum of no elements is an error
+ *   care      a NaN in x makes y NaN, and gx NaN at all elements of which y is the maximum, as in
+ *             PyTorch's amax; the maximum of no elements is an error
  *
  * SPDX-License-Identifier: MIT
  */
@@ -54,6 +55,7 @@ const Op op_max = {
 
 Var *var_max(Var *x, Axes axes, bool keepdim)
 {
+    var_check(x, "var_max");
     Shape s = var_shape(x);
     unsigned mask = shape_axes(s, axes, "var_max");
     for (int i = 0; i < s.ndim; i++)

@@ -45,10 +45,21 @@ const Op op_max_pool2d = {
                .in = {{.shape = {4, {2, 2, 5, 4}}, .low = -2, .high = 2}}},
 };
 
+static Pool2d max_pool2d_plan(const Var *x, Pool2dOptions options, const char *function)
+{
+    var_check(x, function);
+    return tensor_max_pool2d_plan(var_shape(x), options, function);
+}
+
+void var_max_pool2d_check(const Var *x, Pool2dOptions options, const char *function)
+{
+    max_pool2d_plan(x, options, function);
+}
+
 Var *var_max_pool2d(Var *x, Pool2dOptions options)
 {
+    Pool2d p = max_pool2d_plan(x, options, "var_max_pool2d");
     Shape s = var_shape(x);
-    Pool2d p = tensor_max_pool2d_plan(s, options, "var_max_pool2d");
     Shape out = SHAPE(s.dim[0], s.dim[1], p.P, p.Q);
     Var *y = var_apply_all(&op_max_pool2d, (const Shape *const[]){&out, &out}, 2,
                            VARS(var_contiguous(x)), &p, sizeof p);

@@ -38,6 +38,7 @@ const Op op_max_pool2d_gather = {
 
 Var *var_max_pool2d_gather(Var *x, Var *winner, Pool2dOptions options)
 {
+    var_check(x, "var_max_pool2d_gather"), var_check(winner, "var_max_pool2d_gather");
     Shape s = var_shape(x);
     Pool2d p = tensor_max_pool2d_plan(s, options, "var_max_pool2d_gather");
     Shape pooled = SHAPE(s.dim[0], s.dim[1], p.P, p.Q);

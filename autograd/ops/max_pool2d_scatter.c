@@ -40,6 +40,8 @@ const Op op_max_pool2d_scatter = {
 
 Var *var_max_pool2d_scatter(Var *g, Var *winner, Shape x, Pool2dOptions options)
 {
+    var_check(g, "var_max_pool2d_scatter"), var_check(winner, "var_max_pool2d_scatter");
+    shape_check(x, "var_max_pool2d_scatter");
     Pool2d p = tensor_max_pool2d_plan(x, options, "var_max_pool2d_scatter");
     Shape pooled = SHAPE(x.dim[0], x.dim[1], p.P, p.Q);
     if (!shape_equal(var_shape(g), pooled) || !shape_equal(var_shape(winner), pooled))

@@ -44,6 +44,7 @@ const Op op_mean = {
 
 Var *var_mean(Var *x, Axes axes, bool keepdim)
 {
+    var_check(x, "var_mean");
     unsigned mask = shape_axes(var_shape(x), axes, "var_mean");
     MeanAttr m = {.kept = shape_reduce(var_shape(x), mask, true), .n = 1};
     for (int i = 0; i < var_shape(x).ndim; i++)

@@ -9,23 +9,23 @@
 
 #include "autograd/op.h"
 
-typedef struct PermuteAttr {
-    int order[MAX_DIMS];
-} PermuteAttr;
+static const int *permute_order(const Var *y)
+{
+    const Axes *order = y->attr;
+    return order->axis;
+}
 
 static Tensor *permute_view(const Var *y)
 {
-    const PermuteAttr *p = y->attr;
-    return tensor_permute(y->in[0]->value, p->order);
+    return tensor_permute(y->in[0]->value, permute_order(y));
 }
 
 static void permute_backward(Var *y, Var *gy)
 {
-    const PermuteAttr *p = y->attr;
     Var *x = y->in[0];
     int back[MAX_DIMS];
     for (int i = 0; i < var_shape(x).ndim; i++)
-        back[shape_axis(var_shape(x), p->order[i], "var_permute")] = i;
+        back[shape_axis(var_shape(x), permute_order(y)[i], "var_permute")] = i;
     SEND(x, var_permute(gy, back));
 }
 
@@ -42,7 +42,11 @@ const Op op_permute = {
 
 Var *var_permute(Var *x, const int *order)
 {
-    PermuteAttr p = {{0}};
-    memcpy(p.order, order, (size_t)var_shape(x).ndim * sizeof *order);
-    return var_apply_with(&op_permute, var_shape(x), VARS(x), &p, sizeof p);
+    var_check(x, "var_permute");
+    if (!order)
+        slope_fail("var_permute", "the order of the axes is NULL");
+    Axes axes = {.n = var_shape(x).ndim};
+    memcpy(axes.axis, order, (size_t)axes.n * sizeof *order);
+    shape_axes(var_shape(x), axes, "var_permute");
+    return var_apply_with(&op_permute, var_shape(x), VARS(x), &axes, sizeof axes);
 }

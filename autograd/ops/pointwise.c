@@ -46,16 +46,17 @@ static inline real pointwise_logistic(real x)
     return (x >= 0 ? 1 : e) / (1 + e);
 }
 
-/* a's share of the gradient: 1 if a is the larger, 1/2 if the two are equal, else 0. */
+/* a's share of the gradient: 0 if a is the smaller, 1/2 if the two are equal, else 1. So if one is
+ * NaN, gy passes to both, as in PyTorch. */
 static inline real pointwise_share_value(real a, real b)
 {
-    return a > b ? 1 : a == b ? (real)0.5 : 0;
+    return a < b ? 0 : a == b ? (real)0.5 : 1;
 }
 
 MAP2(pointwise_share_map, pointwise_share_value)
 
-/* gy where `larger` is the larger of the two, half of gy where they are equal, else 0. The 0 is
- * selected, not multiplied in, because Inf * 0 would be NaN. */
+/* gy times the share of `larger`. The 0 is selected, not multiplied in, because Inf * 0 would be
+ * NaN. */
 static Var *pointwise_share(Var *gy, Var *larger, Var *smaller)
 {
     Var *share = var_empty(var_shape(gy));

@@ -1,10 +1,13 @@
 /* prelu ------------------------------------------ y = x if x > 0, else a x
- *   shape     y (N,C,...) = x (N,C,...) with slopes a (C), or any x with one shared slope a (1)
+ *   shape     y (N,C,...) = x (N,C,...) with slopes a (C), or any x with one shared slope a (1) or
+ *             ()
  *   backward  gx = gy where x > 0, else a gy
  *             ga = sum of gy x over the positions with x <= 0 that share the slope
  *   care      the sign of the input, which is kept for the backward pass, selects the branch: for
  *             a < 0 the output is never negative. x = 0 is on the slope side, as in PyTorch's
- *             kernels.
+ *             kernels, and so are its second derivatives there: gx = a gy, so d gx/d gy = a and
+ *             d gx/d a = gy (PyTorch 2.13 gives 1 and 0). A NaN takes that side, too: gx = a gy
+ *             and ga = NaN.
  *   source    He, Zhang, Ren, Sun, "Delving deep into rectifiers", arXiv:1502.01852, 2015
  *
  * SPDX-License-Identifier: MIT
@@ -51,38 +54,14 @@ const Op op_prelu = {
                       {.shape = {1, {3}}, .low = -(real)0.5, .high = (real)0.9}}},
 };
 
-/* Names another axis of x that has as many elements as there are slopes: probably the one meant. */
-static const char *prelu_hint(Shape x, ptrdiff_t slopes, char hint[128])
+void var_prelu_check(const Var *x, const Var *a, const char *function)
 {
-    hint[0] = '\0';
-    for (int i = 0; i < x.ndim; i++)
-        if (i != 1 && x.dim[i] == slopes)
-            snprintf(hint, 128, "; axis %d has size %td: transpose it to axis 1 if it holds the "
-                     "channels", i, slopes);
-    return hint;
-}
-
-static void prelu_check(Shape x, Shape a)
-{
-    char hint[128];
-    ptrdiff_t slopes = shape_count(a);
-    if (a.ndim != 1)
-        slope_fail("var_prelu", "the slopes have shape %s; expected (1,) or (C,)", SHAPE_TEXT(a));
-    if (slopes == 1)
-        return;
-    if (x.ndim < 2)
-        slope_fail("var_prelu",
-                   "%td slopes need an input (N,C,...) with channels on axis 1, but "
-                   "its shape is %s; only one shared slope fits every shape",
-                   slopes, SHAPE_TEXT(x));
-    if (x.dim[1] != slopes)
-        slope_fail("var_prelu", "%td slopes, but axis 1 of the input %s, which holds the channels, "
-                   "has size %td; expected 1 slope or %td%s", slopes, SHAPE_TEXT(x), x.dim[1],
-                   x.dim[1], prelu_hint(x, slopes, hint));
+    var_check(x, function), var_check(a, function);
+    tensor_prelu_check(var_shape(x), var_shape(a), function);
 }
 
 Var *var_prelu(Var *x, Var *a)
 {
-    prelu_check(var_shape(x), var_shape(a));
+    var_prelu_check(x, a, "var_prelu");
     return var_apply(&op_prelu, var_shape(x), VARS(var_contiguous(x), var_contiguous(a)));
 }

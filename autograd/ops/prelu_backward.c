@@ -1,5 +1,5 @@
 /* prelu_backward ---------- gx = g if x > 0, else a g;  ga = sum of x g, x <= 0
- *   shape     gx, x and g (N,C,...), ga and a (C) or (1)
+ *   shape     gx, x and g (N,C,...), ga and a (C), (1) or ()
  *   backward  with v and w the gradients of gx and ga, and w broadcast along the channels:
  *               for g   v where x > 0, else a v + w x      (the v terms by the same kernel)
  *               for a   sum of v g over x <= 0
@@ -22,7 +22,7 @@ static void prelu_backward_forward(Var *y)
  * scalar. */
 static Shape prelu_spread_shape(Shape x, Shape a)
 {
-    return a.dim[0] == 1 ? SHAPE_SCALAR : shape_channels(x);
+    return shape_count(a) == 1 ? SHAPE_SCALAR : shape_channels(x);
 }
 
 static void prelu_backward_backward(Var *y, Var *const *gy)
@@ -63,13 +63,12 @@ const Op op_prelu_backward = {
 
 Var *var_prelu_backward(Var *x, Var *a, Var *g, bool want_gx, bool want_ga)
 {
+    var_prelu_check(x, a, "var_prelu_backward");
+    var_check(g, "var_prelu_backward");
     Shape gx = var_shape(x), ga = var_shape(a);
     if (!shape_equal(var_shape(g), gx))
         slope_fail("var_prelu_backward", "g has shape %s, but x has shape %s; they must be equal",
                    SHAPE_TEXT(var_shape(g)), SHAPE_TEXT(gx));
-    if (ga.ndim != 1)
-        slope_fail("var_prelu_backward", "the slopes have shape %s; expected (1,) or (C,)",
-                   SHAPE_TEXT(ga));
     const Shape *out[] = {want_gx ? &gx : NULL, want_ga ? &ga : NULL};
     return var_apply_all(&op_prelu_backward, out, 2,
                          VARS(var_contiguous(x), var_contiguous(a), var_contiguous(g)), NULL, 0);

@@ -1,8 +1,8 @@
 /* relu ---------------------------------------- y = x if x > 0, else 0
  *   shape     y (...) = x (...)
- *   backward  gx = gy where x > 0, else 0
- *   care      the test x <= 0 lets a NaN through; the gradient is selected, not multiplied, so
- *             Inf * 0 cannot occur
+ *   backward  gx = gy where y is not 0, else 0
+ *   care      the test x <= 0 lets a NaN through, and where y is NaN, gy passes, as in PyTorch. The
+ *             gradient is selected, not multiplied, so Inf * 0 cannot occur.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -20,7 +20,7 @@ static void relu_forward(Var *y)
 static void relu_backward(Var *y, Var *gy)
 {
     Var *x = y->in[0];
-    SEND(x, var_where(var_is_positive(x), gy, var_scalar(0)));
+    SEND(x, var_where(var_detach(y), gy, var_scalar(0)));
 }
 
 static Var *relu_sample(Var **in) { return var_relu(in[0]); }
@@ -36,5 +36,6 @@ const Op op_relu = {
 
 Var *var_relu(Var *x)
 {
+    var_check(x, "var_relu");
     return var_apply_like(&op_relu, x);
 }

@@ -1,7 +1,7 @@
 /* reshape ------------------------------ y = the elements of x in another shape
  *   shape     the given one, with as many elements as x
  *   backward  gx = gy in x's shape
- *   care      a view; x is copied first if it is not contiguous
+ *   care      a view; x is copied first if it is not contiguous and the shapes differ
  *
  * SPDX-License-Identifier: MIT
  */
@@ -9,7 +9,9 @@
 
 static Tensor *reshape_view(const Var *y)
 {
-    return tensor_reshape(y->in[0]->value, *(const Shape *)y->attr);
+    const Tensor *x = y->in[0]->value;
+    const Shape *shape = y->attr;
+    return shape_equal(x->shape, *shape) ? tensor_ref(x) : tensor_reshape(x, *shape);
 }
 
 static void reshape_backward(Var *y, Var *gy)
@@ -30,7 +32,13 @@ const Op op_reshape = {
 
 Var *var_reshape(Var *x, Shape shape)
 {
-    if (shape_equal(var_shape(x), shape))
-        return x;
-    return var_apply_with(&op_reshape, shape, VARS(var_contiguous(x)), &shape, sizeof shape);
+    var_check(x, "var_reshape");
+    shape_check(shape, "var_reshape");
+    if (shape_count(shape) != tensor_count(x->value))
+        slope_fail("var_reshape", "shape %s has %td elements, but %s has %td",
+                   SHAPE_TEXT(var_shape(x)), tensor_count(x->value), SHAPE_TEXT(shape),
+                   shape_count(shape));
+    if (!shape_equal(var_shape(x), shape))
+        x = var_contiguous(x);
+    return var_apply_with(&op_reshape, shape, VARS(x), &shape, sizeof shape);
 }

@@ -22,9 +22,8 @@ static void select_backward(Var *y, Var *gy)
 {
     const SelectAttr *s = y->attr;
     Var *x = y->in[0];
-    int axis = shape_axis(var_shape(x), s->axis, "var_select");
-    Shape one = shape_reduce(var_shape(x), 1u << axis, true);
-    SEND(x, var_slice_scatter(var_reshape(gy, one), var_shape(x), axis, s->index, 1));
+    Shape one = shape_reduce(var_shape(x), 1u << s->axis, true);
+    SEND(x, var_slice_scatter(var_reshape(gy, one), var_shape(x), s->axis, s->index, 1));
 }
 
 static Var *select_sample(Var **in) { return var_select(in[0], 1, 2); }
@@ -39,6 +38,10 @@ const Op op_select = {
 
 Var *var_select(Var *x, int axis, ptrdiff_t index)
 {
-    SelectAttr s = {axis, index};
+    var_check(x, "var_select");
+    SelectAttr s = {shape_axis(var_shape(x), axis, "var_select"), index};
+    if (index < 0 || index >= var_shape(x).dim[s.axis])
+        slope_fail("var_select", "index %td is outside axis %d of shape %s", index, s.axis,
+                   SHAPE_TEXT(var_shape(x)));
     return var_apply_with(&op_select, var_shape(x), VARS(x), &s, sizeof s);
 }

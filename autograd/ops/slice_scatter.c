@@ -43,6 +43,8 @@ const Op op_slice_scatter = {
 
 Var *var_slice_scatter(Var *x, Shape shape, int axis, ptrdiff_t start, ptrdiff_t step)
 {
+    var_check(x, "var_slice_scatter");
+    shape_check(shape, "var_slice_scatter");
     axis = shape_axis(shape, axis, "var_slice_scatter");
     Shape expected = shape;
     if (var_shape(x).ndim == shape.ndim)
@@ -50,7 +52,10 @@ Var *var_slice_scatter(Var *x, Shape shape, int axis, ptrdiff_t start, ptrdiff_t
     if (!shape_equal(expected, var_shape(x)))
         slope_fail("var_slice_scatter", "shape %s is not a slice along axis %d of %s",
                    SHAPE_TEXT(var_shape(x)), axis, SHAPE_TEXT(shape));
-    ptrdiff_t n = expected.dim[axis];
+    ptrdiff_t n = expected.dim[axis], last = shape.dim[axis] - 1;
+    if (start < 0 || step < 1 || start > last + (n == 0) || n - 1 > (last - start) / step)
+        slope_fail("var_slice_scatter", "%td elements from start %td in steps of %td do not fit "
+                   "axis %d of shape %s", n, start, step, axis, SHAPE_TEXT(shape));
     ScatterAttr s = {axis, start, n ? start + (n - 1) * step + 1 : start, step};
     return var_apply_with(&op_slice_scatter, shape, VARS(x), &s, sizeof s);
 }

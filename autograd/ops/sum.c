@@ -37,6 +37,7 @@ const Op op_sum = {
 
 Var *var_sum(Var *x, Axes axes, bool keepdim)
 {
+    var_check(x, "var_sum");
     unsigned mask = shape_axes(var_shape(x), axes, "var_sum");
     Shape kept = shape_reduce(var_shape(x), mask, true);
     Shape out = shape_reduce(var_shape(x), mask, keepdim);

@@ -30,6 +30,8 @@ const Op op_sum_to = {
 
 Var *var_sum_to(Var *x, Shape shape)
 {
+    var_check(x, "var_sum_to");
+    shape_check(shape, "var_sum_to");
     if (!shape_stretches_to(shape, var_shape(x)))
         slope_fail("var_sum_to", "shape %s does not stretch to %s", SHAPE_TEXT(shape),
                    SHAPE_TEXT(var_shape(x)));

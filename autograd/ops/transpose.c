@@ -36,6 +36,8 @@ const Op op_transpose = {
 
 Var *var_transpose(Var *x, int axis0, int axis1)
 {
-    TransposeAttr t = {axis0, axis1};
+    var_check(x, "var_transpose");
+    TransposeAttr t = {shape_axis(var_shape(x), axis0, "var_transpose"),
+                       shape_axis(var_shape(x), axis1, "var_transpose")};
     return var_apply_with(&op_transpose, var_shape(x), VARS(x), &t, sizeof t);
 }

@@ -1,8 +1,8 @@
 /* where -------------------------- y = a where condition is not 0, else b
  *   shape     that to which condition, a and b broadcast
  *   backward  ga = gy where condition is not 0, else 0; gb is the reverse
- *   care      it selects instead of multiplying, so neither Inf * 0 nor a NaN from the side
- *             that was not chosen can occur
+ *   care      it selects instead of multiplying, so here neither Inf * 0 nor a NaN from the side
+ *             that was not chosen can occur; for that side's own rule see autograd/ops.def
  *
  * SPDX-License-Identifier: MIT
  */
@@ -48,8 +48,9 @@ const Op op_where = {
 
 Var *var_where(Var *condition, Var *a, Var *b)
 {
+    var_check(condition, "var_where");
     Shape ab = var_broadcast(a, b, "var_where"), out;
-    if (!shape_broadcast(var_shape(condition), ab, &out))
+    if (!shape_broadcast(var_shape(condition), ab, &out, "var_where"))
         slope_fail("var_where", "the condition's shape %s does not broadcast with %s",
                    SHAPE_TEXT(var_shape(condition)), SHAPE_TEXT(ab));
     return var_apply(&op_where, out, VARS(condition, a, b));

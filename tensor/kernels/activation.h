@@ -12,7 +12,11 @@
 
 #include "tensor/tensor.h"
 
-/* y = PReLU(x) with slopes a (1) or (C); C is axis 1 of x. */
+/* Fails, naming `function`, unless a holds slopes for x: (C), C the size of axis 1, or one shared
+ * slope, (1) or (). */
+void tensor_prelu_check(Shape x, Shape a, const char *function);
+
+/* y = PReLU(x) with slopes a. */
 void tensor_prelu(Tensor *y, const Tensor *x, const Tensor *a);
 
 /* gx = g where x > 0, else a g; ga = the sum of x g over the elements with x <= 0 that share the

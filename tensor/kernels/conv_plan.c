@@ -59,11 +59,13 @@ Conv2d tensor_conv2d_plan(Shape x, Shape w, Conv2dOptions options, const char *f
 {
     conv_check_options(options, function);
     conv_check_channels(x, w, options, function);
-    return (Conv2d){
+    Conv2d c = {
         .o = options,
         .N = x.dim[0], .C = x.dim[1], .H = x.dim[2], .W = x.dim[3],
         .O = w.dim[0], .R = w.dim[2], .S = w.dim[3],
         .P = conv_output_size(x, w, options, 0, function),
         .Q = conv_output_size(x, w, options, 1, function),
     };
+    shape_check((Shape){4, {c.N, c.O, c.P, c.Q}}, function);
+    return c;
 }

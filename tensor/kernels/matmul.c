@@ -26,7 +26,7 @@ Shape tensor_matmul_shape(Shape a, Shape b, const char *function)
                    "right %td rows; is one of them transposed?", SHAPE_TEXT(a), SHAPE_TEXT(b),
                    a.dim[a.ndim - 1], b.dim[b.ndim - 2]);
     Shape out;
-    if (!shape_broadcast(matmul_batch(a), matmul_batch(b), &out))
+    if (!shape_broadcast(matmul_batch(a), matmul_batch(b), &out, function))
         slope_fail(function, "shapes %s and %s: the axes before the last two do not broadcast",
                    SHAPE_TEXT(a), SHAPE_TEXT(b));
     if (out.ndim + 2 > MAX_DIMS)
@@ -34,7 +34,8 @@ Shape tensor_matmul_shape(Shape a, Shape b, const char *function)
                    MAX_DIMS);
     out.dim[out.ndim++] = a.dim[a.ndim - 2];
     out.dim[out.ndim++] = b.dim[b.ndim - 1];
-    return shape_new(out.ndim, out.dim); /* fails if there are too many elements */
+    shape_check(out, function); /* fails if there are too many elements */
+    return out;
 }
 
 /* A product of more than one matrix. */

@@ -58,6 +58,7 @@ Pool2d tensor_max_pool2d_plan(Shape x, Pool2dOptions options, const char *functi
     Pool2d p = {.o = options, .planes = x.dim[0] * x.dim[1], .H = x.dim[2], .W = x.dim[3]};
     p.P = max_pool_size(x, options, 0, function);
     p.Q = max_pool_size(x, options, 1, function);
+    shape_check((Shape){4, {x.dim[0], x.dim[1], p.P, p.Q}}, function);
     if (p.H * p.W > MAX_POOL_LARGEST)
         slope_fail(function, "input %s: a plane may have at most %td elements", SHAPE_TEXT(x),
                    MAX_POOL_LARGEST);
@@ -337,10 +338,10 @@ static void max_pool_move(Tensor *y, const Tensor *x, const Tensor *winner, cons
 
 void tensor_max_pool2d_scatter(Tensor *gx, const Tensor *g, const Tensor *winner, const Pool2d *p)
 {
-    max_pool_move(gx, g, winner, p, max_pool_scatter_planes, "max_pool2d_scatter");
+    max_pool_move(gx, g, winner, p, max_pool_scatter_planes, "var_max_pool2d_scatter");
 }
 
 void tensor_max_pool2d_gather(Tensor *y, const Tensor *v, const Tensor *winner, const Pool2d *p)
 {
-    max_pool_move(y, v, winner, p, max_pool_gather_planes, "max_pool2d_gather");
+    max_pool_move(y, v, winner, p, max_pool_gather_planes, "var_max_pool2d_gather");
 }

@@ -30,13 +30,40 @@ typedef struct Prelu {
     ptrdiff_t   rows;    /* … this many rows each */
 } Prelu;
 
+/* Names another axis of x that has as many elements as there are slopes: probably the one meant. */
+static const char *prelu_hint(Shape x, ptrdiff_t slopes, char hint[128])
+{
+    hint[0] = '\0';
+    for (int i = 0; i < x.ndim; i++)
+        if (i != 1 && x.dim[i] == slopes)
+            snprintf(hint, 128, "; axis %d has size %td: transpose it to axis 1 if it holds the "
+                     "channels", i, slopes);
+    return hint;
+}
+
+void tensor_prelu_check(Shape x, Shape a, const char *function)
+{
+    char hint[128];
+    ptrdiff_t slopes = shape_count(a);
+    if (a.ndim > 1)
+        slope_fail(function, "the slopes have shape %s; expected (C,), or (1,) or () for a shared "
+                   "one", SHAPE_TEXT(a));
+    if (slopes == 1)
+        return;
+    if (x.ndim < 2)
+        slope_fail(function, "%td slopes need an input (N,C,...) with channels on axis 1, but its "
+                   "shape is %s; only one shared slope fits every shape", slopes, SHAPE_TEXT(x));
+    if (x.dim[1] != slopes)
+        slope_fail(function, "%td slopes, but axis 1 of the input %s, which holds the channels, "
+                   "has size %td; expected 1 slope or %td%s", slopes, SHAPE_TEXT(x), x.dim[1],
+                   x.dim[1], prelu_hint(x, slopes, hint));
+}
+
 static AxisView prelu_view(const Tensor *x, const Tensor *a, const char *function)
 {
+    tensor_prelu_check(x->shape, a->shape, function);
     if (tensor_count(a) == 1)
         return (AxisView){.outer = 1, .n = 1, .inner = tensor_count(x)};
-    if (x->shape.ndim < 2 || x->shape.dim[1] != tensor_count(a))
-        slope_fail(function, "%td slopes do not fit shape %s", tensor_count(a),
-                   SHAPE_TEXT(x->shape));
     return shape_axis_view(x->shape, 1);
 }
 
@@ -200,7 +227,7 @@ static void prelu_add_blocks(real *ga, const real *partial, ptrdiff_t blocks, pt
 void tensor_prelu_backward(Tensor *gx, Tensor *ga, const Tensor *x, const Tensor *a,
                            const Tensor *g)
 {
-    Prelu p = prelu_plan(x, a, "prelu_backward");
+    Prelu p = prelu_plan(x, a, "tensor_prelu_backward");
     p.g = tensor_read(g);
     p.gx = gx ? tensor_write(gx) : NULL;
     AxisView v = p.view;

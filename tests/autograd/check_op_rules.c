@@ -1,8 +1,9 @@
 /* tests/autograd/check_op_rules.c -- what finite differences cannot test: ties, options, and
  * misuse.
  *
- * At a tie the derivative is a convention, so it is checked against the documented one. Each misuse
- * must stop with a sentence that contains the numbers a reader needs.
+ * At a tie the derivative is a convention, so it is checked against the documented one;
+ * check_kinks.c checks that the second derivatives agree. Each misuse must stop with a sentence
+ * that contains the numbers a reader needs; check_refusals.c checks that it names the function.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -103,7 +104,7 @@ START_TEST(at_0_the_slope_s_side_is_taken)
 }
 END_TEST
 
-/* The table of PRELU.md: NaN and the infinities through PReLU and back. */
+/* NaN and the infinities through PReLU and back. */
 START_TEST(prelu_of_nan_and_infinity)
 {
     const real inf = (real)INFINITY, nan = (real)NAN, slopes[] = {(real)0.25, -2, 0};
@@ -118,6 +119,24 @@ START_TEST(prelu_of_nan_and_infinity)
         ck_assert_tensor(x->grad, SHAPE(1, 3), 0, s, 10, 100 * s);
         ck_assert_tensor(a->grad, SHAPE(3), 0, (double)NAN, 0, -(double)INFINITY);
     }
+}
+END_TEST
+
+/* A learner's first slope is var_scalar(0.25). */
+START_TEST(a_slope_of_shape_scalar_is_shared)
+{
+    Var *x = LEAF(SHAPE(2, 3), -1, 3, -2, 1, -4, 2), *a = LEAF(SHAPE_SCALAR, (real)0.25), *g[2];
+    Var *y = var_prelu(x, a);
+    ck_assert_tensor(y->value, SHAPE(2, 3), 0, -0.25, 3, -0.5, 1, -1, 2);
+    rules_backward(y);
+    ck_assert_tensor(x->grad, SHAPE(2, 3), 0, 0.25, 10, 25, 1000, 2500, 100000);
+    ck_assert_tensor(a->grad, SHAPE_SCALAR, 0, -1 - 200 - 40000);
+    var_grad(var_sum(y, ALL_AXES, false), VARS(x, a), CREATE_GRAPH, g);
+    ck_assert_tensor(g[1]->value, SHAPE_SCALAR, 0, -7);
+    var_zero_grad(a), var_zero_grad(x);
+    var_backward(var_sum(var_add(g[0], g[1]), ALL_AXES, false)); /* of 3 slopes, and 6 times ga */
+    ck_assert_tensor(a->grad, SHAPE_SCALAR, 0, 3);
+    ck_assert_tensor(x->grad, SHAPE(2, 3), 0, 6, 0, 6, 0, 6, 0);
 }
 END_TEST
 
@@ -150,6 +169,8 @@ START_TEST(a_constant_power_of_0_has_gradient_0)
     ck_assert_tensor(g[0]->value, SHAPE(2), NEAR, 0, 6);
     var_grad(var_sum(var_pow(x, 0), ALL_AXES, false), VARS(x), GRAD_ONLY, g);
     ck_assert_tensor(g[0]->value, SHAPE(2), 0, 0, 0);
+    var_backward(var_sum(var_pow(x, 0), ALL_AXES, false));
+    ck_assert_tensor(x->grad, SHAPE(2), 0, 0, 0); /* zeros, not NULL */
 }
 END_TEST
 
@@ -272,6 +293,38 @@ START_TEST(cross_entropy_refuses_what_does_not_fit)
 }
 END_TEST
 
+/* --- shapes ----------------------------------------------------------------------------------- */
+
+/* Also a strided one, whose elements need not be copied. */
+START_TEST(reshape_to_the_same_shape_is_a_new_var)
+{
+    Var *x = LEAF(SHAPE(2, 3), 1, 2, 3, 4, 5, 6), *t = var_transpose(x, 0, 1);
+    Var *same = var_reshape(x, SHAPE(2, 3)), *strided = var_reshape(t, SHAPE(3, 2));
+    ck_assert(same != x && strided != t);
+    ck_assert(same->value->storage == x->value->storage);
+    ck_assert(strided->value->storage == x->value->storage);
+    ck_assert_tensor(strided->value, SHAPE(3, 2), 0, 1, 4, 2, 5, 3, 6);
+    var_retain_grad(same);
+    rules_backward(same);
+    rules_backward(strided);
+    ck_assert_tensor(same->grad, SHAPE(2, 3), 0, 1, 10, 100, 1000, 10000, 100000);
+    ck_assert_tensor(x->grad, SHAPE(2, 3), 0, 2, 110, 10100, 1010, 11000, 200000);
+}
+END_TEST
+
+START_TEST(slices_end_where_the_axis_does)
+{
+    const ptrdiff_t top = PTRDIFF_MAX;
+    Var *one = LEAF(SHAPE(1), 7), *none = rules_zeros(SHAPE(0));
+    ck_assert_tensor(var_slice_scatter(one, SHAPE(3), 0, 2, top)->value, SHAPE(3), 0, 0, 0, 7);
+    ck_assert_tensor(var_slice_scatter(none, SHAPE(2), 0, 2, top)->value, SHAPE(2), 0, 0, 0);
+    Var *x = LEAF(SHAPE(3), 1, 2, 3), *y = var_slice(x, 0, 1, 3, top);
+    ck_assert_tensor(y->value, SHAPE(1), 0, 2);
+    rules_backward(y);
+    ck_assert_tensor(x->grad, SHAPE(3), 0, 0, 1, 0);
+}
+END_TEST
+
 /* --- misuse ----------------------------------------------------------------------------------- */
 
 static void rules_prelu(Shape x, Shape a)
@@ -297,11 +350,9 @@ START_TEST(prelu_names_both_numbers_and_the_axis)
     ck_assert_fails(rules_prelu(SHAPE(3), SHAPE(3)), "its shape is (3,)");
     ck_assert_fails(rules_prelu(SHAPE_SCALAR, SHAPE(2)), "its shape is ()");
     ck_assert_fails(rules_prelu(SHAPE(2, 3), SHAPE(1, 3)), "the slopes have shape (1, 3)");
-    ck_assert_fails(rules_prelu(SHAPE(2, 3), SHAPE_SCALAR), "the slopes have shape ()");
     ck_assert_fails(rules_prelu_backward(SHAPE(2, 3), SHAPE(3), SHAPE(2, 2)),
                     "g has shape (2, 2), but x has shape (2, 3)");
     ck_assert_fails(rules_prelu_backward(SHAPE(2, 3), SHAPE(2), SHAPE(2, 3)), "2 slopes");
-    ck_assert_fails(rules_prelu_backward(SHAPE(2, 3), SHAPE_SCALAR, SHAPE(2, 3)), "shape ()");
 }
 END_TEST
 
@@ -373,7 +424,10 @@ int main(void)
     const TTest *const ties[] = {
         a_convolution_gives_what_is_asked_for, two_equals_share_half_and_half,
         the_largest_of_several_share_evenly, at_0_the_slope_s_side_is_taken,
-        prelu_of_nan_and_infinity, where_selects, a_constant_power_of_0_has_gradient_0, NULL};
+        prelu_of_nan_and_infinity, a_slope_of_shape_scalar_is_shared, where_selects,
+        a_constant_power_of_0_has_gradient_0, NULL};
+    const TTest *const shapes[] = {
+        reshape_to_the_same_shape_is_a_new_var, slices_end_where_the_axis_does, NULL};
     const TTest *const losses[] = {
         mse_is_the_mean_squared_difference, cross_entropy_is_the_mean_log_probability,
         smoothing_spreads_the_target, ignored_rows_do_not_count,
@@ -386,6 +440,7 @@ int main(void)
 
     Suite *suite = suite_create("op rules");
     testing_add(suite, "ties", 10, ties);
+    testing_add(suite, "shapes", 10, shapes);
     testing_add(suite, "losses", 10, losses);
     testing_add(suite, "refused", 10, refused);
     return testing_main(suite);

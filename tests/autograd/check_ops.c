@@ -385,7 +385,7 @@ static void ops_check_shapes(const Op *op, const Shape shape[OP_SAMPLE_INPUTS], 
     Var *y = op->sample.call(in);
     Shape expected = shape[0];
     if (broadcasts)
-        ck_assert(shape_broadcast(shape[0], shape[1], &expected));
+        ck_assert(shape_broadcast(shape[0], shape[1], &expected, "check_ops"));
     ck_assert_msg(shape_equal(var_shape(y), expected), "%s, %s: the result is %s", op->name, what,
                   SHAPE_TEXT(var_shape(y)));
     var_backward_with(y, var_full(expected, 1));

@@ -123,8 +123,12 @@ END_TEST
 START_TEST(a_convolution_that_cannot_be_is_not_made)
 {
     Conv2dOptions o = CONV2D_DEFAULTS;
-    ck_assert_fails(conv2d_new(0, 4, 3, o), "0 channels in, 4 out, kernel 3 x 3; expected");
+    ck_assert_fails(conv2d_new(0, 4, 3, o),
+                    "conv2d_new: 0 channels in, 4 out, kernel 3 x 3; expected");
+    ck_assert_fails(conv2d_new_with(3, 4, 2, 0, o, true),
+                    "conv2d_new_with: 3 channels in, 4 out, kernel 2 x 0");
     ck_assert_fails(conv2d_new(3, 4, 0, o), "kernel 0 x 0");
+    ck_assert_fails(conv2d_new(PTRDIFF_MAX, 4, 3, o), "conv2d_new: the sizes multiply to more");
     o.groups = 2;
     ck_assert_fails(conv2d_new(3, 4, 3, o), "3 channels in and 4 out do not divide into 2 groups");
     ck_assert_fails(conv2d_new(4, 3, 3, o), "4 channels in and 3 out do not divide into 2 groups");
@@ -137,7 +141,8 @@ END_TEST
 START_TEST(an_input_that_does_not_fit_is_told_with_both_shapes)
 {
     Module *m = conv2d_new(3, 4, 5, conv2d_padding(1));
-    ck_assert_fails(module_forward(m, var_full(SHAPE(2, 1, 8, 8), 0)), "input (2, 1, 8, 8) and "
+    ck_assert_fails(module_forward(m, var_full(SHAPE(2, 1, 8, 8), 0)),
+                    "Conv2d: 'weight': input (2, 1, 8, 8) and "
                     "weight (4, 3, 5, 5) in 1 group(s): the weight's axis 1 should be "
                     "channels / groups = 1 / 1 = 1");
     ck_assert_fails(module_forward(m, var_full(SHAPE(3, 8, 8), 0)), "input (3, 8, 8) and weight "
@@ -180,6 +185,19 @@ START_TEST(a_bias_has_one_number_a_channel)
     Var *x = var_full(SHAPE(1, 2, 4, 4), 0), *w = var_full(SHAPE(3, 2, 3, 3), 0);
     ck_assert_fails(var_conv2d(x, w, var_full(SHAPE(2), 0), CONV2D_DEFAULTS), "the bias has shape "
                     "(2,); expected one element for each of the 3 output channels");
+}
+END_TEST
+
+START_TEST(a_layer_names_itself_and_its_weight)
+{
+    Module *m = SEQUENTIAL(conv2d_new(3, 4, 3, CONV2D_DEFAULTS), max_pool2d_new(2));
+    ck_assert_fails(module_forward(m, var_full(SHAPE(3, 8, 8), 0)),
+                    "slope: Conv2d: '0.weight': input (3, 8, 8) and weight (4, 3, 3, 3)");
+    ck_assert_fails(module_forward(m, var_full(SHAPE(1, 3, 2, 8), 0)),
+                    "slope: Conv2d: '0.weight': input (1, 3, 2, 8) and weight (4, 3, 3, 3): along");
+    ck_assert_fails(module_forward(m, var_full(SHAPE(1, 3, 3, 8), 0)),
+                    "slope: MaxPool2d: input (1, 4, 1, 6): along the height the kernel 2");
+    module_free(m);
 }
 END_TEST
 
@@ -380,7 +398,8 @@ int main(int argc, char **argv)
     testing_add(suite, "refusing", 20, (const TTest *const[]){
         a_convolution_that_cannot_be_is_not_made,
         an_input_that_does_not_fit_is_told_with_both_shapes, options_out_of_range_are_refused,
-        a_bias_has_one_number_a_channel, a_pooling_that_does_not_fit_is_refused, NULL});
+        a_bias_has_one_number_a_channel, a_layer_names_itself_and_its_weight,
+        a_pooling_that_does_not_fit_is_refused, NULL});
     testing_add(suite, "networks", 60, (const TTest *const[]){
         the_summary_is_this_text, a_summary_leaves_statistics_and_streams_alone,
         training_lowers_the_loss_and_takes_the_same_way_on_any_threads, NULL});

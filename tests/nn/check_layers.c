@@ -34,6 +34,11 @@ START_TEST(linear_takes_leading_axes_and_no_bias)
     net_set(module_param(m, "weight"), (const real[]){1, 10});
     Var *x = var_leaf_from(SHAPE(2, 1, 2), (const real[]){1, 2, 3, 4});
     ck_assert_tensor(module_forward(m, x)->value, SHAPE(2, 1, 1), net_tolerance, 21, 43);
+    Var *one = var_leaf_from(SHAPE(2), (const real[]){5, 6}), *y = module_forward(m, one);
+    ck_assert_tensor(y->value, SHAPE(1), net_tolerance, 65);
+    var_backward(y);
+    ck_assert_tensor(one->grad, SHAPE(2), net_tolerance, 1, 10);
+    ck_assert_tensor(module_param(m, "weight")->grad, SHAPE(1, 2), net_tolerance, 5, 6);
     module_free(m);
 }
 END_TEST
@@ -43,9 +48,13 @@ START_TEST(linear_says_what_input_it_expects)
     Module *m = SEQUENTIAL(linear_new(3, 2));
     ck_assert_fails(module_forward(m, var_full(SHAPE(5, 4), 0)),
                     "Linear: expected an input (...,3) for '0.weight', found shape (5, 4)");
-    ck_assert_fails(module_forward(m, var_full(SHAPE(3), 0)), "found shape (3,)");
+    ck_assert_fails(module_forward(m, var_full(SHAPE(2), 0)), "found shape (2,)");
+    ck_assert_fails(module_forward(m, var_full(SHAPE_SCALAR, 0)), "found shape ()");
     ck_assert_fails(module_forward(m, NULL), "Sequential: an input is NULL");
-    ck_assert_fails(linear_new(0, 2), "0 inputs and 2 outputs; expected at least 1 of each");
+    ck_assert_fails(linear_new(0, 2),
+                    "linear_new: 0 inputs and 2 outputs; expected at least 1 of each");
+    ck_assert_fails(linear_new_without_bias(0, 2), "linear_new_without_bias: 0 inputs");
+    ck_assert_fails(linear_new(PTRDIFF_MAX, 2), "linear_new: the sizes multiply to more elements");
     module_free(m);
 }
 END_TEST
@@ -194,10 +203,10 @@ END_TEST
 
 START_TEST(prelu_says_which_axis_holds_the_channels)
 {
-    Module *m = prelu_new(3, (real)0.25);
+    Module *m = SEQUENTIAL(prelu_new(3, (real)0.25));
     ck_assert_fails(module_forward(m, var_full(SHAPE(2, 5, 3), 0)),
-                    "3 slopes, but axis 1 of the input (2, 5, 3), which holds the channels, has "
-                    "size 5");
+                    "PReLU: '0.weight': 3 slopes, but axis 1 of the input (2, 5, 3), which holds "
+                    "the channels, has size 5");
     ck_assert_msg(strstr(testing_sentence, "axis 2 has size 3") != NULL, "%s", testing_sentence);
     ck_assert_fails(module_forward(m, var_full(SHAPE(3), 0)),
                     "only one shared slope fits every shape");

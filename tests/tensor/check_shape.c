@@ -59,6 +59,11 @@ START_TEST(impossible_shapes_are_refused)
     ck_assert_fails(SHAPE(big, big), "more elements than memory");
     ck_assert_fails(SHAPE(big, 0, big), "more elements than memory");
     ck_assert_fails(SHAPE(PTRDIFF_MAX), "axis 0");
+    ck_assert_fails(SHAPE(2, -1), "shape_new: axis 1 has size -1; expected 0 or more; shape_infer "
+                    "builds a shape in which one size is inferred");
+    ck_assert_fails(shape_check((Shape){1, {-3}}, "the_caller"), "the_caller: axis 0 has size -3");
+    ck_assert_fails(shape_check((Shape){.ndim = 100}, "the_caller"), "the_caller: a shape has 0");
+    shape_check(SHAPE(2, 0), "the_caller");
     shape_is(shape_new(8, many), SHAPE(1, 1, 1, 1, 1, 1, 1, 1));
 }
 END_TEST
@@ -69,8 +74,8 @@ END_TEST
 static void broadcasts(Shape a, Shape b, Shape to)
 {
     Shape ab, ba;
-    ck_assert_msg(shape_broadcast(a, b, &ab), "%s and %s", SHAPE_TEXT(a), SHAPE_TEXT(b));
-    ck_assert(shape_broadcast(b, a, &ba));
+    ck_assert_msg(shape_broadcast(a, b, &ab, "f"), "%s and %s", SHAPE_TEXT(a), SHAPE_TEXT(b));
+    ck_assert(shape_broadcast(b, a, &ba, "f"));
     shape_is(ab, to);
     shape_is(ba, to);
     ck_assert(shape_stretches_to(a, to));
@@ -80,8 +85,8 @@ static void broadcasts(Shape a, Shape b, Shape to)
 static void clashes(Shape a, Shape b)
 {
     Shape out = SHAPE(77);
-    ck_assert_msg(!shape_broadcast(a, b, &out), "%s and %s", SHAPE_TEXT(a), SHAPE_TEXT(b));
-    ck_assert(!shape_broadcast(b, a, &out));
+    ck_assert_msg(!shape_broadcast(a, b, &out, "f"), "%s and %s", SHAPE_TEXT(a), SHAPE_TEXT(b));
+    ck_assert(!shape_broadcast(b, a, &out, "f"));
     ck_assert(!shape_stretches_to(a, b));
     ck_assert(!shape_stretches_to(b, a));
 }
@@ -123,7 +128,9 @@ START_TEST(a_broadcast_beyond_memory_is_refused)
 {
     const ptrdiff_t big = (ptrdiff_t)1 << 40; /* 2^80 elements would wrap to 0 */
     Shape out;
-    ck_assert_fails(shape_broadcast(SHAPE(big, 1), SHAPE(1, big), &out), "more elements");
+    ck_assert_fails(shape_broadcast(SHAPE(big, 1), SHAPE(1, big), &out, "the_caller"),
+                    "the_caller: the sizes multiply to more elements");
+    ck_assert(!shape_stretches_to(SHAPE(big, 1), SHAPE(1, big)));
 }
 END_TEST
 
@@ -155,6 +162,7 @@ START_TEST(axes_become_a_mask)
     ck_assert_uint_eq(shape_axes(SHAPE(1, 1, 1, 1, 1, 1, 1, 1), ALL_AXES, "f"), 255);
     ck_assert_fails(shape_axes(s, AXES(1, -2), "f"), "axis -2 is named twice");
     ck_assert_fails(shape_axes(s, AXES(0, 3), "the_caller"), "the_caller: axis 3");
+    ck_assert_fails(shape_axes(s, (Axes){.n = 9}, "the_caller"), "the_caller: 9 axes are named");
 }
 END_TEST
 
@@ -197,7 +205,9 @@ START_TEST(what_cannot_be_inferred_is_refused)
     ck_assert_fails(INFER(24, 5, -1), "axis 1 cannot be inferred");
     ck_assert_fails(INFER(0, 0, -1), "axis 1 cannot be inferred");
     ck_assert_fails(INFER(24, -2, -1), "-2");
-    ck_assert_fails(INFER(24, -2, -3, -1), "-2");
+    ck_assert_fails(INFER(24, -2, -3, -1), "the_caller: axis 0 has size -2");
+    ck_assert_fails(INFER(-3, -1), "the_caller: axis 0 has size -3");
+    ck_assert_fails(INFER(PTRDIFF_MAX, -1), "the_caller: the sizes multiply to more elements");
     ck_assert_fails(INFER(24, -3, 8), "axis 0 has size -3");
     ck_assert_fails(INFER(24, big, big, -1), "more elements");
     ck_assert_fails(shape_infer(1, 9, (const ptrdiff_t[9]){0}, "the_caller"), "not 9");
@@ -231,6 +241,8 @@ START_TEST(the_longest_text_fits)
     const char *text = SHAPE_TEXT(s);
     ck_assert_uint_eq(strlen(text), 8 * 19 + 7 * 2 + 2);
     ck_assert_int_eq(text[strlen(text) - 1], ')');
+    s.ndim = 100; /* an invalid one, in a message that says so */
+    ck_assert_str_eq(SHAPE_TEXT(s), text);
 }
 END_TEST
 

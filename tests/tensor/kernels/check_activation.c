@@ -249,9 +249,10 @@ START_TEST(prelu_of_a_wrong_number_of_slopes_is_refused)
 {
     Tensor *x = integers(SHAPE(2, 3, 4), 1), *a = distinct_slopes(4), *line = integers(SHAPE(4), 1);
     Tensor *y = tensor_new(x->shape);
-    ck_assert_fails(tensor_prelu(y, x, a), "tensor_prelu: 4 slopes do not fit shape (2, 3, 4)");
-    ck_assert_fails(tensor_prelu(line, line, a), "4 slopes do not fit shape (4,)");
-    ck_assert_fails(tensor_prelu_backward(y, NULL, x, a, x), "prelu_backward: 4 slopes do not fit");
+    ck_assert_fails(tensor_prelu(y, x, a),
+                    "tensor_prelu: 4 slopes, but axis 1 of the input (2, 3, 4)");
+    ck_assert_fails(tensor_prelu(line, line, a), "4 slopes need an input (N,C,...)");
+    ck_assert_fails(tensor_prelu_backward(y, NULL, x, a, x), "tensor_prelu_backward: 4 slopes");
     tensor_free(x), tensor_free(a), tensor_free(line), tensor_free(y);
 }
 END_TEST
