@@ -87,28 +87,38 @@ Var *var_leaf(const Tensor *value)
 
 Var *var_empty(Shape shape)
 {
+    shape_check(shape, "var_empty");
     Var *x = tape_append();
     x->value = tensor_new(shape);
     return x;
 }
 
-Var *var_const_from(Shape shape, const real *values)
+static Var *var_from(Shape shape, const real *values, const char *function)
 {
+    shape_check(shape, function);
+    if (!values && shape_count(shape) > 0)
+        slope_fail(function, "the values for shape %s are NULL", SHAPE_TEXT(shape));
     Var *x = var_empty(shape);
     if (tensor_count(x->value) > 0)
         memcpy(tensor_write(x->value), values, (size_t)tensor_count(x->value) * sizeof(real));
     return x;
 }
 
+Var *var_const_from(Shape shape, const real *values)
+{
+    return var_from(shape, values, "var_const_from");
+}
+
 Var *var_leaf_from(Shape shape, const real *values)
 {
-    Var *x = var_const_from(shape, values);
+    Var *x = var_from(shape, values, "var_leaf_from");
     x->requires_grad = true;
     return x;
 }
 
 Var *var_full(Shape shape, real value)
 {
+    shape_check(shape, "var_full");
     Var *x = var_empty(shape);
     tensor_fill(x->value, value);
     return x;

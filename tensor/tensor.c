@@ -72,13 +72,19 @@ Tensor *tensor_try_new(Shape shape)
     return x;
 }
 
-Tensor *tensor_new(Shape shape)
+/* tensor_new in the name of the function that was called. */
+static Tensor *tensor_make(Shape shape, const char *function)
 {
-    shape = shape_new(shape.ndim, shape.dim); /* a Shape filled in by hand may be invalid */
+    shape_check(shape, function); /* a Shape filled in by hand may be invalid */
     Tensor *x = tensor_try_new(shape);
     if (!x)
-        slope_fail("tensor_new", "out of memory for a tensor of shape %s", SHAPE_TEXT(shape));
+        slope_fail(function, "out of memory for a tensor of shape %s", SHAPE_TEXT(shape));
     return x;
+}
+
+Tensor *tensor_new(Shape shape)
+{
+    return tensor_make(shape, "tensor_new");
 }
 
 void tensor_free(Tensor *x)
@@ -105,21 +111,29 @@ Tensor *tensor_ref(const Tensor *x)
     return tensor_view(x);
 }
 
-Tensor *tensor_zeros(Shape shape)
+static Tensor *tensor_make_full(Shape shape, real value, const char *function)
 {
-    return tensor_full(shape, 0);
-}
-
-Tensor *tensor_full(Shape shape, real value)
-{
-    Tensor *x = tensor_new(shape);
+    Tensor *x = tensor_make(shape, function);
     tensor_fill(x, value);
     return x;
 }
 
+Tensor *tensor_zeros(Shape shape)
+{
+    return tensor_make_full(shape, 0, "tensor_zeros");
+}
+
+Tensor *tensor_full(Shape shape, real value)
+{
+    return tensor_make_full(shape, value, "tensor_full");
+}
+
 Tensor *tensor_from(Shape shape, const real *values)
 {
-    Tensor *x = tensor_new(shape);
+    shape_check(shape, "tensor_from");
+    if (!values && shape_count(shape) > 0)
+        slope_fail("tensor_from", "the values for shape %s are NULL", SHAPE_TEXT(shape));
+    Tensor *x = tensor_make(shape, "tensor_from");
     if (x->storage->count)
         memcpy(x->storage->data, values, x->storage->count * sizeof(real));
     return x;
@@ -132,7 +146,7 @@ Tensor *tensor_scalar(real value)
 
 Tensor *tensor_arange(ptrdiff_t n)
 {
-    Tensor *x = tensor_new(SHAPE(n));
+    Tensor *x = tensor_make((Shape){1, {n}}, "tensor_arange");
     for (ptrdiff_t i = 0; i < n; i++)
         x->storage->data[i] = (real)i;
     return x;
@@ -141,7 +155,7 @@ Tensor *tensor_arange(ptrdiff_t n)
 Tensor *tensor_clone(const Tensor *x)
 {
     tensor_check(x, "tensor_clone");
-    Tensor *c = tensor_new(x->shape);
+    Tensor *c = tensor_make(x->shape, "tensor_clone");
     tensor_copy(c, x);
     return c;
 }
@@ -249,6 +263,7 @@ ptrdiff_t tensor_locate(const Tensor *x, ptrdiff_t i)
 Tensor tensor_as(const Tensor *x, Shape shape)
 {
     tensor_check(x, "tensor_reshape");
+    shape_check(shape, "tensor_reshape");
     if (shape_count(shape) != tensor_count(x))
         slope_fail("tensor_reshape", "shape %s has %td elements, but %s has %td",
                    SHAPE_TEXT(x->shape), tensor_count(x), SHAPE_TEXT(shape), shape_count(shape));
@@ -334,6 +349,7 @@ Tensor *tensor_select(const Tensor *x, int axis, ptrdiff_t index)
 Tensor *tensor_expand(const Tensor *x, Shape shape)
 {
     tensor_check(x, "tensor_expand");
+    shape_check(shape, "tensor_expand");
     if (!shape_stretches_to(x->shape, shape))
         slope_fail("tensor_expand", "shape %s does not stretch to %s: aligned at the right, "
                    "each size must be equal or 1", SHAPE_TEXT(x->shape), SHAPE_TEXT(shape));

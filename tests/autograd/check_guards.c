@@ -10,6 +10,7 @@
 #include "autograd/op.h"
 #include "nn/layers.h"
 #include "optim/trainer.h"
+#include "tensor/files/safetensors.h"
 #include "tests/testing.h"
 
 /* --- values changed behind the graph's back --------------------------------------------------- */
@@ -166,6 +167,28 @@ END_TEST
 
 /* --- missing arguments ------------------------------------------------------------------------ */
 
+START_TEST(a_missing_tensor_is_named)
+{
+    Labels label = {.data = (int32_t[]){0}, .count = 1};
+    Module *m = relu_new();
+    Safetensors *list = safetensors_new();
+    ck_assert_fails(var_const(NULL), "slope: var_const: the tensor is NULL");
+    ck_assert_fails(var_leaf(NULL), "slope: var_leaf: the tensor is NULL");
+    ck_assert_fails(var_param_new(NULL, "w"), "slope: var_param_new: the tensor is NULL");
+    ck_assert_fails(var_zero_grad(NULL), "slope: var_zero_grad: an input is NULL");
+    ck_assert_fails(var_const_from(SHAPE(2), NULL), "slope: var_const_from: the values");
+    ck_assert_fails(var_leaf_from(SHAPE(2), NULL), "slope: var_leaf_from: the values");
+    ck_assert_fails(module_add_param(m, "w", NULL), "slope: module_add_param: 'w' is NULL");
+    ck_assert_fails(module_add_buffer(m, "b", NULL), "slope: module_add_buffer: 'b' is NULL");
+    ck_assert_fails(labels_correct(NULL, &label), "slope: labels_correct: the ");
+    ck_assert_fails(safetensors_add_tensor(list, "x", NULL), "slope: safetensors_add_tensor: the");
+    ck_assert_fails(safetensors_get(list, "x", NULL, NULL), "slope: safetensors_get: the tensor");
+    ck_assert_fails(safetensors_check(list, "x", NULL, NULL), "slope: safetensors_check: the ");
+    safetensors_free(list);
+    module_free(m);
+}
+END_TEST
+
 START_TEST(missing_things_are_named)
 {
     Var *x = var_const_from(SHAPE(1, 2), (const real[]){0, 1});
@@ -200,6 +223,7 @@ int main(void)
         the_loser_of_an_infinite_gradient_gets_zero,
         gradients_returned_by_var_grad_can_be_written_to,
         anomaly_mode_sees_into_the_fused_rules,
+        a_missing_tensor_is_named,
         missing_things_are_named,
         NULL,
     };
