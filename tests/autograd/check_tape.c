@@ -9,6 +9,7 @@
  */
 #include <pthread.h>
 #include <string.h>
+#include <time.h>
 
 #include "autograd/backward.h"
 #include "autograd/graph.h"
@@ -512,6 +513,32 @@ START_TEST(a_graph_prints_as_text_and_as_a_picture)
 }
 END_TEST
 
+/* y = x p_1 p_2 … p_n; returns the seconds that printing it takes. */
+static double tape_seconds_to_print(int n)
+{
+    Var **param = malloc((size_t)n * sizeof *param);
+    Var *y = var_leaf(var_full(SHAPE(1), 1)->value);
+    for (int i = 0; i < n; i++)
+        y = var_mul(y, param[i] = var_param_new(tensor_full(SHAPE(1), 1), NULL));
+    FILE *file = tmpfile();
+    clock_t start = clock();
+    graph_print(file, y);
+    double seconds = (double)(clock() - start) / CLOCKS_PER_SEC;
+    fclose(file);
+    tape_rewind(0);
+    for (int i = 0; i < n; i++)
+        var_param_free(param[i]);
+    free(param);
+    return seconds;
+}
+
+START_TEST(four_times_the_graph_takes_four_times_as_long_to_print)
+{
+    double one = tape_seconds_to_print(10000), four = tape_seconds_to_print(40000);
+    ck_assert_msg(four < 8 * one + 0.1, "%g s, then %g s", one, four);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const rewinding[] = {
@@ -526,7 +553,8 @@ int main(void)
                                      a_recorded_gradient_may_run_out_of_memory_anywhere, NULL};
     const TTest *const threads[] = {two_threads_train_as_one_after_the_other_would,
                                     a_thread_takes_its_tape_and_pool_with_it, NULL};
-    const TTest *const pictures[] = {a_graph_prints_as_text_and_as_a_picture, NULL};
+    const TTest *const pictures[] = {a_graph_prints_as_text_and_as_a_picture,
+                                     four_times_the_graph_takes_four_times_as_long_to_print, NULL};
 
     Suite *suite = suite_create("tape");
     testing_add(suite, "rewinding", 30, rewinding);
