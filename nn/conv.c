@@ -26,7 +26,7 @@ static void conv2d_describe(const Module *self, char *text, size_t size)
     const Conv2dOptions *o = &c->options;
     const ptrdiff_t *w = c->weight->value->shape.dim;
     char stride[64] = "", groups[32] = "";
-    if (o->stride[0] != 1 || o->stride[1] != 1)
+    if (o->stride[0] > 1 || o->stride[1] > 1)
         snprintf(stride, sizeof stride, ", stride %tdx%td", o->stride[0], o->stride[1]);
     if (o->groups != 1)
         snprintf(groups, sizeof groups, ", %td groups", o->groups);
@@ -49,6 +49,8 @@ Module *conv2d_new_with(ptrdiff_t in, ptrdiff_t out, ptrdiff_t kernel_height,
         slope_fail("conv2d_new",
                    "%td channels in, %td out, kernel %td x %td; expected at least 1 of each", in,
                    out, kernel_height, kernel_width);
+    if (options.groups == 0) /* left out */
+        options.groups = 1;
     if (options.groups < 1 || in % options.groups || out % options.groups)
         slope_fail("conv2d_new", "%td channels in and %td out do not divide into %td groups", in,
                    out, options.groups);

@@ -6,6 +6,9 @@
 
 /* --- batch normalisation ---------------------------------------------------------------------- */
 
+const BatchNormOptions BATCH_NORM_DEFAULTS = {
+    .momentum = (real)0.1, .eps = (real)1e-5, .affine = true, .from_defaults = true};
+
 typedef struct BatchNorm {
     Module           base;
     BatchNormOptions options;
@@ -74,6 +77,12 @@ static Module *batch_norm_make(const ModuleType *type, ptrdiff_t channels, Batch
 {
     if (channels < 1)
         slope_fail("batch_norm_new", "%td channels; expected at least 1", channels);
+    if (!options.from_defaults)
+        slope_fail("batch_norm_new", "options left out are 0, which is not the usual momentum or "
+                   "eps; start with BatchNormOptions o = BATCH_NORM_DEFAULTS;");
+    if (!(options.momentum >= 0 && options.momentum <= 1) || !(options.eps >= 0))
+        slope_fail("batch_norm_new", "momentum %g and eps %g; expected a momentum from 0 to 1 and "
+                   "an eps of 0 or more", (double)options.momentum, (double)options.eps);
     BatchNorm *b = module_new(sizeof *b, type);
     b->options = options, b->channels = channels;
     b->least_ndim = least_ndim, b->most_ndim = most_ndim;

@@ -122,7 +122,8 @@ static void cross_entropy_backward(Var *y, Var *const *gy)
 static Var *cross_entropy_sample(Var **in)
 {
     Labels labels = {.data = (int32_t[]){2, -100, 0}, .count = 3};
-    CrossEntropyOptions o = {.ignore_index = -100, .smoothing = (real)0.1};
+    CrossEntropyOptions o = CROSS_ENTROPY_DEFAULTS;
+    o.smoothing = (real)0.1;
     return var_cross_entropy_with(in[0], &labels, o);
 }
 
@@ -134,8 +135,13 @@ const Op op_cross_entropy = {
                .in = {{.shape = {2, {3, 4}}, .low = -2, .high = 2}}},
 };
 
+const CrossEntropyOptions CROSS_ENTROPY_DEFAULTS = {.ignore_index = -100, .from_defaults = true};
+
 static void cross_entropy_check(Shape x, const Labels *labels, CrossEntropyOptions o)
 {
+    if (!o.from_defaults)
+        slope_fail("var_cross_entropy_with", "options left out are 0, and ignore_index 0 is a "
+                   "class; start with CrossEntropyOptions o = CROSS_ENTROPY_DEFAULTS;");
     if (x.ndim != 2 || x.dim[1] < 1)
         slope_fail("var_cross_entropy",
                    "the logits have shape %s; expected (N,K), one row of K class "
