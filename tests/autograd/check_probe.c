@@ -35,11 +35,20 @@ static Var *probe_wrong_square(Var **in, void *ctx)
                    var_scale(var_square(still), (real)1.2));
 }
 
+/* sin(c x), whose gradient is wrong just as the difference with half the default step is. */
+static Var *probe_wrong_sine(Var **in, void *ctx)
+{
+    double half = (double)*(const real *)ctx * GRADCHECK_DEFAULTS.h / 2;
+    Var *y = probe_sine(in, ctx);
+    real factor = (real)(sin(half) / half);
+    return var_add(var_scale(y, factor), var_scale(var_detach(y), 1 - factor));
+}
+
 /* (x + c) - c: a staircase, whose steps are as wide as the spacing of numbers at c. */
 static Var *probe_staircase(Var **in, void *ctx)
 {
-    (void)ctx;
-    return var_add_scalar(var_add_scalar(in[0], 64 * large), -64 * large);
+    real c = *(const real *)ctx;
+    return var_add_scalar(var_add_scalar(in[0], c), -c);
 }
 
 /* x + 1 / epsilon^2, in which x vanishes. The gradient is 1, or 0 if there is a ctx. */
@@ -115,6 +124,15 @@ START_TEST(a_step_that_is_too_long_is_halved)
 }
 END_TEST
 
+/* The first difference disagrees, and one difference that agrees is not enough. */
+START_TEST(a_wrong_gradient_does_not_pass_at_one_of_many_steps)
+{
+    real fast = (real)(1.5 / GRADCHECK_DEFAULTS.h);
+    GradReport r = probe_report(probe_wrong_sine, &fast, 1, (const real[]){(real)0.1}, 0);
+    ck_assert_msg(r.verdict == GRAD_FAIL && r.failures == 1, "%s", r.message);
+}
+END_TEST
+
 START_TEST(a_step_out_of_the_domain_is_halved_too)
 {
     real tiny = (real)(GRADCHECK_DEFAULTS.h / 10);
@@ -130,8 +148,14 @@ END_TEST
 
 START_TEST(a_staircase_of_rounding_blames_nobody)
 {
-    const real x[] = {1, -3};
-    probe_is_lost(probe_report(probe_staircase, NULL, 2, x, 0), "changes the result too little");
+    const real x[] = {1, -3, (real)0.3, 2, (real)-0.7};
+    for (real c = large / 4096; c < 4096 * large; c *= (real)1.3) {
+        GradReport r = probe_report(probe_staircase, &c, 5, x, 0);
+        ck_assert_msg(r.failures == 0, "c = %g: %s", (double)c, r.message);
+        ck_assert((r.verdict == GRAD_PASS) == (r.lost == 0));
+        if (c > 64 * large)
+            probe_is_lost(r, "changes the result too little or too unevenly");
+    }
     probe_is_lost(probe_report(probe_absorbed, NULL, 2, x, 0), "changes the result too little");
 }
 END_TEST
@@ -195,6 +219,7 @@ int main(void)
     const TTest *const step[] = {large_inputs_get_a_large_step,
                                  a_step_lost_in_rounding_is_blamed_and_not_the_gradient,
                                  a_step_that_is_too_long_is_halved,
+                                 a_wrong_gradient_does_not_pass_at_one_of_many_steps,
                                  a_step_out_of_the_domain_is_halved_too, NULL};
     const TTest *const rounding[] = {a_staircase_of_rounding_blames_nobody,
                                      a_wrong_0_does_not_pass_because_of_rounding, NULL};
