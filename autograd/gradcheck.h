@@ -25,8 +25,8 @@
 
 typedef enum GradVerdict { GRAD_PASS, GRAD_KINK, GRAD_FAIL } GradVerdict;
 
-/* A copy of GRADCHECK_DEFAULTS, changed where needed; others are refused, since tolerances that
- * were left out would be 0:
+/* The options are a copy of GRADCHECK_DEFAULTS, changed where needed; others are refused, since
+ * tolerances that were left out would be 0:
  *     GradCheckOptions o = GRADCHECK_DEFAULTS;
  *     o.order = 2; */
 typedef struct GradCheckOptions {
