@@ -4,9 +4,12 @@
  *    every coordinate of every input, with its sign, under a random cotangent, and starting from
  *    a ->grad that is not zero.
  *  - Near a kink a central difference is wrong by up to half the jump of the slope. The checker
- *    learns from each op which side of its kinks it is on; where a step of h crosses one, the
- *    gradient must lie between the left and the right slope. The verdict is then KINK: such
- *    coordinates are counted, never silently skipped.
+ *    learns from each op which side of its kinks it is on; where a step crosses one, the gradient
+ *    must lie between the left and the right slope. The verdict is then KINK: such coordinates are
+ *    counted, never silently skipped.
+ *  - A difference is inexact too: a long step truncates, and a short one is lost in rounding. The
+ *    checker estimates both errors. A coordinate that no step can judge is LOST: it is counted,
+ *    and the check fails with a message that blames the step, not the gradient.
  *  - Order 2 checks the gradient of the gradient, with respect to the inputs and the cotangent.
  *  - gradcheck works for any function of Vars, op_check for any Op with a sample.
  *
@@ -22,38 +25,42 @@
 
 typedef enum GradVerdict { GRAD_PASS, GRAD_KINK, GRAD_FAIL } GradVerdict;
 
+/* The options are a copy of GRADCHECK_DEFAULTS, changed where needed; others are refused, since
+ * tolerances that were left out would be 0:
+ *     GradCheckOptions o = GRADCHECK_DEFAULTS;
+ *     o.order = 2; */
 typedef struct GradCheckOptions {
-    double   h;          /* step */
+    double   h;          /* the step from x is h max(1, |x|) */
     double   atol, rtol; /* |analytic - numeric| <= atol + rtol |numeric| */
     int      order;      /* 1, or 2 for gradients of gradients */
     double   max_kinks;  /* the largest fraction of coordinates that may be at a kink */
     uint64_t seed;       /* of the cotangents */
     FILE    *trace;      /* NULL, or one line per coordinate */
+    bool     from_defaults; /* set in GRADCHECK_DEFAULTS */
 } GradCheckOptions;
 
-/* In double precision h = 1e-6, atol = 1e-5 and rtol = 1e-3; float can resolve only h = 5e-3 and
- * atol = rtol = 1e-2. In both, at most a tenth of the coordinates may be at a kink. */
-#ifdef SLOPE_DOUBLE
-#define GRADCHECK_DEFAULTS \
-    ((GradCheckOptions){.h = 1e-6, .atol = 1e-5, .rtol = 1e-3, .order = 1, .max_kinks = 0.1})
-#else
-#define GRADCHECK_DEFAULTS \
-    ((GradCheckOptions){.h = 5e-3, .atol = 1e-2, .rtol = 1e-2, .order = 1, .max_kinks = 0.1})
-#endif
+/* In double precision h = 1e-6, atol = 1e-5 and rtol = 1e-3. Float can resolve only h = 5e-3,
+ * atol = 5e-3 and rtol = 2e-3: a derivative of 3.02 for 3 fails, but one of 3.005 passes. In both,
+ * at most a tenth of the coordinates may be at a kink. */
+extern const GradCheckOptions GRADCHECK_DEFAULTS;
 
 typedef struct GradReport {
-    GradVerdict verdict; /* FAIL if any coordinate failed or too many are at a kink */
+    GradVerdict verdict; /* FAIL if a coordinate failed or is lost, too many are at a kink, or none
+                          * was checked */
     long        checked, kinks, failures;
+    long        lost;    /* coordinates where no step tells a right gradient from a wrong one */
     long        nonzero; /* coordinates whose gradient is not 0: a check of zeros proves nothing */
     double      worst;   /* the largest |analytic - numeric| away from kinks */
-    char        message[400]; /* one sentence: what failed first, or what passed */
+    char        message[400]; /* "PASS: ", of an op "cube: PASS: ", and what passed or failed */
 } GradReport;
 
-/* A function from Vars to one Var. It must return the same value each time it is called. */
+/* A function from Vars to one Var. It must return the same bits each time it is called: the checker
+ * calls it twice at every point, and its verdict is FAIL if they differ. */
 typedef Var *(*GradFunction)(Var **in, void *ctx);
 
 /* Checks fn at the values of in. Every in[i] that requires a gradient must be a leaf; its value may
- * have any strides. The checker changes it in place and restores it. */
+ * have any strides, but no two elements may share memory. The checker changes it in place and
+ * restores it. Parameters that fn uses without being among the inputs collect gradients. */
 GradReport gradcheck(GradFunction fn, void *ctx, Var **in, int n_in, GradCheckOptions options);
 
 /* Checks an op as its sample prescribes, on inputs drawn from options.seed. */

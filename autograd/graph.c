@@ -11,18 +11,38 @@
 #include "autograd/tape.h"
 #include "tensor/memory.h"
 
-/* y and the Vars that it depends on, in the order of the tape, after the parameters among them. */
+/* y and the Vars that it depends on, in the order of the tape, after the parameters among them. The
+ * number of a Var is its place in this order. */
 typedef struct Graph {
     const Var **node;
     size_t      count;
+    size_t     *slot; /* a hash table from Vars to numbers: a number plus 1, or 0 if empty */
+    size_t      n_slots;
 } Graph;
 
-static size_t graph_find(const Graph *g, const Var *x)
+/* The slot of x, or the empty one where it belongs. At least half of the slots are empty, and
+ * multiplying spreads the addresses, so few are tried. */
+static size_t *graph_slot(const Graph *g, const Var *x)
 {
-    size_t i = 0;
-    while (i < g->count && g->node[i] != x)
-        i++;
-    return i;
+    uint64_t hash = (uint64_t)(uintptr_t)x * 0x9E3779B97F4A7C15u >> 32;
+    size_t i = (size_t)(hash % g->n_slots);
+    while (g->slot[i] && g->node[g->slot[i] - 1] != x)
+        i = (i + 1) % g->n_slots;
+    return &g->slot[i];
+}
+
+static size_t graph_number(const Graph *g, const Var *x)
+{
+    return *graph_slot(g, x) - 1;
+}
+
+static void graph_add(Graph *g, const Var *x)
+{
+    size_t *slot = graph_slot(g, x);
+    if (*slot)
+        return;
+    g->node[g->count++] = x;
+    *slot = g->count;
 }
 
 /* Marks what y depends on, in a walk down the tape: an input always comes before its user. */
@@ -35,12 +55,6 @@ static void graph_mark(bool *used, const Var *y)
             if (!first->in[k]->is_param)
                 used[first->in[k]->index] = true;
     }
-}
-
-static void graph_add(Graph *g, const Var *x)
-{
-    if (graph_find(g, x) == g->count)
-        g->node[g->count++] = x;
 }
 
 static const Var *graph_first(const Var *v)
@@ -56,7 +70,9 @@ static Graph graph_new(const Var *y)
         graph_mark(used, y);
     for (size_t i = 0; i < n; i++)
         most += used[i] ? 1 + (size_t)graph_first(tape_at(i))->n_in : 0;
-    Graph g = {.node = memory_new_array(most, sizeof *g.node)};
+    Graph g = {.n_slots = 2 * most};
+    g.node = memory_new_array(most, sizeof *g.node);
+    g.slot = memory_new_array(g.n_slots, sizeof *g.slot);
     if (y->is_param)
         graph_add(&g, y);
     for (size_t i = 0; i < n; i++) {
@@ -67,7 +83,7 @@ static Graph graph_new(const Var *y)
     }
     for (size_t i = 0; i < n; i++)
         if (used[i])
-            g.node[g.count++] = tape_at(i);
+            graph_add(&g, tape_at(i));
     memory_free(used);
     return g;
 }
@@ -75,6 +91,7 @@ static Graph graph_new(const Var *y)
 static void graph_free(Graph *g)
 {
     memory_free(g->node);
+    memory_free(g->slot);
 }
 
 /* A single element is shown by its value, "= 3", anything else by its shape. */
@@ -98,7 +115,7 @@ void graph_print(FILE *out, Var *y)
         fprintf(out, "  v%-3zu %-12s %-14s", i, var_origin(v),
                 graph_value(v, (char[SHAPE_TEXT_SIZE]){0}));
         for (int k = 0; k < first->n_in; k++)
-            fprintf(out, "%s v%zu", k ? "," : " <-", graph_find(&g, first->in[k]));
+            fprintf(out, "%s v%zu", k ? "," : " <-", graph_number(&g, first->in[k]));
         fprintf(out, v->name[0] ? "  '%s'\n" : "\n", v->name);
     }
     graph_free(&g);
@@ -124,7 +141,7 @@ void graph_print_dot(FILE *out, Var *y)
             fprintf(out, " "), graph_print_label(out, v->name);
         fprintf(out, "\\n%s\"];\n", graph_value(v, (char[SHAPE_TEXT_SIZE]){0}));
         for (int k = 0; k < first->n_in; k++)
-            fprintf(out, "  v%zu -> v%zu;\n", graph_find(&g, first->in[k]), i);
+            fprintf(out, "  v%zu -> v%zu;\n", graph_number(&g, first->in[k]), i);
     }
     fprintf(out, "}\n");
     graph_free(&g);

@@ -142,14 +142,18 @@ Var *var_detach(Var *x);
 
 /* --- ops -------------------------------------------------------------------------------------- */
 
-/* Options of var_cross_entropy_with; start from CROSS_ENTROPY_DEFAULTS. */
+/* The options of var_cross_entropy_with are a copy of CROSS_ENTROPY_DEFAULTS, changed where needed;
+ * others are refused, since an ignore_index that was left out would be 0, a class:
+ *     CrossEntropyOptions o = CROSS_ENTROPY_DEFAULTS;
+ *     o.smoothing = (real)0.1; */
 typedef enum LossReduction { LOSS_MEAN, LOSS_SUM, LOSS_NONE } LossReduction;
 typedef struct CrossEntropyOptions {
     int32_t       ignore_index; /* rows with this label are ignored */
     real          smoothing;    /* the target is (1-s) one-hot + s/K */
     LossReduction reduction;
+    bool          from_defaults; /* set in CROSS_ENTROPY_DEFAULTS */
 } CrossEntropyOptions;
-#define CROSS_ENTROPY_DEFAULTS ((CrossEntropyOptions){.ignore_index = -100})
+extern const CrossEntropyOptions CROSS_ENTROPY_DEFAULTS; /* ignore_index -100, the mean */
 
 #define OP(name, parameters, formula) Var *var_##name parameters;
 #include "autograd/ops.def"

@@ -113,11 +113,11 @@ static bool csv_end_first_row(CsvTable *table, CsvText *t)
         slope_csv_text_error(t, "no column of the header has the label's name", NULL);
         return error_expected(t->err, table->options.label, "%td other names", table->columns);
     }
-    table->label = wanted < 0 ? wanted + table->columns + 1 : (ptrdiff_t)wanted + 1;
+    table->label = wanted < 0 ? wanted + table->columns + 1 : wanted;
     if (table->label >= 1 && table->label <= table->columns)
         return true;
-    snprintf(problem, sizeof problem, "the label should be in column number %d (from 0), but there "
-             "are %td", wanted, table->columns);
+    snprintf(problem, sizeof problem, "the label should be in column number %d, but there are %td",
+             wanted, table->columns);
     return slope_csv_text_error(t, problem, NULL);
 }
 
@@ -267,6 +267,9 @@ static void csv_check(const CsvOptions *o)
     if (o->classes < 0 || (o->class_names && o->classes == 0))
         slope_fail("csv_parse", "%d classes; expected 0 or more, at least 1 with class_names",
                    o->classes);
+    if (!o->label && o->label_column == 0)
+        slope_fail("csv_parse", "no column is chosen for the labels; set .label to its name or "
+                   ".label_column to its number: 1 is the first, -1 the last");
 }
 
 Dataset *csv_parse(const uint8_t *data, size_t size, const char *name, CsvOptions options,

@@ -32,10 +32,12 @@ enum {
     CSV_MAX_CELL = 1000,    /* bytes in a cell */
 };
 
+/* A field that is left out is 0 and has its usual value; only the column of the labels must be
+ * chosen, by .label or by .label_column. */
 typedef struct CsvOptions {
     bool        header;       /* the first line holds the columns' names */
     const char *label;        /* name of the label's column (needs a header); NULL: by number */
-    int         label_column; /* from 0; -1 is the last, -2 the one before */
+    int         label_column; /* 1 is the first, 2 the second; -1 is the last, -2 the one before */
     char        separator;    /* 0 means ','; ';' and a tab are also common */
     /* The classes, if known beforehand (a test set); 0 and NULL: taken from the file. */
     int                classes;

@@ -21,6 +21,7 @@
 
 #include "datasets/transform.h"
 
+/* A field that is left out is 0 and has its usual value. */
 typedef struct LoaderOptions {
     ptrdiff_t batch;     /* examples per batch; 0 means 128 */
     bool      shuffle;   /* a new order each epoch */

@@ -19,6 +19,8 @@
 
 #include "datasets/dataset.h"
 
+/* A field that is left out is 0 and does nothing, except that a window whose .center is left out is
+ * at a random position. */
 typedef struct Transform {
     int  pad;    /* pixels on each of the four sides. They are black: 0 before normalising, so
                   * (0 - mean) / std in the batch, like black pixels of the image. */

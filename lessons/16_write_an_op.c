@@ -26,7 +26,7 @@
  * It prints, among other things:
  *
  *     [ok] b = 100 misses ReLU by 0.28/b = 0.0028 at most
- *     [ok] order 2: 51 coordinates agree, 0 at a kink between the left and the right slope, ...
+ *     [ok] order 2: swish: PASS: 51 coordinates agree, 0 at a kink between the left and the ...
  *     it stops: slope: var_swish: b has 3 numbers, one a channel, but axis 1 of x (2, 4, 3) has not
  *     [ok] PReLU: loss 0.0478, accuracy 98.5%
  *     [ok] Swish: loss 0.0527, accuracy 98.0%

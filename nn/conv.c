@@ -30,7 +30,7 @@ static void conv2d_describe(const Module *self, char *text, size_t size)
     const Conv2dOptions *o = &c->options;
     const ptrdiff_t *w = c->weight->value->shape.dim;
     char stride[64] = "", groups[32] = "";
-    if (o->stride[0] != 1 || o->stride[1] != 1)
+    if (o->stride[0] > 1 || o->stride[1] > 1)
         snprintf(stride, sizeof stride, ", stride %tdx%td", o->stride[0], o->stride[1]);
     if (o->groups != 1)
         snprintf(groups, sizeof groups, ", %td groups", o->groups);
@@ -52,6 +52,8 @@ static Module *conv2d_make(ptrdiff_t in, ptrdiff_t out, const ptrdiff_t kernel[2
     if (in < 1 || out < 1 || kernel[0] < 1 || kernel[1] < 1)
         slope_fail(function, "%td channels in, %td out, kernel %td x %td; expected at least 1 of "
                    "each", in, out, kernel[0], kernel[1]);
+    if (options.groups == 0) /* left out */
+        options.groups = 1;
     if (options.groups < 1 || in % options.groups || out % options.groups)
         slope_fail(function, "%td channels in and %td out do not divide into %td groups", in,
                    out, options.groups);

@@ -50,13 +50,18 @@ Module *max_pool2d_new_with(Pool2dOptions options);
  * training it normalises with the mean and the biased variance of the batch and updates the running
  * ones: running <- (1 - momentum) running + momentum batch, with the unbiased variance. In
  * evaluation it normalises with the running ones. Names: weight, bias, running_mean,
- * running_var, num_batches_tracked. */
+ * running_var, num_batches_tracked.
+ *
+ * The options are a copy of BATCH_NORM_DEFAULTS, changed where needed; others are refused, since a
+ * momentum or an eps that was left out would be 0:
+ *     BatchNormOptions o = BATCH_NORM_DEFAULTS;
+ *     o.momentum = (real)0.01; */
 typedef struct BatchNormOptions {
     real momentum, eps;
-    bool affine; /* learn weight and bias */
+    bool affine;        /* learn weight and bias */
+    bool from_defaults; /* set in BATCH_NORM_DEFAULTS */
 } BatchNormOptions;
-#define BATCH_NORM_DEFAULTS \
-    ((BatchNormOptions){.momentum = (real)0.1, .eps = (real)1e-5, .affine = true})
+extern const BatchNormOptions BATCH_NORM_DEFAULTS; /* momentum 0.1, eps 1e-5, affine */
 Module *batch_norm1d_new(ptrdiff_t channels);
 Module *batch_norm2d_new(ptrdiff_t channels);
 Module *batch_norm1d_new_with(ptrdiff_t channels, BatchNormOptions options);

@@ -6,6 +6,9 @@
 
 /* --- batch normalisation ---------------------------------------------------------------------- */
 
+const BatchNormOptions BATCH_NORM_DEFAULTS = {
+    .momentum = (real)0.1, .eps = (real)1e-5, .affine = true, .from_defaults = true};
+
 typedef struct BatchNorm {
     Module           base;
     BatchNormOptions options;
@@ -71,11 +74,16 @@ static void batch_norm_describe(const Module *self, char *text, size_t size)
 }
 
 static Module *batch_norm_make(const ModuleType *type, ptrdiff_t channels, BatchNormOptions options,
-                               int least_ndim, int most_ndim)
+                               int least_ndim, int most_ndim, const char *function)
 {
     if (channels < 1)
-        slope_fail(most_ndim == 4 ? "batch_norm2d_new" : "batch_norm1d_new",
-                   "%td channels; expected at least 1", channels);
+        slope_fail(function, "%td channels; expected at least 1", channels);
+    if (!options.from_defaults)
+        slope_fail(function, "options left out are 0, which is not the usual momentum or eps; "
+                   "start with BatchNormOptions o = BATCH_NORM_DEFAULTS;");
+    if (!(options.momentum >= 0 && options.momentum <= 1) || !(options.eps >= 0))
+        slope_fail(function, "momentum %g and eps %g; expected a momentum from 0 to 1 and an eps "
+                   "of 0 or more", (double)options.momentum, (double)options.eps);
     BatchNorm *b = module_new(sizeof *b, type);
     b->options = options, b->channels = channels;
     b->least_ndim = least_ndim, b->most_ndim = most_ndim;
@@ -94,26 +102,36 @@ bool module_is_batch_norm(const Module *m)
     return m->type->forward == batch_norm_forward_module;
 }
 
-Module *batch_norm1d_new_with(ptrdiff_t channels, BatchNormOptions options)
+static Module *batch_norm1d_make(ptrdiff_t channels, BatchNormOptions options, const char *function)
 {
     static const ModuleType type = {"BatchNorm1d", batch_norm_forward_module, batch_norm_describe};
-    return batch_norm_make(&type, channels, options, 2, 3);
+    return batch_norm_make(&type, channels, options, 2, 3, function);
+}
+
+static Module *batch_norm2d_make(ptrdiff_t channels, BatchNormOptions options, const char *function)
+{
+    static const ModuleType type = {"BatchNorm2d", batch_norm_forward_module, batch_norm_describe};
+    return batch_norm_make(&type, channels, options, 4, 4, function);
+}
+
+Module *batch_norm1d_new_with(ptrdiff_t channels, BatchNormOptions options)
+{
+    return batch_norm1d_make(channels, options, "batch_norm1d_new_with");
 }
 
 Module *batch_norm2d_new_with(ptrdiff_t channels, BatchNormOptions options)
 {
-    static const ModuleType type = {"BatchNorm2d", batch_norm_forward_module, batch_norm_describe};
-    return batch_norm_make(&type, channels, options, 4, 4);
+    return batch_norm2d_make(channels, options, "batch_norm2d_new_with");
 }
 
 Module *batch_norm1d_new(ptrdiff_t channels)
 {
-    return batch_norm1d_new_with(channels, BATCH_NORM_DEFAULTS);
+    return batch_norm1d_make(channels, BATCH_NORM_DEFAULTS, "batch_norm1d_new");
 }
 
 Module *batch_norm2d_new(ptrdiff_t channels)
 {
-    return batch_norm2d_new_with(channels, BATCH_NORM_DEFAULTS);
+    return batch_norm2d_make(channels, BATCH_NORM_DEFAULTS, "batch_norm2d_new");
 }
 
 /* --- dropout ---------------------------------------------------------------------------------- */

@@ -122,7 +122,8 @@ static void cross_entropy_backward(Var *y, Var *const *gy)
 static Var *cross_entropy_sample(Var **in)
 {
     Labels labels = {.data = (int32_t[]){2, -100, 0}, .count = 3};
-    CrossEntropyOptions o = {.ignore_index = -100, .smoothing = (real)0.1};
+    CrossEntropyOptions o = CROSS_ENTROPY_DEFAULTS;
+    o.smoothing = (real)0.1;
     return var_cross_entropy_with(in[0], &labels, o);
 }
 
@@ -133,6 +134,8 @@ const Op op_cross_entropy = {
     .sample = {.call = cross_entropy_sample, .n_in = 1,
                .in = {{.shape = {2, {3, 4}}, .low = -2, .high = 2}}},
 };
+
+const CrossEntropyOptions CROSS_ENTROPY_DEFAULTS = {.ignore_index = -100, .from_defaults = true};
 
 static void cross_entropy_check_label(int32_t label, ptrdiff_t row, Shape x, int32_t ignore_index,
                                       const char *function)
@@ -150,6 +153,9 @@ static void cross_entropy_check_label(int32_t label, ptrdiff_t row, Shape x, int
 static void cross_entropy_check(Shape x, const Labels *labels, CrossEntropyOptions o,
                                 const char *function)
 {
+    if (!o.from_defaults)
+        slope_fail(function, "options left out are 0, and ignore_index 0 is a class; start with "
+                   "CrossEntropyOptions o = CROSS_ENTROPY_DEFAULTS;");
     if (x.ndim != 2 || x.dim[1] < 1)
         slope_fail(function, "the logits have shape %s; expected (N,K), one row of K class scores "
                    "per example", SHAPE_TEXT(x));

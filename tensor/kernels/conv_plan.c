@@ -9,6 +9,20 @@
  * into memory. */
 #define CONV_MOST ((ptrdiff_t)1 << 20)
 
+const Conv2dOptions CONV2D_DEFAULTS = {.stride = {1, 1}, .dilation = {1, 1}, .groups = 1};
+
+/* Fields that were left out get their usual values. */
+static Conv2dOptions conv_complete_options(Conv2dOptions o)
+{
+    if (o.stride[0] == 0 && o.stride[1] == 0)
+        o.stride[0] = o.stride[1] = 1;
+    if (o.dilation[0] == 0 && o.dilation[1] == 0)
+        o.dilation[0] = o.dilation[1] = 1;
+    if (o.groups == 0)
+        o.groups = 1;
+    return o;
+}
+
 static void conv_check_options(Conv2dOptions o, const char *function)
 {
     for (int i = 0; i < 2; i++)
@@ -57,6 +71,7 @@ static ptrdiff_t conv_output_size(Shape x, Shape w, Conv2dOptions o, int i, cons
 
 Conv2d tensor_conv2d_plan(Shape x, Shape w, Conv2dOptions options, const char *function)
 {
+    options = conv_complete_options(options);
     conv_check_options(options, function);
     conv_check_channels(x, w, options, function);
     Conv2d c = {

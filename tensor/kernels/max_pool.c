@@ -52,9 +52,8 @@ Pool2d tensor_max_pool2d_plan(Shape x, Pool2dOptions options, const char *functi
 {
     if (x.ndim != 4)
         slope_fail(function, "input %s: expected (N,C,H,W)", SHAPE_TEXT(x));
-    for (int i = 0; i < 2; i++)
-        if (options.stride[i] == 0)
-            options.stride[i] = options.kernel[i];
+    if (options.stride[0] == 0 && options.stride[1] == 0)
+        options.stride[0] = options.kernel[0], options.stride[1] = options.kernel[1];
     Pool2d p = {.o = options, .planes = x.dim[0] * x.dim[1], .H = x.dim[2], .W = x.dim[3]};
     p.P = max_pool_size(x, options, 0, function);
     p.Q = max_pool_size(x, options, 1, function);

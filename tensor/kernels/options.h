@@ -1,6 +1,8 @@
 /* tensor/kernels/options.h -- the options that a kernel and its op share.
  *
  *  - In each pair, index 0 is the height and index 1 the width.
+ *  - A field that is left out is 0 and has its usual value: (Conv2dOptions){.padding = {1, 1}} has
+ *    stride 1. A pair of strides or dilations is given whole: {2} is {2, 0}, which is refused.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -9,14 +11,15 @@
 
 #include <stddef.h>
 
-/* Convolution. Start from CONV2D_DEFAULTS. */
+/* Convolution. A stride or dilation of {0, 0} means {1, 1}; 0 groups mean 1. CONV2D_DEFAULTS sets
+ * these values and no padding. */
 typedef struct Conv2dOptions {
     ptrdiff_t stride[2], padding[2], dilation[2];
     ptrdiff_t groups;
 } Conv2dOptions;
-#define CONV2D_DEFAULTS ((Conv2dOptions){.stride = {1, 1}, .dilation = {1, 1}, .groups = 1})
+extern const Conv2dOptions CONV2D_DEFAULTS;
 
-/* Max pooling. A stride of 0 means the size of the kernel. */
+/* Max pooling. The kernel must be given; a stride of {0, 0} means the kernel's size. */
 typedef struct Pool2dOptions {
     ptrdiff_t kernel[2], stride[2], padding[2];
 } Pool2dOptions;

@@ -174,6 +174,8 @@ START_TEST(wrong_ops_are_rejected_and_located)
             ck_assert_msg(strstr(r.message, cases[i].where), "%s: %s", cases[i].op->name,
                           r.message);
             ck_assert(strstr(r.message, "finite differences give"));
+            ck_assert(strncmp(r.message, cases[i].op->name, strlen(cases[i].op->name)) == 0);
+            ck_assert(strstr(r.message, ": FAIL: input "));
         }
     }
     ck_assert_int_eq(op_check(&wrong_last, check_order(1)).failures, 1);
@@ -268,7 +270,8 @@ START_TEST(a_right_op_from_outside_the_tree_passes)
     ck_assert_int_eq(r.nonzero, 9);
     ck_assert_int_eq(r.kinks + r.failures, 0);
     ck_assert(r.worst > 0 && r.worst < 1e-8);
-    ck_assert_msg(strstr(r.message, "9 coordinates agree"), "%s", r.message);
+    ck_assert_msg(strstr(r.message, "right_cube: PASS: 9 coordinates agree, 0 at a kink "),
+                  "%s", r.message);
     r = op_check(&right_cube, check_order(2));
     ck_assert_msg(r.verdict == GRAD_PASS, "%s", r.message);
     ck_assert_int_eq(r.checked, 18); /* the inputs and the cotangent */
@@ -307,7 +310,134 @@ START_TEST(a_function_that_ignores_its_inputs_has_gradient_0)
         GradReport r = gradcheck(check_constant, NULL, &x, 1, check_order(order));
         ck_assert_int_eq(r.verdict, GRAD_PASS);
         ck_assert_int_eq(r.nonzero, 0);
+        ck_assert_msg(strstr(r.message, "coordinates agree (all are 0, which proves little)"), "%s",
+                      r.message);
     }
+    tape_rewind(0);
+}
+END_TEST
+
+static Var *check_triple(Var **in, void *ctx) { return (void)ctx, var_scale(in[0], 3); }
+
+/* Its gradient depends on the cotangent alone, and not on x. */
+START_TEST(a_linear_function_passes_at_both_orders)
+{
+    Var *x = var_leaf(var_full(SHAPE(4), 2)->value);
+    for (int order = 1; order <= 2; order++) {
+        GradReport r = gradcheck(check_triple, NULL, &x, 1, check_order(order));
+        ck_assert_msg(r.verdict == GRAD_PASS, "%s", r.message);
+        ck_assert_int_eq(r.checked, 4 * order);
+        ck_assert_int_eq(r.nonzero, 4);
+    }
+    tape_rewind(0);
+}
+END_TEST
+
+static Var *check_first(Var **in, void *ctx) { return (void)ctx, var_square(in[0]); }
+
+/* in[1] acts through its value, without a gradient. */
+static Var *check_secretly(Var **in, void *ctx)
+{
+    (void)ctx;
+    return var_mul(var_square(in[0]), var_detach(in[1]));
+}
+
+START_TEST(an_input_that_is_not_used_is_checked_too)
+{
+    Var *in[2] = {var_leaf(var_full(SHAPE(2), 2)->value), var_leaf(var_full(SHAPE(2), 3)->value)};
+    GradReport r = gradcheck(check_first, NULL, in, 2, check_order(1));
+    ck_assert_msg(r.verdict == GRAD_PASS, "%s", r.message);
+    ck_assert_int_eq(r.checked, 4);
+    ck_assert_int_eq(r.nonzero, 2);
+    r = gradcheck(check_secretly, NULL, in, 2, check_order(1));
+    ck_assert_int_eq(r.failures, 2);
+    ck_assert_msg(strstr(r.message, "input 1, element 0: the gradient is 0, but"), "%s", r.message);
+    tape_rewind(0);
+}
+END_TEST
+
+/* --- functions that cannot be checked --------------------------------------------------------- */
+
+/* Asserts that the check fails at both orders, blaming no coordinate, with this sentence. */
+static void check_cannot(GradFunction fn, void *ctx, Var *x, const char *sentence)
+{
+    for (int order = 1; order <= 2; order++) {
+        GradReport r = gradcheck(fn, ctx, &x, 1, check_order(order));
+        ck_assert_int_eq(r.verdict, GRAD_FAIL);
+        ck_assert_int_eq(r.failures, 0);
+        ck_assert_msg(strncmp(r.message, "FAIL: ", 6) == 0, "%s", r.message);
+        ck_assert_msg(strstr(r.message, sentence), "order %d: %s", order, r.message);
+    }
+}
+
+static Var *check_nothing_of(Var **in, void *ctx)
+{
+    (void)ctx;
+    return var_slice(var_square(in[0]), 0, 0, 0, 1);
+}
+
+START_TEST(a_check_of_nothing_fails)
+{
+    const char *inputs = "nothing was checked: no input with elements requires a gradient; create "
+                         "one with var_leaf_from";
+    check_cannot(check_first, NULL, var_full(SHAPE(2), 1), inputs);
+    check_cannot(check_first, NULL, var_leaf(var_full(SHAPE(0, 3), 1)->value), inputs);
+    check_cannot(check_nothing_of, NULL, var_leaf(var_full(SHAPE(2), 1)->value),
+                 "nothing was checked: the function's result has no elements");
+    tape_rewind(0);
+}
+END_TEST
+
+/* x^2, or 2 x^2 in every *ctx-th call. */
+static Var *check_random(Var **in, void *ctx)
+{
+    static int calls;
+    Var *y = var_square(in[0]);
+    return ++calls % *(const int *)ctx ? y : var_mul(y, var_scalar(2));
+}
+
+static Var *check_dropout(Var **in, void *ctx)
+{
+    Rng *rng = ctx;
+    rng->position += 100;
+    return var_square(var_dropout(in[0], (real)0.5, *rng));
+}
+
+/* x^2, or 2 x^2 in call number ctx[1]; ctx[0] counts the calls. */
+static Var *check_once(Var **in, void *ctx)
+{
+    int *calls = ctx;
+    return var_scale(var_square(in[0]), ++calls[0] == calls[1] ? 2 : 1);
+}
+
+START_TEST(a_function_that_is_not_repeatable_is_named)
+{
+    const char *sentence = "; dropout or another source of randomness must be fixed while checking";
+    Rng rng = rng_new(1, 0);
+    Var *x = var_leaf(var_full(SHAPE(20), 3)->value);
+    check_cannot(check_dropout, &rng, x, sentence);
+    int every[] = {2, 7, 33};
+    for (int i = 0; i < 3; i++)
+        check_cannot(check_random, &every[i], x, sentence);
+    for (int odd = 3; odd < 30; odd++) { /* the first two calls only give the shape */
+        GradReport r = gradcheck(check_once, (int[]){0, odd}, &x, 1, check_order(1));
+        ck_assert_msg(strstr(r.message, "two calls with the same inputs gave ") &&
+                      strstr(r.message, sentence), "%d: %s", odd, r.message);
+    }
+    tape_rewind(0);
+}
+END_TEST
+
+static Var *check_log(Var **in, void *ctx) { return (void)ctx, var_log(in[0]); }
+
+START_TEST(a_result_that_is_not_finite_is_named)
+{
+    Var *x = var_leaf_from(SHAPE(3), (const real[]){1, -1, 2});
+    GradReport r = gradcheck(check_log, NULL, &x, 1, check_order(1));
+    ck_assert_int_eq(r.verdict, GRAD_FAIL);
+    ck_assert_msg(strstr(r.message, "element 1 of the result is "), "%s", r.message);
+    tensor_write(x->value)[1] = 0; /* -Inf */
+    check_cannot(check_log, NULL, x, "; a derivative can be checked only where that is finite");
     tape_rewind(0);
 }
 END_TEST
@@ -408,6 +538,30 @@ START_TEST(a_gradient_outside_the_two_slopes_fails)
             tape_rewind(mark);
         }
     }
+}
+END_TEST
+
+/* |x - d| - |x + d|: slope -2 between the kinks at -d and d, and 0 outside them. The gradient is
+ * multiplied by *ctx. */
+static Var *check_two_kinks(Var **in, void *ctx)
+{
+    const real d = (real)(check_order(1).h / 3), factor = *(const real *)ctx;
+    Var *x = in[0];
+    x = var_add(var_scale(x, factor), var_scale(var_detach(x), 1 - factor));
+    return var_sub(var_abs(var_add_scalar(x, -d)), var_abs(var_add_scalar(x, d)));
+}
+
+/* Between two kinks that lie within the step, the slope is not one of left and right. */
+START_TEST(the_step_is_halved_until_it_leaves_out_other_kinks)
+{
+    real right = 1, wrong = 2;
+    Var *x = check_near(1, 0);
+    GradReport r = gradcheck(check_two_kinks, &right, &x, 1, check_order(1));
+    ck_assert_msg(r.verdict == GRAD_KINK, "%s", r.message);
+    ck_assert_int_eq(r.kinks, 1);
+    r = gradcheck(check_two_kinks, &wrong, &x, 1, check_order(1));
+    ck_assert_msg(r.verdict == GRAD_FAIL && r.failures == 1, "%s", r.message);
+    tape_rewind(0);
 }
 END_TEST
 
@@ -554,6 +708,83 @@ END_TEST
 
 /* --- misuse ----------------------------------------------------------------------------------- */
 
+/* Asserts that the defaults with this number in the field at this offset are refused. */
+static void check_refuses(size_t field, double number)
+{
+    Var *x = var_leaf(var_full(SHAPE(2), 1)->value);
+    GradCheckOptions o = GRADCHECK_DEFAULTS;
+    memcpy((char *)&o + field, &number, sizeof number);
+    ck_assert_fails(gradcheck(check_first, NULL, &x, 1, o), "expected h above 0, tolerances of 0 "
+                    "or more, order 1 or 2, and max_kinks from 0 to 1");
+}
+
+START_TEST(options_left_out_or_out_of_range_are_refused)
+{
+    Var *x = var_leaf(var_full(SHAPE(2), 1)->value);
+    GradCheckOptions part = {.h = 1e-6, .order = 1};
+    ck_assert_fails(gradcheck(check_first, NULL, &x, 1, part),
+                    "gradcheck: options left out are 0, which is not the usual tolerance; start "
+                    "with GradCheckOptions o = GRADCHECK_DEFAULTS;");
+    ck_assert_fails(gradcheck(check_first, NULL, &x, 1, check_order(0)), "order 0");
+    ck_assert_fails(gradcheck(check_first, NULL, &x, 1, check_order(3)), "order 3");
+    const double bad[] = {-1, (double)NAN};
+    for (int i = 0; i < 2; i++) {
+        check_refuses(offsetof(GradCheckOptions, h), bad[i]);
+        check_refuses(offsetof(GradCheckOptions, atol), bad[i]);
+        check_refuses(offsetof(GradCheckOptions, rtol), bad[i]);
+        check_refuses(offsetof(GradCheckOptions, max_kinks), bad[i]);
+    }
+    check_refuses(offsetof(GradCheckOptions, h), 0);
+    check_refuses(offsetof(GradCheckOptions, h), (double)INFINITY);
+    check_refuses(offsetof(GradCheckOptions, max_kinks), 2);
+    tape_rewind(0);
+}
+END_TEST
+
+static Var *check_returns_null(Var **in, void *ctx) { return (void)in, (void)ctx, NULL; }
+
+static Var *check_grows(Var **in, void *ctx)
+{
+    int *calls = ctx;
+    return var_slice(in[0], 0, 0, 1 + (*calls)++ / 2 % 2, 1);
+}
+
+static Var *check_product(Var **in, void *ctx) { return (void)ctx, var_mul(in[0], in[1]); }
+
+START_TEST(functions_and_inputs_that_cannot_be_differenced_are_refused)
+{
+    int calls = 0;
+    Tensor *four = tensor_full(SHAPE(4), 2), *wide = tensor_expand(four, SHAPE(3, 4)),
+           *left = tensor_slice(four, 0, 0, 2, 1), *right = tensor_slice(four, 0, 2, 4, 1);
+    Var *x = var_leaf(left), *y = var_leaf(right), *all = var_leaf(four), *rows = var_leaf(wide);
+    GradCheckOptions o = check_order(1);
+    const char *share = "inputs 0 and 1 share memory, so one alone cannot be changed; pass a Var "
+                        "once and let the function use it twice";
+    ck_assert_fails(gradcheck(check_returns_null, NULL, &x, 1, o), "the function returned NULL");
+    ck_assert_fails(gradcheck(check_grows, &calls, &x, 1, o), "shape (1,), then (2,); its shape");
+    ck_assert_fails(gradcheck(check_product, NULL, (Var *[]){x, x}, 2, o), share);
+    ck_assert_fails(gradcheck(check_product, NULL, (Var *[]){x, all}, 2, o), share);
+    ck_assert_fails(gradcheck(check_product, NULL, (Var *[]){var_const(left), x}, 2, o), share);
+    ck_assert_fails(gradcheck(check_first, NULL, &rows, 1, o), "(3, 4), is expanded: its elements");
+    GradReport r = gradcheck(check_product, NULL, (Var *[]){x, y}, 2, o);
+    ck_assert_msg(r.verdict == GRAD_PASS, "%s", r.message);
+    tensor_free(four), tensor_free(wide), tensor_free(left), tensor_free(right);
+    tape_rewind(0);
+}
+END_TEST
+
+START_TEST(a_sample_must_be_complete)
+{
+    Op op = right_cube;
+    op.sample.n_in = OP_SAMPLE_INPUTS + 1;
+    ck_assert_fails(op_check(&op, check_order(1)), "'right_cube' has n_in = 4; expected 1 to 3");
+    op.sample.n_in = 1;
+    op.sample.in[0].low = op.sample.in[0].high = 0;
+    ck_assert_fails(op_check(&op, check_order(1)), "in the sample of op 'right_cube' input 0 is "
+                    "drawn from 0 to 0; expected .low below .high");
+}
+END_TEST
+
 START_TEST(misuse_is_refused)
 {
     static const Op bare = {.name = "bare"};
@@ -578,19 +809,29 @@ int main(void)
                                   a_wrong_second_derivative_shows_at_order_2, NULL};
     const TTest *const right[] = {a_right_op_from_outside_the_tree_passes,
                                   a_function_of_vars_passes_with_its_context,
-                                  a_function_that_ignores_its_inputs_has_gradient_0, NULL};
+                                  a_function_that_ignores_its_inputs_has_gradient_0,
+                                  a_linear_function_passes_at_both_orders,
+                                  an_input_that_is_not_used_is_checked_too, NULL};
+    const TTest *const cannot[] = {a_check_of_nothing_fails,
+                                   a_function_that_is_not_repeatable_is_named,
+                                   a_result_that_is_not_finite_is_named, NULL};
     const TTest *const kinks[] = {a_coordinate_at_a_kink_is_counted,
                                   a_gradient_outside_the_two_slopes_fails,
-                                  an_op_without_a_branch_hash_fails_at_its_kink, too_many_kinks_fail,
+                                  the_step_is_halved_until_it_leaves_out_other_kinks,
+                                  an_op_without_a_branch_hash_fails_at_its_kink,
+                                  too_many_kinks_fail,
                                   prelu_at_exactly_0_is_a_kink, a_tie_is_a_kink_of_both_sides,
                                   at_second_order_a_kink_is_counted_not_judged, NULL};
     const TTest *const use[] = {values_gradients_and_tape_are_as_before,
                                 the_trace_has_a_line_for_each_coordinate, reports_can_be_repeated,
-                                misuse_is_refused, NULL};
+                                options_left_out_or_out_of_range_are_refused,
+                                functions_and_inputs_that_cannot_be_differenced_are_refused,
+                                a_sample_must_be_complete, misuse_is_refused, NULL};
 
     Suite *suite = suite_create("gradcheck");
     testing_add(suite, "wrong ops", 30, wrong);
     testing_add(suite, "correct ops", 30, right);
+    testing_add(suite, "functions that cannot be checked", 30, cannot);
     testing_add(suite, "kinks", 30, kinks);
     testing_add(suite, "use", 30, use);
     return testing_main(suite);

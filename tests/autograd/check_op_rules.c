@@ -238,7 +238,8 @@ START_TEST(ignored_rows_do_not_count)
     for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++) {
         int32_t data[] = {0, ignored[i], 0};
         Labels labels = {.data = data, .count = 3};
-        CrossEntropyOptions o = {.ignore_index = ignored[i]};
+        CrossEntropyOptions o = CROSS_ENTROPY_DEFAULTS;
+        o.ignore_index = ignored[i];
         Var *x = rules_logits(), *loss = var_cross_entropy_with(x, &labels, o);
         ck_assert_close(var_item(loss), (log(1 + exp(-1)) + log(2)) / 2, NEAR);
         var_backward(loss);
@@ -274,7 +275,8 @@ static void rules_cross_entropy(Shape logits, int32_t label, ptrdiff_t count, re
 {
     int32_t data[] = {0, label, 0, 0};
     Labels labels = {.data = data, .count = count};
-    CrossEntropyOptions o = {.ignore_index = -100, .smoothing = smoothing};
+    CrossEntropyOptions o = CROSS_ENTROPY_DEFAULTS;
+    o.smoothing = smoothing;
     var_cross_entropy_with(rules_zeros(logits), &labels, o);
 }
 
@@ -290,6 +292,10 @@ START_TEST(cross_entropy_refuses_what_does_not_fit)
     ck_assert_fails(rules_cross_entropy(SHAPE(3, 0), -100, 3, 0), "the logits have shape (3, 0)");
     ck_assert_fails(rules_cross_entropy(SHAPE(3, 5), 0, 3, (real)1.5), "smoothing is 1.5");
     ck_assert_fails(rules_cross_entropy(SHAPE(3, 5), 0, 3, (real)NAN), "smoothing is");
+    CrossEntropyOptions part = {.smoothing = (real)0.1}; /* would ignore class 0 */
+    ck_assert_fails(rules_loss((const int32_t[]){0, 0, 1}, part),
+                    "var_cross_entropy_with: options left out are 0, and ignore_index 0 is a "
+                    "class; start with CrossEntropyOptions o = CROSS_ENTROPY_DEFAULTS;");
 }
 END_TEST
 

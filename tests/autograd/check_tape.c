@@ -556,6 +556,24 @@ START_TEST(a_graph_prints_as_text_and_as_a_picture)
 }
 END_TEST
 
+/* If the time grew with the square of the length, this would take minutes, and Check would stop it. */
+START_TEST(a_very_long_graph_is_printed)
+{
+    enum { N = 300000 };
+    Var **param = malloc(N * sizeof *param), *y = var_leaf(var_full(SHAPE(1), 1)->value);
+    for (int i = 0; i < N; i++)
+        y = var_mul(y, param[i] = var_param_new(tensor_full(SHAPE(1), 1), NULL));
+    FILE *file = tmpfile();
+    graph_print(file, y);
+    graph_print_dot(file, y);
+    fclose(file);
+    tape_rewind(0);
+    for (int i = 0; i < N; i++)
+        var_param_free(param[i]);
+    free(param);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const rewinding[] = {
@@ -575,13 +593,14 @@ int main(void)
     const TTest *const threads[] = {two_threads_train_as_one_after_the_other_would,
                                     a_var_of_another_thread_is_refused,
                                     a_thread_takes_its_tape_and_pool_with_it, NULL};
-    const TTest *const pictures[] = {a_graph_prints_as_text_and_as_a_picture, NULL};
+    const TTest *const pictures[] = {a_graph_prints_as_text_and_as_a_picture,
+                                     a_very_long_graph_is_printed, NULL};
 
     Suite *suite = suite_create("tape");
     testing_add(suite, "rewinding", 30, rewinding);
     testing_add(suite, "scopes", 10, scopes);
     testing_add(suite, "failures", 60, failures);
     testing_add(suite, "threads", 60, threads);
-    testing_add(suite, "pictures", 10, pictures);
+    testing_add(suite, "pictures", 60, pictures);
     return testing_main(suite);
 }

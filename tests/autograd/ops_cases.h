@@ -76,7 +76,8 @@ static Var *ops_mse(Var **in) { return var_mse(in[0], in[1]); }
 static Var *ops_cross_entropy(Var **in, real smoothing, LossReduction reduction)
 {
     Labels labels = {.data = (int32_t[]){1, 255, 2, 0}, .count = 4};
-    CrossEntropyOptions o = {.ignore_index = 255, .smoothing = smoothing, .reduction = reduction};
+    CrossEntropyOptions o = CROSS_ENTROPY_DEFAULTS;
+    o.ignore_index = 255, o.smoothing = smoothing, o.reduction = reduction;
     return var_cross_entropy_with(in[0], &labels, o);
 }
 static Var *ops_ce_sum(Var **in) { return ops_cross_entropy(in, 0, LOSS_SUM); }

@@ -9,7 +9,8 @@
 #include "tests/scratch.h"
 #include "tests/testing.h"
 
-#define LAST   ((CsvOptions){.label_column = -1})
+#define FIRST   ((CsvOptions){.label_column = 1})
+#define LAST    ((CsvOptions){.label_column = -1})
 #define SPECIES ((CsvOptions){.header = true, .label = "species"})
 
 /* A refusal must give a reason and leave nothing behind. */
@@ -67,13 +68,13 @@ END_TEST
 
 START_TEST(whole_numbers_are_the_classes_themselves)
 {
-    Dataset *data = parse("3,1.5\n0,2.5\n12,-1\n", (CsvOptions){0});
+    Dataset *data = parse("3,1.5\n0,2.5\n12,-1\n", FIRST);
     assert_features(data, 3, 1, (double[]){1.5, 2.5, -1});
     ck_assert_int_eq(data->classes, 13);
     ck_assert_mem_eq(data->labels.data, ((int32_t[]){3, 0, 12}), 12);
     ck_assert_ptr_null(data->class_names);
     dataset_free(data);
-    data = parse("3,1.5\n0,2.5\n", (CsvOptions){.classes = 10});
+    data = parse("3,1.5\n0,2.5\n", (CsvOptions){.label_column = 1, .classes = 10});
     ck_assert_int_eq(data->classes, 10);
     dataset_free(data);
 }
@@ -85,7 +86,7 @@ START_TEST(other_numbers_are_names)
     for (int i = 0; i < 5; i++) {
         char text[64];
         snprintf(text, sizeof text, "5,1\n%s,2\n5,3\n", odd[i]);
-        Dataset *data = parse(text, (CsvOptions){0});
+        Dataset *data = parse(text, FIRST);
         ck_assert_int_eq(data->classes, 2);
         ck_assert_mem_eq(data->labels.data, ((int32_t[]){0, 1, 0}), 12);
         ck_assert_str_eq(data->class_names[0], "5");
@@ -117,10 +118,12 @@ END_TEST
 START_TEST(the_label_may_be_any_column)
 {
     static const int32_t want[3] = {1, 2, 3};
-    for (int column = -3; column < 3; column++) {
-        Dataset *data = parse("1,2,3\n", (CsvOptions){.label_column = column});
-        ck_assert_int_eq(data->labels.data[0], want[(column + 3) % 3]);
-        dataset_free(data);
+    for (int column = 1; column <= 3; column++) {
+        Dataset *first = parse("1,2,3\n", (CsvOptions){.label_column = column}),
+                *last = parse("1,2,3\n", (CsvOptions){.label_column = column - 4});
+        ck_assert_int_eq(first->labels.data[0], want[column - 1]);
+        ck_assert_int_eq(last->labels.data[0], want[column - 1]);
+        dataset_free(first), dataset_free(last);
     }
     Dataset *data = parse("x,species,y\n1,2,3\n", SPECIES);
     assert_features(data, 1, 2, (double[]){1, 3});
@@ -153,10 +156,10 @@ END_TEST
 
 START_TEST(other_separators_will_do)
 {
-    Dataset *data = parse("1;\"2;\";3\n", (CsvOptions){.separator = ';', .label_column = 1});
+    Dataset *data = parse("1;\"2;\";3\n", (CsvOptions){.separator = ';', .label_column = 2});
     ck_assert_str_eq(data->class_names[0], "2;");
     dataset_free(data);
-    data = parse("1\t2\n", (CsvOptions){.separator = '\t'});
+    data = parse("1\t2\n", (CsvOptions){.separator = '\t', .label_column = 1});
     assert_features(data, 1, 1, (double[]){2});
     dataset_free(data);
 }
@@ -167,7 +170,7 @@ START_TEST(a_point_is_a_point_in_any_locale)
 {
     if (!setlocale(LC_NUMERIC, "de_DE.UTF-8") && !setlocale(LC_NUMERIC, "de_DE"))
         return;
-    Dataset *data = parse("0,1.5\n", (CsvOptions){0});
+    Dataset *data = parse("0,1.5\n", FIRST);
     setlocale(LC_NUMERIC, "C");
     assert_features(data, 1, 1, (double[]){1.5});
     dataset_free(data);
@@ -226,15 +229,15 @@ END_TEST
 START_TEST(what_is_wrong_with_the_whole_is_said)
 {
     static const struct { const char *text; CsvOptions options; const char *what; } bad[] = {
-        {"", {0}, "no examples"},
-        {"\n\r\n", {0}, "no examples"},
-        {"x,y\n", {.header = true}, "no examples"},
+        {"", {.label_column = 1}, "no examples"},
+        {"\n\r\n", {.label_column = 1}, "no examples"},
+        {"x,y\n", {.header = true, .label_column = 1}, "no examples"},
         {"x,y\n1,2\n", {.header = true, .label = "z"}, "no column of the header has"},
         {"y,x,y\n1,2,3\n", {.header = true, .label = "y"}, "two columns have"},
-        {"1,2\n", {.label_column = 2}, "column number 2"},
+        {"1,2\n", {.label_column = 3}, "in column number 3, but there are 2"},
         {"1,2\n", {.label_column = -3}, "column number -3"},
-        {"3,1\n", {.classes = 3}, "not a class"},
-        {"a,1\n", {.classes = 3}, "not a class"},
+        {"3,1\n", {.label_column = 1, .classes = 3}, "not a class"},
+        {"a,1\n", {.label_column = 1, .classes = 3}, "not a class"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         Error err;
@@ -258,12 +261,12 @@ START_TEST(limits_are_kept)
     ck_assert_ptr_nonnull(strstr(err.problem, "line 1001, column 2"));
     memset(text, 'x', 1003);
     memcpy(text + 1000, ",1\n", 4);
-    dataset_free(parse(text, (CsvOptions){0}));
+    dataset_free(parse(text, FIRST));
     memset(text, 'x', 1004);
     memcpy(text + 1001, ",1\n", 4);
-    ck_assert_ptr_null(parse_bytes(text, strlen(text), (CsvOptions){0}, &err));
+    ck_assert_ptr_null(parse_bytes(text, strlen(text), FIRST, &err));
     ck_assert_ptr_nonnull(strstr(err.problem, "longer than 1000"));
-    ck_assert_ptr_null(parse_bytes("a\0b,1\n", 6, (CsvOptions){0}, &err));
+    ck_assert_ptr_null(parse_bytes("a\0b,1\n", 6, FIRST, &err));
     ck_assert_ptr_nonnull(strstr(err.problem, "byte 0"));
 }
 END_TEST
@@ -296,23 +299,26 @@ START_TEST(misuse_stops_with_a_sentence)
     ck_assert_fails(csv_parse(text, 4, "t", (CsvOptions){.class_names = &(const char *){"a"}},
                               &err), "classes");
     ck_assert_fails(csv_read("t", (CsvOptions){.label = "x"}, &err), "header");
+    ck_assert_fails(csv_parse(text, 4, "t", (CsvOptions){.header = true}, &err),
+                    "no column is chosen for the labels; set .label to its name or .label_column "
+                    "to its number: 1 is the first, -1 the last");
 }
 END_TEST
 
 START_TEST(files_are_read)
 {
     Error err;
-    Dataset *data = csv_read(scratch_write("a.csv", "1,2\n3,4\n", 8), (CsvOptions){0}, &err);
+    Dataset *data = csv_read(scratch_write("a.csv", "1,2\n3,4\n", 8), FIRST, &err);
     ck_assert_ptr_nonnull(data);
     assert_features(data, 2, 1, (double[]){2, 4});
     dataset_free(data);
-    ck_assert_ptr_null(csv_read(scratch_path("none.csv"), (CsvOptions){0}, &err));
-    ck_assert_ptr_null(csv_read(scratch_folder, (CsvOptions){0}, &err));
-    ck_assert_ptr_null(csv_read(scratch_write("e.csv", "", 0), (CsvOptions){0}, &err));
+    ck_assert_ptr_null(csv_read(scratch_path("none.csv"), FIRST, &err));
+    ck_assert_ptr_null(csv_read(scratch_folder, FIRST, &err));
+    ck_assert_ptr_null(csv_read(scratch_write("e.csv", "", 0), FIRST, &err));
     ck_assert_ptr_nonnull(strstr(err.problem, "no examples"));
-    ck_assert_ptr_null(csv_read(scratch_gzip("a.csv.gz", "1,2\n", 4), (CsvOptions){0}, &err));
+    ck_assert_ptr_null(csv_read(scratch_gzip("a.csv.gz", "1,2\n", 4), FIRST, &err));
     ck_assert_ptr_nonnull(strstr(err.hint, "gunzip"));
-    ck_assert_ptr_null(csv_read(scratch_write("b.csv", "1,x\n", 4), (CsvOptions){0}, &err));
+    ck_assert_ptr_null(csv_read(scratch_write("b.csv", "1,x\n", 4), FIRST, &err));
     ck_assert_str_eq(err.file, scratch_path("b.csv"));
 }
 END_TEST

@@ -27,8 +27,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char *const names[] = {"a", "b", "3"};
     const CsvOptions options[] = {
-        {0}, {.label_column = -1, .separator = ';'}, {.header = true, .label = "y"},
-        {.classes = 5}, {.label_column = 1, .classes = 3, .class_names = names},
+        {.label_column = 1}, {.label_column = -1, .separator = ';'}, {.header = true, .label = "y"},
+        {.label_column = 1, .classes = 5}, {.label_column = 2, .classes = 3, .class_names = names},
     };
     for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
         Error err = {0};

@@ -80,7 +80,8 @@ static Var *golden_call_cross_entropy(Var **x, const Golden *g)
 {
     static const LossReduction reductions[] = {LOSS_MEAN, LOSS_SUM, LOSS_NONE};
     Labels labels = golden_labels(g);
-    CrossEntropyOptions o = {.ignore_index = (int32_t)ATTR(0), .smoothing = (real)ATTR(1)};
+    CrossEntropyOptions o = CROSS_ENTROPY_DEFAULTS;
+    o.ignore_index = (int32_t)ATTR(0), o.smoothing = (real)ATTR(1);
     o.reduction = reductions[AXIS(2)];
     Var *loss = var_cross_entropy_with(x[0], &labels, o);
     free(labels.data);

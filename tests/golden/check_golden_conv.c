@@ -59,7 +59,8 @@ END_TEST
 
 static Module *golden_norm(const Golden *g)
 {
-    BatchNormOptions o = {.momentum = (real)ATTR(0), .eps = (real)ATTR(1), .affine = ATTR(2) != 0};
+    BatchNormOptions o = BATCH_NORM_DEFAULTS;
+    o.momentum = (real)ATTR(0), o.eps = (real)ATTR(1), o.affine = ATTR(2) != 0;
     ptrdiff_t channels = golden_get(g, "x0")->shape.dim[1];
     bool is_1d = strcmp(g->call, "BatchNorm1d") == 0;
     Module *m = is_1d ? batch_norm1d_new_with(channels, o) : batch_norm2d_new_with(channels, o);

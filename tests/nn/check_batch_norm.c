@@ -10,7 +10,8 @@
 #include "tensor/parallel.h"
 #include "tests/net.h"
 
-static const BatchNormOptions norm_exact = {.momentum = (real)0.25, .eps = 0, .affine = true};
+static const BatchNormOptions norm_exact = {
+    .momentum = (real)0.25, .eps = 0, .affine = true, .from_defaults = true};
 
 static Tensor *norm_buffer(const Module *m, const char *name)
 {
@@ -115,7 +116,8 @@ END_TEST
 /* E[x^2] - E[x]^2 would have no correct digit. */
 START_TEST(a_large_mean_does_not_spoil_the_variance)
 {
-    BatchNormOptions o = {.momentum = 1, .eps = 0, .affine = false};
+    BatchNormOptions o = norm_exact;
+    o.momentum = 1, o.affine = false;
     Module *m = batch_norm1d_new_with(1, o);
     Var *x = net_random(SHAPE(1000, 1), 0), *far = var_add_scalar(x, 4096);
     module_forward(m, far);
@@ -359,6 +361,19 @@ START_TEST(the_axes_are_those_of_the_kind)
 }
 END_TEST
 
+START_TEST(options_left_out_or_out_of_range_are_refused)
+{
+    ck_assert_fails(batch_norm1d_new_with(3, (BatchNormOptions){.affine = true}),
+                    "batch_norm1d_new_with: options left out are 0, which is not the usual "
+                    "momentum or eps; start with BatchNormOptions o = BATCH_NORM_DEFAULTS;");
+    BatchNormOptions o = BATCH_NORM_DEFAULTS;
+    o.momentum = 2;
+    ck_assert_fails(batch_norm2d_new_with(3, o), "momentum 2 and eps 1e-05; expected");
+    o.momentum = 0, o.eps = (real)NAN;
+    ck_assert_fails(batch_norm2d_new_with(3, o), "expected a momentum from 0 to 1 and an eps of 0");
+}
+END_TEST
+
 START_TEST(the_op_checks_weight_and_bias)
 {
     Var *x = var_full(SHAPE(4, 3), 1), *w = var_full(SHAPE(3), 1), *two = var_full(SHAPE(2), 1);
@@ -389,6 +404,6 @@ int main(void)
         a_gradient_can_be_wanted_of_some_only, NULL});
     testing_add(suite, "refusing", 20, (const TTest *const[]){
         one_value_per_channel_is_an_error_in_training_only, the_axes_are_those_of_the_kind,
-        the_op_checks_weight_and_bias, NULL});
+        options_left_out_or_out_of_range_are_refused, the_op_checks_weight_and_bias, NULL});
     return testing_main(suite);
 }

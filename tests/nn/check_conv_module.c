@@ -85,6 +85,24 @@ START_TEST(max_pool2d_takes_windows_side_by_side_or_as_told)
 }
 END_TEST
 
+START_TEST(options_left_out_have_their_usual_values)
+{
+    char whole[64], part[64];
+    Conv2dOptions padded = CONV2D_DEFAULTS;
+    padded.padding[0] = padded.padding[1] = 1;
+    random_seed(1);
+    Module *a = conv2d_new(2, 4, 3, padded);
+    random_seed(1);
+    Module *b = conv2d_new(2, 4, 3, (Conv2dOptions){.padding = {1, 1}});
+    Var *x = net_random(SHAPE(1, 2, 5, 5), 0);
+    ck_assert(tensor_same_bits(module_forward(a, x)->value, module_forward(b, x)->value));
+    a->type->describe(a, whole, sizeof whole), b->type->describe(b, part, sizeof part);
+    ck_assert_str_eq(whole, "2, 4, 3x3");
+    ck_assert_str_eq(part, whole);
+    module_free(a), module_free(b);
+}
+END_TEST
+
 /* --- initial values --------------------------------------------------------------------------- */
 
 /* Within +-1/sqrt(fan_in), where fan_in = in / groups x kernel height x kernel width. */
@@ -132,8 +150,8 @@ START_TEST(a_convolution_that_cannot_be_is_not_made)
     o.groups = 2;
     ck_assert_fails(conv2d_new(3, 4, 3, o), "3 channels in and 4 out do not divide into 2 groups");
     ck_assert_fails(conv2d_new(4, 3, 3, o), "4 channels in and 3 out do not divide into 2 groups");
-    o.groups = 0;
-    ck_assert_fails(conv2d_new(3, 4, 3, o), "0 groups");
+    o.groups = -1;
+    ck_assert_fails(conv2d_new(3, 4, 3, o), "-1 groups");
 }
 END_TEST
 
@@ -175,8 +193,8 @@ START_TEST(options_out_of_range_are_refused)
                     "in 2 group(s): the weight's axis 1 should be channels / groups = 4 / 2 = 2");
     o.groups = 3;
     ck_assert_fails(conv_with(o), "4 channels in and 4 out do not divide into 3 groups");
-    o.groups = 0;
-    ck_assert_fails(conv_with(o), "0 groups; expected 1 or more");
+    o.groups = -1;
+    ck_assert_fails(conv_with(o), "-1 groups; expected 1 or more");
 }
 END_TEST
 
@@ -394,7 +412,8 @@ int main(int argc, char **argv)
     testing_add(suite, "modules", 20, (const TTest *const[]){
         names_and_layouts_are_those_of_a_state_dict, groups_divide_the_weight_s_axis_1,
         conv2d_computes_what_its_weight_says, max_pool2d_takes_windows_side_by_side_or_as_told,
-        first_values_are_pytorch_s, the_same_seed_gives_the_same_weights, NULL});
+        options_left_out_have_their_usual_values, first_values_are_pytorch_s,
+        the_same_seed_gives_the_same_weights, NULL});
     testing_add(suite, "refusing", 20, (const TTest *const[]){
         a_convolution_that_cannot_be_is_not_made,
         an_input_that_does_not_fit_is_told_with_both_shapes, options_out_of_range_are_refused,

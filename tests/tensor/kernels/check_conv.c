@@ -320,8 +320,18 @@ START_TEST(options_out_of_range_are_refused)
         refused(x, w, dilation, "is too large");
         refused(x, w, padding, "is too large");
     }
-    refused(x, w, options(1, 0, 1, 0), "0 groups; expected 1 or more");
-    refused(x, w, options(1, 0, 1, -2), "-2 groups");
+    refused(x, w, options(1, 0, 1, -2), "-2 groups; expected 1 or more");
+}
+END_TEST
+
+START_TEST(options_left_out_have_their_usual_values)
+{
+    const Shape x = SHAPE(2, 4, 5, 6), w = SHAPE(6, 4, 3, 3);
+    Conv2dOptions padded = CONV2D_DEFAULTS;
+    padded.padding[1] = 1;
+    Conv2d full = tensor_conv2d_plan(x, w, padded, "f"),
+           part = tensor_conv2d_plan(x, w, (Conv2dOptions){.padding = {0, 1}}, "f");
+    ck_assert_mem_eq(&full, &part, sizeof full);
 }
 END_TEST
 
@@ -369,6 +379,6 @@ int main(void)
         the_second_time_nothing_is_allocated, NULL});
     testing_add(suite, "refusals", 10, (const TTest *const[]){
         options_out_of_range_are_refused, shapes_that_do_not_fit_are_refused,
-        the_plan_is_the_formula, NULL});
+        options_left_out_have_their_usual_values, the_plan_is_the_formula, NULL});
     return testing_main(suite);
 }

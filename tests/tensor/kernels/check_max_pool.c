@@ -109,6 +109,7 @@ START_TEST(every_mix_of_kernel_stride_and_padding)
         if (padding > kernel / 2)
             continue;
         ptrdiff_t width = 1 + (kernel + 1) % 5, step = (stride + 1) % 4, size = 5 + i / 60;
+        stride = stride ? stride : kernel, step = step ? step : width;
         Pool2dOptions o = {{kernel, width}, {stride, step}, {padding, 0}};
         Pool2dOptions turned = {{width, kernel}, {step, stride}, {0, padding}};
         pools(integers(SHAPE(2, 3, size, 7), (uint64_t)i), o);
@@ -275,6 +276,7 @@ START_TEST(options_out_of_range_are_refused)
     refused(x, (Pool2dOptions){.kernel = {2, -1}}, "kernel -1");
     refused(x, (Pool2dOptions){.kernel = {2, 2}, .stride = {-1, 1}}, "stride -1");
     refused(x, (Pool2dOptions){.kernel = {2, 2}, .stride = {1, -1}}, "stride -1");
+    refused(x, (Pool2dOptions){.kernel = {2, 2}, .stride = {2}}, "stride 0");
     refused(x, (Pool2dOptions){.kernel = {3, 3}, .padding = {0, -1}}, "padding -1");
     refused(x, (Pool2dOptions){.kernel = {3, 3}, .padding = {2, 0}}, "0 to half the kernel");
     refused(x, (Pool2dOptions){.kernel = {1, 1}, .padding = {0, 1}}, "0 to half the kernel");
