@@ -173,7 +173,8 @@ static bool check_is_impossible(Check *c)
     else if (broken >= 0)
         snprintf(c->text, sizeof c->text, "element %td of the %s is %g; a derivative can be "
                  "checked only where that is finite", broken,
-                 c->options->order > 1 ? "gradient" : "result", (double)tensor_read(p->here)[broken]);
+                 c->options->order > 1 ? "gradient" : "result",
+                 (double)tensor_read(p->here)[broken]);
     else if (c->nothing)
         snprintf(c->text, sizeof c->text, "nothing was checked: %s", c->nothing);
     return p->differs || broken >= 0 || c->nothing;

@@ -282,7 +282,7 @@ static void refusals_conv(void)
     REFUSES(var_conv2d_grad_weight(x, NULL, SHAPE(6, 2, 3, 3), o), "NULL");
     REFUSES(var_conv2d_grad_weight(x, x, SHAPE(6, 2, 3, 3), o), "the gradient has shape");
     REFUSES(var_conv2d_grad_weight(x, g, negative, o), "axis 1 has size -4");
-    refusals_conv_option((Conv2dOptions){0}, "stride (0, 0)");
+    refusals_conv_option((Conv2dOptions){.stride = {2}, .groups = 2}, "stride (2, 0)");
     refusals_conv_option(refusals_conv_options(1, 0, 1, 3), "do not divide into 3 groups");
     refusals_conv_option(refusals_conv_options(1, 0, 1, top), "groups");
     refusals_conv_option(refusals_conv_options(top, 0, 1, 2), "too large");

@@ -556,7 +556,7 @@ START_TEST(a_graph_prints_as_text_and_as_a_picture)
 }
 END_TEST
 
-/* If the time grew with the square of the length, this would take minutes, and Check would stop it. */
+/* If the time grew with the square of the length, Check would stop this test. */
 START_TEST(a_very_long_graph_is_printed)
 {
     enum { N = 300000 };
