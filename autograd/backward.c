@@ -233,7 +233,7 @@ static Pass *pass_begin(bool recorded, bool selective)
     return p;
 }
 
-/* Frees the gradients that leaves hold for the pass; none if it was completed. */
+/* Frees the gradients that leaves still hold for the pass; a completed pass leaves none. */
 static void pass_abandon(const Var *scope)
 {
     const Pass *p = pass_of(scope);
@@ -263,7 +263,7 @@ static void pass_run(Pass *p, Var *y, Var *gy)
 static void pass_deliver(Var *leaf)
 {
     if (!leaf->grad)
-        var_zero_grad(leaf); /* it may have been freed by other means */
+        var_zero_grad(leaf); /* resets its marks: ->grad may have been freed by other means */
     if (leaf->grad) {
         leaf->grad_stale = leaf->grad_stale || leaf->grad_used == var_grad_mark(leaf);
         tensor_add(leaf->grad, leaf->grad, leaf->slot.sum);

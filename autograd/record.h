@@ -3,7 +3,8 @@
  *  - tape_append creates Vars, tape_truncate releases them.
  *  - A scope is a Var on the tape that changes the recording mode until it is closed. Because it is
  *    on the tape, rewinding past it closes it, so a longjmp out of any function leaves no flag set.
- *    Its kind may have a function that undoes more: nn/module.c restores the modes of modules.
+ *    A kind of scope may have a function that undoes more: that of nn/module.c restores the modes
+ *    of modules.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -18,7 +19,7 @@ Var *tape_append(void);
 /* tape_rewind without the check of the mark. */
 void tape_truncate(size_t mark);
 
-/* Is x, which is alive, on this thread's tape? */
+/* Is x on this thread's tape? x must be alive. */
 bool tape_holds(const Var *x);
 
 /* Allocates a block, owned by the Var, for n_in inputs, their versions and attr_bytes bytes. */
@@ -27,9 +28,9 @@ void var_alloc_block(Var *y, int n_in, size_t attr_bytes);
 /* Frees everything that a Var owns, but not the Var itself. */
 void var_drop(Var *y);
 
-/* A kind of scope: a constant of the file that opens such scopes. */
+/* A kind of scope, defined as a constant by the file that opens such scopes. */
 struct ScopeKind {
-    const char *opener;            /* the function that opens it, for messages */
+    const char *opener;            /* what opens it, for messages */
     void (*end)(const Var *scope); /* called when it is closed or rewound; may be NULL */
 };
 
@@ -45,7 +46,8 @@ static inline unsigned var_version(const Var *x)
     return atomic_load_explicit(&x->value->storage->version, memory_order_relaxed);
 }
 
-/* Of ->grad, plus 1. A program that clears ->grad in place changes it, too. */
+/* The version of ->grad's storage, plus 1, so that 0 can mean none. Clearing ->grad in place
+ * changes it, too. */
 static inline unsigned var_grad_mark(const Var *x)
 {
     return atomic_load_explicit(&x->grad->storage->version, memory_order_relaxed) + 1;

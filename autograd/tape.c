@@ -1,10 +1,9 @@
 /* autograd/tape.c -- the list of what was computed, the Vars on it, and the scopes.
  *
  * Vars are allocated in chunks that never move. The tape itself is an array of pointers to them.
- * Rewound Vars wait in a queue to be reused, in the order in which they were rewound. A Var that
- * waits is dead (its generation is odd), so the use of a stale pointer to it is reported; once the
- * Var is reused, the pointer reads another value. At least TAPE_WAIT newer Vars are created before
- * that.
+ * Rewound Vars wait in a queue to be reused, in the order in which they were rewound. A waiting Var
+ * is dead (its generation is odd), so the use of a stale pointer to it is reported. Once the Var is
+ * reused, the pointer reads another value; at least TAPE_WAIT newer Vars are created before that.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -224,7 +223,7 @@ void tape_scope_close(const ScopeKind *kind, const char *function)
     if (!tape.scope)
         slope_fail(function, "no such scope is open here: begin and end must pair up");
     if (tape.scope->scope.kind != kind)
-        slope_fail(function, "the innermost open scope is that of %s, which must be closed first",
+        slope_fail(function, "the innermost open scope was opened by %s; close that one first",
                    tape.scope->scope.kind->opener);
     tape_scope_end();
 }

@@ -6,12 +6,12 @@
  *  - After a failure (slope_on_fail, longjmp) tape_rewind(mark) does all the cleanup: it also
  *    closes the scopes opened since the mark (no_grad_begin, module_eval_begin) and abandons an
  *    unfinished backward pass.
- *  - A pointer to a Var that was rewound must not be used. Doing so fails with a message until at
- *    least 512 newer Vars have been created (65,536 in a debug build); after that the pointer may
+ *  - A pointer to a Var that was rewound must not be used. Using it fails with a message until at
+ *    least 512 newer Vars have been created (65,536 in a debug build); after that, the pointer may
  *    read another Var.
- *  - Two threads have two tapes and can train two models. A Var is used only by the thread that
- *    created it; a parameter may be used by any, one after another. A thread's tape is freed when
- *    it ends.
+ *  - Two threads have two tapes and can train two models. A Var may be used only by the thread that
+ *    created it; a parameter may be used by any thread, but by only one at a time. A thread's tape
+ *    is freed when the thread ends.
  *
  * SPDX-License-Identifier: MIT
  */

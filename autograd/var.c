@@ -13,7 +13,7 @@
 
 /* --- is it a Var? ----------------------------------------------------------------------------- */
 
-/* A parameter that was freed may have been overwritten by the memory pool. */
+/* A debug build overwrites a freed parameter, so there its generation is MEMORY_SPOILED. */
 static _Noreturn void var_fail_dead(const Var *x, const char *function)
 {
     if (x->generation == MEMORY_SPOILED || x->is_param)
@@ -30,8 +30,8 @@ static void var_check_alive(const Var *x, const char *function)
     if (x->generation % 2)
         var_fail_dead(x, function);
     if (!x->is_param && !tape_holds(x))
-        slope_fail(function, "an input, %s, is on the tape of another thread; make a Var of its "
-                   "value on this thread with var_const or var_leaf", VAR_TEXT(x));
+        slope_fail(function, "an input, %s, is on the tape of another thread; create a Var from "
+                   "its value on this thread with var_const or var_leaf", VAR_TEXT(x));
 }
 
 /* --- leaves ----------------------------------------------------------------------------------- */
@@ -60,7 +60,7 @@ void var_param_free(Var *param)
         var_fail_dead(param, "var_param_free");
     tape_pass_forget(param);
     var_drop(param);
-    param->generation++; /* so that its use is reported until the memory is reused */
+    param->generation++; /* so that its use is reported until its memory is reused */
     memory_give(param, sizeof *param);
 }
 

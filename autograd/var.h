@@ -55,7 +55,7 @@ struct Var {
     Var       **in;    /* its inputs */
     unsigned   *in_version; /* the versions of the inputs' storages when the op ran, … */
     unsigned    version;    /* … and of its own value after it had run */
-    unsigned    grad_used;  /* the version of ->grad's storage at var_use_grad, plus 1; or 0 */
+    unsigned    grad_used;  /* var_grad_mark at the last var_use_grad; 0 if there was none */
     const void *attr;       /* the op's constants: an axis, an exponent … */
     void       *block;      /* holds in, in_version and attr */
     size_t      block_bytes;
@@ -117,8 +117,8 @@ void var_retain_grad(Var *x);
 /* Frees ->grad and sets it to NULL. */
 void var_zero_grad(Var *x);
 
-/* For an optimizer, which has used ->grad for an update. Returns true if ->grad still includes a
- * gradient that was used before: var_backward has added to that since, and nothing cleared it. */
+/* An optimizer calls it after using ->grad for an update. Returns true if ->grad still includes a
+ * gradient that was used before: var_backward added to it, and nothing cleared it in between. */
 bool var_use_grad(Var *x);
 
 /* --- functions made of ops, and constants ----------------------------------------------------- */

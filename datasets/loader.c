@@ -155,7 +155,8 @@ void loader_skip(Loader *loader, ptrdiff_t batches)
 ptrdiff_t loader_example(const Loader *loader, const Batch *batch, ptrdiff_t row)
 {
     if (row < 0 || row >= batch->count)
-        slope_fail("loader_example", "row %td of a batch of %td examples", row, batch->count);
+        slope_fail("loader_example", "row %td is outside a batch of %td examples", row,
+                   batch->count);
     return loader->order[batch->number * loader->options.batch + row];
 }
 

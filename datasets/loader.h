@@ -46,11 +46,11 @@ void loader_free(Loader *loader);
 /* Begins epoch number `epoch` (from 0). A new loader is at the start of epoch 0. */
 void loader_start(Loader *loader, int epoch);
 
-/* The next batch, or false at the epoch's end. After that it fails until loader_start is called: a
- * loop over epochs without it would train in the first epoch only. */
+/* Reads the next batch; returns false at the epoch's end. After that it fails until loader_start is
+ * called: a loop over epochs that forgot to call it would otherwise train in the first one only. */
 bool loader_next(Loader *loader, Batch *batch);
 
-/* The number in the dataset of the example in a row of a batch of the current epoch. */
+/* The index in the dataset of the example in this row of a batch of the current epoch. */
 ptrdiff_t loader_example(const Loader *loader, const Batch *batch, ptrdiff_t row);
 
 /* Skips the next batches without reading them; those after them are not affected. Fails if

@@ -223,8 +223,8 @@ static void rewinding(Var **v)
           "from step 2 on nothing was allocated: the pool has it all");
 #endif
     say("A pointer to a Var that was rewound is stale. Using it stops the program with a message\n"
-        "until its slot on the tape is reused, after 512 newer Vars or more. To have it named for\n"
-        "65536 Vars, run  make MODE=debug B=build-debug lesson-03.\n");
+        "until the Var is reused, which takes at least 512 newer Vars. A debug build extends this\n"
+        "to 65536: run  make MODE=debug B=build-debug lesson-03.\n");
 }
 
 int main(int argc, char **argv)

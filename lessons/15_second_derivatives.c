@@ -77,7 +77,7 @@ static double difference(double x, double a, Wrt one, Wrt other, double h)
     return (up - down) / (2 * h);
 }
 
-/* gx depends on gy, the gradient that arrives at y: d gx/d gy at (x, a). */
+/* d gx/d gy at (x, a): how gx depends on gy, the gradient that arrives at y. */
 static double by_gy(double x, double a)
 {
     size_t mark = tape_mark();
@@ -112,8 +112,8 @@ static void prelu_twice(void)
                 (1 - a) / (2 * h));
     claim_close(difference(0, a, X, X, h / 10), 10 * (1 - a) / (2 * h), 1e-8,
                 "... and ten times that with a tenth of h. The tape's 0 is one side's answer");
-    claim(by_gy(0, a) == a, "at the kink the tape takes the side x <= 0 in every order: gx = a gy, "
-                            "so d gx/d gy = a (PyTorch 2.13 gives 1)");
+    claim(by_gy(0, a) == a, "at the kink derivatives of every order are those of the side x <= 0: "
+                            "gx = a gy, so d gx/d gy = a (PyTorch 2.13 returns 1)");
 }
 
 /* --- a Hessian, and products with it ---------------------------------------------------------- */

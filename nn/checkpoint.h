@@ -21,8 +21,8 @@
 #include "tensor/files/safetensors.h"
 
 /* Replaces the file durably. On failure returns false, fills in *err and leaves the old file as it
- * is. A parameter or buffer that contains NaN is such a failure: a network that has diverged never
- * replaces a good one. */
+ * is. It also fails if a parameter or buffer contains NaN, so that a network that has diverged
+ * never replaces a good one. */
 bool module_save(Module *m, const char *path, Error *err);
 
 /* Returns false, fills in *err and leaves the network unchanged if the file cannot be read, lacks

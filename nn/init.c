@@ -67,7 +67,7 @@ void init_xavier_uniform(Var *weight, Rng *rng)
                      sqrt((real)2 / (real)(init_fan_in(weight) + init_fan_out(weight))));
 }
 
-/* Is it "bias", or a descendant's: "1.bias"? */
+/* Is its name "bias", or a descendant's such as "1.bias"? */
 static bool init_is_bias(const Parameter *p)
 {
     const char *dot = strrchr(p->name, '.');

@@ -32,8 +32,8 @@ void init_he_uniform(Var *weight, real slope, Rng *rng);
 /* Xavier's: Var[w] = 2 / (fan_in + fan_out). Source: Glorot and Bengio, 2010. */
 void init_xavier_uniform(Var *weight, Rng *rng);
 
-/* Sets the module's slopes to `slope` and its biases to 0, and fills all other parameters with two
- * or more axes with He's (normal). The rest, such as the weight of a batch norm, keeps its
+/* Sets the module's slopes to `slope` and its biases to 0, and fills all other parameters that have
+ * two or more axes with He's (normal). The rest, such as the weight of a batch norm, keep their
  * values. */
 void module_init_he(Module *m, real slope);
 

@@ -40,9 +40,9 @@ static void module_check_name(const Module *m, const char *name, const char *fun
             slope_fail(function, "%s already has a part named '%s'", m->type->name, name);
 }
 
-/* Everything about a new part that can fail. `value` is what it will hold, if the caller has it;
- * otherwise the value is created next. Only then is the part inserted, so that a failure leaves no
- * part without a value. */
+/* Does everything about a new part that can fail. `value` is what the part will hold, if the caller
+ * has it, or any pointer but NULL: the value is then created next. Only after that is the part
+ * inserted, so that a failure leaves no part without a value. */
 static void module_reserve(Module *m, const char *name, const void *value, const char *function)
 {
     module_check(m, function);
@@ -76,8 +76,8 @@ typedef struct ModuleMode {
 static void module_restore_modes(const Var *scope);
 static const ScopeKind module_evaluation = {"module_eval_begin", module_restore_modes};
 
-/* The list of a scope, which may be NULL, and its length: 0 if the scope is of another kind, or if
- * there was no memory for the list. */
+/* Returns the list of a scope and its length. The scope may be NULL; the length is 0 if it is of
+ * another kind, or if there was no memory for the list. */
 static ModuleMode *module_modes(const Var *scope, size_t *count)
 {
     bool has_list = scope && scope->scope.kind == &module_evaluation && scope->block;
@@ -204,12 +204,12 @@ Var *module_forward(Module *m, Var *x)
 {
     module_check(m, "module_forward");
     if (!m->type->forward)
-        slope_fail("module_forward", "the type %s has no forward: write one, or call "
+        slope_fail("module_forward", "the type %s has no forward function; write one, or call "
                    "module_forward on the modules that it holds", m->type->name);
     var_check(x, m->type->name);
     Var *y = m->type->forward(m, x);
     if (!y)
-        slope_fail(m->type->name, "its forward returned NULL; expected the Var of its result");
+        slope_fail(m->type->name, "its forward function returned NULL; expected a Var");
     m->output = var_shape(y);
     return y;
 }
@@ -268,8 +268,8 @@ void module_eval_end(Module *m)
     size_t count;
     const ModuleMode *mode = module_modes(tape_scope_innermost(), &count);
     if (count && mode[0].module != m)
-        slope_fail("module_eval_end", "the innermost evaluation is that of another module, which "
-                   "must be ended first");
+        slope_fail("module_eval_end", "the innermost open evaluation was begun for another "
+                   "module; end that one first");
     tape_scope_close(&module_evaluation, "module_eval_end");
 }
 

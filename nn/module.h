@@ -94,16 +94,16 @@ Module *module_child(const Module *m, const char *name);
 
 Var *module_forward(Module *m, Var *x);
 
-/* Set the mode of m and of all its descendants. module_eval(part) freezes a part of a network whose
- * own mode is training: a batch norm then keeps its statistics, and a dropout passes x through.
- * trainer_fit leaves such a part in evaluation mode. Its parameters are still trained. */
+/* Set the mode of m and of all its descendants. In a network that is otherwise in training mode,
+ * module_eval(part) freezes one part: a batch norm then keeps its statistics, and a dropout passes
+ * x through. trainer_fit leaves such a part in evaluation mode, but still trains its parameters. */
 void module_train(Module *m);
 void module_eval(Module *m);
 
 /* Between the two calls, the module and all its descendants are in evaluation mode; module_eval_end
  * restores the mode that each had before. They open and close a scope on the tape, like
- * no_grad_begin: pairs nest, and tape_rewind(mark) closes those opened since the mark. So after a
- * failure in between, the rewind that cleans up restores the modes too. */
+ * no_grad_begin and no_grad_end: pairs nest, and tape_rewind(mark) closes those opened since the
+ * mark. So after a failure in between, the rewind that cleans up also restores the modes. */
 void module_eval_begin(Module *m);
 void module_eval_end(Module *m);
 

@@ -20,7 +20,7 @@ typedef struct BatchNorm {
 } BatchNorm;
 
 /* running <- (1 - m) running + m batch; n / (n-1) makes the variance unbiased. n is at least 2,
- * because var_batch_norm refuses less. */
+ * because var_batch_norm refuses fewer. */
 static void batch_norm_track(BatchNorm *b, const Tensor *mean, const Tensor *var, ptrdiff_t n)
 {
     real m = b->options.momentum, unbiased = (real)n / (real)(n - 1);

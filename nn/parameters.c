@@ -1,4 +1,4 @@
-/* nn/parameters.c -- all parameters of a network in one list, and their number.
+/* nn/parameters.c -- lists all parameters of a network and counts their elements.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -31,14 +31,14 @@ typedef struct State {
     Safetensors *list;  /* being gathered, or the file's */
     bool        *known; /* checking: which of the file's tensors the walk has named */
     Error       *err;
-    bool         ok;    /* has every piece so far matched the file, or may it be saved? */
+    bool         ok;    /* so far: does all of it match the file, or may it be saved? */
 } State;
 
 typedef void (*StateWalk)(State *s, void *ctx);
 
-/* Everything that the walk names, as a list that you free, to be written to `path`. Returns NULL
- * and fills in *err if a tensor contains NaN: a state that became NaN must not replace a good
- * file. */
+/* Returns everything that the walk names, as a list that you free and that is to be written to
+ * `path`. Returns NULL and fills in *err if a tensor contains NaN: a state that has become NaN must
+ * not replace a good file. */
 Safetensors *state_gather(StateWalk walk, void *ctx, const char *path, Error *err);
 
 /* Fills in everything that the walk names. Returns false, fills in *err and changes nothing if the
@@ -72,7 +72,7 @@ void state_module(State *s, const char *prefix, Module *m, StateRngs rngs);
  * match; then skip the piece. */
 void *state_data(State *s, const char *name, Dtype dtype, Shape shape);
 
-/* Refuses the file in the checking pass, or the state when saving: fills in the error. */
+/* Refuses the file in the checking pass, or the state when saving, and fills in the error. */
 void state_refuse(State *s, const char *problem, ...) SLOPE_PRINTF(2, 3);
 
 #endif

@@ -44,7 +44,7 @@ bool param_group_check(const ParamGroup *g, char problem[PARAM_GROUP_PROBLEM])
 
 /* --- splits ----------------------------------------------------------------------------------- */
 
-/* Everything that can fail in a split; `none` says why no parameter would be moved. */
+/* Does everything that can fail in a split; `none` says why no parameter would be moved. */
 static void group_check_split(const Optimizer *opt, const char *name, ParameterPredicate predicate,
                               const char *none, const char *function)
 {

@@ -88,7 +88,7 @@ static bool optimizer_holds(const Optimizer *opt, const Var *param)
     return false;
 }
 
-/* The module `m` within the tree of net, or NULL. Reads net only, because m may have been freed. */
+/* The module `m` if it is in the tree of net, else NULL. Reads only net: m may have been freed. */
 static Module *optimizer_module_in(Module *net, const Module *m)
 {
     Module *found = net == m ? net : NULL;
@@ -98,8 +98,8 @@ static Module *optimizer_module_in(Module *net, const Module *m)
     return found;
 }
 
-/* Parameters have one owner, so a module that shares some with net is a part of net or contains
- * it; what they share is the smaller one of the two. */
+/* Each parameter has one owner, so a module that shares any with net is a part of net or contains
+ * it; what they share is the smaller of the two. */
 void optimizer_check_covers(const Optimizer *opt, Module *net, const char *function)
 {
     Module *part = optimizer_module_in(net, opt->module);
@@ -114,7 +114,7 @@ void optimizer_check_covers(const Optimizer *opt, Module *net, const char *funct
     parameters_free(&shared);
     if (!holds_any)
         slope_fail(function, "the optimizer holds none of the network's parameters; create it "
-                   "from this network, after its last layer was added");
+                   "from this network, after its last layer has been added");
     if (missing[0])
         slope_fail(function, "the optimizer does not hold '%s', which was added to the network "
                    "later; create the optimizer after the network is complete", missing);
@@ -122,7 +122,7 @@ void optimizer_check_covers(const Optimizer *opt, Module *net, const char *funct
 
 /* --- every step ------------------------------------------------------------------------------- */
 
-/* Fails if the network, or a part of it, was freed. */
+/* Fails if the network, or a part of it, has been freed. */
 static void optimizer_check(const Optimizer *opt, const char *function)
 {
     if (!opt)
@@ -218,8 +218,8 @@ static void step_block(ptrdiff_t begin, ptrdiff_t end, void *ctx)
     }
 }
 
-/* Warns if the gradient includes one that an earlier step used. Accumulating over several backward
- * passes before one step is fine. */
+/* Warns if the gradient still includes one that an earlier step used. It does not if gradients are
+ * accumulated over several backward passes before one step. */
 static void step_watch_grad(const ParamState *p)
 {
     static atomic_bool warned;
@@ -229,8 +229,8 @@ static void step_watch_grad(const ParamState *p)
                         "next backward pass", p->param.name);
 }
 
-/* Warns if the tape was rewound after none of the last steps. Its length does not show that: a tape
- * that was rewound may be longer than before, as for a longer sequence. */
+/* Warns if the tape was not rewound during the last OPTIMIZER_PATIENCE steps. Its length does not
+ * show that: after a rewind it may grow longer than before, for a longer sequence, say. */
 static void step_watch_tape(Optimizer *opt)
 {
     static atomic_bool warned;
@@ -242,9 +242,9 @@ static void step_watch_tape(Optimizer *opt)
     opt->tape.end = mark > 0 ? tape_at(mark - 1) : NULL;
     opt->tape.generation = mark > 0 ? opt->tape.end->generation : 0;
     if (opt->tape.grown == OPTIMIZER_PATIENCE)
-        slope_warn_once(&warned, "optimizer_step", "the tape grew at each of the last %d steps and "
-                        "now holds %zu values; take a tape_mark() before each forward pass and "
-                        "call tape_rewind with it after the step", OPTIMIZER_PATIENCE, mark);
+        slope_warn_once(&warned, "optimizer_step", "the tape grew in each of the last %d steps and "
+                        "now holds %zu values; call tape_mark before each forward pass, and "
+                        "tape_rewind with that mark after the step", OPTIMIZER_PATIENCE, mark);
 }
 
 /* Counts the step and sets what the rule needs of the parameter. */
@@ -267,7 +267,7 @@ void optimizer_step(Optimizer *opt)
     Step s = step_new(opt);
     if (s.n_parts == 0)
         slope_fail("optimizer_step", "no parameter has a gradient; call optimizer_zero_grad first, "
-                   "then var_backward on a loss that depends on the parameters, then this");
+                   "then var_backward on a loss that depends on the parameters");
     step_watch_tape(opt);
     for (int i = 0; i < s.n_parts; i++) /* all of them first: if one fails, no step has begun */
         param_make_slots(opt, opt->part[i].state);

@@ -23,8 +23,8 @@
 
 #include "nn/module.h"
 
-/* Settings of a group. Each rule uses its own and ignores the rest. Every number is finite and 0 or
- * more; the constructors, optimizer_set_lr and every step fail otherwise. */
+/* Settings of a group. Each rule uses its own and ignores the rest. Every number must be finite and
+ * 0 or more; otherwise the constructors, optimizer_set_lr and every step fail. */
 typedef struct ParamGroup {
     char name[32];
     real lr;           /* learning rate */
@@ -76,7 +76,7 @@ typedef struct OptimizerType {
 
 typedef struct Optimizer {
     const OptimizerType *type;
-    const Module *module; /* that it was created from; compared, never read */
+    const Module *module; /* the one it was created from; compared, never read */
     ParamGroup  group[OPTIMIZER_GROUPS];
     int         n_groups;
     ParamState *state;
@@ -86,7 +86,7 @@ typedef struct Optimizer {
         size_t     mark;
         const Var *end; /* its last Var, … */
         uint32_t   generation;
-        int        grown; /* … and the number of steps in a row that found it still there */
+        int        grown; /* … and how many consecutive steps have found it still there */
     } tape;
 } Optimizer;
 
@@ -108,15 +108,15 @@ Optimizer *adamw_new(Module *net, real lr);
 /* For your own rule: one group, with all settings 0 except lr. */
 Optimizer *optimizer_new(Module *net, const OptimizerType *type, real lr);
 
-/* The same with these settings. Refusals name `function`, the constructor that calls it. */
+/* The same with these settings. Messages name `function`, the constructor that calls it. */
 Optimizer *optimizer_new_with(Module *net, const OptimizerType *type, ParamGroup settings,
                               const char *function);
 void optimizer_free(Optimizer *opt);
 
-/* Fails, naming `function`, unless opt can train net: it holds one of net's parameters at least,
- * and it misses none of those that net shares with the module from which opt was created. So an
- * optimizer of a part of net (a new head, say) passes; one of a different network does not, nor
- * does one that was created before a layer was added. */
+/* Fails, naming `function`, unless opt can train net: it must hold at least one of net's parameters
+ * and all of those that net shares with the module from which opt was created. So an optimizer of a
+ * part of net (a new head, say) passes; one of a different network does not, nor does one that was
+ * created before a layer was added. */
 void optimizer_check_covers(const Optimizer *opt, Module *net, const char *function);
 
 /* --- groups: optim/groups.c ------------------------------------------------------------------- */
@@ -142,8 +142,9 @@ bool param_group_check(const ParamGroup *group, char problem[PARAM_GROUP_PROBLEM
  * after the first step nothing is allocated. */
 void optimizer_zero_grad(Optimizer *opt);
 
-/* Fails if no parameter has a gradient. Warns, once per process each, if a gradient still includes
- * one that the last step used, and if the tape was rewound after none of the last 64 steps. */
+/* Updates the parameters that have a gradient; fails if none has one. Warns, each at most once per
+ * process, if a gradient still includes one that the last step used, and if the tape was not
+ * rewound during the last 64 steps. */
 void optimizer_step(Optimizer *opt);
 
 /* Scales all gradients together so that their norm (the root of the sum of all squares) is at most
@@ -156,7 +157,7 @@ void optimizer_set_lr(Optimizer *opt, real lr);
 /* --- for a rule ------------------------------------------------------------------------------- */
 
 /* Allocates the slots that the rule needs, filled with zeros, for every parameter. optimizer_new
- * calls it; call it again after changing a setting so that the rule needs more. A step allocates
+ * calls it; call it again after changing a setting that makes the rule need more. A step allocates
  * what is missing, but in the first step that would take buffers from the pool which the second
  * step would then lack. */
 void optimizer_make_slots(Optimizer *opt);

@@ -1,7 +1,7 @@
 /* optim/rehearsal.c -- does everything that a trainer holds fit together?
  *
- * The network and the loss run on one batch of each loader, in evaluation mode. Whatever refuses
- * its input then does so before the first step, and the shapes of the outputs show the rest.
+ * The network and the loss run on one batch of each loader, in evaluation mode. A part that refuses
+ * its input thus does so before the first step, and the shapes of the outputs show the rest.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -78,15 +78,15 @@ static const char *rehearsal_text(const Trainer *t, const Loader *loader, char t
 }
 #define REHEARSAL_TEXT_OF(t, loader) rehearsal_text((t), (loader), (char[REHEARSAL_TEXT]){0})
 
-/* loss_cross_entropy takes labels 0 … K-1, and its default ignore_index. */
+/* loss_cross_entropy accepts the labels 0 … K-1 and its default ignore_index. */
 static void rehearsal_check_labels(const Trainer *t, const Loader *loader, ptrdiff_t K)
 {
     const Dataset *data = loader_dataset(loader);
     for (ptrdiff_t i = 0; i < data->count; i++) {
         int32_t label = data->labels.data[i];
         if ((label < 0 || label >= K) && label != CROSS_ENTROPY_DEFAULTS.ignore_index)
-            slope_fail("trainer_fit", "%s: the network gives %td output%s for each, so it knows "
-                       "the classes 0 … %td, but example %td of %s has label %d of %d classes; "
+            slope_fail("trainer_fit", "%s: the network has %td output%s per example, so labels "
+                       "must be from 0 to %td, but example %td of %s has label %d (of %d classes); "
                        "the network needs one output per class",
                        REHEARSAL_TEXT_OF(t, loader), K, K == 1 ? "" : "s", K - 1, i, data->name,
                        (int)label, data->classes);
@@ -98,8 +98,8 @@ static void rehearsal_check_output(const Trainer *t, const Loader *loader, const
 {
     Shape s = var_shape(output);
     if (s.ndim != 2 || s.dim[0] != batch->count || s.dim[1] < 1)
-        slope_fail("trainer_fit", "%s: the network's output for a batch %s is %s; expected "
-                   "(%td,K), one row per example", REHEARSAL_TEXT_OF(t, loader),
+        slope_fail("trainer_fit", "%s: for a batch of shape %s the network's output has "
+                   "shape %s; expected (%td,K), one row per example", REHEARSAL_TEXT_OF(t, loader),
                    SHAPE_TEXT(batch->x->shape), SHAPE_TEXT(s), batch->count);
     if (t->loss == loss_cross_entropy)
         rehearsal_check_labels(t, loader, s.dim[1]);
@@ -123,8 +123,8 @@ static ptrdiff_t rehearsal_last_batch(const Loader *loader)
     return rest > 0 && !o.drop_last ? rest : o.batch;
 }
 
-/* If the last batch has one example: fails if a batch norm that will be training had one value per
- * channel for each example of a batch of this many. */
+/* Called if the last batch has one example. Fails if the batch norm m will be in training mode and
+ * had one value per channel and example when a batch of `count` examples was run. */
 static void rehearsal_check_norm(const Trainer *t, const Module *m, const char *name,
                                  ptrdiff_t count)
 {
@@ -133,8 +133,8 @@ static void rehearsal_check_norm(const Trainer *t, const Module *m, const char *
     if (!training || s.ndim < 2 || s.dim[0] != count || shape_count(s) != s.dim[0] * s.dim[1])
         return;
     bool every = loader_batches(t->train) == 1 || loader_options(t->train).batch == 1;
-    slope_fail("trainer_fit", "%s batch of the .train loader has 1 example, and %s '%s' needs at "
-               "least 2 values per channel in training: %s", every ? "every" : "the last",
+    slope_fail("trainer_fit", "%s batch of the .train loader has 1 example, but %s '%s' needs at "
+               "least 2 values per channel in training; %s", every ? "every" : "the last",
                m->type->name, name,
                every ? "choose a larger batch size"
                      : "set .drop_last in the loader's options, or choose a batch size that does "
@@ -146,7 +146,7 @@ typedef struct NormSearch {
     ptrdiff_t      count; /* of examples in the batch that has run */
 } NormSearch;
 
-/* A batch norm is found by its counter; its name is what precedes the last dot. */
+/* A batch norm is found by its counter, whose name is the batch norm's name, a dot and its own. */
 static void rehearsal_find_norm(const char *name, const ModulePart *part, void *ctx)
 {
     const NormSearch *search = ctx;
@@ -161,7 +161,7 @@ static void rehearsal_find_norm(const char *name, const ModulePart *part, void *
 
 /* --- a batch ---------------------------------------------------------------------------------- */
 
-/* Gradients may flow as they will: a network or a loss that calls var_grad works in training. */
+/* The .train batch runs with gradients enabled, because a network or a loss may call var_grad. */
 static void rehearsal_run(const Trainer *t, Loader *loader)
 {
     Batch batch;

@@ -7,10 +7,10 @@
 
 #include "optim/trainer.h"
 
-/* Fails, as trainer_fit, if a field of the trainer is missing or out of range, or if what it holds
- * does not fit together. Runs the network and the loss once on one batch of each loader, in
- * evaluation mode; then the buffers, counters and random streams are restored, and the loaders
- * start again. */
+/* Fails, in the name of trainer_fit, if a field of the trainer is missing or out of range, or if
+ * its parts do not fit together. Runs the network and the loss once on one batch of each loader, in
+ * evaluation mode, then restores the buffers, counters and random streams and restarts the
+ * loaders. */
 void slope_rehearse(const Trainer *t);
 
 #endif

@@ -74,14 +74,15 @@ static void trainer_blame_data(const Trainer *t, const Batch *batch, const char 
 
 typedef struct Blame {
     const char *finding; /* "the loss is nan at step 3" */
-    bool        first;   /* the first step? */
+    bool        first;   /* is it the first step? */
 } Blame;
 
 static void trainer_blame_parameter(const char *name, const ModulePart *part, void *ctx)
 {
     const Blame *blame = ctx;
     if (part->kind == PART_PARAM && tensor_find_nonfinite(part->param->value) >= 0)
-        slope_fail("trainer_fit", "%s, because the parameter '%s' was not finite before it; %s",
+        slope_fail("trainer_fit",
+                   "%s, because the parameter '%s' was not finite before that step; %s",
                    blame->finding, name,
                    blame->first ? "check how it was initialised or loaded"
                                 : "an update made it so: lower the learning rate, or clip the "

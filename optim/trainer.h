@@ -56,7 +56,7 @@ struct Trainer {
     LossFn     loss;
     Loader    *train, *test; /* test may be NULL */
     int        epochs;       /* how many trainer_fit runs */
-    double     clip_norm;    /* 0: gradients are not clipped; a negative one is refused */
+    double     clip_norm;    /* 0: gradients are not clipped; must not be negative */
     const char *name;     /* printed before the progress; may be NULL */
     bool       quiet;    /* no progress at all */
     bool       bar_only; /* the bar, but no per-epoch line: for callers that print a table */
@@ -74,15 +74,15 @@ struct Trainer {
 };
 
 /* Trains for t->epochs more epochs; an unfinished epoch is resumed and counts as the first of them.
- * If the network is in evaluation mode, all of it is put into training mode. Otherwise its modes
- * are left alone, so that a part that the program put into evaluation mode stays in it
- * (module_eval).
+ * If the network is in evaluation mode, all of it is put into training mode. Otherwise its parts
+ * keep their modes, so that one that the program has put into evaluation mode with module_eval
+ * stays in it.
  *
  * Fails before the first step if the trainer's parts do not fit together: an optimizer of a
  * different network; examples, of .train or .test, that the network or the loss refuses; labels
- * beyond the network's outputs; a last batch of one example, on which a batch norm cannot train. To
- * find out, it runs the network and the loss on one batch of each loader, in evaluation mode, and
- * then restores the network's buffers, counters and random streams.
+ * for which the network has no output; a last batch of one example, on which a batch norm cannot
+ * train. To find out, it runs the network and the loss on one batch of each loader, in evaluation
+ * mode, and then restores the network's buffers, counters and random streams.
  *
  * Fails if the loss becomes NaN or Inf, naming the step and, if there is one, the example or the
  * parameter that is not finite. A checkpoint that cannot be saved does not stop the training: the

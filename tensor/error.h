@@ -5,7 +5,7 @@
  *    "slope: FUNCTION: SENTENCE" and calls the fail handler, which must not return.
  *  - slope_on_fail() replaces that handler: a test or a long-running program can longjmp out and
  *    then call tape_rewind(mark), which frees everything recorded on the tape since the mark.
- *  - slope_warn_once() is for what is legal but is almost always a mistake: the program goes on.
+ *  - slope_warn_once() is for what is legal but almost always a mistake; the program continues.
  *  - Error is for failures outside the program: a missing, truncated or corrupt file. Readers fill
  *    it and return NULL or false; they print nothing and never abort.
  *
@@ -33,8 +33,8 @@
  * the format yields one sentence that says what was expected and what was found. */
 _Noreturn void slope_fail(const char *function, const char *format, ...) SLOPE_PRINTF(2, 3);
 
-/* Prints "slope: FUNCTION: warning: SENTENCE" on stderr, unless *warned is already true, and sets
- * it: each place that warns has a static flag of its own, so it warns once per process. */
+/* Prints "slope: FUNCTION: warning: SENTENCE" on stderr unless *warned is already true, then sets
+ * *warned. Each place that warns has its own static flag, so it warns once per process. */
 void slope_warn_once(atomic_bool *warned, const char *function, const char *format, ...)
     SLOPE_PRINTF(3, 4);
 

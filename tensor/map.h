@@ -86,7 +86,7 @@ void tensor_map(MapRowFn fn, real c, Tensor *out, int n_in, const Tensor *const 
 
 /* --- kernels from functions ------------------------------------------------------------------- */
 
-/* The macros below with a linkage: `static`, or nothing for a kernel that other files call. */
+/* MAP1, MAP2 and MAP1C with a linkage: `static`, or nothing for a kernel that other files call. */
 #define MAP_KERNEL1(linkage, name, f)                             \
     static void name##_row(const MapRow *r) { MAP_LOOPS1(f) }     \
     linkage void name(Tensor *out, const Tensor *a)               \

@@ -6,7 +6,7 @@
  * ends, its pool is returned to the allocator.
  *
  * A release build reuses the block that was freed last, which is still in cache. A debug build
- * reuses the one that was freed first, so that a stale pointer to it is noticed for longer.
+ * reuses the one that was freed first, so that the use of a stale pointer is noticed for longer.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -123,7 +123,7 @@ typedef struct FreeBlock {
 
 typedef struct FreeList {
     FreeBlock *first;
-    FreeBlock *last; /* valid in a debug build, if there is a first */
+    FreeBlock *last; /* valid in a debug build, if first is not NULL */
 } FreeList;
 
 static _Thread_local FreeList pool_free[POOL_CLASSES];
@@ -147,7 +147,7 @@ static int pool_class(size_t bytes)
     return class;
 }
 
-/* Removes the first block of a class, or returns NULL if there is none. */
+/* Removes the first free block of a class and returns it; NULL if there is none. */
 static FreeBlock *pool_remove(int class)
 {
     FreeBlock *block = pool_free[class].first;

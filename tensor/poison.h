@@ -2,8 +2,7 @@
  *
  *  - A block in a pool is not in use. In a build with -fsanitize=address, MEMORY_POISON makes the
  *    program stop at the first access to it; in other builds it does nothing.
- *
- *  - A debug build also overwrites a block that is given back, with MEMORY_SPOILED.
+ *  - A debug build also fills a block that is given back with MEMORY_SPOILED.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -18,8 +17,9 @@
 #endif
 #endif
 
-/* A debug build fills what it frees with this word: a NaN as a float, and twice over as a double.
- * It is odd. The pool links its free blocks through their first eight bytes. */
+/* A debug build fills freed blocks with this word: read as a float it is a NaN, and so are two of
+ * them read as a double. It is odd, so a freed Var counts as dead (autograd/var.h). The first eight
+ * bytes of a free block hold the pool's link instead. */
 #define MEMORY_SPOILED 0x7ff80001u
 
 #ifdef MEMORY_ASAN

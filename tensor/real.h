@@ -15,8 +15,8 @@
 #include <float.h>
 
 #if defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__
-#error "-ffast-math (in -Ofast, too) removes every check for NaN and Inf, which Slope needs. \
-Compile without it: the flags that are safe are in the Makefile."
+#error "-ffast-math (part of -Ofast) removes every check for NaN and Inf, and Slope needs them. \
+Compile without it; the flags in the Makefile are safe."
 #endif
 
 #ifdef SLOPE_DOUBLE

@@ -60,7 +60,8 @@ ptrdiff_t shape_count(Shape s);
 bool shape_equal(Shape a, Shape b);
 
 /* Writes to *out the shape that a and b broadcast to; returns false if they do not fit. Fails,
- * naming `function`, for more elements than memory could hold, as for (2^40, 1) with (1, 2^40). */
+ * naming `function`, if it has more elements than memory could hold, as for (2^40, 1) with
+ * (1, 2^40). */
 bool shape_broadcast(Shape a, Shape b, Shape *out, const char *function);
 
 /* True if `from` stretches to exactly `to`. */

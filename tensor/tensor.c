@@ -15,12 +15,12 @@ void tensor_check(const Tensor *x, const char *function)
 {
     if (!x)
         slope_fail(function, "the tensor is NULL; a gradient exists only after var_backward, for "
-                   "leaves and for Vars that var_retain_grad was called on; tape_rewind frees "
+                   "leaves and for Vars on which var_retain_grad was called; tape_rewind frees "
                    "everything that was recorded");
 #ifdef SLOPE_DEBUG
     if (x->shape.ndim == (int)MEMORY_SPOILED)
         slope_fail(function, "the tensor was freed, by tensor_free or because tape_rewind freed "
-                   "its Var; tensor_ref or tensor_clone keeps what must live longer");
+                   "its Var; use tensor_ref or tensor_clone to keep what must live longer");
 #endif
 }
 
@@ -72,7 +72,7 @@ Tensor *tensor_try_new(Shape shape)
     return x;
 }
 
-/* tensor_new in the name of the function that was called. */
+/* tensor_new, but messages name the function that was called. */
 static Tensor *tensor_make(Shape shape, const char *function)
 {
     shape_check(shape, function); /* a Shape filled in by hand may be invalid */

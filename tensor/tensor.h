@@ -48,9 +48,9 @@ typedef struct Labels {
     ptrdiff_t count;
 } Labels;
 
-/* Fails, naming `function`, if x is NULL, as a gradient is that nothing has reached; in a debug
- * build, also if x was freed and its memory has not been reused since. Every function that takes a
- * tensor calls it. */
+/* Fails, naming `function`, if x is NULL, as a gradient is that no backward pass has reached; in
+ * a debug build, also if x was freed and its memory has not been reused since. Every function that
+ * takes a tensor calls it. */
 void tensor_check(const Tensor *x, const char *function);
 
 /* --- creating and freeing --------------------------------------------------------------------- */

@@ -101,9 +101,9 @@ static void batch_norm_check(Shape x, const Var *w, const Var *b)
         slope_fail("var_batch_norm", "input %s: expected (N,C,...)", SHAPE_TEXT(x));
     if (shape_count(x) <= x.dim[1])
         slope_fail("var_batch_norm",
-                   "input %s has %s value per channel, and training needs at least 2, because the "
-                   "variance of one is 0; if this is the last batch of an epoch, set .drop_last in "
-                   "the loader's options or choose another batch size",
+                   "input %s has %s value per channel, but training needs at least 2, because the "
+                   "variance of one value is 0; if this is the last batch of an epoch, set "
+                   ".drop_last in the loader's options or choose another batch size",
                    SHAPE_TEXT(x), shape_count(x) ? "one" : "no");
     if (!w != !b)
         slope_fail("var_batch_norm", "a weight needs a bias and vice versa");

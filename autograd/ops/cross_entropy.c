@@ -144,7 +144,7 @@ static void cross_entropy_check_label(int32_t label, ptrdiff_t row, Shape x, int
         return;
     char more[160] = "";
     if (label > 0)
-        snprintf(more, sizeof more, ": for this label the network needs at least %lld outputs, and "
+        snprintf(more, sizeof more, "; for this label the network needs at least %lld outputs, but "
                  "its logits %s have %td", (long long)label + 1, SHAPE_TEXT(x), x.dim[1]);
     slope_fail(function, "label %d in row %td; expected a class from 0 to %td, or %d to "
                "ignore the row%s", (int)label, row, x.dim[1] - 1, (int)ignore_index, more);

@@ -16,7 +16,7 @@ static void linear_forward(Var *y)
     tensor_linear(y->value, y->in[0]->value, y->in[1]->value, b);
 }
 
-/* x in this shape; x itself if that is its shape. */
+/* x reshaped to this shape; x itself if it has this shape already. */
 static Var *linear_as(Var *x, Shape shape)
 {
     return shape_equal(var_shape(x), shape) ? x : var_reshape(x, shape);

@@ -46,8 +46,8 @@ static inline real pointwise_logistic(real x)
     return (x >= 0 ? 1 : e) / (1 + e);
 }
 
-/* a's share of the gradient: 0 if a is the smaller, 1/2 if the two are equal, else 1. So if one is
- * NaN, gy passes to both, as in PyTorch. */
+/* a's share of the gradient: 0 if a is the smaller, 1/2 if the two are equal, else 1. So if either
+ * is NaN, both receive gy, as in PyTorch. */
 static inline real pointwise_share_value(real a, real b)
 {
     return a < b ? 0 : a == b ? (real)0.5 : 1;

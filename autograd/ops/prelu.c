@@ -5,8 +5,8 @@
  *             ga = sum of gy x over the positions with x <= 0 that share the slope
  *   care      the sign of the input, which is kept for the backward pass, selects the branch: for
  *             a < 0 the output is never negative. x = 0 is on the slope side, as in PyTorch's
- *             kernels, and so are its second derivatives there: gx = a gy, so d gx/d gy = a and
- *             d gx/d a = gy (PyTorch 2.13 gives 1 and 0). A NaN takes that side, too: gx = a gy
+ *             kernels, and the second derivatives there agree: gx = a gy, so d gx/d gy = a and
+ *             d gx/d a = gy (PyTorch 2.13 returns 1 and 0). NaN is on that side, too: gx = a gy
  *             and ga = NaN.
  *   source    He, Zhang, Ren, Sun, "Delving deep into rectifiers", arXiv:1502.01852, 2015
  *

@@ -1,8 +1,8 @@
 /* relu ---------------------------------------- y = x if x > 0, else 0
  *   shape     y (...) = x (...)
  *   backward  gx = gy where y is not 0, else 0
- *   care      the test x <= 0 lets a NaN through, and where y is NaN, gy passes, as in PyTorch. The
- *             gradient is selected, not multiplied, so Inf * 0 cannot occur.
+ *   care      the test x <= 0 lets a NaN through, and where y is NaN, gx = gy, as in PyTorch; the
+ *             gradient is selected, not multiplied, so Inf * 0 cannot occur
  *
  * SPDX-License-Identifier: MIT
  */

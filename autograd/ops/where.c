@@ -2,7 +2,7 @@
  *   shape     that to which condition, a and b broadcast
  *   backward  ga = gy where condition is not 0, else 0; gb is the reverse
  *   care      it selects instead of multiplying, so here neither Inf * 0 nor a NaN from the side
- *             that was not chosen can occur; for that side's own rule see autograd/ops.def
+ *             that was not chosen can occur; in that side's own rule they may: see autograd/ops.def
  *
  * SPDX-License-Identifier: MIT
  */

@@ -12,8 +12,8 @@
 
 #include "tensor/tensor.h"
 
-/* Fails, naming `function`, unless a holds slopes for x: (C), C the size of axis 1, or one shared
- * slope, (1) or (). */
+/* Fails, naming `function`, unless slopes of shape a fit an input of shape x: a must be (C), with C
+ * the size of axis 1 of x, or (1) or () for one shared slope. */
 void tensor_prelu_check(Shape x, Shape a, const char *function);
 
 /* y = PReLU(x) with slopes a. */

@@ -46,8 +46,8 @@ void tensor_prelu_check(Shape x, Shape a, const char *function)
     char hint[128];
     ptrdiff_t slopes = shape_count(a);
     if (a.ndim > 1)
-        slope_fail(function, "the slopes have shape %s; expected (C,), or (1,) or () for a shared "
-                   "one", SHAPE_TEXT(a));
+        slope_fail(function, "the slopes have shape %s; expected (C,), or (1,) or () for one "
+                   "shared slope", SHAPE_TEXT(a));
     if (slopes == 1)
         return;
     if (x.ndim < 2)

@@ -167,7 +167,7 @@ END_TEST
 
 /* --- missing arguments ------------------------------------------------------------------------ */
 
-START_TEST(a_missing_tensor_is_named)
+START_TEST(a_missing_tensor_is_reported)
 {
     Labels label = {.data = (int32_t[]){0}, .count = 1};
     Module *m = relu_new();
@@ -223,7 +223,7 @@ int main(void)
         the_loser_of_an_infinite_gradient_gets_zero,
         gradients_returned_by_var_grad_can_be_written_to,
         anomaly_mode_sees_into_the_fused_rules,
-        a_missing_tensor_is_named,
+        a_missing_tensor_is_reported,
         missing_things_are_named,
         NULL,
     };

@@ -1,7 +1,8 @@
-/* tests/autograd/check_kinks.c -- gradients at kinks and ties, at both orders, and of NaN.
+/* tests/autograd/check_kinks.c -- first and second derivatives at kinks and ties, and gradients
+ * of NaN.
  *
  * At a kink or a tie the derivative is a convention. Whatever it is, the gradient is linear in gy
- * there, so the second derivatives must repeat the first: d gx/d gy = dy/dx.
+ * there, so the second derivatives must agree with the first: d gx/d gy = dy/dx.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -79,8 +80,8 @@ static Var *kink_unit(Shape shape, ptrdiff_t i)
     return e;
 }
 
-/* gy is 0 except at one element. Each element of gx must depend on that one as the first derivative
- * says, and not at all on x. */
+/* gy is 0 except at one element. Each element of gx must depend on that element as the first
+ * derivative says, and must not depend on x. */
 static void kink_check_row(const Kink *k, Var *y, Var *x, ptrdiff_t row)
 {
     Var *gy = kink_unit(var_shape(y), row), *first[1], *gx[1], *by_gy[1], *by_x[1];
@@ -99,7 +100,7 @@ static void kink_check_row(const Kink *k, Var *y, Var *x, ptrdiff_t row)
     }
 }
 
-START_TEST(at_a_kink_the_second_derivatives_repeat_the_first)
+START_TEST(at_a_kink_the_second_derivatives_agree_with_the_first)
 {
     for (const Kink *k = kinks; k < kinks + sizeof kinks / sizeof *kinks; k++) {
         Var *in[2];
@@ -113,7 +114,7 @@ START_TEST(at_a_kink_the_second_derivatives_repeat_the_first)
 END_TEST
 
 /* At x = 0: gx = a gy and ga = x gy. */
-START_TEST(the_mixed_second_derivatives_of_prelu_at_0)
+START_TEST(prelu_has_mixed_second_derivatives_at_0)
 {
     Var *x = LEAF(SHAPE(2), (real)0.0, -(real)0.0), *a = LEAF(SHAPE(1), (real)0.25);
     Var *gy = LEAF(SHAPE(2), 3, 5), *g[2], *h[3];
@@ -138,9 +139,9 @@ static Var *kink_pow_0(Var **in) { return var_pow(in[0], 0); }
 static Var *kink_pow_1(Var **in) { return var_pow(in[0], 1); }
 static Var *kink_prelu_inside(Var **in) { return var_prelu(in[0], var_scalar((real)0.25)); }
 
-/* gx for gy = 2 at x = NaN, 0, -2, Inf, -Inf. These are PyTorch 1.13's, except that its abs gives 0
- * for a NaN. */
-START_TEST(a_nan_does_not_vanish_on_its_way_back)
+/* gx for gy = 2 at x = NaN, 0, -2, Inf, -Inf. The values are those of PyTorch 1.13, except that its
+ * abs returns 0 for a NaN. */
+START_TEST(gradients_at_nan_and_infinity_match_pytorch)
 {
     const real nan = (real)NAN, inf = (real)INFINITY;
     const double n = (double)NAN, s = 2 / (1 + exp(2));
@@ -163,7 +164,7 @@ START_TEST(a_nan_does_not_vanish_on_its_way_back)
 }
 END_TEST
 
-START_TEST(a_nan_in_one_of_two_sends_the_gradient_to_both)
+START_TEST(if_one_operand_is_nan_both_receive_the_gradient)
 {
     const real nan = (real)NAN, inf = (real)INFINITY;
     Var *(*const ops[])(Var *, Var *) = {var_maximum, var_minimum};
@@ -181,7 +182,7 @@ END_TEST
 
 /* As in PyTorch's amax, a NaN makes the gradient of its whole row NaN. A window of max_pool2d has
  * one winner: the last NaN in it. */
-START_TEST(a_nan_in_a_row_or_a_window_is_its_maximum)
+START_TEST(a_nan_is_the_maximum_of_its_row_or_window)
 {
     const real nan = (real)NAN;
     const double n = (double)NAN;
@@ -197,8 +198,8 @@ START_TEST(a_nan_in_a_row_or_a_window_is_its_maximum)
 }
 END_TEST
 
-/* A NaN in a condition counts as true, as in PyTorch. One that was not chosen stays out. */
-START_TEST(a_nan_is_a_true_condition)
+/* As in PyTorch. A NaN on the side that is not chosen has no effect. */
+START_TEST(a_nan_condition_counts_as_true)
 {
     const real nan = (real)NAN;
     Var *a = LEAF(SHAPE(3), 1, 2, nan), *b = LEAF(SHAPE(3), nan, 5, 6);
@@ -208,8 +209,8 @@ START_TEST(a_nan_is_a_true_condition)
 }
 END_TEST
 
-/* What the comment at where in ops.def warns of, and its way out. */
-START_TEST(choosing_the_input_first_keeps_nan_out_of_where)
+/* What the comment on where in ops.def warns of, and its remedy. */
+START_TEST(choosing_the_input_too_keeps_nan_out_of_where)
 {
     Var *x = LEAF(SHAPE(2), -1, 4), *right = var_is_positive(x);
     kink_backward(var_where(right, var_sqrt(x), x));
@@ -224,11 +225,11 @@ int main(void)
 {
     Suite *suite = suite_create("kinks");
     testing_add(suite, "second derivatives", 20, (const TTest *const[]){
-        at_a_kink_the_second_derivatives_repeat_the_first,
-        the_mixed_second_derivatives_of_prelu_at_0, NULL});
+        at_a_kink_the_second_derivatives_agree_with_the_first,
+        prelu_has_mixed_second_derivatives_at_0, NULL});
     testing_add(suite, "NaN", 10, (const TTest *const[]){
-        a_nan_does_not_vanish_on_its_way_back, a_nan_in_one_of_two_sends_the_gradient_to_both,
-        a_nan_in_a_row_or_a_window_is_its_maximum, a_nan_is_a_true_condition,
-        choosing_the_input_first_keeps_nan_out_of_where, NULL});
+        gradients_at_nan_and_infinity_match_pytorch,
+        if_one_operand_is_nan_both_receive_the_gradient, a_nan_is_the_maximum_of_its_row_or_window,
+        a_nan_condition_counts_as_true, choosing_the_input_too_keeps_nan_out_of_where, NULL});
     return testing_main(suite);
 }

@@ -122,8 +122,8 @@ START_TEST(prelu_of_nan_and_infinity)
 }
 END_TEST
 
-/* A learner's first slope is var_scalar(0.25). */
-START_TEST(a_slope_of_shape_scalar_is_shared)
+/* A beginner may well write the slope as var_scalar(0.25). */
+START_TEST(a_scalar_slope_is_shared)
 {
     Var *x = LEAF(SHAPE(2, 3), -1, 3, -2, 1, -4, 2), *a = LEAF(SHAPE_SCALAR, (real)0.25), *g[2];
     Var *y = var_prelu(x, a);
@@ -134,7 +134,7 @@ START_TEST(a_slope_of_shape_scalar_is_shared)
     var_grad(var_sum(y, ALL_AXES, false), VARS(x, a), CREATE_GRAPH, g);
     ck_assert_tensor(g[1]->value, SHAPE_SCALAR, 0, -7);
     var_zero_grad(a), var_zero_grad(x);
-    var_backward(var_sum(var_add(g[0], g[1]), ALL_AXES, false)); /* of 3 slopes, and 6 times ga */
+    var_backward(var_sum(var_add(g[0], g[1]), ALL_AXES, false)); /* 3 times a, and 6 times ga */
     ck_assert_tensor(a->grad, SHAPE_SCALAR, 0, 3);
     ck_assert_tensor(x->grad, SHAPE(2, 3), 0, 6, 0, 6, 0, 6, 0);
 }
@@ -283,8 +283,8 @@ static void rules_cross_entropy(Shape logits, int32_t label, ptrdiff_t count, re
 START_TEST(cross_entropy_refuses_what_does_not_fit)
 {
     ck_assert_fails(rules_cross_entropy(SHAPE(3, 5), 5, 3, 0),
-                    "label 5 in row 1; expected a class from 0 to 4, or -100 to ignore the row: "
-                    "for this label the network needs at least 6 outputs, and its logits (3, 5) "
+                    "label 5 in row 1; expected a class from 0 to 4, or -100 to ignore the row; "
+                    "for this label the network needs at least 6 outputs, but its logits (3, 5) "
                     "have 5");
     ck_assert_fails(rules_cross_entropy(SHAPE(3, 5), -1, 3, 0), "label -1 in row 1");
     ck_assert_fails(rules_cross_entropy(SHAPE(3, 5), 0, 4, 0), "4 labels for logits (3, 5)");
@@ -301,8 +301,8 @@ END_TEST
 
 /* --- shapes ----------------------------------------------------------------------------------- */
 
-/* Also a strided one, whose elements need not be copied. */
-START_TEST(reshape_to_the_same_shape_is_a_new_var)
+/* Even if x is strided: its elements need not be copied. */
+START_TEST(reshape_to_the_same_shape_returns_a_new_var)
 {
     Var *x = LEAF(SHAPE(2, 3), 1, 2, 3, 4, 5, 6), *t = var_transpose(x, 0, 1);
     Var *same = var_reshape(x, SHAPE(2, 3)), *strided = var_reshape(t, SHAPE(3, 2));
@@ -318,7 +318,7 @@ START_TEST(reshape_to_the_same_shape_is_a_new_var)
 }
 END_TEST
 
-START_TEST(slices_end_where_the_axis_does)
+START_TEST(a_huge_step_does_not_overflow)
 {
     const ptrdiff_t top = PTRDIFF_MAX;
     Var *one = LEAF(SHAPE(1), 7), *none = rules_zeros(SHAPE(0));
@@ -430,10 +430,10 @@ int main(void)
     const TTest *const ties[] = {
         a_convolution_gives_what_is_asked_for, two_equals_share_half_and_half,
         the_largest_of_several_share_evenly, at_0_the_slope_s_side_is_taken,
-        prelu_of_nan_and_infinity, a_slope_of_shape_scalar_is_shared, where_selects,
+        prelu_of_nan_and_infinity, a_scalar_slope_is_shared, where_selects,
         a_constant_power_of_0_has_gradient_0, NULL};
     const TTest *const shapes[] = {
-        reshape_to_the_same_shape_is_a_new_var, slices_end_where_the_axis_does, NULL};
+        reshape_to_the_same_shape_returns_a_new_var, a_huge_step_does_not_overflow, NULL};
     const TTest *const losses[] = {
         mse_is_the_mean_squared_difference, cross_entropy_is_the_mean_log_probability,
         smoothing_spreads_the_target, ignored_rows_do_not_count,

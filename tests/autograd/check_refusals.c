@@ -1,4 +1,4 @@
-/* tests/autograd/check_refusals.c -- a wrong call is refused in the name of the function called.
+/* tests/autograd/check_refusals.c -- the refusal of a wrong call names the function called.
  *
  *  - REFUSES(var_NAME(...), "text") passes if the call fails with a sentence that begins with
  *    "slope: var_NAME: " and contains the text. The name is taken from the call, and recorded.
@@ -14,7 +14,7 @@
 #include "autograd/gradcheck.h"
 #include "tests/testing.h"
 
-#define HUGE_SIZE ((ptrdiff_t)1 << 40) /* two such axes are more than memory could hold */
+#define HUGE_SIZE ((ptrdiff_t)1 << 40) /* memory could not hold two such axes */
 
 /* --- the record ------------------------------------------------------------------------------- */
 
@@ -30,7 +30,7 @@ static bool refusals_has(const char *name)
     return false;
 }
 
-/* Checks the sentence of the call, whose text begins with the function's name, and records it. */
+/* Checks that the sentence names the function that the text of the call names, and records it. */
 static void refusals_check(const char *call)
 {
     char expected[80], name[64];
@@ -53,7 +53,7 @@ static void refusals_check(const char *call)
 
 static Var *refusals_zeros(Shape shape) { return var_full(shape, 0); }
 
-/* A Var of this shape whose elements are all one number in memory. */
+/* A Var of this shape whose elements are all the same one in memory. */
 static Var *refusals_vast(Shape shape) { return var_expand(var_scalar(0), shape); }
 
 /* --- elementwise ------------------------------------------------------------------------------ */
@@ -385,7 +385,7 @@ static void refusals_expect(const char *op)
     ck_assert_msg(refusals_has(name), "this file has no wrong call of %s", name);
 }
 
-START_TEST(every_refusal_names_the_function_that_was_called)
+START_TEST(every_refusal_names_the_function_called)
 {
     const char *const others[] = {"scale", "add_scalar", "square", "dot", "mse", "is_positive",
                                   "detach", "retain_grad", "shape", "item", "output",
@@ -400,7 +400,7 @@ START_TEST(every_refusal_names_the_function_that_was_called)
 }
 END_TEST
 
-/* Without input k. */
+/* Calls the sample with NULL for input k. */
 static void refusals_call_sample(const OpSample *sample, int k)
 {
     Var *in[OP_SAMPLE_INPUTS];
@@ -409,7 +409,7 @@ static void refusals_call_sample(const OpSample *sample, int k)
     sample->call(in);
 }
 
-/* If the formula says that something may be NULL, that does not hold for the first input. */
+/* If the formula says that some input may be NULL, only the first is tried: it never may. */
 static void refusals_sample(const OpEntry *e)
 {
     const OpSample *sample = &e->op->sample;
@@ -417,7 +417,7 @@ static void refusals_sample(const OpEntry *e)
         ck_assert_fails(refusals_call_sample(sample, k), "NULL");
 }
 
-START_TEST(a_missing_input_of_any_sample_is_reported)
+START_TEST(a_missing_input_of_any_op_is_reported)
 {
     for (const OpEntry *e = op_table; e->op; e++)
         refusals_sample(e);
@@ -428,7 +428,7 @@ int main(void)
 {
     Suite *suite = suite_create("refusals");
     testing_add(suite, "refusals", 20, (const TTest *const[]){
-        every_refusal_names_the_function_that_was_called,
-        a_missing_input_of_any_sample_is_reported, NULL});
+        every_refusal_names_the_function_called,
+        a_missing_input_of_any_op_is_reported, NULL});
     return testing_main(suite);
 }

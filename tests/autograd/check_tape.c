@@ -174,7 +174,7 @@ START_TEST(marks_and_places_beyond_the_end_are_refused)
 }
 END_TEST
 
-/* As autograd/tape.h says. */
+/* As promised in autograd/tape.h. */
 #ifdef SLOPE_DEBUG
 enum { TAPE_PROMISED = 65536 };
 #else
@@ -198,8 +198,8 @@ START_TEST(a_rewound_var_is_named)
 }
 END_TEST
 
-#if !defined(MEMORY_ASAN) && !defined(SLOPE_NO_POOL) /* these tools report it themselves */
-START_TEST(a_freed_parameter_is_named)
+#if !defined(MEMORY_ASAN) && !defined(SLOPE_NO_POOL) /* ASan and valgrind report it themselves */
+START_TEST(a_freed_parameter_is_reported)
 {
     Var *param = var_param_new(tensor_scalar(1), "w"), *x = var_scalar(2);
     var_param_free(param);
@@ -465,7 +465,7 @@ START_TEST(two_threads_train_as_one_after_the_other_would)
 }
 END_TEST
 
-/* Runs on a second thread, which has a tape of its own with as many Vars on it. */
+/* Runs on a second thread, which has its own tape with as many Vars on it. */
 static void *tape_use_another_thread_s(void *shared)
 {
     Var *x = shared, *mine = var_leaf(var_scalar(1)->value), *g[1];
@@ -581,7 +581,7 @@ int main(void)
         values_stay_readable_until_the_rewind, marks_and_places_beyond_the_end_are_refused,
         a_rewound_var_is_named,
 #if !defined(MEMORY_ASAN) && !defined(SLOPE_NO_POOL)
-        a_freed_parameter_is_named,
+        a_freed_parameter_is_reported,
 #endif
         the_second_step_allocates_nothing, NULL};
     const TTest *const scopes[] = {no_grad_scopes_nest, a_rewind_closes_the_scopes_it_passes,

@@ -45,7 +45,7 @@ static int run_epoch(Loader *loader, int epoch, int32_t *order)
         ck_assert(tensor_is_contiguous(batch.x));
         for (ptrdiff_t i = 0; i < batch.count; i++) {
             int32_t label = order[seen++] = batch.labels.data[i];
-            ck_assert_int_eq(loader_example(loader, &batch, i), label); /* as numbered() has it */
+            ck_assert_int_eq(loader_example(loader, &batch, i), label); /* as in numbered() */
             ck_assert(tensor_read(batch.x)[2 * i] == normalised(label));
             ck_assert(tensor_read(batch.x)[2 * i + 1] == normalised(2 * label));
         }
@@ -180,8 +180,8 @@ START_TEST(the_last_batch_is_short_or_dropped)
 }
 END_TEST
 
-/* A loop over epochs that forgets loader_start would have no batch from the second epoch on. */
-START_TEST(after_an_epoch_s_end_comes_a_start)
+/* Otherwise a loop over epochs that forgets loader_start would get no batch after the first one. */
+START_TEST(after_an_epoch_ends_loader_start_must_be_called)
 {
     int32_t order[COUNT];
     Batch batch;
@@ -193,7 +193,7 @@ START_TEST(after_an_epoch_s_end_comes_a_start)
     ck_assert_fails(loader_next(loader, &batch), "epoch 1 has ended; call loader_start");
     loader_start(loader, 0);
     loader_skip(loader, loader_batches(loader));
-    ck_assert(!loader_next(loader, &batch)); /* the end of what was skipped is an end, too */
+    ck_assert(!loader_next(loader, &batch)); /* skipping to the end ends the epoch, too */
     ck_assert_fails(loader_next(loader, &batch), "epoch 0 has ended; call loader_start");
     loader_free(loader);
 }
@@ -286,8 +286,8 @@ START_TEST(misuse_stops_with_a_sentence)
     ck_assert_fails(loader_skip(loader, loader_batches(loader) + 1), "loader_");
     Batch batch;
     ck_assert(loader_next(loader, &batch));
-    ck_assert_fails(loader_example(loader, &batch, -1), "loader_example: row -1 of a batch of 5");
-    ck_assert_fails(loader_example(loader, &batch, 5), "loader_example: row 5 of a batch of 5");
+    ck_assert_fails(loader_example(loader, &batch, -1), "loader_example: row -1 is outside");
+    ck_assert_fails(loader_example(loader, &batch, 5), "row 5 is outside a batch of 5 examples");
     data->std = 0;
     ck_assert_fails(loader_new(data, (LoaderOptions){.batch = 1}), "loader_");
     loader_free(loader);
@@ -302,7 +302,7 @@ int main(void)
         without_shuffling_the_order_is_the_dataset_s, a_shuffled_epoch_has_every_example_once,
         an_order_depends_on_seed_and_epoch_alone, after_a_skip_come_the_batches_that_would_have,
         a_new_loader_stands_at_epoch_0, the_last_batch_is_short_or_dropped,
-        after_an_epoch_s_end_comes_a_start, any_batch_size_will_do,
+        after_an_epoch_ends_loader_start_must_be_called, any_batch_size_will_do,
         a_batch_is_valid_until_the_call_after_next, a_batch_bumps_the_version_of_its_storage,
         nothing_is_allocated_after_loader_new, threads_do_not_change_a_bit,
         misuse_stops_with_a_sentence, NULL});

@@ -333,9 +333,9 @@ START_TEST(one_value_per_channel_is_an_error_in_training_only)
 {
     Module *m1 = batch_norm1d_new(3), *m2 = batch_norm2d_new(3);
     ck_assert_fails(module_forward(m1, var_full(SHAPE(1, 3), 1)),
-                    "input (1, 3) has one value per channel, and training needs at least 2, "
-                    "because the variance of one is 0; if this is the last batch of an epoch, set "
-                    ".drop_last in the loader's options or choose another batch size");
+                    "input (1, 3) has one value per channel, but training needs at least 2, "
+                    "because the variance of one value is 0; if this is the last batch of an "
+                    "epoch, set .drop_last in the loader's options or choose another batch size");
     ck_assert_fails(module_forward(m2, var_full(SHAPE(1, 3, 1, 1), 1)), "one value per channel");
     ck_assert_fails(module_forward(m2, var_full(SHAPE(0, 3, 4, 4), 1)), "no value per channel");
     ck_assert_int_eq(norm_batches(m1) + norm_batches(m2), 0);

@@ -137,9 +137,9 @@ START_TEST(loading_counts_as_a_write)
 }
 END_TEST
 
-/* --- a network that became NaN ---------------------------------------------------------------- */
+/* --- a network that has become NaN ------------------------------------------------------------ */
 
-/* The first tensor is named, and the good file is still there. */
+/* Asserts that the save is refused with this problem, and that the good file is kept. */
 static void assert_nan_refused(Module *m, Tensor *x, ptrdiff_t element, const char *problem)
 {
     Error err;

@@ -206,7 +206,7 @@ START_TEST(a_bias_has_one_number_a_channel)
 }
 END_TEST
 
-START_TEST(a_layer_names_itself_and_its_weight)
+START_TEST(a_refusal_names_the_layer_and_its_weight)
 {
     Module *m = SEQUENTIAL(conv2d_new(3, 4, 3, CONV2D_DEFAULTS), max_pool2d_new(2));
     ck_assert_fails(module_forward(m, var_full(SHAPE(3, 8, 8), 0)),
@@ -417,7 +417,7 @@ int main(int argc, char **argv)
     testing_add(suite, "refusing", 20, (const TTest *const[]){
         a_convolution_that_cannot_be_is_not_made,
         an_input_that_does_not_fit_is_told_with_both_shapes, options_out_of_range_are_refused,
-        a_bias_has_one_number_a_channel, a_layer_names_itself_and_its_weight,
+        a_bias_has_one_number_a_channel, a_refusal_names_the_layer_and_its_weight,
         a_pooling_that_does_not_fit_is_refused, NULL});
     testing_add(suite, "networks", 60, (const TTest *const[]){
         the_summary_is_this_text, a_summary_leaves_statistics_and_streams_alone,

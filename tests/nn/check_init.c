@@ -94,7 +94,7 @@ START_TEST(module_init_he_sets_slopes_and_clears_biases)
 }
 END_TEST
 
-/* A weight of 0 would make every output of a batch norm its bias. */
+/* If the weight of a batch norm were 0, its output would be its bias. */
 START_TEST(module_init_he_leaves_other_parameters_alone)
 {
     Module *m = SEQUENTIAL(linear_new(4, 3), batch_norm1d_new(3));

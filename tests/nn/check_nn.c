@@ -192,7 +192,7 @@ START_TEST(a_missing_part_is_reported_with_the_names_that_exist)
 }
 END_TEST
 
-START_TEST(null_is_refused_by_the_function_that_was_called)
+START_TEST(null_is_refused_by_the_function_called)
 {
     Module *m = sequential_new(NULL, 0), *parts[] = {m, NULL};
     ck_assert_fails(module_add_param(m, "w", NULL), "module_add_param: 'w' is NULL");
@@ -219,7 +219,7 @@ static Var *nn_no_result(Module *self, Var *x)
     return NULL;
 }
 
-START_TEST(a_forward_that_is_missing_or_returns_nothing_is_named)
+START_TEST(a_forward_that_is_missing_or_returns_null_is_reported)
 {
     static const ModuleType holder = {"Holder", NULL, NULL};
     static const ModuleType broken = {"Broken", nn_no_result, NULL};
@@ -229,7 +229,7 @@ START_TEST(a_forward_that_is_missing_or_returns_nothing_is_named)
                     "module_forward: the type Holder has no forward");
     ck_assert_fails(module_forward(net, var_scalar(1)), "the type Holder has no forward");
     ck_assert_fails(module_forward(module_child(net, "1"), var_scalar(1)),
-                    "Broken: its forward returned NULL");
+                    "Broken: its forward function returned NULL");
     module_free(net);
 }
 END_TEST
@@ -243,7 +243,7 @@ static Module *nn_half_frozen(void)
     return net;
 }
 
-/* The modes of the network above, its part 0 and its part 1.0. */
+/* Asserts the modes of the network above, of its part 0 and of its part 1.0. */
 static void nn_check_modes(const Module *net, bool whole, bool first, bool last)
 {
     ck_assert_int_eq(net->training, whole);
@@ -251,13 +251,13 @@ static void nn_check_modes(const Module *net, bool whole, bool first, bool last)
     ck_assert_int_eq(module_child(net, "1.0")->training, last);
 }
 
-START_TEST(an_evaluation_restores_the_mode_that_each_module_had)
+START_TEST(an_evaluation_restores_the_mode_of_each_module)
 {
     Module *net = nn_half_frozen();
     module_eval_begin(net);
     nn_check_modes(net, false, false, false);
     module_eval_begin(module_child(net, "0"));
-    module_train(net); /* what happens in between does not count */
+    module_train(net); /* module_eval_end(net) undoes this */
     module_eval_end(module_child(net, "0"));
     nn_check_modes(net, true, false, true);
     module_eval_end(net);
@@ -266,7 +266,7 @@ START_TEST(an_evaluation_restores_the_mode_that_each_module_had)
 }
 END_TEST
 
-START_TEST(an_evaluation_takes_over_whether_gradients_flow)
+START_TEST(an_evaluation_does_not_change_whether_gradients_flow)
 {
     Module *net = nn_half_frozen();
     Var *x = net_random(SHAPE(3, 2), 0);
@@ -297,25 +297,25 @@ START_TEST(a_failed_evaluation_is_undone_by_the_rewind)
     ck_assert_fails(nn_evaluate_wrongly(net), "Linear: expected an input");
     nn_check_modes(net, true, true, false);
     ck_assert(grad_enabled());
-    module_eval_begin(net); /* and the next one works */
+    module_eval_begin(net); /* the next evaluation works */
     module_eval_end(net);
     nn_check_modes(net, true, true, false);
     module_free(net);
 }
 END_TEST
 
-START_TEST(evaluations_are_ended_in_the_reverse_order)
+START_TEST(evaluations_must_end_in_reverse_order)
 {
     Module *net = nn_half_frozen(), *other = relu_new();
     size_t mark = tape_mark();
     ck_assert_fails(module_eval_end(net), "module_eval_end: no such scope is open");
     module_eval_begin(net);
-    ck_assert_fails(no_grad_end(), "no_grad_end: the innermost open scope is that of "
-                    "module_eval_begin, which must be closed first");
-    ck_assert_fails(module_eval_end(other), "module_eval_end: the innermost evaluation is that of "
-                    "another module");
+    ck_assert_fails(no_grad_end(), "no_grad_end: the innermost open scope was opened by "
+                    "module_eval_begin; close that one first");
+    ck_assert_fails(module_eval_end(other), "module_eval_end: the innermost open evaluation was "
+                    "begun for another module; end that one first");
     no_grad_begin();
-    ck_assert_fails(module_eval_end(net), "is that of no_grad_begin, which must be closed first");
+    ck_assert_fails(module_eval_end(net), "was opened by no_grad_begin; close that one first");
     tape_rewind(mark);
     ck_assert_fails(module_eval_end(net), "no such scope is open");
     nn_check_modes(net, true, true, false);
@@ -323,15 +323,15 @@ START_TEST(evaluations_are_ended_in_the_reverse_order)
 }
 END_TEST
 
-START_TEST(a_module_that_is_freed_leaves_its_evaluation)
+START_TEST(a_freed_module_is_removed_from_its_evaluation)
 {
     size_t mark = tape_mark();
     Module *net = nn_half_frozen(), *other = relu_new();
     module_eval_begin(other);
     module_eval_begin(net);
     module_free(net);
-    ck_assert_fails(module_eval_end(other), "the innermost evaluation is that of another module");
-    tape_rewind(mark); /* which writes to `other` alone */
+    ck_assert_fails(module_eval_end(other), "was begun for another module");
+    tape_rewind(mark); /* writes to `other`, but not to the freed network */
     ck_assert(other->training);
     module_free(other);
 }
@@ -346,10 +346,10 @@ static void nn_evaluate(Module *net, Var *x)
     tape_rewind(mark);
 }
 
-START_TEST(an_evaluation_without_memory_changes_no_mode)
+START_TEST(an_evaluation_that_runs_out_of_memory_changes_no_mode)
 {
     Module *net = nn_half_frozen();
-    var_scalar(1); /* the tape has grown: only the list of modes needs memory */
+    var_scalar(1); /* the tape grows now, so that only the list of modes will need memory */
     memory_trim();
     watch_begin();
     watch.fail_at = 0;
@@ -458,14 +458,14 @@ int main(void)
         names_that_clash_or_cannot_be_are_refused, parts_are_found_by_their_names,
         a_missing_part_is_reported_with_the_names_that_exist, a_part_without_memory_is_not_added,
         parts_are_kept_by_kind_and_then_in_the_order_of_adding, many_parts_keep_their_places,
-        null_is_refused_by_the_function_that_was_called,
-        a_forward_that_is_missing_or_returns_nothing_is_named, NULL});
+        null_is_refused_by_the_function_called,
+        a_forward_that_is_missing_or_returns_null_is_reported, NULL});
     testing_add(suite, "evaluations", 20, (const TTest *const[]){
-        an_evaluation_restores_the_mode_that_each_module_had,
-        an_evaluation_takes_over_whether_gradients_flow,
-        a_failed_evaluation_is_undone_by_the_rewind, evaluations_are_ended_in_the_reverse_order,
-        a_module_that_is_freed_leaves_its_evaluation,
-        an_evaluation_without_memory_changes_no_mode, the_second_evaluation_allocates_nothing,
-        NULL});
+        an_evaluation_restores_the_mode_of_each_module,
+        an_evaluation_does_not_change_whether_gradients_flow,
+        a_failed_evaluation_is_undone_by_the_rewind, evaluations_must_end_in_reverse_order,
+        a_freed_module_is_removed_from_its_evaluation,
+        an_evaluation_that_runs_out_of_memory_changes_no_mode,
+        the_second_evaluation_allocates_nothing, NULL});
     return testing_main(suite);
 }

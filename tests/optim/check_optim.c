@@ -265,7 +265,7 @@ static void optim_check_skips(Optimizer *opt, Module *m)
     ck_assert(tensor_same_bits(optim_value(opt, 0), before));
     ck_assert_uint_eq(atomic_load(&optim_value(opt, 0)->storage->version), version);
     ck_assert_int_eq(opt->state[0].step, 1);
-    ck_assert_int_eq(opt->state[1].step, 1); /* not in the first step */
+    ck_assert_int_eq(opt->state[1].step, 1); /* it was skipped in the first step */
     tensor_free(before);
     optim_free(opt, m);
 }
@@ -407,13 +407,13 @@ START_TEST(an_optimizer_of_another_network_is_refused)
     optimizer_check_covers(opt, net, "a_program");
     ck_assert_fails(optimizer_check_covers(opt, other, "a_program"),
                     "a_program: the optimizer holds none of the network's parameters");
-    module_free(net); /* what was freed is not read */
+    module_free(net); /* the freed module is not read */
     ck_assert_fails(optimizer_check_covers(opt, other, "a_program"), "holds none");
     optim_free(opt, other);
 }
 END_TEST
 
-/* A layer is added to the network itself, or deep in it. */
+/* A layer is added to the network itself or, if `deep`, to a part of it. */
 static void optim_check_late_layer(bool deep)
 {
     Module *inner = SEQUENTIAL(linear_new(2, 2)), *net = SEQUENTIAL(inner, linear_new(2, 2));
@@ -430,15 +430,15 @@ static void optim_check_late_layer(bool deep)
     optim_free(opt, net);
 }
 
-START_TEST(an_optimizer_older_than_a_layer_is_refused)
+START_TEST(an_optimizer_created_before_a_layer_is_refused)
 {
     optim_check_late_layer(false);
     optim_check_late_layer(true);
 }
 END_TEST
 
-/* Only a head, or a part of what the optimizer holds. */
-START_TEST(an_optimizer_of_a_part_or_of_more_passes)
+/* One optimizer holds only the head of the network; the other holds more than the head. */
+START_TEST(an_optimizer_of_a_part_or_of_a_larger_network_passes)
 {
     Module *body = SEQUENTIAL(linear_new(2, 2)), *head = linear_new(2, 2);
     Module *net = SEQUENTIAL(body, head);
@@ -454,7 +454,7 @@ END_TEST
 
 /* --- misuse ----------------------------------------------------------------------------------- */
 
-START_TEST(a_constructor_s_refusal_names_it)
+START_TEST(a_refusal_names_the_constructor)
 {
     Module *m = optim_holder(0, 0), *empty = relu_new();
     ck_assert_fails(sgd_new(m, -1, 0), "sgd_new: the learning rate is -1; expected 0 or more");
@@ -470,7 +470,7 @@ START_TEST(a_constructor_s_refusal_names_it)
 }
 END_TEST
 
-/* What a constructor refuses is refused when it is set later, and no parameter has changed. */
+/* A step refuses what a constructor would have refused, and changes no parameter. */
 START_TEST(a_step_checks_the_settings_of_every_group)
 {
     const struct { size_t at; double value; const char *text; } bad[] = {
@@ -504,7 +504,7 @@ START_TEST(a_step_checks_the_settings_of_every_group)
 }
 END_TEST
 
-/* PyTorch's rule. */
+/* As in PyTorch. */
 START_TEST(nesterov_needs_momentum_and_no_dampening)
 {
     Module *m = optim_holder(0, 0);
@@ -523,7 +523,7 @@ START_TEST(nesterov_needs_momentum_and_no_dampening)
 END_TEST
 
 /* A refused split changes nothing. */
-START_TEST(a_split_that_cannot_be_is_named)
+START_TEST(an_impossible_split_is_refused)
 {
     Net *net = net_new(3, 4, 2);
     Optimizer *opt = adamw_new(&net->base, 1);
@@ -564,14 +564,14 @@ END_TEST
 
 /* --- the order of calls ----------------------------------------------------------------------- */
 
-/* Adds the gradients of a loss that depends on all parameters. */
+/* Accumulates the gradients of a loss that depends on all parameters. */
 static void optim_backward(Module *m)
 {
     Var *y = module_forward(m, var_full(SHAPE(3, 2), 1));
     var_backward(var_sum(var_square(y), ALL_AXES, false));
 }
 
-START_TEST(a_step_before_any_backward_is_named)
+START_TEST(a_step_before_any_backward_is_refused)
 {
     Module *m = linear_new(2, 2);
     Optimizer *opt = sgd_new(m, (real)0.1, 0);
@@ -586,7 +586,7 @@ START_TEST(a_step_before_any_backward_is_named)
 }
 END_TEST
 
-/* A step, and what clears the gradients after it. */
+/* Takes a step, then clears the gradients in one of three ways. */
 static void optim_step_and_clear(Optimizer *opt, int how)
 {
     optimizer_step(opt);
@@ -603,9 +603,9 @@ static void optim_step_and_clear(Optimizer *opt, int how)
     }
 }
 
-/* It is legal, so the program continues. Accumulating and clipping gradients, a second optimizer,
- * and clearing them by other means are no reason to warn. */
-START_TEST(gradients_that_were_not_cleared_are_named)
+/* A warning, not a failure, because it is legal. Accumulating or clipping gradients, using a second
+ * optimizer, and clearing gradients by other means cause no warning. */
+START_TEST(gradients_that_were_not_cleared_cause_a_warning)
 {
     Module *m = linear_new(2, 2);
     Optimizer *opt = sgd_new(m, (real)1e-3, 0), *second = sgd_new(m, (real)1e-3, 0);
@@ -641,7 +641,7 @@ START_TEST(gradients_that_were_not_cleared_are_named)
 }
 END_TEST
 
-/* Steps whose forward passes get longer and longer; `kept` says that the tape is not rewound. */
+/* Takes steps whose forward passes grow longer and longer; if `kept`, the tape is not rewound. */
 static void optim_lengthen(Optimizer *opt, Module *m, int steps, bool kept)
 {
     for (int step = 0; step < steps; step++) {
@@ -656,7 +656,7 @@ static void optim_lengthen(Optimizer *opt, Module *m, int steps, bool kept)
     }
 }
 
-START_TEST(a_tape_that_is_never_rewound_is_named)
+START_TEST(a_tape_that_is_never_rewound_causes_a_warning)
 {
     Module *m = linear_new(2, 2);
     Optimizer *opt = sgd_new(m, (real)1e-3, 0);
@@ -670,9 +670,9 @@ START_TEST(a_tape_that_is_never_rewound_is_named)
     capture_begin();
     optim_lengthen(opt, m, 65, true);
     const char *text = capture_end();
-    ck_assert_msg(strstr(text, "slope: optimizer_step: warning: the tape grew at each of the last "
+    ck_assert_msg(strstr(text, "slope: optimizer_step: warning: the tape grew in each of the last "
                          "64 steps and now holds ") == text, "%s", text);
-    ck_assert_ptr_nonnull(strstr(text, "take a tape_mark() before each forward pass"));
+    ck_assert_ptr_nonnull(strstr(text, "call tape_mark before each forward pass"));
     tape_rewind(0);
     optim_free(opt, m);
 }
@@ -748,7 +748,7 @@ static void optim_train(Optimizer *opt, int first)
             if (first + i != OPTIM_WITHOUT)
                 opt->state[i].param.var->grad =
                     optim_random(optim_sizes[first + i], (uint64_t)(100 * step + first + i + 50));
-        if (opt->n_params > 1 || first != OPTIM_WITHOUT) /* without any gradient, it fails */
+        if (opt->n_params > 1 || first != OPTIM_WITHOUT) /* a step without gradients fails */
             optimizer_step(opt);
     }
 }
@@ -876,8 +876,8 @@ START_TEST(optimizer_free_frees_all)
 }
 END_TEST
 
-#if !defined(MEMORY_ASAN) && !defined(SLOPE_NO_POOL) /* these tools report it themselves */
-START_TEST(an_optimizer_that_outlives_its_network_is_named)
+#if !defined(MEMORY_ASAN) && !defined(SLOPE_NO_POOL) /* ASan and valgrind report it themselves */
+START_TEST(an_optimizer_that_outlives_its_network_is_refused)
 {
     Module *net = linear_new(2, 1);
     Optimizer *opt = sgd_new(net, (real)0.1, 0);
@@ -913,17 +913,17 @@ int main(void)
         a_predicate_makes_a_group, slopes_do_not_decay_after_one_call,
         a_rule_of_ones_own_is_one_function, NULL});
     testing_add(suite, "misuse", 20, (const TTest *const[]){
-        a_constructor_s_refusal_names_it, a_step_checks_the_settings_of_every_group,
-        nesterov_needs_momentum_and_no_dampening, a_split_that_cannot_be_is_named,
+        a_refusal_names_the_constructor, a_step_checks_the_settings_of_every_group,
+        nesterov_needs_momentum_and_no_dampening, an_impossible_split_is_refused,
         the_number_of_groups_is_limited, NULL});
     testing_add(suite, "order", 20, (const TTest *const[]){
-        a_step_before_any_backward_is_named, gradients_that_were_not_cleared_are_named,
-        a_tape_that_is_never_rewound_is_named, NULL});
+        a_step_before_any_backward_is_refused, gradients_that_were_not_cleared_cause_a_warning,
+        a_tape_that_is_never_rewound_causes_a_warning, NULL});
     testing_add(suite, "network", 20, (const TTest *const[]){
-        an_optimizer_of_another_network_is_refused, an_optimizer_older_than_a_layer_is_refused,
-        an_optimizer_of_a_part_or_of_more_passes,
+        an_optimizer_of_another_network_is_refused, an_optimizer_created_before_a_layer_is_refused,
+        an_optimizer_of_a_part_or_of_a_larger_network_passes,
 #if !defined(MEMORY_ASAN) && !defined(SLOPE_NO_POOL)
-        an_optimizer_that_outlives_its_network_is_named,
+        an_optimizer_that_outlives_its_network_is_refused,
 #endif
         NULL});
     testing_add(suite, "sizes", 60, (const TTest *const[]){

@@ -1,5 +1,5 @@
-/* tests/optim/check_rehearsal.c -- what trainer_fit refuses before its first step, and that looking
- * for it leaves no trace.
+/* tests/optim/check_rehearsal.c -- what trainer_fit refuses before its first step, and that these
+ * checks leave no trace.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -12,7 +12,7 @@
 
 /* --- shared by the tests ---------------------------------------------------------------------- */
 
-/* Twenty points in batches of `batch`, for a network that it takes over. */
+/* A run on twenty points in batches of `batch`; it takes ownership of net. */
 static Run rehearsal_run_new(Module *net, ptrdiff_t batch)
 {
     return run_of(xor_points(20, (real)0.05), net, sgd_new(net, (real)0.1, 0), batch);
@@ -24,7 +24,7 @@ static Module *rehearsal_net(ptrdiff_t in, ptrdiff_t out)
     return SEQUENTIAL(linear_new(in, 4), prelu_new(1, (real)0.25), linear_new(4, out));
 }
 
-/* Asserts that trainer_fit fails with this text, and before the first step. */
+/* Asserts that trainer_fit fails with this text before the first step. */
 static void rehearsal_refuses(Run *r, const char *text)
 {
     Var *weight = r->t.optimizer->state[0].param.var;
@@ -73,7 +73,7 @@ END_TEST
 
 /* --- examples and outputs --------------------------------------------------------------------- */
 
-START_TEST(examples_that_the_network_cannot_take_are_refused)
+START_TEST(examples_that_the_network_cannot_accept_are_refused)
 {
     Run r = rehearsal_run_new(rehearsal_net(3, 2), 8);
     rehearsal_refuses(&r, "Linear: expected an input (...,3) for '0.weight', found shape (8, 2)");
@@ -81,7 +81,7 @@ START_TEST(examples_that_the_network_cannot_take_are_refused)
 }
 END_TEST
 
-START_TEST(test_examples_are_tried_before_training_too)
+START_TEST(test_examples_are_also_tried_before_training)
 {
     Run r = rehearsal_run_new(rehearsal_net(2, 2), 8);
     Dataset *wide = dataset_new("wide", DATASET_FEATURES, 5, SHAPE(3), 2);
@@ -92,21 +92,21 @@ START_TEST(test_examples_are_tried_before_training_too)
 }
 END_TEST
 
-START_TEST(labels_beyond_the_outputs_are_refused)
+START_TEST(labels_without_an_output_are_refused)
 {
     Run r = rehearsal_run_new(rehearsal_net(2, 1), 8);
     rehearsal_refuses(&r, "trainer_fit: the .train loader, whose examples have shape (2,): the "
-                      "network gives 1 output for each, so it knows the classes 0 … 0, but "
-                      "example 1 of xor has label 1 of 2 classes; the network needs one output "
+                      "network has 1 output per example, so labels must be from 0 to 0, but "
+                      "example 1 of xor has label 1 (of 2 classes); the network needs one output "
                       "per class");
     run_free(&r);
     r = rehearsal_run_new(rehearsal_net(2, 2), 8);
     Dataset *more = dataset_new("more", DATASET_FEATURES, 5, SHAPE(2), 3);
     r.t.test = loader_new(more, (LoaderOptions){.batch = 2});
-    more->labels.data[4] = 2; /* not in the batch that runs */
+    more->labels.data[4] = 2; /* not in the batch that is run */
     rehearsal_refuses(&r, "trainer_fit: the .test loader, whose examples have shape (2,): the "
-                      "network gives 2 outputs for each, so it knows the classes 0 … 1, but "
-                      "example 4 of more has label 2 of 3 classes");
+                      "network has 2 outputs per example, so labels must be from 0 to 1, but "
+                      "example 4 of more has label 2 (of 3 classes)");
     more->labels.data[4] = -1;
     rehearsal_refuses(&r, "example 4 of more has label -1");
     more->labels.data[4] = -100; /* ignored */
@@ -118,18 +118,18 @@ END_TEST
 
 static Var *rehearsal_flat(Var *x) { return var_sum(x, AXES(1), false); }
 
-START_TEST(an_output_has_one_row_per_example)
+START_TEST(the_output_must_have_one_row_per_example)
 {
     Run r = rehearsal_run_new(SEQUENTIAL(linear_new(2, 2), activation_new("Flat", rehearsal_flat)),
                               8);
-    rehearsal_refuses(&r, "trainer_fit: the .train loader, whose examples have shape (2,): the "
-                      "network's output for a batch (8, 2) is (8,); expected (8,K), one row per "
-                      "example");
+    rehearsal_refuses(&r, "trainer_fit: the .train loader, whose examples have shape (2,): for a "
+                      "batch of shape (8, 2) the network's output has shape (8,); expected (8,K), "
+                      "one row per example");
     run_free(&r);
 }
 END_TEST
 
-/* --- losses of one's own ---------------------------------------------------------------------- */
+/* --- losses of your own ----------------------------------------------------------------------- */
 
 /* The mean of log(1 + e^z) - label z, for one output z. */
 static Var *rehearsal_logistic(Var *z, const Labels *labels)
@@ -140,7 +140,7 @@ static Var *rehearsal_logistic(Var *z, const Labels *labels)
     return var_mean(var_sub(var_softplus(z), var_mul(y, z)), ALL_AXES, false);
 }
 
-/* Adds the square of the gradient of the sum of the outputs' squares. */
+/* Cross entropy plus |g|^2, where g is the gradient of the sum of the squared outputs. */
 static Var *rehearsal_penalty(Var *output, const Labels *labels)
 {
     Var *g;
@@ -159,7 +159,7 @@ static Var *rehearsal_nothing(Var *output, const Labels *labels)
     return NULL;
 }
 
-START_TEST(a_loss_of_ones_own_may_have_one_output)
+START_TEST(a_loss_of_your_own_may_use_a_single_output)
 {
     Run r = rehearsal_run_new(rehearsal_net(2, 1), 8);
     r.t.loss = rehearsal_logistic, r.t.test = loader_new(r.data, (LoaderOptions){0});
@@ -194,33 +194,33 @@ START_TEST(a_last_batch_of_one_is_refused_if_a_batch_norm_trains)
 {
     Run r = run_of(xor_points(17, 0), rehearsal_norm_net(), NULL, 8);
     r.t.optimizer = sgd_new(r.t.net, (real)0.1, 0);
-    rehearsal_refuses(&r, "trainer_fit: the last batch of the .train loader has 1 example, and "
-                      "BatchNorm1d '1.0' needs at least 2 values per channel in training: set "
+    rehearsal_refuses(&r, "trainer_fit: the last batch of the .train loader has 1 example, but "
+                      "BatchNorm1d '1.0' needs at least 2 values per channel in training; set "
                       ".drop_last in the loader's options, or choose a batch size that does not "
                       "leave a remainder of 1");
     module_eval(r.t.net); /* trainer_fit would put it into training mode */
     rehearsal_refuses(&r, "the last batch of the .train loader has 1 example");
     module_train(r.t.net);
-    module_eval(module_child(r.t.net, "1")); /* frozen, it takes any batch */
+    module_eval(module_child(r.t.net, "1")); /* frozen, it accepts any batch */
     trainer_fit(&r.t);
     ck_assert_int_eq(r.t.step, 3);
     run_free(&r);
 }
 END_TEST
 
-START_TEST(so_is_a_batch_size_of_one)
+START_TEST(a_batch_size_of_one_is_refused_if_a_batch_norm_trains)
 {
     Run r = run_of(xor_points(5, 0), rehearsal_norm_net(), NULL, 1);
     r.t.optimizer = sgd_new(r.t.net, (real)0.1, 0);
-    rehearsal_refuses(&r, "trainer_fit: every batch of the .train loader has 1 example, and "
-                      "BatchNorm1d '1.0' needs at least 2 values per channel in training: choose a "
+    rehearsal_refuses(&r, "trainer_fit: every batch of the .train loader has 1 example, but "
+                      "BatchNorm1d '1.0' needs at least 2 values per channel in training; choose a "
                       "larger batch size");
     run_free(&r);
 }
 END_TEST
 
-/* A rest that is dropped, a rest of two, and a test set that leaves one. */
-START_TEST(other_last_batches_are_fine)
+/* A remainder of 1 that is dropped, a remainder of 2, and a remainder of 1 in the test set. */
+START_TEST(other_last_batches_are_accepted)
 {
     for (int i = 0; i < 3; i++) {
         Run r = run_of(xor_points(17 + i % 2, 0), rehearsal_norm_net(), NULL, 8);
@@ -236,7 +236,7 @@ START_TEST(other_last_batches_are_fine)
 END_TEST
 
 /* One image has many values per channel. */
-START_TEST(an_image_alone_is_enough_for_a_batch_norm_of_images)
+START_TEST(a_single_image_is_enough_for_batch_norm2d)
 {
     Dataset *data = dataset_new("images", DATASET_BYTES, 5, SHAPE(1, 3, 3), 2);
     for (int i = 0; i < 45; i++)
@@ -251,7 +251,7 @@ END_TEST
 
 /* --- no trace --------------------------------------------------------------------------------- */
 
-/* A module that changes everything it can, even in evaluation. */
+/* A module that changes everything it can, even in evaluation mode. */
 typedef struct Restless {
     Module   base;
     Tensor  *mean;
@@ -306,7 +306,7 @@ START_TEST(a_rehearsal_leaves_no_trace)
     ck_assert(loader_next(r.t.test, &batch) && batch.number == 0);
     r.t.epochs = 1;
     trainer_fit(&r.t);
-    ck_assert_int_eq(*m->calls, 3 + 3); /* of training and testing */
+    ck_assert_int_eq(*m->calls, 3 + 3); /* in training and in testing */
     run_free(&r);
 }
 END_TEST
@@ -317,13 +317,14 @@ int main(void)
     testing_add(suite, "parts", 20, (const TTest *const[]){
         a_setting_out_of_range_is_refused, an_optimizer_of_another_network_is_refused, NULL});
     testing_add(suite, "examples", 20, (const TTest *const[]){
-        examples_that_the_network_cannot_take_are_refused,
-        test_examples_are_tried_before_training_too, labels_beyond_the_outputs_are_refused,
-        an_output_has_one_row_per_example, a_loss_of_ones_own_may_have_one_output,
+        examples_that_the_network_cannot_accept_are_refused,
+        test_examples_are_also_tried_before_training, labels_without_an_output_are_refused,
+        the_output_must_have_one_row_per_example, a_loss_of_your_own_may_use_a_single_output,
         a_loss_may_contain_gradients, NULL});
     testing_add(suite, "batch norm", 20, (const TTest *const[]){
-        a_last_batch_of_one_is_refused_if_a_batch_norm_trains, so_is_a_batch_size_of_one,
-        other_last_batches_are_fine, an_image_alone_is_enough_for_a_batch_norm_of_images, NULL});
+        a_last_batch_of_one_is_refused_if_a_batch_norm_trains,
+        a_batch_size_of_one_is_refused_if_a_batch_norm_trains,
+        other_last_batches_are_accepted, a_single_image_is_enough_for_batch_norm2d, NULL});
     testing_add(suite, "trace", 20, (const TTest *const[]){a_rehearsal_leaves_no_trace, NULL});
     return testing_main(suite);
 }

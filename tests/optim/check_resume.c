@@ -426,8 +426,8 @@ START_TEST(a_save_that_fails_costs_nothing)
 }
 END_TEST
 
-/* Changes a setting in a checkpoint, and the checksum with it: the refusal of the wrong one says
- * which it should be. */
+/* Changes a setting in a checkpoint, then corrects its checksum: the error that refuses the wrong
+ * checksum says what it should be. */
 static void resume_set_real(Run *r, const char *path, const char *name, real value)
 {
     Error err;
@@ -440,7 +440,7 @@ static void resume_set_real(Run *r, const char *path, const char *name, real val
     safetensors_free(s);
 }
 
-/* What a step would refuse is neither loaded nor saved. */
+/* A setting that a step would refuse is neither loaded nor saved. */
 START_TEST(settings_out_of_range_are_refused)
 {
     const struct { const char *name; double value; const char *problem; } bad[] = {
@@ -470,9 +470,9 @@ START_TEST(settings_out_of_range_are_refused)
 }
 END_TEST
 
-/* --- training that became NaN ----------------------------------------------------------------- */
+/* --- training that has become NaN ------------------------------------------------------------- */
 
-/* After the last step, one weight or one slot of the optimizer is NaN. */
+/* After the last step, sets an element of a weight, or of a slot of the optimizer, to NaN. */
 static void resume_break(const Trainer *t, int64_t step, void *slot)
 {
     ParamState *p = &t->optimizer->state[2];
@@ -480,7 +480,7 @@ static void resume_break(const Trainer *t, int64_t step, void *slot)
         tensor_write(slot ? p->slot[1] : p->param.var->value)[4] = (real)NAN;
 }
 
-/* Reported as a full disk is, and the good checkpoint is still there. */
+/* It is reported as a full disk is, and the good checkpoint is kept. */
 START_TEST(nan_never_replaces_a_good_checkpoint)
 {
     Error err;

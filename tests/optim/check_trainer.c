@@ -187,7 +187,7 @@ START_TEST(a_nan_loss_is_named_with_its_step)
     Run r = trainer_run_xor();
     size_t mark = tape_mark();
     r.t.loss = trainer_nan_loss, r.t.epochs = 4;
-    trainer_nan_countdown = 1 + 5; /* the rehearsal's loss, and three steps per epoch */
+    trainer_nan_countdown = 1 + 5; /* 1 in the rehearsal; three steps per epoch */
     ck_assert_fails(trainer_fit(&r.t), "at step 5; lower the learning rate");
     ck_assert_int_eq(r.t.step, 4);
     ck_assert_int_eq(r.t.history.count, 1);
@@ -198,7 +198,7 @@ START_TEST(a_nan_loss_is_named_with_its_step)
 }
 END_TEST
 
-START_TEST(a_nan_in_the_data_is_named_with_its_example)
+START_TEST(a_nan_in_the_data_is_reported_with_its_example)
 {
     Run r = trainer_run_xor();
     size_t mark = tape_mark();
@@ -218,22 +218,22 @@ START_TEST(a_nan_in_the_data_is_named_with_its_example)
 }
 END_TEST
 
-START_TEST(a_nan_in_a_parameter_is_named)
+START_TEST(a_nan_in_a_parameter_is_reported_with_its_name)
 {
     Run r = trainer_run_xor();
     Var *bias = module_param(r.t.net, "fc2.bias");
     tensor_write(bias->value)[1] = (real)NAN;
     ck_assert_fails(trainer_fit(&r.t), "the loss is nan at step 1, because the parameter "
-                    "'fc2.bias' was not finite before it; check how it was initialised or loaded");
+                    "'fc2.bias' was not finite before that step; check how it was initialised or");
     r.t.step = 7;
     ck_assert_fails(trainer_fit(&r.t), "the loss is nan at step 8, because the parameter "
-                    "'fc2.bias' was not finite before it; an update made it so: lower the learn");
+                    "'fc2.bias' was not finite before that step; an update made it so: lower");
     run_free(&r);
 }
 END_TEST
 
-/* A lower learning rate cannot help: nothing has been learned yet. */
-START_TEST(a_nan_at_step_1_is_not_the_learning_rate_s)
+/* A lower learning rate cannot help, because no update has been made yet. */
+START_TEST(a_nan_at_step_1_is_not_blamed_on_the_learning_rate)
 {
     Run r = trainer_run_xor();
     r.t.loss = trainer_nan_loss;
@@ -361,7 +361,7 @@ START_TEST(evaluate_leaves_mode_tape_and_gradients_alone)
 }
 END_TEST
 
-/* Forward passes without and with gradients, in evaluation and in training mode. */
+/* The number of forward passes, by whether gradients are enabled and by training mode. */
 static int trainer_modes[2][2];
 
 static Var *trainer_mode_forward(Module *self, Var *x)
@@ -390,7 +390,7 @@ START_TEST(training_and_testing_run_in_their_modes)
 }
 END_TEST
 
-/* Fine-tuning: the statistics of a batch norm stay, while its weight and all else is trained. */
+/* Fine-tuning: a batch norm's statistics are fixed, while its weight and all else are trained. */
 START_TEST(a_part_in_evaluation_mode_stays_in_it)
 {
     Run r = trainer_run_xor();
@@ -409,7 +409,7 @@ START_TEST(a_part_in_evaluation_mode_stays_in_it)
     ck_assert_tensor(module_part(norm, PART_BUFFER, "running_mean")->buffer, SHAPE(4), 0,
                      0, 0, 0, 0);
     ck_assert(tensor_read(module_param(norm, "weight")->value)[0] != 1);
-    module_eval(r.t.net); /* but if all of it is in evaluation mode, all of it will be trained */
+    module_eval(r.t.net); /* trainer_fit will put all of it into training mode */
     trainer_fit(&r.t);
     ck_assert(norm->training);
     ck_assert_int_eq(*batches, 2 * 3);
@@ -517,8 +517,9 @@ int main(void)
         history_csv_has_this_header_and_these_rows, NULL});
     testing_add(suite, "steps", 20, (const TTest *const[]){
         on_step_is_called_after_each_update, gradients_are_clipped_before_the_step,
-        a_nan_loss_is_named_with_its_step, a_nan_in_the_data_is_named_with_its_example,
-        a_nan_in_a_parameter_is_named, a_nan_at_step_1_is_not_the_learning_rate_s, NULL});
+        a_nan_loss_is_named_with_its_step, a_nan_in_the_data_is_reported_with_its_example,
+        a_nan_in_a_parameter_is_reported_with_its_name,
+        a_nan_at_step_1_is_not_blamed_on_the_learning_rate, NULL});
     testing_add(suite, "bits", 60, (const TTest *const[]){
         the_same_seed_gives_the_same_bits_on_1_and_2_threads, NULL});
     if (TESTING_POOL)

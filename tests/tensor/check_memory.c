@@ -140,7 +140,7 @@ END_TEST
 START_TEST(what_is_given_back_is_taken_again)
 {
     const size_t bytes = (size_t)1 << 24;
-    memory_trim(); /* no older block comes first */
+    memory_trim(); /* so that no older block is reused first */
     void *a = memory_take(bytes), *b = memory_take(bytes);
     memory_give(a, bytes), memory_give(b, bytes);
     uint64_t before = memory_counts().allocations;
@@ -192,7 +192,7 @@ END_TEST
 START_TEST(freed_numbers_are_nan_in_a_debug_build)
 {
 #ifdef SLOPE_DEBUG
-    memory_trim(); /* the pool has no older block of that size, which would be reused first */
+    memory_trim(); /* so that no older block is reused first */
     real *a = memory_take(64 * sizeof(real));
     for (int i = 0; i < 64; i++)
         a[i] = 1;

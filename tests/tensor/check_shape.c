@@ -241,7 +241,7 @@ START_TEST(the_longest_text_fits)
     const char *text = SHAPE_TEXT(s);
     ck_assert_uint_eq(strlen(text), 8 * 19 + 7 * 2 + 2);
     ck_assert_int_eq(text[strlen(text) - 1], ')');
-    s.ndim = 100; /* an invalid one, in a message that says so */
+    s.ndim = 100; /* an invalid shape, as a message about it prints it */
     ck_assert_str_eq(SHAPE_TEXT(s), text);
 }
 END_TEST

@@ -575,7 +575,7 @@ END_TEST
 #define REFUSES_NULL(function, ...) \
     ck_assert_fails(function(__VA_ARGS__), "slope: " #function ": the tensor is NULL")
 
-START_TEST(every_reader_of_a_tensor_refuses_null)
+START_TEST(every_function_of_one_tensor_refuses_null)
 {
     REFUSES_NULL(tensor_count, NULL);
     REFUSES_NULL(tensor_is_contiguous, NULL);
@@ -604,7 +604,7 @@ START_TEST(every_reader_of_a_tensor_refuses_null)
 }
 END_TEST
 
-START_TEST(every_operand_may_be_missing)
+START_TEST(every_missing_operand_is_reported)
 {
     Tensor *x = tensor_scalar(1);
     Rng rng = rng_new(1, 1);
@@ -634,7 +634,7 @@ START_TEST(every_operand_may_be_missing)
 END_TEST
 
 #if defined(SLOPE_DEBUG) && !defined(MEMORY_ASAN) && !defined(SLOPE_NO_POOL)
-START_TEST(a_freed_tensor_is_named_in_a_debug_build)
+START_TEST(a_debug_build_reports_a_freed_tensor)
 {
     Tensor *x = tensor_scalar(1);
     tensor_free(x);
@@ -674,9 +674,9 @@ int main(void)
         print_follows_the_strides, print_of_nothing, print_leaves_out_the_middle_of_more_than_1000,
         print_shows_1000_in_full, NULL});
     testing_add(suite, "missing", 4, (const TTest *const[]){
-        every_reader_of_a_tensor_refuses_null, every_operand_may_be_missing,
+        every_function_of_one_tensor_refuses_null, every_missing_operand_is_reported,
 #if defined(SLOPE_DEBUG) && !defined(MEMORY_ASAN) && !defined(SLOPE_NO_POOL)
-        a_freed_tensor_is_named_in_a_debug_build,
+        a_debug_build_reports_a_freed_tensor,
 #endif
         NULL});
     return testing_main(suite);
