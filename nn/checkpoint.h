@@ -21,9 +21,9 @@
 #include "nn/module.h"
 #include "tensor/files/safetensors.h"
 
-/* Replaces the file durably, as safetensors_write does. On failure, also when out of memory, returns
- * false, fills in *err and leaves the old file as it is. A parameter or buffer that contains NaN is
- * such a failure: a network that has diverged never replaces a good one. */
+/* Replaces the file durably, as safetensors_write does. On failure, also when out of memory,
+ * returns false, fills in *err and leaves the old file as it is. A parameter or buffer that
+ * contains NaN is such a failure: a network that has diverged never replaces a good one. */
 bool module_save(Module *m, const char *path, Error *err);
 
 /* Returns false, fills in *err and leaves the network unchanged if the file cannot be read, lacks
