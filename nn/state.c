@@ -16,7 +16,12 @@ enum { STATE_NAME = 320 };
 
 Safetensors *state_gather(StateWalk walk, void *ctx, const char *path, Error *err)
 {
-    State s = {.pass = STATE_SAVING, .list = safetensors_new(), .err = err, .ok = true};
+    State s = {.pass = STATE_SAVING, .err = err, .ok = true};
+    s.list = memory_try_new(sizeof *s.list);
+    if (!s.list) {
+        error_set(err, path, -1, "out of memory for what is to be saved");
+        return NULL;
+    }
     snprintf(s.list->file, sizeof s.list->file, "%s", path); /* for errors */
     walk(&s, ctx);
     if (s.ok)
@@ -29,7 +34,7 @@ Safetensors *state_gather(StateWalk walk, void *ctx, const char *path, Error *er
 static void state_check_known(State *s, const char *owner)
 {
     for (int i = 0; s->ok && i < s->list->count; i++) {
-        if (s->known[i])
+        if (s->entry[i].known)
             continue;
         state_refuse(s, "the file holds a tensor that the %s does not have", owner);
         error_expected(s->err, "only its own tensors", "'%s'", SHOWN(s->list->item[i].name));
@@ -37,18 +42,22 @@ static void state_check_known(State *s, const char *owner)
     }
 }
 
+/* The loading pass cannot fail: the checking pass has allocated what it needs. */
 bool state_restore(const Safetensors *file, const char *owner, StateWalk walk, void *ctx,
                    Error *err)
 {
     State s = {.pass = STATE_CHECKING, .list = (Safetensors *)file, .err = err, .ok = true};
-    s.known = memory_new_array((size_t)file->count, sizeof *s.known);
+    s.entry = memory_try_new((size_t)file->count * sizeof *s.entry);
+    if (!s.entry)
+        return error_set(err, file->file, -1, "out of memory to check the file");
     walk(&s, ctx);
     state_check_known(&s, owner);
-    memory_free(s.known);
-    s.known = NULL;
     s.pass = STATE_LOADING;
     if (s.ok)
         walk(&s, ctx);
+    for (int i = 0; i < file->count; i++)
+        tensor_free(s.entry[i].made);
+    memory_free(s.entry);
     return s.ok;
 }
 
@@ -68,8 +77,8 @@ void state_refuse(State *s, const char *problem, ...)
 static const NamedTensor *state_find(State *s, const char *name)
 {
     const NamedTensor *t = safetensors_find(s->list, name);
-    if (t && s->known)
-        s->known[t - s->list->item] = true;
+    if (t)
+        s->entry[t - s->list->item].known = true;
     return t;
 }
 
@@ -88,10 +97,23 @@ static void state_check(State *s, const char *name, const NamedTensor *t, Dtype 
     }
 }
 
+static void state_no_memory(State *s, const char *name)
+{
+    state_refuse(s, "out of memory for the tensor '%s'", name);
+}
+
+static void *state_add(State *s, const char *name, Dtype dtype, Shape shape)
+{
+    void *data = s->ok ? safetensors_try_add(s->list, name, dtype, shape) : NULL;
+    if (s->ok && !data)
+        state_no_memory(s, name);
+    return data;
+}
+
 void *state_data(State *s, const char *name, Dtype dtype, Shape shape)
 {
     if (s->pass == STATE_SAVING)
-        return safetensors_add(s->list, name, dtype, shape);
+        return state_add(s, name, dtype, shape);
     const NamedTensor *t = state_find(s, name);
     if (s->ok && s->pass == STATE_CHECKING)
         state_check(s, name, t, dtype, shape);
@@ -100,63 +122,102 @@ void *state_data(State *s, const char *name, Dtype dtype, Shape shape)
 
 /* --- tensors ---------------------------------------------------------------------------------- */
 
-static ptrdiff_t state_find_nan(const Tensor *x)
+static ptrdiff_t state_find_nan(const NamedTensor *t)
 {
-    const real *p = tensor_read(x);
-    for (ptrdiff_t i = 0, n = tensor_count(x); i < n; i++)
-        if (isnan(p[tensor_locate(x, i)]))
+    for (ptrdiff_t i = 0, n = shape_count(t->shape); i < n; i++)
+        if ((t->dtype == DTYPE_F32 && isnan(((const float *)t->data)[i])) ||
+            (t->dtype == DTYPE_F64 && isnan(((const double *)t->data)[i])))
             return i;
     return -1;
 }
 
-/* Infinity is saved: a buffer may hold it on purpose. */
+/* A network with a NaN computes nothing else, so it is neither saved nor loaded. Infinity is: a
+ * buffer may hold it on purpose. */
+static void state_check_nan(State *s, const char *name)
+{
+    bool saving = s->pass == STATE_SAVING;
+    ptrdiff_t at = s->ok ? state_find_nan(safetensors_find(s->list, name)) : -1;
+    if (at < 0)
+        return;
+    state_refuse(s, "the tensor '%s' is NaN at element %td%s", name, at,
+                 saving ? ", so nothing was saved" : " in the file, so nothing was loaded");
+    error_hint(s->err, saving
+               ? "continue from the last good file with a lower learning rate or clipped "
+                 "gradients; anomaly_mode(true) names the op that produces NaN first"
+               : "load an older file; safetensors_read and safetensors_get read this one as it is");
+}
+
 static void state_save_tensor(State *s, const char *name, const Tensor *x)
 {
-    ptrdiff_t at = s->ok ? state_find_nan(x) : -1;
-    if (at >= 0) {
-        state_refuse(s, "the tensor '%s' is NaN at element %td, so nothing was saved", name, at);
-        error_hint(s->err, "continue from the last good file with a lower learning rate or clipped "
-                   "gradients; anomaly_mode(true) names the op that produces NaN first");
-    }
-    if (s->ok)
-        safetensors_add_tensor(s->list, name, x);
+    if (s->ok && !safetensors_try_add_tensor(s->list, name, x))
+        state_no_memory(s, name);
+    state_check_nan(s, name);
+}
+
+static void state_check_tensor(State *s, const char *name, const Tensor *x)
+{
+    state_find(s, name);
+    s->ok = s->ok && safetensors_check(s->list, name, x, s->err);
+    state_check_nan(s, name);
 }
 
 void state_tensor(State *s, const char *name, Tensor *x)
 {
-    if (s->pass == STATE_SAVING) {
+    if (s->pass == STATE_SAVING)
         state_save_tensor(s, name, x);
-        return;
-    }
-    state_find(s, name);
-    if (s->pass == STATE_LOADING)
-        safetensors_get(s->list, name, x, NULL); /* it has been checked */
+    else if (s->pass == STATE_CHECKING)
+        state_check_tensor(s, name, x);
     else
-        s->ok = s->ok && safetensors_check(s->list, name, x, s->err);
+        safetensors_get(s->list, name, x, NULL); /* it has been checked */
 }
 
-/* In the checking pass *x may be NULL, so the file is compared with `shape`. */
-static void state_check_optional(State *s, const char *name, Shape shape)
+static void state_save_optional(State *s, const char *name, const Tensor *x, Shape shape,
+                                bool needed)
 {
-    if (state_find(s, name))
-        state_data(s, name, DTYPE_REAL, shape);
+    if (x)
+        state_save_tensor(s, name, x);
+    else if (needed)
+        state_add(s, name, DTYPE_REAL, shape);
 }
 
-void state_optional_tensor(State *s, const char *name, Tensor **x, Shape shape)
+/* *x may be NULL, so the file is compared with `shape`. */
+static void state_check_optional(State *s, const char *name, const Tensor *x, Shape shape,
+                                 bool needed)
 {
-    if (s->pass == STATE_CHECKING) {
-        state_check_optional(s, name, shape);
+    const NamedTensor *t = state_find(s, name);
+    if (!t && !needed)
         return;
-    }
-    bool kept = s->pass == STATE_SAVING ? *x != NULL : safetensors_find(s->list, name) != NULL;
-    if (!kept) {
+    state_data(s, name, DTYPE_REAL, shape);
+    state_check_nan(s, name);
+    if (!s->ok || x)
+        return;
+    Tensor *made = s->entry[t - s->list->item].made = tensor_try_new(shape);
+    if (!made)
+        state_no_memory(s, name);
+}
+
+static void state_load_optional(State *s, const char *name, Tensor **x)
+{
+    const NamedTensor *t = state_find(s, name);
+    Tensor **made = t ? &s->entry[t - s->list->item].made : NULL;
+    if (!t) {
         tensor_free(*x);
         *x = NULL;
-        return;
+    } else {
+        if (!*x)
+            *x = *made, *made = NULL;
+        state_tensor(s, name, *x);
     }
-    if (!*x)
-        *x = tensor_zeros(shape);
-    state_tensor(s, name, *x);
+}
+
+void state_optional_tensor(State *s, const char *name, Tensor **x, Shape shape, bool needed)
+{
+    if (s->pass == STATE_SAVING)
+        state_save_optional(s, name, *x, shape, needed);
+    else if (s->pass == STATE_CHECKING)
+        state_check_optional(s, name, *x, shape, needed);
+    else
+        state_load_optional(s, name, x);
 }
 
 /* --- single values ---------------------------------------------------------------------------- */
@@ -170,18 +231,23 @@ static void state_copy(State *s, void *data, void *x, size_t bytes)
         memcpy(x, data, bytes);
 }
 
+void state_check_range(State *s, const char *name, int64_t value, int64_t low, int64_t high)
+{
+    char range[64];
+    if (!s->ok || (value >= low && value <= high))
+        return;
+    snprintf(range, sizeof range, low == high ? "%lld" : "%lld to %lld", (long long)low,
+             (long long)high);
+    state_refuse(s, "the value of '%s' is out of range", name);
+    error_expected(s->err, range, "%lld", (long long)value);
+}
+
 void state_int(State *s, const char *name, int64_t *x, int64_t low, int64_t high)
 {
     int64_t *data = state_data(s, name, DTYPE_I64, SHAPE_SCALAR);
     if (!data)
         return;
-    if (s->pass == STATE_CHECKING && (*data < low || *data > high)) {
-        char range[64];
-        snprintf(range, sizeof range, "%lld to %lld", (long long)low, (long long)high);
-        state_refuse(s, "the value of '%s' in the file is out of range", name);
-        error_expected(s->err, range, "%lld", (long long)*data);
-        return;
-    }
+    state_check_range(s, name, s->pass == STATE_SAVING ? *x : *data, low, high);
     state_copy(s, data, x, sizeof *x);
 }
 

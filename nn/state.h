@@ -26,24 +26,30 @@
 
 typedef enum StatePass { STATE_SAVING, STATE_CHECKING, STATE_LOADING } StatePass;
 
+/* About one of the file's tensors. */
+typedef struct StateEntry {
+    bool    known; /* has the walk named it? */
+    Tensor *made;  /* what loading will fill with it, if the program does not have one yet */
+} StateEntry;
+
 typedef struct State {
     StatePass    pass;
     Safetensors *list;  /* being gathered, or the file's */
-    bool        *known; /* checking: which of the file's tensors the walk has named */
+    StateEntry  *entry; /* one per tensor of the file; NULL when saving */
     Error       *err;
     bool         ok;    /* so far: does all of it match the file, or may it be saved? */
 } State;
 
 typedef void (*StateWalk)(State *s, void *ctx);
 
-/* Returns everything that the walk names, as a list that you free and that is to be written to
- * `path`. Returns NULL and fills in *err if a tensor contains NaN: a state that has become NaN must
+/* Everything that the walk names, as a list that you free, to be written to `path`. Returns NULL
+ * and fills in *err when out of memory, or if a tensor contains NaN: a state that has become NaN must
  * not replace a good file. */
 Safetensors *state_gather(StateWalk walk, void *ctx, const char *path, Error *err);
 
-/* Fills in everything that the walk names. Returns false, fills in *err and changes nothing if the
- * file lacks a piece, has one of a different shape, or has an extra one. Messages call the owner of
- * the state `owner`, such as "network". */
+/* Fills in everything that the walk names. Returns false, fills in *err and changes nothing when
+ * out of memory, or if the file lacks a piece, has one of a different shape or with a NaN in it, or
+ * has an extra one. Messages call the owner of the state `owner`, such as "network". */
 bool state_restore(const Safetensors *file, const char *owner, StateWalk walk, void *ctx,
                    Error *err);
 
@@ -52,10 +58,11 @@ bool state_restore(const Safetensors *file, const char *owner, StateWalk walk, v
 /* Values from a file of the other precision are rounded to `real`. */
 void state_tensor(State *s, const char *name, Tensor *x);
 
-/* A tensor that may not exist yet: *x is then NULL, and the file does not have it. */
-void state_optional_tensor(State *s, const char *name, Tensor **x, Shape shape);
+/* A tensor that may not exist yet: *x is then NULL, and the file does not have it. But if it is
+ * `needed`, zeros are saved in its place, and a file that lacks it is refused. */
+void state_optional_tensor(State *s, const char *name, Tensor **x, Shape shape, bool needed);
 
-/* A value outside low … high in the file is refused. */
+/* A value outside low … high is neither saved nor loaded. */
 void state_int(State *s, const char *name, int64_t *x, int64_t low, int64_t high);
 void state_flag(State *s, const char *name, bool *x);
 void state_double(State *s, const char *name, double *x);
@@ -72,7 +79,9 @@ void state_module(State *s, const char *prefix, Module *m, StateRngs rngs);
  * match; then skip the piece. */
 void *state_data(State *s, const char *name, Dtype dtype, Shape shape);
 
-/* Refuses the file in the checking pass, or the state when saving, and fills in the error. */
+/* Refuse the file in the checking pass, or the state when saving: they fill in the error. The first
+ * does so unless low <= value <= high. */
+void state_check_range(State *s, const char *name, int64_t value, int64_t low, int64_t high);
 void state_refuse(State *s, const char *problem, ...) SLOPE_PRINTF(2, 3);
 
 #endif

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <math.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -22,7 +23,13 @@
 enum { RESUME_NAME = MODULE_PATH + 32, RESUME_COLUMNS = 6 };
 
 #define RESUME_FORMAT "slope training checkpoint"
-#define RESUME_VERSION "1"
+#define RESUME_VERSION "2"
+
+/* What a walk saves, or loads into. */
+typedef struct Resume {
+    Trainer *t;
+    History  history; /* the file's, until loading exchanges it with the trainer's */
+} Resume;
 
 /* --- the optimizer ---------------------------------------------------------------------------- */
 
@@ -58,9 +65,9 @@ static void resume_settings(State *s, ParamGroup *g, int number)
     }
 }
 
-/* Settings that the next step would refuse are not loaded, so the checking pass reads the file's
- * into a copy. Nor are they saved, because the file could not be loaded. */
-static void resume_group(State *s, ParamGroup *g, int number)
+/* Returns the settings as they are saved or loaded. Those that the next step would refuse are
+ * neither, so the checking pass reads the file's into a copy. */
+static ParamGroup resume_group(State *s, ParamGroup *g, int number)
 {
     char problem[PARAM_GROUP_PROBLEM];
     resume_settings(s, g, number);
@@ -72,6 +79,7 @@ static void resume_group(State *s, ParamGroup *g, int number)
     }
     if (s->ok && !param_group_check(&settings, problem))
         state_refuse(s, "%s", problem);
+    return settings;
 }
 
 /* The group of each parameter, (P), which must be the same. */
@@ -92,36 +100,62 @@ static void resume_grouping(State *s, const Optimizer *opt)
     }
 }
 
-/* The number of updates of each parameter, (P). */
+/* The number of slots that the next step uses. */
+static int resume_needs(const Optimizer *opt, const ParamGroup *group)
+{
+    return opt->type->needs ? opt->type->needs(group) : opt->type->slots;
+}
+
+/* The slots that p lacks are saved as the next step would allocate them: zeros, and new. */
+static int64_t resume_slot_step(const Optimizer *opt, const ParamState *p)
+{
+    for (int k = 0; k < resume_needs(opt, &opt->group[p->group]); k++)
+        if (!p->slot[k])
+            return p->step;
+    return p->slot_step;
+}
+
+/* The number of updates of each parameter, and of those before its newest slot, (P) each. */
 static void resume_param_steps(State *s, Optimizer *opt)
 {
     int64_t *step = state_data(s, "optimizer.steps", DTYPE_I64, SHAPE(opt->n_params));
-    for (int i = 0; step && i < opt->n_params; i++)
-        if (s->pass == STATE_SAVING)
-            step[i] = opt->state[i].step;
-        else if (s->pass == STATE_LOADING)
-            opt->state[i].step = step[i];
-        else if (step[i] < 0 || step[i] > RESUME_MOST) {
-            state_refuse(s, "in the checkpoint '%s' was updated %" PRId64 " times",
-                         opt->state[i].param.name, step[i]);
+    int64_t *slot_step = state_data(s, "optimizer.slot_steps", DTYPE_I64, SHAPE(opt->n_params));
+    for (int i = 0; step && slot_step && i < opt->n_params; i++) {
+        ParamState *p = &opt->state[i];
+        if (s->pass == STATE_SAVING) {
+            step[i] = p->step, slot_step[i] = resume_slot_step(opt, p);
+        } else if (s->pass == STATE_LOADING) {
+            p->step = step[i], p->slot_step = slot_step[i];
+        } else if (step[i] < 0 || step[i] > RESUME_MOST || slot_step[i] < 0 ||
+                   slot_step[i] > step[i]) {
+            state_refuse(s, "in the checkpoint '%s' was updated %" PRId64 " times, %" PRId64
+                         " of them before its newest slot", p->param.name, step[i], slot_step[i]);
             return;
         }
+    }
+}
+
+static void resume_slots(State *s, const Optimizer *opt, ParamState *p, int needed)
+{
+    for (int k = 0; k < opt->type->slots; k++) {
+        char name[RESUME_NAME];
+        snprintf(name, sizeof name, "optimizer.slot%d.%s", k, p->param.name);
+        state_optional_tensor(s, name, &p->slot[k], var_shape(p->param.var), k < needed);
+    }
 }
 
 static void resume_optimizer(State *s, Optimizer *opt)
 {
+    ParamGroup group[OPTIMIZER_GROUPS]; /* as they are saved or loaded */
     resume_same(s, "optimizer.groups", opt->n_groups, "number of parameter groups");
     for (int i = 0; i < opt->n_groups; i++)
-        resume_group(s, &opt->group[i], i);
+        group[i] = resume_group(s, &opt->group[i], i);
     resume_grouping(s, opt);
     resume_param_steps(s, opt);
-    for (int i = 0; i < opt->n_params; i++)
-        for (int k = 0; k < opt->type->slots; k++) {
-            char name[RESUME_NAME];
-            ParamState *p = &opt->state[i];
-            snprintf(name, sizeof name, "optimizer.slot%d.%s", k, p->param.name);
-            state_optional_tensor(s, name, &p->slot[k], var_shape(p->param.var));
-        }
+    for (int i = 0; i < opt->n_params; i++) {
+        ParamState *p = &opt->state[i];
+        resume_slots(s, opt, p, resume_needs(opt, &group[p->group]));
+    }
 }
 
 /* --- the training ----------------------------------------------------------------------------- */
@@ -140,13 +174,46 @@ static void resume_data(State *s, const Loader *loader)
     resume_same(s, "data.flip", o.transform.flip, "setting of image flipping");
 }
 
-static void resume_tally(State *s, Tally *tally, int64_t batches)
+static void resume_counts(State *s, Trainer *t)
 {
-    state_int(s, "trainer.batches", &tally->batches, 0, batches);
-    state_int(s, "trainer.examples", &tally->count, tally->batches > 0, RESUME_MOST);
-    state_int(s, "trainer.correct", &tally->correct, 0, RESUME_MOST);
-    state_double(s, "trainer.loss", &tally->loss);
-    state_double(s, "trainer.seconds", &tally->seconds);
+    int64_t epoch = t->epoch;
+    state_int(s, "trainer.step", &t->step, 0, RESUME_MOST);
+    state_int(s, "trainer.epoch", &epoch, 0, INT_MAX / 2);
+    t->epoch = (int)epoch;
+    state_int(s, "trainer.batches", &t->tally.batches, 0, loader_batches(t->train));
+    state_int(s, "trainer.examples", &t->tally.count, 0, RESUME_MOST);
+    state_int(s, "trainer.correct", &t->tally.correct, 0, RESUME_MOST);
+    state_double(s, "trainer.loss", &t->tally.loss);
+    state_double(s, "trainer.seconds", &t->tally.seconds);
+}
+
+/* The next steps depend on how the counts agree with each other and with the data. Past epochs may
+ * have had other batches than those of the present loader, but each had at least one. */
+static void resume_check_counts(State *s, const Trainer *t)
+{
+    const Tally *done = &t->tally;
+    int64_t all = loader_dataset(t->train)->count;
+    int64_t in_batches = done->batches * loader_options(t->train).batch;
+    int64_t seen = in_batches < all ? in_batches : all;
+    state_check_range(s, "trainer.examples", done->count, seen, seen);
+    state_check_range(s, "trainer.correct", done->correct, 0, seen);
+    state_check_range(s, "trainer.step", t->step, t->epoch + done->batches, RESUME_MOST);
+    if (s->ok && !(isfinite(done->loss) && done->seconds >= 0))
+        state_refuse(s, "the loss or the time of the unfinished epoch is not a number");
+}
+
+/* The checking pass reads the file's into a copy, because they are compared with each other. */
+static void resume_progress(State *s, Trainer *t)
+{
+    Trainer read = *t;
+    resume_counts(s, t);
+    if (s->ok && s->pass == STATE_CHECKING) {
+        State reading = *s;
+        reading.pass = STATE_LOADING;
+        resume_counts(&reading, &read);
+    }
+    if (s->ok && s->pass != STATE_LOADING)
+        resume_check_counts(s, &read);
 }
 
 static void resume_put_record(double row[RESUME_COLUMNS], const EpochRecord *r)
@@ -172,46 +239,47 @@ static ptrdiff_t resume_rows(const State *s, const History *h, const char *name)
     return rows > INT_MAX ? INT_MAX : rows;
 }
 
-static void resume_load_history(History *h, double (*row)[RESUME_COLUMNS], ptrdiff_t rows)
+static void resume_check_history(State *s, History *h, double (*row)[RESUME_COLUMNS],
+                                 ptrdiff_t rows)
 {
-    EpochRecord *record = memory_new_array((size_t)rows, sizeof *record);
-    for (ptrdiff_t i = 0; i < rows; i++)
-        record[i] = resume_get_record(row[i]);
-    memory_free(h->record);
-    *h = (History){record, (int)rows};
+    *h = (History){memory_try_new((size_t)rows * sizeof *h->record), (int)rows};
+    if (!h->record)
+        state_refuse(s, "out of memory for the history");
+    for (ptrdiff_t i = 0; s->ok && i < rows; i++) {
+        double epoch = row[i][0];
+        if (epoch >= 1 && epoch <= INT_MAX && epoch == floor(epoch))
+            h->record[i] = resume_get_record(row[i]);
+        else
+            state_refuse(s, "row %td of the history is for epoch %g", i, epoch);
+    }
 }
 
 /* (rows, 6): the columns of history_write_csv. */
-static void resume_history(State *s, History *h)
+static void resume_history(State *s, Resume *r)
 {
+    History *h = &r->t->history, old = *h;
     ptrdiff_t rows = resume_rows(s, h, "trainer.history");
     double (*row)[RESUME_COLUMNS] =
         state_data(s, "trainer.history", DTYPE_F64, SHAPE(rows, RESUME_COLUMNS));
-    if (row && s->pass == STATE_LOADING)
-        resume_load_history(h, row, rows);
-    for (ptrdiff_t i = 0; row && i < rows; i++)
-        if (s->pass == STATE_SAVING)
+    if (row && s->pass == STATE_CHECKING)
+        resume_check_history(s, &r->history, row, rows);
+    else if (row && s->pass == STATE_LOADING)
+        *h = r->history, r->history = old;
+    else
+        for (ptrdiff_t i = 0; row && i < rows; i++)
             resume_put_record(row[i], &h->record[i]);
-        else if (s->pass == STATE_CHECKING && !(row[i][0] >= 1 && row[i][0] <= INT_MAX)) {
-            state_refuse(s, "row %td of the history is for epoch %g", i, row[i][0]);
-            return;
-        }
 }
 
-/* The whole state. The network comes first, so that a checkpoint of a different
- * network is reported as such. */
+/* The whole state. The network comes first, so that a checkpoint of a different network is reported
+ * as such. */
 static void resume_walk(State *s, void *ctx)
 {
-    Trainer *t = ctx;
-    int64_t epoch = t->epoch;
-    state_module(s, "model", t->net, STATE_WITH_RNGS);
-    resume_optimizer(s, t->optimizer);
-    resume_data(s, t->train);
-    state_int(s, "trainer.step", &t->step, 0, RESUME_MOST);
-    state_int(s, "trainer.epoch", &epoch, 0, INT_MAX / 2);
-    t->epoch = (int)epoch;
-    resume_tally(s, &t->tally, loader_batches(t->train));
-    resume_history(s, &t->history);
+    Resume *r = ctx;
+    state_module(s, "model", r->t->net, STATE_WITH_RNGS);
+    resume_optimizer(s, r->t->optimizer);
+    resume_data(s, r->t->train);
+    resume_progress(s, r->t);
+    resume_history(s, r);
 }
 
 /* --- notes ------------------------------------------------------------------------------------ */
@@ -278,30 +346,36 @@ static bool resume_check_notes(const Safetensors *s, const Trainer *t, Error *er
 
 /* --- saving and loading ----------------------------------------------------------------------- */
 
-bool trainer_save(const Trainer *t, const char *path, Error *err)
+static bool resume_add_notes(Safetensors *s, const Trainer *t)
 {
     char checksum[17];
-    Trainer copy = *t; /* a walk could write to its trainer, but does not when saving */
-    Safetensors *s = state_gather(resume_walk, &copy, path, err);
-    if (!s)
-        return false;
     resume_checksum(s, checksum);
-    safetensors_add_text(s, "format", RESUME_FORMAT);
-    safetensors_add_text(s, "version", RESUME_VERSION);
-    safetensors_add_text(s, "checksum", checksum);
-    safetensors_add_text(s, "real", REAL_NAME);
-    safetensors_add_text(s, "optimizer", t->optimizer->type->name);
-    bool ok = safetensors_write(s, path, err);
+    return safetensors_try_add_text(s, "format", RESUME_FORMAT) &&
+           safetensors_try_add_text(s, "version", RESUME_VERSION) &&
+           safetensors_try_add_text(s, "checksum", checksum) &&
+           safetensors_try_add_text(s, "real", REAL_NAME) &&
+           safetensors_try_add_text(s, "optimizer", t->optimizer->type->name);
+}
+
+bool trainer_save(const Trainer *t, const char *path, Error *err)
+{
+    Trainer copy = *t; /* a walk could write to its trainer, but does not when saving */
+    Safetensors *s = state_gather(resume_walk, &(Resume){.t = &copy}, path, err);
+    bool ok = s && (resume_add_notes(s, t) ||
+                    error_set(err, path, -1, "out of memory for the checkpoint's notes")) &&
+              safetensors_write(s, path, err);
     safetensors_free(s);
     return ok;
 }
 
 bool trainer_load(Trainer *t, const char *path, Error *err)
 {
+    Resume r = {.t = t};
     Safetensors *s = safetensors_read(path, SAFETENSORS_HEADER, err);
     bool ok = s && resume_check_notes(s, t, err) &&
-              state_restore(s, "trainer", resume_walk, t, err);
+              state_restore(s, "trainer", resume_walk, &r, err);
     safetensors_free(s);
+    history_free(&r.history);
     return ok;
 }
 

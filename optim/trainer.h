@@ -100,16 +100,19 @@ void trainer_fit(Trainer *t);
  * callback's own state, and the thread's random_seed. Training draws nothing from that seed, unless
  * a module of your own calls random_stream in its forward.
  *
- * Fails, and leaves the old file as it is, if a tensor contains NaN or if a group has a setting
- * that optimizer_step refuses. */
+ * Returns false, fills in *err and leaves the old file as it is if a tensor contains NaN, if a
+ * group has a setting that optimizer_step refuses, if the trainer's counts do not agree with each
+ * other and with the data, if the file cannot be written, or when out of memory. */
 bool trainer_save(const Trainer *t, const char *path, Error *err);
 
 /* Restores a trainer that was set up in the same way to the saved state. Returns false, fills in
- * *err and leaves the trainer unchanged if the file is damaged, or was saved with a different
- * network, optimizer, grouping of parameters, size of the data, batch size or order (the next batch
- * would be different), or in the other precision (the bits would be different). Settings of groups,
- * such as the learning rate, are taken from the file, because a schedule may have changed them. To
- * change one, do so afterwards. */
+ * *err and leaves the trainer unchanged when out of memory, or if the file is damaged, lacks a slot
+ * that the next step uses, has counts that do not agree, or was saved with a different network,
+ * optimizer, grouping of parameters, size of the data, batch size or order (the next batch would be
+ * different), or in the other precision (the bits would be different). The trainer may be anywhere
+ * in its training, also where it became NaN within an epoch. Settings of groups, such as the
+ * learning rate, are taken from the file, because a schedule may have changed them. To change one,
+ * do so afterwards. */
 bool trainer_load(Trainer *t, const char *path, Error *err);
 
 /* Loads t->checkpoint, if that file exists, and subtracts the epochs done from t->epochs, so that

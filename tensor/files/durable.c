@@ -7,77 +7,235 @@
  */
 #include "tensor/files/durable.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
-#include "tensor/memory.h"
+/* Links in a chain, names tried, and how many bytes of its target's name begin that of a temporary
+ * file, so that it is never too long for the file system. */
+enum { DURABLE_LINKS = 40, DURABLE_TRIES = 100, DURABLE_STEM = 64 };
 
-enum { DURABLE_TRIES = 100 };
+/* --- finding the file ------------------------------------------------------------------------- */
 
-/* --- opening ---------------------------------------------------------------------------------- */
-
-/* The folder of "runs/net" is "runs/", that of "net" is "./". */
-static int durable_open_folder(const char *path, size_t length)
+/* Opens the folder of a path, which is relative to the folder `from`, and splits off the name.
+ * "runs/net" is in "runs/", "net" in ".". */
+static int durable_enter(DurableFile *file, int from, char path[DURABLE_PATH])
 {
-    char *folder = memory_try_new(length + 3);
-    if (!folder)
-        return -1;
-    memcpy(folder, length ? path : "./", length ? length : 2);
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int problem = errno;
-    memory_free(folder);
-    errno = problem;
-    return fd;
+    char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    strcpy(file->name, name);
+    *name = '\0';
+    return openat(from, *path ? path : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
-/* O_EXCL: a file that already exists is never opened, not even through a link. A crashed process
- * with the same process ID may have left a file of that name behind; then the next name is
- * tried. */
+static bool durable_open_folder(DurableFile *file, Error *err)
+{
+    char path[DURABLE_PATH];
+    bool fits = snprintf(path, sizeof path, "%s", file->path) < (int)sizeof path;
+    errno = ENAMETOOLONG;
+    file->folder = fits ? durable_enter(file, AT_FDCWD, path) : -1;
+    if (file->folder >= 0)
+        return true;
+    error_set(err, file->path, -1, "its folder cannot be opened (%s)", strerror(errno));
+    return error_hint(err, "create the folder first, or choose another");
+}
+
+static const char *durable_kind(mode_t mode)
+{
+    return S_ISDIR(mode)    ? "folder"
+           : S_ISFIFO(mode) ? "pipe"
+           : S_ISSOCK(mode) ? "socket"
+                            : "device";
+}
+
+/* Looks at what is at the path, through links. The system follows them here, because it refuses
+ * links that another user has put into a folder like /tmp. */
+static bool durable_inspect(DurableFile *file, Error *err)
+{
+    if (file->name[0] == '\0')
+        return error_set(err, file->path, -1, "the path ends without the name of a file");
+    if (fstatat(file->folder, file->name, &file->old, 0) != 0) {
+        file->old = (struct stat){0};
+        return errno == ENOENT || error_set(err, file->path, -1, "what is at the path cannot be "
+                                            "examined (%s)", strerror(errno));
+    }
+    if (!S_ISREG(file->old.st_mode)) {
+        error_set(err, file->path, -1, "this is a %s, not a regular file, so it is not replaced",
+                  durable_kind(file->old.st_mode));
+        return error_hint(err, "choose the name of a regular file, or a new one");
+    }
+    if (faccessat(file->folder, file->name, W_OK, AT_EACCESS) == 0)
+        return true;
+    error_set(err, file->path, -1, "the old file is protected from writing (%s)", strerror(errno));
+    return error_hint(err, "change its permissions, or choose another name");
+}
+
+/* Goes to where the links lead: a file that exists, or the name of one to create. */
+static bool durable_follow(DurableFile *file, Error *err)
+{
+    char path[DURABLE_PATH];
+    for (int links = 0; links <= DURABLE_LINKS; links++) {
+        ssize_t length = readlinkat(file->folder, file->name, path, sizeof path - 1);
+        if (length < 0) /* EINVAL: not a link */
+            return errno == EINVAL || errno == ENOENT ||
+                   error_set(err, file->path, -1, "a link on the path cannot be read (%s)",
+                             strerror(errno));
+        path[length] = '\0';
+        int from = file->folder;
+        file->folder = durable_enter(file, from, path);
+        close(from);
+        if (file->folder < 0)
+            return error_set(err, file->path, -1, "the folder to which the link at the path leads "
+                             "cannot be opened (%s)", strerror(errno));
+    }
+    return error_set(err, file->path, -1, "the path leads through more than %d links",
+                     DURABLE_LINKS);
+}
+
+/* --- temporary files -------------------------------------------------------------------------- */
+
+/* ".net.slope-" for the target "net"; a long name is cut, but not within a UTF-8 character. */
+static int durable_prefix(const DurableFile *file, char prefix[DURABLE_TEMPORARY])
+{
+    int n = (int)strnlen(file->name, DURABLE_STEM);
+    while (n > 0 && (file->name[n] & 0xc0) == 0x80)
+        n--;
+    return snprintf(prefix, DURABLE_TEMPORARY, ".%.*s.slope-", n, file->name);
+}
+
+/* Removes a temporary file, unless somebody holds it. One that this process may not open, or on
+ * whose file system there are no locks, stays. */
+static void durable_remove_unheld(int folder, const char *name)
+{
+    int fd = openat(folder, name, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+        unlinkat(folder, name, 0);
+    close(fd);
+}
+
+/* Removes what killed writers of this file have left behind. */
+static void durable_clean(const DurableFile *file)
+{
+    char prefix[DURABLE_TEMPORARY];
+    int length = durable_prefix(file, prefix);
+    int fd = openat(file->folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *folder = fd >= 0 ? fdopendir(fd) : NULL;
+    if (!folder && fd >= 0)
+        close(fd);
+    for (struct dirent *entry; folder && (entry = readdir(folder));) {
+        const char *name = entry->d_name;
+        int end = 0;
+        if (strncmp(name, prefix, (size_t)length) == 0 &&
+            sscanf(name + length, "%*[0-9]-%*[0-9].tmp%n", &end) == 0 && end && !name[length + end])
+            durable_remove_unheld(file->folder, name);
+    }
+    if (folder)
+        closedir(folder);
+}
+
+/* Locks a file just created. Another writer may have locked it first, to remove it as one that
+ * nobody holds; then it is, or soon will be, without a name, and the result is false. */
+static bool durable_hold(int fd)
+{
+    struct stat info;
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0)
+        return errno != EWOULDBLOCK; /* otherwise there are no locks here, so nobody removes it */
+    return fstat(fd, &info) == 0 && info.st_nlink > 0;
+}
+
+/* O_EXCL: a file that already exists is never opened, not even through a link; then the next name
+ * is tried. Nobody else may read the new contents of a private file before it has the old mode. */
 static int durable_create(DurableFile *file)
 {
     static atomic_uint count;
-    int fd = -1;
+    int length = durable_prefix(file, file->temporary);
     for (int i = 0; i < DURABLE_TRIES; i++) {
-        snprintf(file->temporary, sizeof file->temporary, ".slope-%ld-%u.tmp", (long)getpid(),
-                 atomic_fetch_add(&count, 1));
-        fd = openat(file->folder, file->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-        if (fd >= 0 || errno != EEXIST)
-            break;
+        snprintf(file->temporary + length, sizeof file->temporary - (size_t)length, "%ld-%u.tmp",
+                 (long)getpid(), atomic_fetch_add(&count, 1));
+        int fd = openat(file->folder, file->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+                        file->old.st_mode ? 0600 : 0666);
+        if (fd >= 0 && durable_hold(fd))
+            return fd;
+        if (fd >= 0)
+            close(fd);
+        else if (errno != EEXIST)
+            return -1;
     }
-    return fd;
+    errno = EEXIST;
+    return -1;
+}
+
+static bool durable_begin(DurableFile *file, Error *err)
+{
+    durable_clean(file);
+    file->fd = durable_create(file);
+    if (file->fd >= 0)
+        return true;
+    error_set(err, file->path, -1, "no file can be created in its folder (%s)", strerror(errno));
+    return error_hint(err, "its new contents are first written to another file in that folder");
 }
 
 bool slope_durable_open(DurableFile *file, const char *path, Error *err)
 {
-    const char *slash = strrchr(path, '/');
-    *file = (DurableFile){.path = path, .name = slash ? slash + 1 : path};
-    file->folder = durable_open_folder(path, (size_t)(file->name - path));
-    if (file->folder < 0) {
-        error_set(err, path, -1, "its folder cannot be opened (%s)", strerror(errno));
-        return error_hint(err, "create the folder first, or choose another");
-    }
-    file->fd = durable_create(file);
-    if (file->fd >= 0)
+    *file = (DurableFile){.path = path};
+    if (!durable_open_folder(file, err))
+        return false;
+    if (durable_inspect(file, err) && durable_follow(file, err) && durable_begin(file, err))
         return true;
-    error_set(err, path, -1, "no file can be created in its folder (%s)", strerror(errno));
-    close(file->folder);
+    if (file->folder >= 0)
+        close(file->folder);
     return false;
 }
 
 /* --- writing ---------------------------------------------------------------------------------- */
 
+/* write(2), except that exceeding RLIMIT_FSIZE only sets errno to EFBIG: the signal that the system
+ * then sends to this thread, which by default ends the program, is blocked and taken back. */
+static ssize_t durable_write_some(int fd, const void *bytes, size_t count)
+{
+    sigset_t limit, before, pending;
+    int taken;
+    sigemptyset(&limit);
+    sigaddset(&limit, SIGXFSZ);
+    pthread_sigmask(SIG_BLOCK, &limit, &before);
+    ssize_t n = write(fd, bytes, count);
+    int problem = errno;
+    if (n < 0 && problem == EFBIG && sigpending(&pending) == 0 && sigismember(&pending, SIGXFSZ))
+        sigwait(&limit, &taken);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    errno = problem;
+    return n;
+}
+
+static bool durable_write_error(const DurableFile *file, Error *err)
+{
+    int problem = errno;
+    struct rlimit limit;
+    if (problem != EFBIG || getrlimit(RLIMIT_FSIZE, &limit) != 0 ||
+        limit.rlim_cur == RLIM_INFINITY)
+        return error_set(err, file->path, file->offset, "writing failed (%s)", strerror(problem));
+    error_set(err, file->path, file->offset, "the file would become larger than this process may "
+              "write (RLIMIT_FSIZE is %llu bytes)", (unsigned long long)limit.rlim_cur);
+    return error_hint(err, "raise the limit: ulimit -f unlimited");
+}
+
 bool slope_durable_write(DurableFile *file, const void *bytes, size_t count, Error *err)
 {
     const char *from = bytes;
     while (count > 0) {
-        ssize_t n = write(file->fd, from, count);
+        ssize_t n = durable_write_some(file->fd, from, count);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
-            return error_set(err, file->path, file->offset, "writing failed (%s)", strerror(errno));
+            return durable_write_error(file, err);
         from += n;
         count -= (size_t)n;
         file->offset += n;
@@ -87,15 +245,25 @@ bool slope_durable_write(DurableFile *file, const void *bytes, size_t count, Err
 
 /* --- closing ---------------------------------------------------------------------------------- */
 
+/* The old file's owner, group and mode, as far as this process may set them. What was allowed to a
+ * group that cannot be kept is not allowed to the one that the new file has instead. */
+static void durable_keep_settings(const DurableFile *file)
+{
+    mode_t mode = file->old.st_mode & 0777;
+    if (file->old.st_mode == 0)
+        return;
+    if (fchown(file->fd, file->old.st_uid, file->old.st_gid) != 0 &&
+        fchown(file->fd, (uid_t)-1, file->old.st_gid) != 0)
+        mode = (mode & 0707) | (mode & 0007) << 3;
+    fchmod(file->fd, mode);
+}
+
 /* The bytes must be on the disk before the name is: otherwise a crash in between would leave a file
  * with its name but without its contents. */
 static bool durable_sync(DurableFile *file, Error *err)
 {
-    bool ok = fsync(file->fd) == 0 ||
-              error_set(err, file->path, -1, "flushing it to disk failed (%s)", strerror(errno));
-    if (close(file->fd) != 0 && ok)
-        ok = error_set(err, file->path, -1, "the file could not be closed (%s)", strerror(errno));
-    return ok;
+    return fsync(file->fd) == 0 ||
+           error_set(err, file->path, -1, "flushing it to disk failed (%s)", strerror(errno));
 }
 
 static bool durable_rename(DurableFile *file, Error *err)
@@ -115,13 +283,14 @@ static bool durable_sync_folder(DurableFile *file, Error *err)
                      strerror(errno));
 }
 
+/* The temporary file is held until it has the target's name. After fsync, nothing that matters is
+ * left for close to do. */
 bool slope_durable_close(DurableFile *file, bool ok, Error *err)
 {
     if (ok)
-        ok = durable_sync(file, err);
-    else
-        close(file->fd);
-    ok = ok && durable_rename(file, err);
+        durable_keep_settings(file);
+    ok = ok && durable_sync(file, err) && durable_rename(file, err);
+    close(file->fd);
     if (ok)
         ok = durable_sync_folder(file, err);
     else

@@ -5,6 +5,15 @@
  *    disk, renames the file in a single step, and flushes the folder, which holds the name.
  *  - If anything fails up to the rename, the temporary file is removed and the old file stays. If
  *    only the last flush fails, the new file is there but might not survive a crash.
+ *  - A symbolic link stays one: the file that it leads to is replaced, or created. What is not a
+ *    regular file (a folder, a device, a named pipe) is refused, and so is a file that this process
+ *    may not write.
+ *  - The new file has the mode of the old one, and its owner and group as far as this process may
+ *    set them. It is a new file nevertheless: other hard links keep the old contents.
+ *  - The temporary file of "net" is ".net.slope-PID-N.tmp", and its writer holds a lock (flock) on
+ *    it. If that process is killed, the lock is released, and the next writer of "net" removes the
+ *    file. On a file system without locks nothing is removed.
+ *  - A file that would exceed RLIMIT_FSIZE is an Error, not a signal.
  *
  *      DurableFile file;
  *      if (!slope_durable_open(&file, "net.safetensors", &err))
@@ -18,19 +27,23 @@
 #define SLOPE_TENSOR_FILES_DURABLE_H
 
 #include <stddef.h>
+#include <sys/stat.h>
 
 #include "tensor/error.h"
 
+enum { DURABLE_PATH = 4096, DURABLE_TEMPORARY = 128 }; /* bytes */
+
 typedef struct DurableFile {
-    const char *path;          /* borrowed */
-    const char *name;          /* the last part of path */
-    char        temporary[64]; /* the name in the same folder while the file is being written */
+    const char *path;                         /* borrowed */
+    char        name[DURABLE_PATH];           /* in its folder, where a link at path leads to */
+    char        temporary[DURABLE_TEMPORARY]; /* its name while it is being written */
     int         folder, fd;
-    int64_t     offset;        /* bytes written so far */
+    struct stat old;                          /* of the file that it replaces; if none, all 0 */
+    int64_t     offset;                       /* bytes written so far */
 } DurableFile;
 
-/* Returns false and fills in *err if the folder is missing or not writable; there is then nothing
- * to close. */
+/* Returns false and fills in *err if the folder is missing or not writable, or if what is at the
+ * path must not be replaced; there is then nothing to close. */
 bool slope_durable_open(DurableFile *file, const char *path, Error *err);
 
 bool slope_durable_write(DurableFile *file, const void *bytes, size_t count, Error *err);

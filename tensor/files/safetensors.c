@@ -53,7 +53,7 @@ static char *safetensors_try_copy(const char *text)
     return copy ? memcpy(copy, text, bytes) : NULL;
 }
 
-NamedTensor *safetensors_try_add(Safetensors *s, const char *name, Dtype dtype, Shape shape)
+NamedTensor *safetensors_append(Safetensors *s, const char *name, Dtype dtype, Shape shape)
 {
     NamedTensor *items = safetensors_grow(s->item, s->count, sizeof *items);
     if (!items)
@@ -71,7 +71,7 @@ NamedTensor *safetensors_try_add(Safetensors *s, const char *name, Dtype dtype, 
     return &items[s->count++];
 }
 
-bool safetensors_try_add_text(Safetensors *s, const char *key, const char *value)
+bool safetensors_append_text(Safetensors *s, const char *key, const char *value)
 {
     NamedText *texts = safetensors_grow(s->text, s->n_texts, sizeof *texts);
     if (!texts)
@@ -122,7 +122,7 @@ static void safetensors_require_utf8(const char *function, const char *text)
     }
 }
 
-void *safetensors_add(Safetensors *s, const char *name, Dtype dtype, Shape shape)
+void *safetensors_try_add(Safetensors *s, const char *name, Dtype dtype, Shape shape)
 {
     safetensors_require_utf8("safetensors_add", name);
     if (strcmp(name, "__metadata__") == 0)
@@ -130,28 +130,54 @@ void *safetensors_add(Safetensors *s, const char *name, Dtype dtype, Shape shape
                    "texts of safetensors_add_text there");
     if (safetensors_find(s, name))
         slope_fail("safetensors_add", "the list already has a tensor '%s'", name);
-    NamedTensor *t = safetensors_try_add(s, name, dtype, shape);
-    if (!t)
+    NamedTensor *t = safetensors_append(s, name, dtype, shape);
+    return t ? t->data : NULL;
+}
+
+void *safetensors_add(Safetensors *s, const char *name, Dtype dtype, Shape shape)
+{
+    void *data = safetensors_try_add(s, name, dtype, shape);
+    if (!data)
         slope_fail("safetensors_add", "out of memory adding '%s' of shape %s", name,
                    SHAPE_TEXT(shape));
-    return t->data;
+    return data;
+}
+
+/* Element by element if x is not contiguous: tensor_contiguous would need memory of its own. */
+bool safetensors_try_add_tensor(Safetensors *s, const char *name, const Tensor *x)
+{
+    tensor_check(x, "safetensors_add_tensor");
+    real *data = safetensors_try_add(s, name, DTYPE_REAL, x->shape);
+    const real *from = tensor_read(x);
+    ptrdiff_t n = tensor_count(x);
+    if (!data)
+        return false;
+    if (tensor_is_contiguous(x))
+        memcpy(data, from, (size_t)n * sizeof *data);
+    else
+        for (ptrdiff_t i = 0; i < n; i++)
+            memcpy(&data[i], &from[tensor_locate(x, i)], sizeof *data);
+    return true;
 }
 
 void safetensors_add_tensor(Safetensors *s, const char *name, const Tensor *x)
 {
-    tensor_check(x, "safetensors_add_tensor");
-    void *data = safetensors_add(s, name, DTYPE_REAL, x->shape);
-    Tensor *packed = tensor_contiguous(x);
-    memcpy(data, tensor_read(packed), (size_t)tensor_count(x) * sizeof(real));
-    tensor_free(packed);
+    if (!safetensors_try_add_tensor(s, name, x))
+        slope_fail("safetensors_add_tensor", "out of memory adding '%s' of shape %s", name,
+                   SHAPE_TEXT(x->shape));
 }
 
-void safetensors_add_text(Safetensors *s, const char *key, const char *value)
+bool safetensors_try_add_text(Safetensors *s, const char *key, const char *value)
 {
     safetensors_require_utf8("safetensors_add_text", key);
     safetensors_require_utf8("safetensors_add_text", value);
     if (safetensors_find_text(s, key))
         slope_fail("safetensors_add_text", "the list already has a text '%s'", key);
+    return safetensors_append_text(s, key, value);
+}
+
+void safetensors_add_text(Safetensors *s, const char *key, const char *value)
+{
     if (!safetensors_try_add_text(s, key, value))
         slope_fail("safetensors_add_text", "out of memory adding '%s'", key);
 }

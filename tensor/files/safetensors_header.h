@@ -55,9 +55,8 @@ void safetensors_header_free(Header *header);
  * of two. NULL when out of memory: the array is then unchanged. */
 void *safetensors_grow(void *array, int count, size_t size);
 
-/* The same as safetensors_add and safetensors_add_text, for names already checked; they return NULL
- * and false when out of memory. */
-NamedTensor *safetensors_try_add(Safetensors *s, const char *name, Dtype dtype, Shape shape);
-bool safetensors_try_add_text(Safetensors *s, const char *key, const char *value);
+/* The same as safetensors_try_add and safetensors_try_add_text, for names already checked. */
+NamedTensor *safetensors_append(Safetensors *s, const char *name, Dtype dtype, Shape shape);
+bool safetensors_append_text(Safetensors *s, const char *key, const char *value);
 
 #endif

@@ -131,7 +131,7 @@ static bool safetensors_read_tensor(ByteStream *from, const HeaderEntry *e, Safe
                                     Error *err)
 {
     const FileDtype *type = &safetensors_dtype[e->dtype];
-    NamedTensor *t = safetensors_try_add(s, e->name, type->held, e->shape);
+    NamedTensor *t = safetensors_append(s, e->name, type->held, e->shape);
     if (!t)
         return safetensors_no_memory(from, err);
     size_t count = (size_t)shape_count(e->shape), bytes = count * type->size;
@@ -147,7 +147,7 @@ static bool safetensors_read_list(ByteStream *from, const Header *header, Safete
 {
     snprintf(s->file, sizeof s->file, "%s", from->name);
     for (int i = 0; i < header->n_texts; i++)
-        if (!safetensors_try_add_text(s, header->text[i].key, header->text[i].value))
+        if (!safetensors_append_text(s, header->text[i].key, header->text[i].value))
             return safetensors_no_memory(from, err);
     for (int i = 0; i < header->n_entries; i++)
         if (!safetensors_read_tensor(from, &header->entry[i], s, err))

@@ -12,6 +12,7 @@
 
 #include "nn/layers.h"
 #include "tensor/random.h"
+#include "tests/allocator.h"
 #include "tests/scratch.h"
 #include "tests/testing.h"
 
@@ -167,6 +168,33 @@ START_TEST(nan_never_replaces_a_good_file)
     assert_nan_refused(m, module_part(m, PART_BUFFER, "fc2.seen")->buffer, 0,
                        "the tensor 'fc2.seen' is NaN at element 0, so nothing was saved");
     module_free(m);
+}
+END_TEST
+
+/* Neither in a parameter nor in a buffer. Infinity is: see a_network_comes_back_to_the_bit. */
+START_TEST(nan_is_not_loaded)
+{
+    Error err;
+    Module *a = network_new(1, 5, "fc2"), *b = network_new(2, 5, "fc2");
+    uint64_t before = hash_of(b);
+    const char *name[] = {"fc1.weight", "fc2.seen"};
+    const int element[] = {7, 0};
+    for (int i = 0; i < 2; i++) {
+        char expected[128];
+        const char *path = scratch_path("nan");
+        ck_assert(module_save(a, path, &err));
+        Safetensors *s = safetensors_read(path, SAFETENSORS_HEADER, &err);
+        ((real *)safetensors_find(s, name[i])->data)[element[i]] = (real)NAN;
+        ck_assert(safetensors_write(s, path, &err));
+        safetensors_free(s);
+        ck_assert(!module_load(b, path, &err));
+        snprintf(expected, sizeof expected, "the tensor '%s' is NaN at element %d in the file, so "
+                 "nothing was loaded", name[i], element[i]);
+        ck_assert_str_eq(err.problem, expected);
+        ck_assert_str_eq(err.file, path);
+        ck_assert(hash_of(b) == before);
+    }
+    module_free(a), module_free(b);
 }
 END_TEST
 
@@ -340,6 +368,50 @@ START_TEST(what_is_no_file_is_refused)
 }
 END_TEST
 
+/* --- without memory --------------------------------------------------------------------------- */
+
+/* Call n of the allocator fails, and all later ones too unless `once`; loads if `to` is not NULL.
+ * Returns how many calls it takes until that succeeds. */
+static int without_memory(Module *from, Module *to, const char *path, bool once)
+{
+    Error err;
+    uint64_t before = to ? hash_of(to) : 0;
+    for (int n = 0;; n++) {
+        uint64_t blocks = testing_blocks();
+        watch.fail_at = watch.calls + n, watch.once = once;
+        bool ok = to ? module_load(to, path, &err) : module_save(from, path, &err);
+        watch.fail_at = -1;
+        ck_assert_uint_eq(testing_blocks(), blocks);
+        if (ok)
+            return n;
+        ck_assert_msg(strstr(err.problem, "out of memory") != NULL, "%s", err.problem);
+        ck_assert_str_eq(err.file, path);
+        ck_assert(to ? hash_of(to) == before : access(path, F_OK) == -1);
+    }
+}
+
+/* fc1.bias is replaced by a tensor that is not contiguous, which saving must not copy first. */
+START_TEST(out_of_memory_changes_nothing)
+{
+    Module *a = network_new(1, 5, "fc2"), *b = network_new(2, 5, "fc2");
+    Var *bias = module_param(a, "fc1.bias");
+    Tensor *wide = tensor_arange(10), *every_other = tensor_slice(wide, 0, 0, 10, 2);
+    tensor_free(wide), tensor_free(bias->value);
+    bias->value = every_other;
+    watch_begin();
+    for (int once = 0; once < 2; once++) {
+        const char *path = scratch_path(once ? "memory once" : "memory");
+        ck_assert_int_gt(without_memory(a, NULL, path, once), 20);
+        ck_assert_int_gt(without_memory(NULL, b, path, once), 20);
+    }
+    watch_end();
+    ck_assert(tensor_same_bits(module_param(b, "fc1.bias")->value, every_other));
+    ck_assert(tensor_same_bits(module_param(b, "fc2.weight")->value,
+                               module_param(a, "fc2.weight")->value));
+    module_free(a), module_free(b);
+}
+END_TEST
+
 /* ------------------------------------------------------------------------------------------ */
 
 /* Saves a network, an input, and the network's output for it. */
@@ -374,7 +446,8 @@ int main(int argc, char **argv)
     testing_add(suite, "networks", 10, (const TTest *const[]){
         names_are_those_of_a_state_dict, a_visit_is_in_the_order_of_a_state_dict,
         a_network_comes_back_to_the_bit, counters_are_in_the_file_and_streams_are_not,
-        loading_counts_as_a_write, nan_never_replaces_a_good_file, both_precisions_load, NULL});
+        loading_counts_as_a_write, nan_never_replaces_a_good_file, nan_is_not_loaded,
+        both_precisions_load, out_of_memory_changes_nothing, NULL});
     testing_add(suite, "refusing", 10, (const TTest *const[]){
         another_shape_is_refused_with_both, another_name_is_refused, a_name_too_many_is_refused,
         a_number_too_large_is_refused, a_counter_of_another_type_or_shape_is_refused,

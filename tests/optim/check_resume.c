@@ -10,10 +10,15 @@
 #include "nn/layers.h"
 #include "optim/progress.h"
 #include "tensor/memory.h"
+#include "tests/allocator.h"
 #include "tests/capture.h"
 #include "tests/optim/run.h"
 #include "tests/scratch.h"
 #include "tests/xor.h"
+
+#include "tests/disk.h"
+#include "tensor/files/durable.c"
+#include "tensor/files/stream.c"
 
 enum { RESUME_EXAMPLES = 40, RESUME_BATCH = 16, RESUME_BATCHES = 3, RESUME_EPOCHS = 3 };
 enum { RESUME_STEPS = RESUME_BATCHES * RESUME_EPOCHS };
@@ -64,10 +69,21 @@ static Optimizer *make_sgd(Module *net)
     return opt;
 }
 
-/* resume_schedule gives it momentum after the second step; until then it has no buffer to save. */
+/* resume_schedule gives them momentum after the second step; until then there is no buffer to save.
+ * The first step with a new buffer ignores the dampening. */
 static Optimizer *make_late_sgd(Module *net)
 {
-    return sgd_new(net, (real)0.05, 0);
+    Optimizer *opt = sgd_new(net, (real)0.05, 0);
+    opt->group[0].dampening = (real)0.1;
+    return opt;
+}
+
+/* This one also gets its buffers then, instead of at the third step. */
+static Optimizer *make_early_slots(Module *net)
+{
+    Optimizer *opt = sgd_new(net, (real)0.05, 0);
+    opt->group[0].dampening = (real)0.5;
+    return opt;
 }
 
 static Optimizer *make_adam(Module *net)
@@ -94,8 +110,8 @@ static Optimizer *make_groups(Module *net)
     return opt;
 }
 
-static const OptimizerMaker resume_makers[] = {make_sgd, make_late_sgd, make_adam, make_amsgrad,
-                                               make_adamw, make_groups};
+static const OptimizerMaker resume_makers[] = {make_sgd, make_late_sgd, make_early_slots,
+                                               make_adam, make_amsgrad, make_adamw, make_groups};
 enum { RESUME_MAKERS = sizeof resume_makers / sizeof *resume_makers };
 
 /* The seed determines the initial weights and the noise. A trainer that loads a checkpoint gets a
@@ -155,6 +171,8 @@ static void resume_schedule(const Trainer *t, int64_t step, void *ctx)
         opt->group[g].lr *= (real)0.9;
     if (step == 2 && opt->group[0].beta1 == 0 && opt->group[0].momentum == 0)
         opt->group[0].momentum = (real)0.8;
+    if (step == 2 && opt->group[0].dampening == (real)0.5)
+        optimizer_make_slots(opt);
 }
 
 static void resume_keep(const Trainer *t, int64_t step, void *ctx)
@@ -213,6 +231,44 @@ START_TEST(an_old_checkpoint_takes_a_trainer_back)
 }
 END_TEST
 
+/* After the first step of the second epoch, a weight becomes NaN. */
+static void resume_poison(const Trainer *t, int64_t step, void *ctx)
+{
+    (void)ctx;
+    if (step == RESUME_BATCHES + 1)
+        tensor_write(t->optimizer->state[0].param.var->value)[0] = (real)NAN;
+}
+
+static void run_until_nan(Run *r)
+{
+    r->t.on_step = resume_poison;
+    ck_assert_fails(trainer_fit(&r->t), "the loss is nan at step 5");
+    ck_assert_int_eq(r->t.tally.batches, 1);
+}
+
+/* Whatever part of an epoch the trainer has completed, and whatever part the checkpoint has. */
+START_TEST(training_that_became_nan_within_an_epoch_is_taken_back)
+{
+    Error err;
+    Run whole = run_new(make_adam, 1);
+    ck_assert(trainer_save(&whole.t, step_path(0), &err));
+    whole.t.on_step = resume_keep;
+    trainer_fit(&whole.t);
+    for (int step = 0; step <= RESUME_STEPS; step++) {
+        Run r = run_new(make_adam, 2);
+        run_until_nan(&r);
+        ck_assert_msg(trainer_load(&r.t, step_path(step), &err), "%s", err.problem);
+        ck_assert_int_eq(r.t.step, step);
+        r.t.epochs = RESUME_EPOCHS - r.t.epoch;
+        r.t.on_step = resume_keep;
+        trainer_fit(&r.t);
+        assert_same_run(&whole, &r);
+        run_free(&r);
+    }
+    run_free(&whole);
+}
+END_TEST
+
 START_TEST(resume_does_what_was_left_to_do)
 {
     Error err;
@@ -249,25 +305,38 @@ END_TEST
 
 /* --- refused checkpoints ---------------------------------------------------------------------- */
 
+static void assert_state(Run *r, const unsigned char *bytes, size_t size)
+{
+    size_t size_now;
+    unsigned char *now = run_bytes(r, &size_now);
+    ck_assert_uint_eq(size_now, size);
+    ck_assert_mem_eq(now, bytes, size);
+    free(now);
+}
+
+/* Loading the file fails and leaves r unchanged. */
+static void assert_not_loaded(Run *r, const char *path, Error *err)
+{
+    size_t size;
+    unsigned char *before = run_bytes(r, &size);
+    ck_assert(!trainer_load(&r->t, path, err));
+    ck_assert_str_eq(err->file, path);
+    assert_state(r, before, size);
+    free(before);
+}
+
 /* Asserts that loading saved's checkpoint into r fails with these texts and leaves r unchanged.
  * Frees both. */
 static void assert_refused(Run saved, Run r, const char *problem, const char *expected,
                            const char *found)
 {
     Error err;
-    size_t size_before, size_after;
-    unsigned char *before = run_bytes(&r, &size_before);
     trainer_fit(&saved.t);
     ck_assert(trainer_save(&saved.t, scratch_path("refused"), &err));
-    ck_assert(!trainer_load(&r.t, scratch_path("refused"), &err));
+    assert_not_loaded(&r, scratch_path("refused"), &err);
     ck_assert_msg(strstr(err.problem, problem) != NULL, "%s", err.problem);
     ck_assert_str_eq(err.expected, expected);
     ck_assert_str_eq(err.found, found);
-    ck_assert_str_eq(err.file, scratch_path("refused"));
-    unsigned char *after = run_bytes(&r, &size_after);
-    ck_assert_uint_eq(size_before, size_after);
-    ck_assert_mem_eq(before, after, size_after);
-    free(before), free(after);
     run_free(&saved), run_free(&r);
 }
 
@@ -357,7 +426,7 @@ START_TEST(what_is_not_such_a_checkpoint_is_refused)
 {
     const char *other_real = sizeof(real) == 4 ? "double" : "float";
     const char *note[][3] = {{"format", "recipe", "not a training checkpoint"},
-                             {"version", "2", "different version"},
+                             {"version", "1", "different version"},
                              {"real", other_real, "different precision"},
                              {"checksum", "0", "damaged"}};
     Error err;
@@ -426,13 +495,22 @@ START_TEST(a_save_that_fails_costs_nothing)
 }
 END_TEST
 
-/* Changes a setting in a checkpoint, then corrects its checksum: the error that refuses the wrong
- * checksum says what it should be. */
-static void resume_set_real(Run *r, const char *path, const char *name, real value)
+/* --- edited checkpoints ----------------------------------------------------------------------- */
+
+static Safetensors *edit_begin(Run *r, const char *path)
 {
     Error err;
+    ck_assert_msg(trainer_save(&r->t, path, &err), "%s", err.problem);
     Safetensors *s = safetensors_read(path, SAFETENSORS_HEADER, &err);
-    *(real *)safetensors_find(s, name)->data = value;
+    ck_assert_ptr_nonnull(s);
+    return s;
+}
+
+/* Writes the edited list, with its checksum: the refusal of a wrong one says which it should be. */
+static void edit_end(Run *r, const char *path, Safetensors *s)
+{
+    Error err;
+    resume_set_note(s, "checksum", "edited");
     ck_assert(safetensors_write(s, path, &err));
     ck_assert(!trainer_load(&r->t, path, &err));
     resume_set_note(s, "checksum", err.expected);
@@ -450,27 +528,287 @@ START_TEST(settings_out_of_range_are_refused)
                                        "and less than 1"}};
     Error err;
     for (int i = 0; i < 2; i++) {
-        size_t size_before, size_after;
         Run r = run_new(make_groups, 1);
-        unsigned char *before = run_bytes(&r, &size_before);
-        ck_assert(trainer_save(&r.t, scratch_path("settings"), &err));
-        resume_set_real(&r, scratch_path("settings"), bad[i].name, (real)bad[i].value);
-        ck_assert(!trainer_load(&r.t, scratch_path("settings"), &err));
+        const char *path = scratch_path("settings");
+        Safetensors *s = edit_begin(&r, path);
+        *(real *)safetensors_find(s, bad[i].name)->data = (real)bad[i].value;
+        edit_end(&r, path, s);
+        assert_not_loaded(&r, path, &err);
         ck_assert_str_eq(err.problem, bad[i].problem);
-        unsigned char *after = run_bytes(&r, &size_after);
-        ck_assert_uint_eq(size_before, size_after);
-        ck_assert_mem_eq(before, after, size_after);
         r.t.optimizer->group[1].weight_decay = -1;
-        ck_assert(!trainer_save(&r.t, scratch_path("settings"), &err));
+        ck_assert(!trainer_save(&r.t, path, &err));
         ck_assert_str_eq(err.problem,
                          "the weight decay of group 'slopes' is -1; expected 0 or more");
-        free(before), free(after);
         run_free(&r);
     }
 }
 END_TEST
 
-/* --- training that has become NaN ------------------------------------------------------------- */
+/* A run stopped after the first of the second epoch's batches. */
+static Run run_within_an_epoch(void)
+{
+    Error err;
+    Run whole = run_new(make_adam, 1), r = run_new(make_adam, 1);
+    whole.t.on_step = resume_keep;
+    trainer_fit(&whole.t);
+    ck_assert_msg(trainer_load(&r.t, step_path(RESUME_BATCHES + 1), &err), "%s", err.problem);
+    run_free(&whole);
+    return r;
+}
+
+/* Each agrees with its own limits, and not with the data or with another. */
+START_TEST(counts_that_do_not_agree_are_refused)
+{
+    const struct { const char *name; int64_t value; const char *problem, *expected; } bad[] = {
+        {"trainer.batches", 0, "'trainer.examples' is out of range", "0"},
+        {"trainer.batches", 3, "'trainer.examples' is out of range", "40"},
+        {"trainer.batches", 4, "'trainer.batches' is out of range", "0 to 3"},
+        {"trainer.examples", 0, "'trainer.examples' is out of range", "16"},
+        {"trainer.examples", 17, "'trainer.examples' is out of range", "16"},
+        {"trainer.correct", 17, "'trainer.correct' is out of range", "0 to 16"},
+        {"trainer.correct", -1, "'trainer.correct' is out of range", NULL},
+        {"trainer.step", 1, "'trainer.step' is out of range", "2 to 4611686018427387903"},
+        {"trainer.epoch", 4, "'trainer.step' is out of range", "5 to 4611686018427387903"},
+        {"trainer.epoch", -1, "'trainer.epoch' is out of range", "0 to 1073741823"},
+        {"optimizer.steps", -1, "'0.weight' was updated -1 times", ""},
+        {"optimizer.slot_steps", 5, "4 times, 5 of them before its newest slot", ""},
+        {"optimizer.slot_steps", -1, "4 times, -1 of them before its newest slot", ""}};
+    Error err;
+    Run r = run_within_an_epoch();
+    const char *path = scratch_path("counts");
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        Safetensors *s = edit_begin(&r, path = scratch_path("counts"));
+        *(int64_t *)safetensors_find(s, bad[i].name)->data = bad[i].value;
+        edit_end(&r, path, s);
+        assert_not_loaded(&r, path, &err);
+        ck_assert_msg(strstr(err.problem, bad[i].problem) != NULL, "%s", err.problem);
+        if (bad[i].expected)
+            ck_assert_str_eq(err.expected, bad[i].expected);
+    }
+    run_free(&r);
+}
+END_TEST
+
+START_TEST(numbers_that_are_none_are_refused)
+{
+    const struct { const char *name; double value; const char *problem; } bad[] = {
+        {"trainer.loss", (double)NAN, "the loss or the time of the unfinished epoch"},
+        {"trainer.seconds", (double)NAN, "the loss or the time of the unfinished epoch"},
+        {"trainer.history", 1.5, "row 0 of the history is for epoch 1.5"},
+        {"trainer.history", 0, "row 0 of the history is for epoch 0"}};
+    Error err;
+    Run r = run_within_an_epoch();
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        const char *path = scratch_path("numbers");
+        Safetensors *s = edit_begin(&r, path);
+        *(double *)safetensors_find(s, bad[i].name)->data = bad[i].value;
+        edit_end(&r, path, s);
+        assert_not_loaded(&r, path, &err);
+        ck_assert_msg(strstr(err.problem, bad[i].problem) != NULL, "%s", err.problem);
+    }
+    run_free(&r);
+}
+END_TEST
+
+/* What could not be loaded is not saved. */
+START_TEST(counts_that_do_not_agree_are_not_saved)
+{
+    Error err;
+    Run r = run_within_an_epoch();
+    const char *path = scratch_path("unsaved");
+    r.t.tally.count = 0;
+    ck_assert(!trainer_save(&r.t, path, &err));
+    ck_assert_ptr_nonnull(strstr(err.problem, "'trainer.examples' is out of range"));
+    ck_assert_str_eq(err.found, "0");
+    r.t.tally.count = RESUME_BATCH, r.t.tally.batches = RESUME_BATCHES + 1;
+    ck_assert(!trainer_save(&r.t, path, &err));
+    ck_assert_str_eq(err.expected, "0 to 3");
+    ck_assert_int_eq(access(path, F_OK), -1);
+    run_free(&r);
+}
+END_TEST
+
+/* Larger batches from the second epoch on: the steps before were of another size. */
+START_TEST(a_loader_exchanged_between_epochs_is_fine)
+{
+    Error err;
+    LoaderOptions larger = {.batch = 2 * RESUME_BATCH, .shuffle = true, .seed = 3};
+    Run r = run_new(make_adam, 1), next = run_with_order(larger);
+    r.t.epochs = 1;
+    trainer_fit(&r.t);
+    loader_free(r.t.train);
+    r.t.train = loader_new(r.data, larger);
+    trainer_fit(&r.t);
+    ck_assert_int_eq(r.t.step, RESUME_BATCHES + 2);
+    ck_assert_msg(trainer_save(&r.t, scratch_path("larger"), &err), "%s", err.problem);
+    ck_assert_msg(trainer_load(&next.t, scratch_path("larger"), &err), "%s", err.problem);
+    ck_assert_int_eq(next.t.step, r.t.step);
+    run_free(&r), run_free(&next);
+}
+END_TEST
+
+static void edit_drop(Safetensors *s, const char *name)
+{
+    NamedTensor *t = &s->item[safetensors_find(s, name) - s->item];
+    memory_free(t->name), memory_free(t->data);
+    *t = s->item[--s->count];
+}
+
+/* It has those that the next step uses, even if no step has used them yet. */
+START_TEST(a_checkpoint_without_a_slot_that_is_needed_is_refused)
+{
+    const struct { OptimizerMaker maker; const char *name; } bad[] = {
+        {make_sgd, "optimizer.slot0.0.weight"}, {make_late_sgd, "optimizer.slot0.1.weight"},
+        {make_early_slots, "optimizer.slot0.0.bias"}, {make_adam, "optimizer.slot1.3.bias"},
+        {make_amsgrad, "optimizer.slot2.0.weight"}, {make_groups, "optimizer.slot0.1.weight"}};
+    Error err;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        for (int step = 2; step <= 3; step++) {
+            Run saved = run_new(bad[i].maker, 1), r = run_new(bad[i].maker, 2);
+            saved.t.on_step = resume_keep;
+            trainer_fit(&saved.t);
+            ck_assert(trainer_load(&saved.t, step_path(step), &err));
+            const char *path = scratch_path("slotless");
+            Safetensors *s = edit_begin(&saved, path);
+            edit_drop(s, bad[i].name);
+            edit_end(&r, path, s);
+            assert_not_loaded(&r, path, &err);
+            ck_assert_ptr_nonnull(strstr(err.problem, "the file has no tensor "));
+            ck_assert_ptr_nonnull(strstr(err.problem, bad[i].name));
+            run_free(&saved), run_free(&r);
+        }
+}
+END_TEST
+
+START_TEST(a_checkpoint_with_nan_is_refused)
+{
+    static const char *const name[] = {"model.1.weight", "optimizer.slot1.1.weight"};
+    Error err;
+    Run r = run_within_an_epoch();
+    for (int i = 0; i < 2; i++) {
+        const char *path = scratch_path("nan");
+        Safetensors *s = edit_begin(&r, path);
+        ((real *)safetensors_find(s, name[i])->data)[4] = (real)NAN;
+        edit_end(&r, path, s);
+        assert_not_loaded(&r, path, &err);
+        ck_assert_ptr_nonnull(strstr(err.problem, name[i]));
+        ck_assert_ptr_nonnull(strstr(err.problem, " is NaN at element 4 in the file, so nothing"));
+    }
+    run_free(&r);
+}
+END_TEST
+
+/* --- without memory, without a disk ----------------------------------------------------------- */
+
+/* Call n of the allocator fails, and all later ones too unless `once`. Returns how many calls it
+ * takes until the save succeeds. */
+static int save_without_memory(Run *r, const char *path, bool once)
+{
+    Error err;
+    for (int n = 0;; n++) {
+        uint64_t blocks = testing_blocks();
+        watch.fail_at = watch.calls + n, watch.once = once;
+        bool ok = trainer_save(&r->t, path, &err);
+        watch.fail_at = -1;
+        ck_assert_uint_eq(testing_blocks(), blocks);
+        ck_assert_int_eq(access(path, F_OK), ok ? 0 : -1);
+        if (ok)
+            return n;
+        ck_assert_msg(strstr(err.problem, "out of memory") != NULL, "%s", err.problem);
+        ck_assert_str_eq(err.file, path);
+    }
+}
+
+static int load_without_memory(Run *r, const char *path, bool once)
+{
+    Error err;
+    size_t size;
+    unsigned char *before = run_bytes(r, &size);
+    for (int n = 0;; n++) {
+        uint64_t blocks = testing_blocks();
+        watch.fail_at = watch.calls + n, watch.once = once;
+        bool ok = trainer_load(&r->t, path, &err);
+        watch.fail_at = -1;
+        if (ok) {
+            free(before);
+            return n;
+        }
+        ck_assert_msg(strstr(err.problem, "out of memory") != NULL, "%s", err.problem);
+        ck_assert_uint_eq(testing_blocks(), blocks);
+        assert_state(r, before, size);
+    }
+}
+
+/* The trainer that loads has a shorter history, and with make_late_sgd none of the slots. */
+START_TEST(out_of_memory_changes_nothing)
+{
+    static const OptimizerMaker makers[] = {make_late_sgd, make_amsgrad};
+    Run saved = run_new(makers[_i / 2], 1), r = run_new(makers[_i / 2], 2);
+    char path[SCRATCH_PATH];
+    snprintf(path, sizeof path, "%s", scratch_path("memory"));
+    saved.t.on_step = resume_schedule;
+    trainer_fit(&saved.t);
+    remove(path);
+    watch_begin();
+    ck_assert_int_gt(save_without_memory(&saved, path, _i % 2), 100);
+    ck_assert_int_gt(load_without_memory(&r, path, _i % 2), 100);
+    watch_end();
+    assert_same_run(&saved, &r);
+    run_free(&saved), run_free(&r);
+}
+END_TEST
+
+/* Whichever file call fails, the file holds the old state or the new one. */
+START_TEST(a_disk_that_fails_leaves_a_checkpoint)
+{
+    Error err;
+    Run first = run_new(make_adam, 1), second = run_new(make_adam, 2), r = run_new(make_adam, 3);
+    const char *path = scratch_path("failing");
+    int refused = 0, n = 0;
+    trainer_fit(&second.t);
+    for (bool reached = true; reached; n++) {
+        ck_assert(trainer_save(&first.t, path, &err));
+        disk_break(n, EIO);
+        bool ok = trainer_save(&second.t, path, &err);
+        reached = disk_repair();
+        refused += !ok;
+        bool renamed = ok || strstr(err.problem, "its folder to disk");
+        ck_assert_msg(trainer_load(&r.t, path, &err), "%s", err.problem);
+        ck_assert_int_eq(r.t.step, renamed ? RESUME_STEPS : 0);
+    }
+    ck_assert_int_ge(refused, 8);
+    run_free(&first), run_free(&second), run_free(&r);
+}
+END_TEST
+
+START_TEST(a_disk_that_cannot_be_read_changes_nothing)
+{
+    Error err;
+    size_t size;
+    int n = 0;
+    Run saved = run_new(make_adam, 1), r = run_new(make_adam, 2);
+    char path[SCRATCH_PATH];
+    snprintf(path, sizeof path, "%s", scratch_path("unreadable"));
+    trainer_fit(&saved.t);
+    ck_assert(trainer_save(&saved.t, path, &err));
+    unsigned char *before = run_bytes(&r, &size);
+    for (;; n++) {
+        disk_break(n, EIO);
+        bool ok = trainer_load(&r.t, path, &err);
+        disk_repair();
+        if (ok)
+            break;
+        ck_assert_ptr_nonnull(strstr(err.problem, "(Input/output error)"));
+        assert_state(&r, before, size);
+    }
+    ck_assert_int_gt(n, 40); /* a call for each tensor */
+    assert_same_run(&saved, &r);
+    free(before);
+    run_free(&saved), run_free(&r);
+}
+END_TEST
+
+/* --- training that became NaN ----------------------------------------------------------------- */
 
 /* After the last step, sets an element of a weight, or of a slot of the optimizer, to NaN. */
 static void resume_break(const Trainer *t, int64_t step, void *slot)
@@ -521,6 +859,13 @@ enum { KILLS = 50 };
 #endif
 enum { KILL_EPOCHS = 12 };
 
+/* Or as many as the environment says: KILLS=300 CK_TIMEOUT_MULTIPLIER=10 check_resume. */
+static int kill_count(void)
+{
+    const char *text = getenv("KILLS");
+    return text ? atoi(text) : KILLS;
+}
+
 /* The program that is killed: it starts training or resumes it. Exits with 0 if training is done
  * and every save succeeded, with 1 if its checkpoint cannot be read, with 2 if a save failed. */
 static void kill_run_child(uint64_t seed)
@@ -569,6 +914,16 @@ static void kill_check_file(void)
     run_free(&r);
 }
 
+/* Each save removes what a killed one left. */
+static void kill_check_folder(void)
+{
+    DIR *folder = opendir(scratch_folder);
+    ck_assert_ptr_nonnull(folder);
+    for (struct dirent *entry; (entry = readdir(folder));)
+        ck_assert_msg(!strstr(entry->d_name, ".tmp"), "%s", entry->d_name);
+    closedir(folder);
+}
+
 /* The child's last checkpoint must equal the end of the uninterrupted run. */
 static void kill_check_end(Run *whole)
 {
@@ -583,6 +938,7 @@ static void kill_check_end(Run *whole)
     ck_assert_mem_eq(bytes, bytes_left, size);
     free(bytes), free(bytes_left);
     run_free(&left);
+    kill_check_folder();
     ck_assert_int_eq(unlink(scratch_path("killed")), 0);
 }
 
@@ -599,7 +955,7 @@ START_TEST(killed_at_any_moment_it_ends_with_the_same_bits)
     kill_check_end(&whole);
 
     int kills = 0, ends = 0;
-    while (kills < KILLS || ends == 0) {
+    while (kills < kill_count() || ends == 0) {
         pid_t child = kill_start();
         usleep((useconds_t)(0.4e6 * lasts * (double)rng_uniform(&rng)));
         kill(child, SIGKILL);
@@ -619,13 +975,22 @@ int main(void)
     TCase *steps = testing_add(suite, "steps", 60, (const TTest *const[]){NULL});
     tcase_add_loop_test(steps, every_step_resumes_to_the_same_bits, 0, RESUME_MAKERS);
     testing_add(suite, "resuming", 60, (const TTest *const[]){
-        an_old_checkpoint_takes_a_trainer_back, resume_does_what_was_left_to_do,
-        a_step_without_a_save_allocates_nothing, a_save_that_fails_costs_nothing, NULL});
+        an_old_checkpoint_takes_a_trainer_back,
+        training_that_became_nan_within_an_epoch_is_taken_back, resume_does_what_was_left_to_do,
+        a_step_without_a_save_allocates_nothing, a_save_that_fails_costs_nothing,
+        a_loader_exchanged_between_epochs_is_fine, NULL});
     testing_add(suite, "refusing", 60, (const TTest *const[]){
         another_network_is_refused, another_optimizer_is_refused,
         another_order_of_the_data_is_refused, what_is_not_such_a_checkpoint_is_refused,
-        a_damaged_checkpoint_changes_nothing, settings_out_of_range_are_refused,
-        nan_never_replaces_a_good_checkpoint, NULL});
+        a_damaged_checkpoint_changes_nothing, nan_never_replaces_a_good_checkpoint, NULL});
+    testing_add(suite, "edited", 60, (const TTest *const[]){
+        settings_out_of_range_are_refused, counts_that_do_not_agree_are_refused,
+        numbers_that_are_none_are_refused, counts_that_do_not_agree_are_not_saved,
+        a_checkpoint_without_a_slot_that_is_needed_is_refused, a_checkpoint_with_nan_is_refused,
+        NULL});
+    TCase *failing = testing_add(suite, "failing", 120, (const TTest *const[]){
+        a_disk_that_fails_leaves_a_checkpoint, a_disk_that_cannot_be_read_changes_nothing, NULL});
+    tcase_add_loop_test(failing, out_of_memory_changes_nothing, 0, 4);
     testing_add(suite, "kill", 120, (const TTest *const[]){
         killed_at_any_moment_it_ends_with_the_same_bits, NULL});
     return scratch_main(suite);
