@@ -434,7 +434,7 @@ int main(void)
     Suite *suite = suite_create("trainer");
     testing_add(suite, "learning", 60, (const TTest *const[]){
         xor_is_learned, spirals_are_learned, NULL});
-    testing_add(suite, "history", 20, (const TTest *const[]){
+    testing_add(suite, "history", 60, (const TTest *const[]){
         history_has_a_record_an_epoch_and_goes_on, train_loss_is_the_mean_over_examples,
         history_csv_has_this_header_and_these_rows,
         history_csv_has_decimal_points_in_every_locale, NULL});
