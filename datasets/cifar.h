@@ -3,7 +3,8 @@
  *  - cifar10_load looks for the set in $SLOPE_DATA/cifar-10, then ./data/cifar-10, then
  *    /usr/share/datasets/cifar-10.
  *  - cifar_parse and cifar_read read one file of records, from memory and from disk.
- *  - A file that is missing, ends within a record or has a label above 9 yields NULL and an Error.
+ *  - A file that is missing, ends within a record or has a label above 9 yields NULL and an Error,
+ *    which names CIFAR-100, the Python version and other files that are taken for this one.
  *
  * Format ("binary version"): nothing but records of 3073 bytes, each a label from 0 to 9 and then
  * the pixels as three planes of 32x32, red, green and blue, row by row. The set's own files have

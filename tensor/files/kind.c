@@ -72,3 +72,9 @@ bool slope_kind_hint(Error *err, const uint8_t *start, size_t size)
     }
     return false;
 }
+
+bool slope_kind_hint_of(Error *err, const ByteStream *stream)
+{
+    uint8_t start[512]; /* the table looks no further */
+    return slope_kind_hint(err, start, slope_stream_start(stream, start, sizeof start));
+}

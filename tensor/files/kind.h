@@ -10,14 +10,13 @@
 #ifndef SLOPE_TENSOR_FILES_KIND_H
 #define SLOPE_TENSOR_FILES_KIND_H
 
-#include <stddef.h>
-
-#include "tensor/error.h"
-
-enum { KIND_START = 262 }; /* the bytes from a file's start that decide; fewer will do */
+#include "tensor/files/stream.h"
 
 /* If the `size` bytes at `start` are those of a known kind, replaces the hint of *err, an error
  * already set, with what the file is and what to do. Returns false. */
 bool slope_kind_hint(Error *err, const uint8_t *start, size_t size);
+
+/* The same for what a stream reads, from its first byte on, unless gzip unpacks it. */
+bool slope_kind_hint_of(Error *err, const ByteStream *stream);
 
 #endif

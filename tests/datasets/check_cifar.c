@@ -90,6 +90,27 @@ START_TEST(a_label_above_9_is_refused)
 }
 END_TEST
 
+START_TEST(relatives_are_named)
+{
+    static uint8_t file[RECORDS * (CIFAR_RECORD + 1)];
+    Error err;
+    ck_assert_ptr_null(parse(file, sizeof file, &err));
+    ck_assert_ptr_nonnull(strstr(err.hint, "CIFAR-100"));
+    memset(file, 10, sizeof file);
+    memcpy(file, "\x80\x02}q\x01", 5);
+    ck_assert_ptr_null(parse(file, 2 * CIFAR_RECORD, &err)); /* the right size, by chance */
+    ck_assert_ptr_nonnull(strstr(err.hint, "a Python pickle"));
+    memcpy(file, "data_batch_1.bin", 17);
+    memcpy(file + 257, "ustar", 5);
+    ck_assert_ptr_null(parse(file, 512, &err));
+    ck_assert_ptr_nonnull(strstr(err.hint, "a tar archive"));
+    ck_assert_ptr_null(cifar_read(scratch_write("set.tar", file, 512), &err));
+    ck_assert_ptr_nonnull(strstr(err.hint, "a tar archive"));
+    ck_assert_ptr_null(parse((const uint8_t *)"<!DOCTYPE html>", 15, &err));
+    ck_assert_ptr_nonnull(strstr(err.hint, "a web page"));
+}
+END_TEST
+
 /* --- files ------------------------------------------------------------------------------------ */
 
 static const char *write_batch(const char *folder, const char *name, int count, int first)
@@ -202,7 +223,7 @@ int main(void)
     Suite *suite = suite_create("cifar");
     testing_add(suite, "records", 20, (const TTest *const[]){
         records_become_images_and_labels, every_size_that_is_not_whole_records_is_refused,
-        a_label_above_9_is_refused, NULL});
+        a_label_above_9_is_refused, relatives_are_named, NULL});
     testing_add(suite, "files", 10, (const TTest *const[]){
         one_file_is_read, training_is_five_files_in_order_and_test_is_one,
         half_a_set_names_the_file_that_is_missing_or_bad,
