@@ -342,8 +342,9 @@ int main(void)
     testing_add(suite, "refusing", 20, (const TTest *const[]){
         a_good_header_is_accepted, every_truncation_is_refused, bytes_after_the_data_are_refused,
         a_header_that_is_too_long_is_refused, files_of_other_kinds_are_named,
-        holes_and_overlaps_are_refused, a_span_that_is_not_the_shapes_is_refused, shapes_that_overflow_are_refused,
-        keys_that_come_twice_are_refused, white_space_before_the_header_is_refused,
+        holes_and_overlaps_are_refused, a_span_that_is_not_the_shapes_is_refused,
+        shapes_that_overflow_are_refused, keys_that_come_twice_are_refused,
+        white_space_before_the_header_is_refused,
         keys_that_are_unknown_or_missing_are_refused, types_that_are_unknown_are_refused,
         numbers_that_are_not_plain_are_refused, deeper_nesting_is_refused,
         more_than_8_axes_are_refused, offsets_that_are_not_two_are_refused,
