@@ -173,14 +173,24 @@ static Dataset *cifar_not_found(const Search *search, Error *err)
     return NULL;
 }
 
+static bool cifar_is_in(const char *folder)
+{
+    char path[SEARCH_PATH];
+    return slope_search_file(path, folder, "data_batch_1.bin") ||
+           slope_search_file(path, folder, "test_batch.bin");
+}
+
 Dataset *cifar10_load(const char *dir, bool train, Error *err)
 {
     Search search;
-    char path[SEARCH_PATH];
+    char archive[SEARCH_PATH]; /* the folder that unpacking the archive creates */
     slope_search_folders(&search, dir, "cifar-10");
-    for (int i = 0; i < search.count; i++)
-        if (slope_search_file(path, search.folder[i], "data_batch_1.bin") ||
-            slope_search_file(path, search.folder[i], "test_batch.bin"))
+    for (int i = 0; i < search.count; i++) {
+        if (cifar_is_in(search.folder[i]))
             return cifar_load_folder(search.folder[i], train, err);
+        if (slope_search_file(archive, search.folder[i], "cifar-10-batches-bin") &&
+            cifar_is_in(archive))
+            return cifar_load_folder(archive, train, err);
+    }
     return cifar_not_found(&search, err);
 }

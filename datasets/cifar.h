@@ -32,9 +32,10 @@ Dataset *cifar_parse(const uint8_t *data, size_t size, const char *name, Error *
 Dataset *cifar_read(const char *path, Error *err);
 
 /* The set: data_batch_1.bin to data_batch_5.bin in this order for training, or test_batch.bin. If
- * `dir` is NULL, the folders above are searched, otherwise only `dir` and `dir`/cifar-10. The first
- * folder that holds data_batch_1.bin or test_batch.bin is used. If none does, the error says where
- * it looked and how to get the set. */
+ * `dir` is NULL, the folders above are searched, otherwise only `dir` and `dir`/cifar-10; in each,
+ * also cifar-10-batches-bin, which unpacking the archive creates. The first folder that holds
+ * data_batch_1.bin or test_batch.bin is used. If none does, the error says where it looked and how
+ * to get the set. */
 Dataset *cifar10_load(const char *dir, bool train, Error *err);
 
 #endif

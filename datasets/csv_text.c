@@ -54,27 +54,30 @@ bool slope_csv_text_error(CsvText *t, const char *problem, const char *expected)
     return expected && error_expected(t->err, expected, "'%s'", SHOWN(t->cell));
 }
 
-/* Separators of spreadsheets, as a program writes them. */
-static const struct {
-    unsigned char byte;
-    const char   *text;
-} csv_text_separators[] = {{';', ";"}, {'\t', "\\t"}, {'|', "|"}, {',', ","}};
+/* "1,5", in a cell that is a number otherwise. */
+static bool csv_text_has_decimal_comma(const CsvText *t)
+{
+    char number[CSV_MAX_CELL + 1];
+    strcpy(number, t->cell);
+    char *comma = strchr(number, ',');
+    if (comma)
+        *comma = '.';
+    return comma && csv_text_is_decimal(number);
+}
 
 bool slope_csv_text_hint(const CsvText *t)
 {
-    char point[CSV_MAX_CELL + 1];
-    for (size_t i = 0; i <= strlen(t->cell); i++)
-        point[i] = (char)(t->cell[i] == ',' ? '.' : t->cell[i]);
-    if (strchr(t->cell, ',') && csv_text_is_decimal(point)) {
+    static const char separators[] = {';', '\t', '|', ','}; /* the comma only in a whole line */
+    static const char *const shown[] = {";", "\\t", "|", ","};
+    bool whole_line = t->column == 1 && t->ends_row;
+    if (!whole_line && csv_text_has_decimal_comma(t)) {
         error_hint(t->err, "a number needs a decimal point, not a comma: save the table with "
                            "points or, if commas have no other use in it, run: tr , . <FILE >NEW");
         return true;
     }
-    for (int i = 0; i < 4; i++)
-        if (csv_text_separators[i].byte != t->separator &&
-            strchr(t->cell, csv_text_separators[i].byte)) {
-            error_hint(t->err, "is this more than one cell? Then set .separator = '%s'",
-                       csv_text_separators[i].text);
+    for (int i = 0; i < 3 + whole_line; i++)
+        if (separators[i] != t->separator && strchr(t->cell, separators[i])) {
+            error_hint(t->err, "is this more than one cell? Then set .separator = '%s'", shown[i]);
             return true;
         }
     return false;
@@ -135,8 +138,10 @@ static bool csv_text_plain(CsvText *t, size_t *n)
         if (c == '"')
             return slope_csv_text_error(t, "a quote within a cell that does not begin with one",
                                         NULL);
-        if (c == '\r')
-            return slope_csv_text_error(t, "a carriage return without a line feed", NULL);
+        if (c == '\r') {
+            slope_csv_text_error(t, "a carriage return without a line feed", NULL);
+            return error_hint(t->err, "if it ends the line, run: tr '\\r' '\\n' <FILE >NEW");
+        }
         if (!csv_text_put(t, n, c))
             return false;
     }

@@ -34,7 +34,7 @@ bool idx_parse(const uint8_t *data, size_t size, const char *name, int ndim, Idx
                Error *err);
 
 /* The same from a file; one that begins with 1f 8b is unpacked by the gzip program. Its header may
- * declare 64 MiB, or 100 times the file's size if that is more; a larger one is an Error, and must
+ * declare 64 MiB, or 20 times the file's size if that is more; a larger one is an Error, and must
  * be unpacked first. */
 bool idx_read(const char *path, int ndim, IdxArray *out, Error *err);
 void idx_free(IdxArray *array);

@@ -20,7 +20,7 @@ extern char **environ;
 enum {
     STREAM_FIRST_CAPACITY = 1 << 16,
     STREAM_UNPACKED = 64 << 20, /* of a gzipped file; or, if that is more, */
-    STREAM_RATIO = 100,         /* this many times its size */
+    STREAM_RATIO = 20,         /* this many times its size */
     STREAM_NOT_STARTED = 127, /* how some systems, and valgrind, report a missing program */
 };
 

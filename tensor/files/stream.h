@@ -10,8 +10,8 @@
  *    file name is ever parsed as a command, and a well-maintained tool handles the hostile bytes.
  *  - At the end of the data gzip's exit status is checked, so that damage that does not change the
  *    length is an error, too. A stream closed early stops gzip and leaves no process behind.
- *  - A gzipped file may unpack to 64 MiB, or to 100 times its size if that is more. Images shrink
- *    to a tenth at best; a hostile file of zeros, to a thousandth.
+ *  - A gzipped file may unpack to 64 MiB, or to 20 times its size if that is more. Images shrink to
+ *    a tenth at best; a hostile file of zeros, to a thousandth.
  *  - Offsets count the unpacked bytes.
  *
  *      ByteStream s;

@@ -201,6 +201,12 @@ START_TEST(the_search_takes_slope_data_and_the_folder_below)
     Dataset *a = cifar10_load(NULL, false, &err);
     unsetenv("SLOPE_DATA");
     Dataset *b = cifar10_load(scratch_path("root"), false, &err);
+    scratch_subfolder("unpacked");
+    scratch_subfolder("unpacked/cifar-10-batches-bin");
+    write_batch("unpacked/cifar-10-batches-bin", "test_batch.bin", 1, 6);
+    Dataset *c = cifar10_load(scratch_path("unpacked"), false, &err);
+    ck_assert(c && c->labels.data[0] == 6);
+    dataset_free(c);
     ck_assert(a && b && a->labels.data[0] == 5 && b->labels.data[0] == 5);
     dataset_free(a), dataset_free(b);
 }
