@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "datasets/search.h"
+#include "tensor/files/kind.h"
 #include "tensor/files/stream.h"
 
 const char *const cifar10_classes[10] = {
@@ -14,21 +15,31 @@ const char *const cifar10_classes[10] = {
     "dog",      "frog",       "horse", "ship", "truck",
 };
 
-enum { CIFAR_CLASSES = 10, CIFAR_BATCHES = 5 };
+enum { CIFAR_CLASSES = 10, CIFAR_BATCHES = 5, CIFAR100_RECORD = 2 + CIFAR_IMAGE };
 
 /* --- records ---------------------------------------------------------------------------------- */
 
-/* A file holds nothing but records, so its size determines their number. */
-static bool cifar_count(uint64_t size, const char *file, ptrdiff_t *count, Error *err)
+/* Adds a hint: which other file this is, as far as its first bytes or its size tell. */
+static bool cifar_hint(const ByteStream *stream, const char *otherwise, Error *err)
 {
-    uint64_t over = size % CIFAR_RECORD;
+    error_hint(err, "%s", stream->size > 0 && stream->size % CIFAR100_RECORD == 0
+               ? "these seem to be CIFAR-100's records of 3074 bytes: two labels, then the pixels; "
+                 "that set is not supported"
+               : otherwise);
+    return slope_kind_hint_of(err, stream);
+}
+
+/* A file holds nothing but records, so its size determines their number. */
+static bool cifar_count(const ByteStream *stream, ptrdiff_t *count, Error *err)
+{
+    uint64_t size = (uint64_t)stream->size, over = size % CIFAR_RECORD;
     *count = (ptrdiff_t)(size / CIFAR_RECORD);
     if (size > 0 && over == 0)
         return true;
-    error_set(err, file, (int64_t)(size - over), size ? "the file ends within a record"
-                                                      : "the file is empty");
+    error_set(err, stream->name, (int64_t)(size - over), size ? "the file ends within a record"
+                                                              : "the file is empty");
     error_expected(err, "a multiple of 3073 bytes", "%llu", (unsigned long long)size);
-    return error_hint(err, "this must be a complete .bin file of the set's binary version");
+    return cifar_hint(stream, "this must be a complete .bin file of the set's binary version", err);
 }
 
 static Dataset *cifar_new(const char *name, ptrdiff_t count, Error *err)
@@ -46,16 +57,16 @@ static Dataset *cifar_new(const char *name, ptrdiff_t count, Error *err)
 
 /* One record becomes example i; `offset` is its position in the file. */
 static bool cifar_take(Dataset *data, ptrdiff_t i, const uint8_t record[CIFAR_RECORD],
-                       const char *file, int64_t offset, Error *err)
+                       const ByteStream *stream, int64_t offset, Error *err)
 {
     data->labels.data[i] = record[0];
     memcpy(data->bytes + i * CIFAR_IMAGE, record + 1, CIFAR_IMAGE);
     if (record[0] < CIFAR_CLASSES)
         return true;
-    error_set(err, file, offset, "the label of record %lld is not a class",
+    error_set(err, stream->name, offset, "the label of record %lld is not a class",
               (long long)(offset / CIFAR_RECORD));
     error_expected(err, "0 to 9", "%d", record[0]);
-    return error_hint(err, "CIFAR-100, whose records have 3074 bytes, is not supported");
+    return cifar_hint(stream, "this must be a .bin file of the set's binary version", err);
 }
 
 /* --- files ------------------------------------------------------------------------------------ */
@@ -72,7 +83,7 @@ static bool cifar_add(CifarFiles *files, ByteStream stream, Error *err)
 {
     int i = files->count++;
     files->stream[i] = stream;
-    return cifar_count((uint64_t)stream.size, stream.name, &files->records[i], err);
+    return cifar_count(&stream, &files->records[i], err);
 }
 
 static bool cifar_open(CifarFiles *files, const char *path, Error *err)
@@ -96,7 +107,7 @@ static bool cifar_fill(Dataset *data, ptrdiff_t first, ByteStream *stream, ptrdi
     for (ptrdiff_t i = 0; i < records; i++) {
         int64_t offset = stream->offset;
         if (!slope_stream_fill(stream, record, sizeof record, err) ||
-            !cifar_take(data, first + i, record, stream->name, offset, err))
+            !cifar_take(data, first + i, record, stream, offset, err))
             return false;
     }
     return slope_stream_expect_end(stream, err);
@@ -155,20 +166,31 @@ static Dataset *cifar_not_found(const Search *search, Error *err)
     slope_search_failed(search, "cifar-10", err);
     error_hint(err,
                "No package ships the set. Fetch cifar-10-binary.tar.gz from "
-               "https://www.cs.toronto.edu/~kriz/cifar.html, unpack it, and put data_batch_1.bin "
-               "to data_batch_5.bin and test_batch.bin (30730000 bytes each) into %.160s",
+               "https://www.cs.toronto.edu/~kriz/cifar.html (not the Python version), unpack it, "
+               "and put data_batch_1.bin to data_batch_5.bin and test_batch.bin (30730000 bytes "
+               "each) into %.160s",
                search->folder[0]);
     return NULL;
+}
+
+static bool cifar_is_in(const char *folder)
+{
+    char path[SEARCH_PATH];
+    return slope_search_file(path, folder, "data_batch_1.bin") ||
+           slope_search_file(path, folder, "test_batch.bin");
 }
 
 Dataset *cifar10_load(const char *dir, bool train, Error *err)
 {
     Search search;
-    char path[SEARCH_PATH];
+    char archive[SEARCH_PATH]; /* the folder that unpacking the archive creates */
     slope_search_folders(&search, dir, "cifar-10");
-    for (int i = 0; i < search.count; i++)
-        if (slope_search_file(path, search.folder[i], "data_batch_1.bin") ||
-            slope_search_file(path, search.folder[i], "test_batch.bin"))
+    for (int i = 0; i < search.count; i++) {
+        if (cifar_is_in(search.folder[i]))
             return cifar_load_folder(search.folder[i], train, err);
+        if (slope_search_file(archive, search.folder[i], "cifar-10-batches-bin") &&
+            cifar_is_in(archive))
+            return cifar_load_folder(archive, train, err);
+    }
     return cifar_not_found(&search, err);
 }

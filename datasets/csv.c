@@ -8,93 +8,23 @@
  */
 #include "datasets/csv.h"
 
-#include <locale.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "datasets/csv_text.h"
+#include "datasets/csv_label.h"
+#include "tensor/files/kind.h"
 #include "tensor/files/stream.h"
 #include "tensor/memory.h"
 
 /* What the first pass finds. */
 typedef struct CsvTable {
     CsvOptions options;
-    ptrdiff_t  rows, columns;         /* without the header; with the label */
-    ptrdiff_t  label;                 /* its column, from 1 as in a CsvText; 0: not known yet */
-    bool       numbered;              /* all labels so far are class numbers */
-    int        largest;               /* class number so far */
-    int        count;                 /* of distinct labels */
-    char      *name[CSV_MAX_CLASSES]; /* the distinct labels, in order of first appearance */
+    ptrdiff_t  rows, columns;      /* without the header; with the label */
+    ptrdiff_t  first_line;         /* of the text; the header's, if there is one */
+    ptrdiff_t  label;              /* its column, from 1 as in a CsvText; 0: not known yet */
+    char       name[ERROR_SHOWN];  /* of that column; "" without a header */
+    CsvLabels  labels;
 } CsvTable;
-
-/* --- labels ----------------------------------------------------------------------------------- */
-
-/* The class number that a label represents, or -1: "0" to "999", but not "007". */
-static int csv_class_number(const char *label)
-{
-    size_t digits = strspn(label, "0123456789");
-    if (digits < 1 || digits > 3 || label[digits] || (digits > 1 && label[0] == '0'))
-        return -1;
-    return atoi(label);
-}
-
-/* The index of a label in a list, or -1. */
-static int csv_find(const char *const *names, int count, const char *label)
-{
-    for (int i = 0; i < count; i++)
-        if (strcmp(names[i], label) == 0)
-            return i;
-    return -1;
-}
-
-/* Adds a label to the list if it is new. */
-static bool csv_collect(CsvTable *table, CsvText *t)
-{
-    size_t size = strlen(t->cell) + 1;
-    if (csv_find((const char *const *)table->name, table->count, t->cell) >= 0)
-        return true;
-    if (table->count == CSV_MAX_CLASSES) {
-        slope_csv_text_error(t, "there are more than 1000 different labels", NULL);
-        return error_hint(t->err, "is this the label column?");
-    }
-    char *copy = memory_try_new(size);
-    if (!copy)
-        return slope_csv_text_error(t, "out of memory for the labels", NULL);
-    table->name[table->count++] = memcpy(copy, t->cell, size);
-    return true;
-}
-
-/* The first pass over a label: is it valid? */
-static bool csv_survey_label(CsvTable *table, CsvText *t)
-{
-    const CsvOptions *o = &table->options;
-    int number = csv_class_number(t->cell);
-    char expected[64];
-    if (t->cell[0] == '\0')
-        return slope_csv_text_error(t, "the label is missing", "a label");
-    if (o->class_names)
-        return csv_find(o->class_names, o->classes, t->cell) >= 0 ||
-               slope_csv_text_error(t, "the label is not one of the classes",
-                                    "one of the given names");
-    if (o->classes > 0 && (number < 0 || number >= o->classes)) {
-        snprintf(expected, sizeof expected, "0 to %d", o->classes - 1);
-        return slope_csv_text_error(t, "the label is not a class", expected);
-    }
-    table->numbered = table->numbered && number >= 0;
-    table->largest = number > table->largest ? number : table->largest;
-    return csv_collect(table, t);
-}
-
-/* The second pass: every label is known to be a class. */
-static int csv_class(const CsvTable *table, const char *label)
-{
-    if (table->options.class_names)
-        return csv_find(table->options.class_names, table->options.classes, label);
-    if (table->numbered)
-        return csv_class_number(label);
-    return csv_find((const char *const *)table->name, table->count, label);
-}
 
 /* --- the first pass: rows, columns and labels ------------------------------------------------- */
 
@@ -104,9 +34,11 @@ static bool csv_end_first_row(CsvTable *table, CsvText *t)
     int wanted = table->options.label_column;
     char problem[128];
     table->columns = t->column;
-    if (table->columns < 2)
-        return slope_csv_text_error(t, "a table needs two columns or more, one of them of labels",
-                                    NULL);
+    table->first_line = t->line;
+    if (table->columns < 2) {
+        slope_csv_text_error(t, "a table needs two columns or more, one of them of labels", NULL);
+        return slope_csv_text_hint(t) && false;
+    }
     if (table->options.label && table->label > 0)
         return true;
     if (table->options.label) {
@@ -121,8 +53,34 @@ static bool csv_end_first_row(CsvTable *table, CsvText *t)
     return slope_csv_text_error(t, problem, NULL);
 }
 
+/* A header of numbers is a row of data, most likely; pandas writes row numbers below an empty name.
+ * Either would be read as something else than what it is. */
+static bool csv_check_header(CsvTable *table, const CsvText *start)
+{
+    CsvText t = *start;
+    ptrdiff_t numbers = 0;
+    double value;
+    do {
+        slope_csv_text_next(&t);
+        numbers += slope_csv_text_number(&t, &value);
+        if (t.column == table->label)
+            error_shown(t.cell, table->name);
+        else if (t.cell[0] == '\0') {
+            slope_csv_text_error(&t, "the column has no name", NULL);
+            return error_hint(t.err, "name it if it is a feature; if it holds the rows' numbers, "
+                                     "delete it (in pandas: to_csv(..., index=False))");
+        }
+    } while (!t.ends_row);
+    if (numbers < table->columns || table->options.label)
+        return true;
+    slope_csv_text_error(&t, "all names in the header are numbers", NULL);
+    return error_hint(t.err, "if this line is an example, do not set .header; otherwise choose the "
+                             "label's column by its name, with .label");
+}
+
 static bool csv_survey_header(CsvTable *table, CsvText *t)
 {
+    const CsvText start = *t;
     while (slope_csv_text_next(t)) {
         if (table->options.label && strcmp(t->cell, table->options.label) == 0) {
             if (table->label > 0)
@@ -130,7 +88,7 @@ static bool csv_survey_header(CsvTable *table, CsvText *t)
             table->label = t->column;
         }
         if (t->ends_row)
-            return csv_end_first_row(table, t);
+            return csv_end_first_row(table, t) && csv_check_header(table, &start);
     }
     return !t->failed;
 }
@@ -155,14 +113,25 @@ static bool csv_survey_cell(CsvTable *table, CsvText *t)
                              last ? "the line has more cells than the first"
                                   : "the line has fewer cells than the first",
                              NULL);
-        return error_expected(t->err, expected, last ? "more" : "%td", t->column);
+        error_expected(t->err, expected, last ? "more" : "%td", t->column);
+        return last && error_hint(t->err, "is a cell with the separator in it not quoted?");
     }
     table->rows += t->ends_row;
-    return t->column != table->label || csv_survey_label(table, t);
+    return t->column != table->label || slope_csv_labels_add(&table->labels, t);
+}
+
+static bool csv_sep_line(CsvText *t, char separator)
+{
+    error_set(t->err, t->file, (int64_t)t->at, "the line \"sep=%s\" is a note to Excel, not a row",
+              SHOWN(((char[]){separator, '\0'})));
+    return error_hint(t->err, "delete that line, and set .separator to the byte after \"sep=\"");
 }
 
 static bool csv_survey(CsvTable *table, CsvText *t)
 {
+    char separator;
+    if (slope_csv_text_is_sep_line(t, &separator))
+        return csv_sep_line(t, separator);
     if (!(table->options.header ? csv_survey_header(table, t) : csv_survey_columns(table, t)))
         return false;
     while (slope_csv_text_next(t))
@@ -170,44 +139,27 @@ static bool csv_survey(CsvTable *table, CsvText *t)
             return false;
     if (!t->failed && table->rows == 0)
         return error_set(t->err, t->file, (int64_t)t->size, "the file holds no examples");
-    return !t->failed;
+    return !t->failed && slope_csv_labels_end(&table->labels);
 }
 
 /* --- the second pass: numbers ----------------------------------------------------------------- */
 
-/* An optional sign, digits with at most one point among them, and an optional exponent. strtod
- * accepts more: "0x10", "inf" and "nan", and text after the number. */
-static bool csv_is_decimal(const char *s)
+static bool csv_not_a_number(const CsvTable *table, CsvText *t)
 {
-    s += *s == '-' || *s == '+';
-    size_t whole = strspn(s, "0123456789"), part = 0;
-    s += whole;
-    if (*s == '.') {
-        part = strspn(s + 1, "0123456789");
-        s += 1 + part;
-    }
-    if (whole + part == 0)
+    slope_csv_text_error(t, "this is not a number", "a decimal number");
+    if (slope_csv_text_hint(t) || table->options.header || t->line != table->first_line)
         return false;
-    if (*s != 'e' && *s != 'E')
-        return *s == '\0';
-    s += 1 + (s[1] == '-' || s[1] == '+');
-    size_t exponent = strspn(s, "0123456789");
-    return exponent > 0 && s[exponent] == '\0';
+    return error_hint(t->err, "if the first line holds the columns' names, set .header");
 }
 
-/* strtod expects the locale's decimal point. */
-static bool csv_number(CsvText *t, real *value)
+static bool csv_number(const CsvTable *table, CsvText *t, real *value)
 {
+    double number;
     if (t->cell[0] == '\0')
         return slope_csv_text_error(t, "the number is missing", "a number");
-    if (!csv_is_decimal(t->cell))
-        return slope_csv_text_error(t, "this is not a number", "a decimal number");
-    char *point = strchr(t->cell, '.');
-    if (point)
-        *point = localeconv()->decimal_point[0];
-    *value = (real)strtod(t->cell, NULL);
-    if (point)
-        *point = '.';
+    if (!slope_csv_text_number(t, &number))
+        return csv_not_a_number(table, t);
+    *value = (real)number;
     return isfinite(*value) ||
            slope_csv_text_error(t, "the number is too large for a " REAL_NAME, "a smaller number");
 }
@@ -221,8 +173,8 @@ static bool csv_fill(const CsvTable *table, CsvText *t, Dataset *data)
             continue;
     while (slope_csv_text_next(t)) {
         if (t->column == table->label)
-            *label++ = csv_class(table, t->cell);
-        else if (!csv_number(t, x++))
+            *label++ = slope_csv_labels_class(&table->labels, t);
+        else if (!csv_number(table, t, x++))
             return false;
     }
     return true;
@@ -237,20 +189,28 @@ static Dataset *csv_no_memory(const CsvText *t, Dataset *data)
     return NULL;
 }
 
-/* The number of classes and their names come from the options, from the largest class number, or
- * from the labels found. */
+/* What the table does not say itself: the options or this reader decided it. */
+static void csv_write_note(const CsvTable *table, Dataset *data)
+{
+    const char *quote = table->name[0] ? "'" : "";
+    snprintf(data->note, sizeof data->note, "%s header; label: column %td of %td%s%s%s%s; %s",
+             table->options.header ? "a" : "no", table->label, table->columns, quote[0] ? ", " : "",
+             quote, table->name, quote,
+             table->options.class_names ? "classes: the names given"
+             : data->class_names        ? "classes: the names found, in byte order"
+                                        : "classes: the labels' values");
+}
+
 static Dataset *csv_dataset(const CsvTable *table, CsvText *t)
 {
-    const CsvOptions *o = &table->options;
-    bool found = !o->class_names && !table->numbered;
-    int classes = o->classes > 0 ? o->classes : found ? table->count : table->largest + 1;
+    const CsvLabels *labels = &table->labels;
     Dataset *data = dataset_try_new(t->file, DATASET_FEATURES, table->rows,
-                                    SHAPE(table->columns - 1), classes);
+                                    SHAPE(table->columns - 1), labels->classes);
     if (!data)
         return csv_no_memory(t, NULL);
-    const char *const *names = found ? (const char *const *)table->name : o->class_names;
-    if (names && !dataset_try_name_classes(data, names))
+    if (labels->class_names && !dataset_try_name_classes(data, labels->class_names))
         return csv_no_memory(t, data);
+    csv_write_note(table, data);
     if (csv_fill(table, t, data))
         return data;
     dataset_free(data);
@@ -283,15 +243,17 @@ Dataset *csv_parse(const uint8_t *data, size_t size, const char *name, CsvOption
         return NULL;
     }
     table->options = options;
-    table->numbered = true;
+    table->labels.classes = options.classes;
+    table->labels.class_names = options.class_names;
     CsvText t = slope_csv_text_new(data, size, name, separator, err);
     Dataset *set = NULL;
     if (csv_survey(table, &t)) {
         t = slope_csv_text_new(data, size, name, separator, err);
         set = csv_dataset(table, &t);
     }
-    for (int i = 0; i < table->count; i++)
-        memory_free(table->name[i]);
+    if (!set)
+        slope_kind_hint(err, data, size);
+    slope_csv_labels_free(&table->labels);
     memory_free(table);
     return set;
 }

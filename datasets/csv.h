@@ -2,9 +2,12 @@
  *
  *  - csv_read and csv_parse create a dataset with one example per line: one column is the class,
  *    and every other is a feature, a number.
- *  - A cell that cannot be used is reported with its line and column. Nothing is guessed: a
- *    missing number is an error, not a 0.
- *  - A test set must number its classes as the training set does: pass the names of that set.
+ *  - A cell that cannot be used is reported with its line and column. A missing number is an
+ *    error, not a 0.
+ *  - A label has the same class whatever the order of the lines is. A test set in which a class
+ *    may be missing must still number its classes as the training set does: pass the names of
+ *    that set.
+ *  - dataset_print prints what the reader decided: header, label column, classes.
  *
  *      // sepal,petal,species
  *      // 5.1,1.4,setosa
@@ -14,11 +17,15 @@
  *      Dataset *test = csv_read("test.csv", (CsvOptions){.header = true, .label = "species",
  *                               .classes = train->classes, .class_names = train->class_names},
  *                               &err);
+ *      dataset_print(stdout, train);
+ *      // train.csv: 2 examples (2,), 2 classes: setosa, versicolor
+ *      //   a header; label: column 3 of 3, 'species'; classes: the names found, in byte order
  *
  * Format (RFC 4180): cells separated by commas, lines ended by LF or CRLF. A cell in double quotes
  * may hold commas, line ends, and quotes written twice. Every line has the same number of cells.
  * Beyond the RFC, a byte-order mark at the start, empty lines, and blanks around a number, a label
- * or a column's name are ignored.
+ * or a column's name are ignored. Of what spreadsheets save, other separators are an option, and
+ * decimal commas, UTF-16 and a first line "sep=;" are refused with the way out.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -47,11 +54,15 @@ typedef struct CsvOptions {
 /* Features (D) in the order of their columns, mean 0 and std 1. A feature is a decimal number, with
  * a point in any locale, finite as a `real`; "nan", "inf" and hexadecimal numbers are refused.
  * Labels:
- *  - If class_names is given, each label is one of them.
- *  - Otherwise, if all labels are whole numbers from 0 to 999 without leading zeros, they are the
- *    classes themselves; there are `classes` of them or, if that is 0, the largest label plus one.
- *  - Otherwise, and only if `classes` is 0, they are names, numbered in order of first appearance;
- *    the dataset owns them.
+ *  - If class_names is given, each label is one of them, compared as texts.
+ *  - Otherwise, if all labels are decimal numbers, their values must be whole, from 0 to 999 ("1",
+ *    "1.0" and "+01" are the same class), and are the classes themselves; there are `classes` of
+ *    them or, if that is 0, the largest label plus one.
+ *  - Otherwise, and only if `classes` is 0, they are names, numbered in the order of their bytes,
+ *    so that files with the same names agree; the dataset owns them.
+ * What looks like a mistake is refused: one name among labels that are numbers otherwise (a header,
+ * or "nan"), unless class_names lists it; a header whose names are all numbers, unless .label is
+ * one of them; a feature without a name in the header, because it is often the row's number.
  * There must be at least one example and one feature. A gzipped file is refused. You free the
  * dataset. */
 Dataset *csv_read(const char *path, CsvOptions options, Error *err);

@@ -6,7 +6,45 @@
  */
 #include "datasets/csv_text.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+
+#include "tensor/files/decimal.h"
+
+/* --- numbers ---------------------------------------------------------------------------------- */
+
+/* An optional sign, digits with at most one point among them, and an optional exponent. strtod
+ * accepts more: "0x10", "inf" and "nan", and text after the number. */
+static bool csv_text_is_decimal(const char *s)
+{
+    s += *s == '-' || *s == '+';
+    size_t whole = strspn(s, "0123456789"), part = 0;
+    s += whole;
+    if (*s == '.') {
+        part = strspn(s + 1, "0123456789");
+        s += 1 + part;
+    }
+    if (whole + part == 0)
+        return false;
+    if (*s != 'e' && *s != 'E')
+        return *s == '\0';
+    s += 1 + (s[1] == '-' || s[1] == '+');
+    size_t exponent = strspn(s, "0123456789");
+    return exponent > 0 && s[exponent] == '\0';
+}
+
+bool slope_csv_text_number(const CsvText *t, double *value)
+{
+    if (!csv_text_is_decimal(t->cell))
+        return false;
+    locale_t before = slope_decimal_begin();
+    *value = strtod(t->cell, NULL);
+    slope_decimal_end(before);
+    return true;
+}
+
+/* --- errors ----------------------------------------------------------------------------------- */
 
 bool slope_csv_text_error(CsvText *t, const char *problem, const char *expected)
 {
@@ -14,6 +52,35 @@ bool slope_csv_text_error(CsvText *t, const char *problem, const char *expected)
     error_set(t->err, t->file, (int64_t)t->offset, "line %td, column %td: %s", t->line, t->column,
               problem);
     return expected && error_expected(t->err, expected, "'%s'", SHOWN(t->cell));
+}
+
+/* "1,5", in a cell that is a number otherwise. */
+static bool csv_text_has_decimal_comma(const CsvText *t)
+{
+    char number[CSV_MAX_CELL + 1];
+    strcpy(number, t->cell);
+    char *comma = strchr(number, ',');
+    if (comma)
+        *comma = '.';
+    return comma && csv_text_is_decimal(number);
+}
+
+bool slope_csv_text_hint(const CsvText *t)
+{
+    static const char separators[] = {';', '\t', '|', ','}; /* the comma only in a whole line */
+    static const char *const shown[] = {";", "\\t", "|", ","};
+    bool whole_line = t->column == 1 && t->ends_row;
+    if (!whole_line && csv_text_has_decimal_comma(t)) {
+        error_hint(t->err, "a number needs a decimal point, not a comma: save the table with "
+                           "points or, if commas have no other use in it, run: tr , . <FILE >NEW");
+        return true;
+    }
+    for (int i = 0; i < 3 + whole_line; i++)
+        if (separators[i] != t->separator && strchr(t->cell, separators[i])) {
+            error_hint(t->err, "is this more than one cell? Then set .separator = '%s'", shown[i]);
+            return true;
+        }
+    return false;
 }
 
 /* --- one cell --------------------------------------------------------------------------------- */
@@ -33,8 +100,10 @@ static size_t csv_text_line_end(const CsvText *t)
 
 static bool csv_text_put(CsvText *t, size_t *n, int c)
 {
-    if (c == 0)
-        return slope_csv_text_error(t, "byte 0 is not text", NULL);
+    if (c == 0) {
+        slope_csv_text_error(t, "byte 0 is not text", NULL);
+        return error_hint(t->err, "if this is UTF-16, run: iconv -f UTF-16 -t UTF-8 FILE >NEW");
+    }
     if (*n == CSV_MAX_CELL)
         return slope_csv_text_error(t, "the cell is longer than 1000 bytes", NULL);
     t->cell[(*n)++] = (char)c;
@@ -69,8 +138,10 @@ static bool csv_text_plain(CsvText *t, size_t *n)
         if (c == '"')
             return slope_csv_text_error(t, "a quote within a cell that does not begin with one",
                                         NULL);
-        if (c == '\r')
-            return slope_csv_text_error(t, "a carriage return without a line feed", NULL);
+        if (c == '\r') {
+            slope_csv_text_error(t, "a carriage return without a line feed", NULL);
+            return error_hint(t->err, "if it ends the line, run: tr '\\r' '\\n' <FILE >NEW");
+        }
         if (!csv_text_put(t, n, c))
             return false;
     }
@@ -106,6 +177,16 @@ CsvText slope_csv_text_new(const uint8_t *bytes, size_t size, const char *file, 
     bool mark = size >= 3 && memcmp(bytes, "\xef\xbb\xbf", 3) == 0;
     return (CsvText){.bytes = bytes, .size = size, .at = mark ? 3 : 0, .file = file, .err = err,
                      .separator = (unsigned char)separator, .next_line = 1, .ends_row = true};
+}
+
+bool slope_csv_text_is_sep_line(const CsvText *t, char *separator)
+{
+    const char *line = (const char *)t->bytes + t->at;
+    size_t left = t->size - t->at;
+    if (left < 5 || strncasecmp(line, "sep=", 4) != 0)
+        return false;
+    *separator = line[4];
+    return left == 5 || line[5] == '\n' || line[5] == '\r';
 }
 
 static void csv_text_skip_empty_lines(CsvText *t)

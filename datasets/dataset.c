@@ -78,6 +78,18 @@ void dataset_free(Dataset *data)
     memory_free(data);
 }
 
+void dataset_print(FILE *out, const Dataset *data)
+{
+    enum { SHOW = 10 };
+    fprintf(out, "%s: %td examples %s, %d classes", data->name, data->count,
+            SHAPE_TEXT(data->sample), data->classes);
+    for (int i = 0; data->class_names && i < data->classes && i < SHOW; i++)
+        fprintf(out, "%s %s", i ? "," : ":", SHOWN(data->class_names[i]));
+    fprintf(out, data->class_names && data->classes > SHOW ? ", ...\n" : "\n");
+    if (data->note[0])
+        fprintf(out, "  %s\n", data->note);
+}
+
 /* One block: the pointers, then the strings that they point to. */
 bool dataset_try_name_classes(Dataset *data, const char *const *names)
 {
@@ -116,6 +128,7 @@ Dataset *dataset_take(const Dataset *data, ptrdiff_t count)
         dataset_free(part);
         slope_fail("dataset_take", "out of memory for the class names of %s", data->name);
     }
+    memcpy(part->note, data->note, sizeof part->note);
     part->mean = data->mean;
     part->std = data->std;
     return part;

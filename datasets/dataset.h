@@ -2,6 +2,7 @@
  *
  *  - Images are stored as bytes (a quarter of the memory) and become `real` in a batch.
  *  - Points and other measurements are `real` from the start.
+ *  - dataset_print says what a dataset holds, and what its reader decided.
  *  - dataset_free frees everything; dataset_take borrows nothing: it copies.
  *
  * SPDX-License-Identifier: MIT
@@ -20,8 +21,8 @@ typedef struct Dataset {
     Labels    labels;     /* (count), each 0 … classes-1 */
     int       classes;
     const char *const *class_names; /* `classes` texts, or NULL */
-    void
-        *owned_names; /* the block that holds class_names, if the dataset owns them */
+    void       *owned_names;        /* the block that holds class_names, if it owns them */
+    char        note[256]; /* what a reader decided, such as which column is the label, or "" */
     real mean, std; /* of value/255 for bytes, of the value for features; a Loader normalises
                      * with them: x -> (x - mean) / std. (0, 1) changes nothing. */
 } Dataset;
@@ -34,6 +35,10 @@ Dataset *dataset_new(const char *name, DatasetKind kind, ptrdiff_t count, Shape 
 Dataset *dataset_try_new(const char *name, DatasetKind kind, ptrdiff_t count, Shape sample,
                          int classes);
 void dataset_free(Dataset *data);
+
+/* "iris.csv: 150 examples (4,), 3 classes: setosa, versicolor, virginica", with at most ten of the
+ * names; then, on a line of its own, the note, if there is one. */
+void dataset_print(FILE *out, const Dataset *data);
 
 /* Gives the dataset its own copy of these `classes` names; returns false if there is not enough
  * memory. */

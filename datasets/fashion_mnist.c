@@ -7,8 +7,6 @@
  */
 #include "datasets/idx.h"
 
-#include <string.h>
-
 #include "datasets/search.h"
 
 const char *const fashion_mnist_classes[10] = {
@@ -16,20 +14,20 @@ const char *const fashion_mnist_classes[10] = {
     "sandal",  "shirt",   "sneaker",  "bag",   "ankle boot",
 };
 
-/* The path of one file of the set, raw or gzipped. Returns false if neither exists; the path is
- * then that of the raw one. */
-static bool fashion_file(char path[SEARCH_PATH], const char *folder, bool train, const char *part)
+/* The path of one file of the set, raw or else gzipped; some unpackers write a dot before "idx".
+ * Returns false if there is none; the path is then that of the first name, tried once more. */
+static bool fashion_file(char path[SEARCH_PATH], const char *folder, bool train, const char *part,
+                         const char *idx)
 {
+    enum { NAMES = 4 };
     char name[64];
-    snprintf(name, sizeof name, "%s-%s-ubyte.gz", train ? "train" : "t10k", part);
-    bool gzipped = slope_search_file(path, folder, name);
-    name[strlen(name) - strlen(".gz")] = '\0';
-
-    char raw[SEARCH_PATH];
-    bool raw_exists = slope_search_file(raw, folder, name);
-    if (raw_exists || !gzipped)
-        memcpy(path, raw, sizeof raw);
-    return raw_exists || gzipped;
+    for (int i = 0; i <= NAMES; i++) {
+        snprintf(name, sizeof name, "%s-%s%s%s-ubyte%s", train ? "train" : "t10k", part,
+                 i % 2 ? "." : "-", idx, i % NAMES / 2 ? ".gz" : "");
+        if (slope_search_file(path, folder, name))
+            return true;
+    }
+    return false;
 }
 
 /* The error of a search that found nothing: where it looked, and how to get the set. */
@@ -72,8 +70,8 @@ Dataset *fashion_mnist_load(const char *dir, bool train, Error *err)
     char images[SEARCH_PATH], labels[SEARCH_PATH];
     slope_search_folders(&search, dir, "fashion-mnist");
     for (int i = 0; i < search.count; i++) {
-        bool has_images = fashion_file(images, search.folder[i], train, "images-idx3");
-        bool has_labels = fashion_file(labels, search.folder[i], train, "labels-idx1");
+        bool has_images = fashion_file(images, search.folder[i], train, "images", "idx3");
+        bool has_labels = fashion_file(labels, search.folder[i], train, "labels", "idx1");
         if (has_images || has_labels) /* half a set: loading it names the missing file */
             return fashion_load(images, labels, train, err);
     }

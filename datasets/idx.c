@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "tensor/files/kind.h"
 #include "tensor/files/stream.h"
 #include "tensor/memory.h"
 
@@ -24,31 +25,55 @@ static uint64_t idx_big_endian(const uint8_t bytes[4])
     return (uint64_t)bytes[0] << 24 | (uint64_t)bytes[1] << 16 | (uint64_t)bytes[2] << 8 | bytes[3];
 }
 
-/* Fills in the error for a magic whose byte `at` is wrong, and says what that means. */
-static bool idx_wrong_magic(const uint8_t found[4], const uint8_t wanted[4], int at,
-                            const char *name, Error *err)
+/* The types of number by their code, byte 2 of the magic. */
+static const char *idx_type(uint8_t code)
 {
-    static const char *const problem[] = {
-        "this does not begin like an IDX file",
-        "this does not begin like an IDX file",
-        "the file holds values of a type other than unsigned byte",
-        "the array has a different number of axes than requested",
-    };
-    char text[64];
-    error_set(err, name, at, "%s", problem[at]);
-    snprintf(text, sizeof text, "%02x %02x %02x %02x", wanted[0], wanted[1], wanted[2], wanted[3]);
-    error_expected(err, text, "%02x %02x %02x %02x", found[0], found[1], found[2], found[3]);
-    return error_hint(err, at == 3 ? "images have 3 axes, labels 1: were the two files swapped?"
-                                   : "IDX is the format of the MNIST and Fashion-MNIST files");
+    static const char *const types[] = {"unsigned bytes", "signed bytes", NULL, "16-bit integers",
+                                        "32-bit integers", "32-bit floats", "64-bit floats"};
+    const char *type = code >= 0x08 && code <= 0x0e ? types[code - 0x08] : NULL;
+    return type ? type : "no known one";
 }
 
-/* 00 00 TYPE NDIM */
-static bool idx_check_magic(const uint8_t found[4], const char *name, int ndim, Error *err)
+/* What the problem with byte `at` of the magic means. */
+static bool idx_magic_hint(const ByteStream *stream, const uint8_t *found, size_t present, int at,
+                           Error *err)
+{
+    static const uint8_t qmnist_labels[4] = {0, 0, 0x0c, 2};
+    if (at == 3)
+        return error_hint(err, "images have 3 axes, labels 1: were the two files swapped?");
+    if (memcmp(found, qmnist_labels, 4) == 0)
+        return error_hint(err, "QMNIST's labels are 8 such numbers per image, the first of which "
+                               "is the class: write these classes as unsigned bytes (type 08)");
+    error_hint(err, at == 2 ? "write the values as unsigned bytes (type 08), 0 to 255"
+                            : "IDX is the format of the MNIST and Fashion-MNIST files");
+    return at < 2 && (slope_kind_hint(err, found, present) || slope_kind_hint_of(err, stream));
+}
+
+/* Fills in the error for a magic whose byte `at` is wrong, and says what that means. */
+static bool idx_wrong_magic(const ByteStream *stream, const uint8_t *found, size_t present,
+                            const uint8_t wanted[4], int at, Error *err)
+{
+    const char *name = stream->name;
+    char text[64];
+    if (at == 2)
+        error_set(err, name, at, "the file holds another type of number: %s", idx_type(found[2]));
+    else
+        error_set(err, name, at, "%s", at == 3
+                  ? "the array has a different number of axes than requested"
+                  : "this does not begin like an IDX file");
+    snprintf(text, sizeof text, "%02x %02x %02x %02x", wanted[0], wanted[1], wanted[2], wanted[3]);
+    error_expected(err, text, "%02x %02x %02x %02x", found[0], found[1], found[2], found[3]);
+    return idx_magic_hint(stream, found, present, at, err);
+}
+
+/* 00 00 TYPE NDIM, the first of the `present` bytes found */
+static bool idx_check_magic(const ByteStream *stream, const uint8_t *found, size_t present,
+                            int ndim, Error *err)
 {
     const uint8_t wanted[4] = {0, 0, IDX_UNSIGNED_BYTE, (uint8_t)ndim};
     for (int i = 0; i < 4; i++)
         if (found[i] != wanted[i])
-            return idx_wrong_magic(found, wanted, i, name, err);
+            return idx_wrong_magic(stream, found, present, wanted, i, err);
     return true;
 }
 
@@ -80,7 +105,7 @@ static bool idx_header(ByteStream *stream, IdxArray *array, size_t *total, Error
     size_t present, wanted = idx_header_size(array->ndim);
     if (!slope_stream_read(stream, header, wanted, &present, err))
         return false;
-    if (present >= 4 && !idx_check_magic(header, stream->name, array->ndim, err))
+    if (present >= 4 && !idx_check_magic(stream, header, present, array->ndim, err))
         return false;
     if (present == wanted)
         return idx_sizes(header + 4, stream->name, array, total, err);
@@ -183,7 +208,10 @@ static bool idx_copy_labels(Labels to, const IdxArray *from, int classes, const 
         snprintf(expected, sizeof expected, "0 to %d", classes - 1);
         error_set(err, path, (int64_t)idx_header_size(1) + i,
                   "the label of example %td is not a class", i);
-        return error_expected(err, expected, "%d", (int)to.data[i]);
+        error_expected(err, expected, "%d", (int)to.data[i]);
+        return to.data[i] == classes &&
+               error_hint(err, "EMNIST's letters are labelled from 1: if these are, too, pass %d "
+                               "classes", classes + 1);
     }
     return true;
 }

@@ -10,6 +10,7 @@
 
 #include "optim/progress.h"
 #include "optim/rehearsal.h"
+#include "tensor/files/decimal.h"
 #include "tensor/memory.h"
 
 static void tally_add(Tally *t, const Var *loss, const Var *output, const Batch *batch)
@@ -231,17 +232,24 @@ void history_free(History *history)
     *history = (History){0};
 }
 
+static void history_write_rows(FILE *f, const History *history)
+{
+    locale_t before = slope_decimal_begin();
+    for (int i = 0; i < history->count; i++) {
+        const EpochRecord *r = &history->record[i];
+        fprintf(f, "%d,%.6f,%.6f,%.6f,%.6f,%.3f\n", r->epoch, r->train_loss, r->train_accuracy,
+                r->test_loss, r->test_accuracy, r->seconds);
+    }
+    slope_decimal_end(before);
+}
+
 bool history_write_csv(const History *history, const char *path, Error *err)
 {
     FILE *f = fopen(path, "w");
     if (!f)
         return error_set(err, path, -1, "cannot be written: %s", strerror(errno));
     fprintf(f, "epoch,train_loss,train_accuracy,test_loss,test_accuracy,seconds\n");
-    for (int i = 0; i < history->count; i++) {
-        const EpochRecord *r = &history->record[i];
-        fprintf(f, "%d,%.6f,%.6f,%.6f,%.6f,%.3f\n", r->epoch, r->train_loss, r->train_accuracy,
-                r->test_loss, r->test_accuracy, r->seconds);
-    }
+    history_write_rows(f, history);
     bool failed = ferror(f) != 0;
     if (fclose(f) != 0 || failed)
         return error_set(err, path, -1, "could not be written completely: %s", strerror(errno));

@@ -133,7 +133,8 @@ Evaluation trainer_evaluate(Module *net, LossFn loss, Loader *loader, int32_t *p
 
 void history_free(History *history);
 
-/* epoch,train_loss,train_accuracy,test_loss,test_accuracy,seconds */
+/* epoch,train_loss,train_accuracy,test_loss,test_accuracy,seconds; numbers have a decimal point in
+ * every locale. */
 bool history_write_csv(const History *history, const char *path, Error *err);
 
 #endif

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "lessons/kit/record.h"
+#include "tensor/files/decimal.h"
 
 /* --- options ---------------------------------------------------------------------------------- */
 
@@ -186,6 +187,7 @@ static bool lesson_only_terminal(void)
 Lesson lesson_begin(int argc, char **argv, const char *number, const char *title, int epochs)
 {
     Lesson l = {.number = number, .title = title, .epochs = epochs};
+    slope_decimal_begin(); /* for the whole run: gnuplot and readers of .csv expect a point */
     snprintf(l.out, sizeof l.out, "build/lessons/%s", number);
     for (int i = 1; i < argc;)
         i += lesson_option(&l, argv[i], i + 1 < argc ? argv[i + 1] : NULL);

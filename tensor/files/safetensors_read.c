@@ -8,6 +8,7 @@
  */
 #include <string.h>
 
+#include "tensor/files/kind.h"
 #include "tensor/files/safetensors_header.h"
 #include "tensor/files/stream.h"
 #include "tensor/memory.h"
@@ -66,7 +67,8 @@ static bool safetensors_cut_short(const ByteStream *from, size_t wanted, Error *
     snprintf(expected, sizeof expected, "%zu bytes", wanted);
     error_set(err, from->name, from->offset, "the file ends before its header does");
     error_expected(err, expected, "%lld", (long long)slope_stream_left(from));
-    return error_hint(err, "the file is cut short, or is not a safetensors file");
+    error_hint(err, "the file is cut short, or is not a safetensors file");
+    return slope_kind_hint_of(err, from);
 }
 
 /* The length of the header, accepted only if that many bytes follow. */
@@ -85,9 +87,10 @@ static bool safetensors_header_size(ByteStream *from, size_t max_header, size_t 
         snprintf(expected, sizeof expected, "at most %zu bytes", max_header);
         error_set(err, from->name, 0, "the header is too long");
         error_expected(err, expected, "%llu", (unsigned long long)n);
-        return error_hint(err, n > SAFETENSORS_MAX_HEADER
-                          ? "this is not a safetensors file"
-                          : "if you trust the file, read it with a larger max_header");
+        error_hint(err, n > SAFETENSORS_MAX_HEADER
+                   ? "this is not a safetensors file"
+                   : "if you trust the file, read it with a larger max_header");
+        return slope_kind_hint_of(err, from);
     }
     *size = (size_t)n;
     return n <= (uint64_t)slope_stream_left(from) || safetensors_cut_short(from, *size, err);

@@ -19,6 +19,8 @@ extern char **environ;
 
 enum {
     STREAM_FIRST_CAPACITY = 1 << 16,
+    STREAM_UNPACKED = 64 << 20, /* of a gzipped file; or, if that is more, */
+    STREAM_RATIO = 20,         /* this many times its size */
     STREAM_NOT_STARTED = 127, /* how some systems, and valgrind, report a missing program */
 };
 
@@ -82,6 +84,8 @@ static bool stream_through_gzip(ByteStream *stream, Error *err)
     }
     close(stream->fd);
     stream->fd = ends[0];
+    stream->limit = stream->size > STREAM_UNPACKED / STREAM_RATIO ? STREAM_RATIO * stream->size
+                                                                  : STREAM_UNPACKED;
     stream->size = -1;
     return true;
 }
@@ -193,6 +197,20 @@ int64_t slope_stream_left(const ByteStream *stream)
     return stream->offset < stream->size ? stream->size - stream->offset : 0;
 }
 
+size_t slope_stream_start(const ByteStream *stream, uint8_t *bytes, size_t want)
+{
+    if (stream->size < 0)
+        return 0;
+    size_t n = want < (size_t)stream->size ? want : (size_t)stream->size;
+    if (stream->fd >= 0) {
+        ssize_t got = pread(stream->fd, bytes, n, 0);
+        return got > 0 ? (size_t)got : 0;
+    }
+    if (n > 0)
+        memcpy(bytes, stream->memory, n);
+    return n;
+}
+
 /* Like read(2): returns the number of bytes read, 0 at the end, or -1 with errno set. */
 static ssize_t stream_step(const ByteStream *stream, uint8_t *bytes, size_t want)
 {
@@ -274,6 +292,17 @@ static uint8_t *stream_gather(ByteStream *stream, size_t capacity, size_t count,
     return NULL;
 }
 
+static uint8_t *stream_too_large(const ByteStream *stream, size_t count, Error *err)
+{
+    char expected[64];
+    snprintf(expected, sizeof expected, "at most %lld bytes", (long long)stream->limit);
+    error_set(err, stream->name, stream->offset,
+              "the header declares more data than a gzipped file of this size is likely to hold");
+    error_expected(err, expected, "%zu", count);
+    error_hint(err, "if you trust the file, unpack it first: gunzip FILE.gz");
+    return NULL;
+}
+
 uint8_t *slope_stream_take(ByteStream *stream, size_t count, Error *err)
 {
     int64_t left = slope_stream_left(stream);
@@ -281,6 +310,8 @@ uint8_t *slope_stream_take(ByteStream *stream, size_t count, Error *err)
         stream_too_short(stream, count, (size_t)left, err);
         return NULL;
     }
+    if (left < 0 && count > (uint64_t)stream->limit)
+        return stream_too_large(stream, count, err);
     bool all = left >= 0 || count < STREAM_FIRST_CAPACITY;
     return stream_gather(stream, all ? count : STREAM_FIRST_CAPACITY, count, err);
 }

@@ -10,6 +10,8 @@
  *    file name is ever parsed as a command, and a well-maintained tool handles the hostile bytes.
  *  - At the end of the data gzip's exit status is checked, so that damage that does not change the
  *    length is an error, too. A stream closed early stops gzip and leaves no process behind.
+ *  - A gzipped file may unpack to 64 MiB, or to 20 times its size if that is more. Images shrink to
+ *    a tenth at best; a hostile file of zeros, to a thousandth.
  *  - Offsets count the unpacked bytes.
  *
  *      ByteStream s;
@@ -35,6 +37,7 @@ typedef struct ByteStream {
     pid_t          gzip;   /* the unpacking process; 0 if there is none, or once it has ended */
     int64_t        size;   /* in bytes; -1 if gzip unpacks: unknown until the end */
     int64_t        offset; /* bytes read so far */
+    int64_t        limit;  /* if gzip unpacks, the largest block that slope_stream_take reads */
 } ByteStream;
 
 /* What to do with a gzipped file: unpack it; refuse it, because the format does not say how long a
@@ -53,6 +56,10 @@ ByteStream slope_stream_of_memory(const uint8_t *data, size_t size, const char *
 /* The number of bytes not read yet, or -1 if gzip unpacks. */
 int64_t slope_stream_left(const ByteStream *stream);
 
+/* Copies the first bytes of the whole, at most `want`, and returns their number, 0 if gzip unpacks.
+ * Does not change what is read next. */
+size_t slope_stream_start(const ByteStream *stream, uint8_t *bytes, size_t want);
+
 /* Reads until `want` bytes have arrived or the data end; sets *got to their number. Returns false
  * if reading failed, or if gzip reports at the end of the data that the file is damaged. */
 bool slope_stream_read(ByteStream *stream, uint8_t *bytes, size_t want, size_t *got, Error *err);
@@ -61,8 +68,8 @@ bool slope_stream_read(ByteStream *stream, uint8_t *bytes, size_t want, size_t *
 bool slope_stream_fill(ByteStream *stream, uint8_t *bytes, size_t count, Error *err);
 
 /* The same into new memory, which you free with memory_free; NULL on error. No memory is allocated
- * for bytes that a file only claims to have: a known size is checked first, and if gzip unpacks,
- * the memory grows as the bytes arrive. */
+ * for bytes that a file only claims to have: a known size is checked first; if gzip unpacks,
+ * `count` is checked against the limit, and the memory grows as the bytes arrive. */
 uint8_t *slope_stream_take(ByteStream *stream, size_t count, Error *err);
 
 /* Returns true if no byte follows; returns false and fills in *err if one does. */

@@ -90,6 +90,27 @@ START_TEST(a_label_above_9_is_refused)
 }
 END_TEST
 
+START_TEST(relatives_are_named)
+{
+    static uint8_t file[RECORDS * (CIFAR_RECORD + 1)];
+    Error err;
+    ck_assert_ptr_null(parse(file, sizeof file, &err));
+    ck_assert_ptr_nonnull(strstr(err.hint, "CIFAR-100"));
+    memset(file, 10, sizeof file);
+    memcpy(file, "\x80\x02}q\x01", 5);
+    ck_assert_ptr_null(parse(file, 2 * CIFAR_RECORD, &err)); /* the right size, by chance */
+    ck_assert_ptr_nonnull(strstr(err.hint, "a Python pickle"));
+    memcpy(file, "data_batch_1.bin", 17);
+    memcpy(file + 257, "ustar", 5);
+    ck_assert_ptr_null(parse(file, 512, &err));
+    ck_assert_ptr_nonnull(strstr(err.hint, "a tar archive"));
+    ck_assert_ptr_null(cifar_read(scratch_write("set.tar", file, 512), &err));
+    ck_assert_ptr_nonnull(strstr(err.hint, "a tar archive"));
+    ck_assert_ptr_null(parse((const uint8_t *)"<!DOCTYPE html>", 15, &err));
+    ck_assert_ptr_nonnull(strstr(err.hint, "a web page"));
+}
+END_TEST
+
 /* --- files ------------------------------------------------------------------------------------ */
 
 static const char *write_batch(const char *folder, const char *name, int count, int first)
@@ -180,6 +201,12 @@ START_TEST(the_search_takes_slope_data_and_the_folder_below)
     Dataset *a = cifar10_load(NULL, false, &err);
     unsetenv("SLOPE_DATA");
     Dataset *b = cifar10_load(scratch_path("root"), false, &err);
+    scratch_subfolder("unpacked");
+    scratch_subfolder("unpacked/cifar-10-batches-bin");
+    write_batch("unpacked/cifar-10-batches-bin", "test_batch.bin", 1, 6);
+    Dataset *c = cifar10_load(scratch_path("unpacked"), false, &err);
+    ck_assert(c && c->labels.data[0] == 6);
+    dataset_free(c);
     ck_assert(a && b && a->labels.data[0] == 5 && b->labels.data[0] == 5);
     dataset_free(a), dataset_free(b);
 }
@@ -202,7 +229,7 @@ int main(void)
     Suite *suite = suite_create("cifar");
     testing_add(suite, "records", 20, (const TTest *const[]){
         records_become_images_and_labels, every_size_that_is_not_whole_records_is_refused,
-        a_label_above_9_is_refused, NULL});
+        a_label_above_9_is_refused, relatives_are_named, NULL});
     testing_add(suite, "files", 10, (const TTest *const[]){
         one_file_is_read, training_is_five_files_in_order_and_test_is_one,
         half_a_set_names_the_file_that_is_missing_or_bad,

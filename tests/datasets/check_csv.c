@@ -4,8 +4,7 @@
  */
 #include "datasets/csv.h"
 
-#include <locale.h>
-
+#include "tests/locale.h"
 #include "tests/scratch.h"
 #include "tests/testing.h"
 
@@ -49,18 +48,18 @@ static void assert_features(const Dataset *data, ptrdiff_t count, ptrdiff_t colu
 
 /* --- good tables ------------------------------------------------------------------------------ */
 
-START_TEST(names_are_numbered_as_they_appear)
+START_TEST(names_are_numbered_in_byte_order)
 {
-    Dataset *data = parse("sepal,petal,species\n5.1,1.4,setosa\r\n6.2,4.5,versicolor\n"
-                          "-1,+2e1,setosa\n.5,5.,virginica", SPECIES);
+    Dataset *data = parse("sepal,petal,species\n5.1,1.4,versicolor\r\n6.2,4.5,Virginica\n"
+                          "-1,+2e1,versicolor\n.5,5.,setosa", SPECIES);
     assert_features(data, 4, 2, (double[]){5.1, 1.4, 6.2, 4.5, -1, 20, 0.5, 5});
     ck_assert_int_eq(data->classes, 3);
-    ck_assert_mem_eq(data->labels.data, ((int32_t[]){0, 1, 0, 2}), 16);
-    ck_assert_str_eq(data->class_names[0], "setosa");
-    ck_assert_str_eq(data->class_names[2], "virginica");
+    ck_assert_mem_eq(data->labels.data, ((int32_t[]){2, 0, 2, 1}), 16);
+    ck_assert_str_eq(data->class_names[0], "Virginica");
+    ck_assert_str_eq(data->class_names[2], "versicolor");
     Dataset *part = dataset_take(data, 2); /* with its own copy of the names */
     dataset_free(data);
-    ck_assert_str_eq(part->class_names[1], "versicolor");
+    ck_assert_str_eq(part->class_names[1], "setosa");
     ck_assert_int_eq(part->classes, 3);
     dataset_free(part);
 }
@@ -80,19 +79,88 @@ START_TEST(whole_numbers_are_the_classes_themselves)
 }
 END_TEST
 
-START_TEST(other_numbers_are_names)
+/* pandas writes 1.0 for 1 as soon as the column ever had a missing cell. */
+START_TEST(a_whole_number_is_one_class_however_it_is_written)
 {
-    static const char *const odd[] = {"1000", "-1", "07", "1.5", "x"};
+    static const char *const seven[] = {"7", "7.0", "7.", "+7", "07", "7e0", "0.7e1", "70E-1"};
+    for (int i = 0; i < 8; i++)
+        for (int classes = 0; classes <= 8; classes += 8) {
+            char text[64];
+            snprintf(text, sizeof text, "%s,1\n0.0,2\n%s,3\n", seven[i], seven[7 - i]);
+            Dataset *data = parse(text, (CsvOptions){.label_column = 1, .classes = classes});
+            ck_assert_int_eq(data->classes, 8);
+            ck_assert_mem_eq(data->labels.data, ((int32_t[]){7, 0, 7}), 12);
+            ck_assert_ptr_null(data->class_names);
+            dataset_free(data);
+        }
+}
+END_TEST
+
+START_TEST(a_number_that_is_not_a_class_is_refused_unless_it_is_a_name)
+{
+    static const char *const odd[] = {"1000", "-1", "0.5", "1e999", "-1e-9"};
     for (int i = 0; i < 5; i++) {
         char text[64];
+        Error err;
+        CsvOptions options = {.label_column = 1, .classes = 2,
+                              .class_names = (const char *[]){odd[i], "5"}};
         snprintf(text, sizeof text, "5,1\n%s,2\n5,3\n", odd[i]);
-        Dataset *data = parse(text, FIRST);
-        ck_assert_int_eq(data->classes, 2);
-        ck_assert_mem_eq(data->labels.data, ((int32_t[]){0, 1, 0}), 12);
-        ck_assert_str_eq(data->class_names[0], "5");
-        ck_assert_str_eq(data->class_names[1], odd[i]);
+        ck_assert_ptr_null(parse_bytes(text, strlen(text), FIRST, &err));
+        ck_assert_ptr_nonnull(strstr(err.problem, "line 2, column 1: the label is a number, but"));
+        ck_assert_str_eq(err.expected, "a whole number from 0 to 999");
+        ck_assert_ptr_nonnull(strstr(err.hint, ".class_names"));
+        Dataset *data = parse(text, options);
+        ck_assert_mem_eq(data->labels.data, ((int32_t[]){1, 0, 1}), 12);
+        dataset_free(data);
+        snprintf(text, sizeof text, "5,1\n%s,2\nx,3\ny,4\n", odd[i]); /* all are names */
+        data = parse(text, FIRST);
+        ck_assert_int_eq(data->classes, 4);
+        ck_assert_int_eq(data->labels.data[2], 2);
         dataset_free(data);
     }
+}
+END_TEST
+
+START_TEST(files_with_the_same_labels_agree)
+{
+    static const char *const pairs[][2] = {{"1.0,4\n0.0,3\n", "0,3\n1,4\n"},
+                                           {"yes,4\nno,3\n", "no,3\nyes,4\n"}};
+    for (int i = 0; i < 2; i++) {
+        Dataset *a = parse(pairs[i][0], FIRST), *b = parse(pairs[i][1], FIRST);
+        ck_assert_int_eq(a->labels.data[0], b->labels.data[1]);
+        ck_assert_int_eq(a->labels.data[1], b->labels.data[0]);
+        ck_assert_int_eq(a->labels.data[0], 1);
+        dataset_free(a);
+        dataset_free(b);
+    }
+}
+END_TEST
+
+/* What dataset_print writes about it. */
+static const char *printed(Dataset *data)
+{
+    static char text[1024];
+    FILE *file = tmpfile();
+    dataset_print(file, data);
+    dataset_free(data);
+    rewind(file);
+    text[fread(text, 1, sizeof text - 1, file)] = '\0';
+    fclose(file);
+    return text;
+}
+
+START_TEST(what_the_reader_decided_can_be_printed)
+{
+    CsvOptions given = {.label_column = 1, .classes = 2,
+                        .class_names = (const char *[]){"b\033", "a"}};
+    Dataset *whole = parse("x,species\n1,b\n2,a\n", SPECIES), *part = dataset_take(whole, 1);
+    dataset_free(whole);
+    ck_assert_str_eq(printed(part), "memory: 1 examples (1,), 2 classes: a, b\n  a header; "
+                     "label: column 2 of 2, 'species'; classes: the names found, in byte order\n");
+    ck_assert_str_eq(printed(parse("5,2.0\n6,1\n", LAST)), "memory: 2 examples (1,), 3 classes\n"
+                     "  no header; label: column 2 of 2; classes: the labels' values\n");
+    ck_assert_str_eq(printed(parse("a,2.0,1\n", given)), "memory: 1 examples (2,), 2 classes: "
+                     "b?, a\n  no header; label: column 1 of 3; classes: the names given\n");
 }
 END_TEST
 
@@ -136,8 +204,8 @@ START_TEST(quotes_are_those_of_rfc_4180)
 {
     Dataset *data = parse("\"1\",\"a,\"\"b\"\"\r\nc\"\r\n\"2\",\"\"\"\"\r\n3,\"x\"", LAST);
     assert_features(data, 3, 1, (double[]){1, 2, 3});
-    ck_assert_str_eq(data->class_names[0], "a,\"b\"\r\nc");
-    ck_assert_str_eq(data->class_names[1], "\"");
+    ck_assert_str_eq(data->class_names[data->labels.data[0]], "a,\"b\"\r\nc");
+    ck_assert_str_eq(data->class_names[data->labels.data[1]], "\"");
     ck_assert_str_eq(data->class_names[2], "x");
     dataset_free(data);
 }
@@ -165,15 +233,20 @@ START_TEST(other_separators_will_do)
 }
 END_TEST
 
-/* If the machine has no such locale, nothing is tested. */
-START_TEST(a_point_is_a_point_in_any_locale)
+START_TEST(a_point_is_a_point_in_every_locale)
 {
-    if (!setlocale(LC_NUMERIC, "de_DE.UTF-8") && !setlocale(LC_NUMERIC, "de_DE"))
-        return;
-    Dataset *data = parse("0,1.5\n", FIRST);
-    setlocale(LC_NUMERIC, "C");
-    assert_features(data, 1, 1, (double[]){1.5});
-    dataset_free(data);
+    for (int i = 0; i < LOCALES; i++) {
+        if (!locale_set(locale_names[i]))
+            continue;
+        Dataset *data = parse("1.0,1.5\n0.0,-2.25e1\n", FIRST);
+        Error err;
+        ck_assert_ptr_null(parse_bytes("0,\"1,5\"\n", 8, FIRST, &err));
+        ck_assert_ptr_null(parse_bytes("0,1\xd9\xab" "5\n", 7, FIRST, &err));
+        locale_restore();
+        assert_features(data, 2, 1, (double[]){1.5, -22.5});
+        ck_assert_int_eq(data->labels.data[0], 1);
+        dataset_free(data);
+    }
 }
 END_TEST
 
@@ -244,6 +317,87 @@ START_TEST(what_is_wrong_with_the_whole_is_said)
         ck_assert_ptr_null(parse_bytes(bad[i].text, strlen(bad[i].text), bad[i].options, &err));
         ck_assert_msg(strstr(err.problem, bad[i].what) != NULL, "%zu: %s", i, err.problem);
     }
+}
+END_TEST
+
+/* A refusal whose hint is the way out. */
+static void assert_hint(const void *text, size_t size, CsvOptions options, const char *problem,
+                        const char *hint)
+{
+    Error err;
+    ck_assert_msg(!parse_bytes(text, size, options, &err), "%s", hint);
+    ck_assert_msg(strstr(err.problem, problem) != NULL, "not \"%s\": %s", problem, err.problem);
+    ck_assert_msg(strstr(err.hint, hint) != NULL, "not \"%s\": %s", hint, err.hint);
+}
+
+START_TEST(what_spreadsheets_save_is_refused_with_the_way_out)
+{
+    static const struct { const char *text; CsvOptions options; const char *what, *hint; } bad[] = {
+        {"x;species\n1;a\n", {.header = true, .label_column = 1}, "two columns",
+         ".separator = ';'"},
+        {"1;2,5;a\n", {.label_column = -1}, "not a number", ".separator = ';'"},
+        {"1\t2\ta\n", {.label_column = 1}, "two columns", ".separator = '\\t'"},
+        {"1|2|a\n", {.label_column = 1}, "two columns", ".separator = '|'"},
+        {"1,2\n", {.separator = ';', .label_column = 1}, "two columns", ".separator = ','"},
+        {"1;2,5;a\n", {.separator = ';', .label_column = -1}, "column 2: this", "tr , . <FILE"},
+        {"1;2\r3;4\r", {.separator = ';', .label_column = 1}, "carriage return",
+         "tr '\\r' '\\n'"},
+        {"\"-1,5e3\",a\n", {.label_column = -1}, "not a number", "decimal point, not a comma"},
+        {"1,2,a\n1,2,5,b\n", {.label_column = -1}, "more cells", "not quoted"},
+        {"sep=;\n1;a\n", {.separator = ';', .label_column = -1}, "\"sep=;\"", "delete that line"},
+        {"SEP=,\r\n1,a\n", {.label_column = -1}, "\"sep=,\"", "delete that line"},
+        {"\xef\xbb\xbfsep=\t\n1\ta\n", {.separator = '\t', .label_column = 1}, "\"sep=?\"",
+         "delete that line"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_hint(bad[i].text, strlen(bad[i].text), bad[i].options, bad[i].what, bad[i].hint);
+    assert_hint("\xff\xfe" "1\0,\0a\0\n", 10, LAST, "byte 0", "iconv -f UTF-16");
+    assert_hint("\xfe\xff\0" "1\0,\0a\0\n", 10, LAST, "byte 0", "iconv -f UTF-16");
+    assert_hint("1\0,\0a\0\n", 8, LAST, "byte 0", "iconv -f UTF-16");
+    dataset_free(parse("sep=;,1\n", FIRST)); /* a name like any other */
+}
+END_TEST
+
+START_TEST(a_header_must_be_declared_and_must_be_one)
+{
+    static const struct { const char *text; CsvOptions options; const char *what, *hint; } bad[] = {
+        {"\nx,species\n1,a\n", {.label_column = -1}, "line 2, column 1: this", "set .header"},
+        {"0,1,species\n5,6,1\n7,8,0\n", {.label_column = -1}, "line 1, column 3: all labels but",
+         "set .header"},
+        {"species,x\n1,5\n0,6\n", {.label_column = 1}, "line 1, column 1: all labels but",
+         "set .header"},
+        {"species,x\n1,5\nnan,6\n0,7\n", {.header = true, .label_column = 1},
+         "line 3, column 1: all labels but", "delete the line"},
+        {"5.1,1.4,0\n6.2,4.5,1\n", {.header = true, .label_column = 1}, "all names",
+         "do not set .header"},
+        {",x,species\n0,1,a\n1,2,b\n", {.header = true, .label = "species"},
+         "line 1, column 1: the column has no name", "index=False"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_hint(bad[i].text, strlen(bad[i].text), bad[i].options, bad[i].what, bad[i].hint);
+    dataset_free(parse("0,1,2\n5,6,1\n", (CsvOptions){.header = true, .label = "2"}));
+    dataset_free(parse("x,\n5,1\n", (CsvOptions){.header = true, .label_column = -1}));
+    Dataset *data = parse("x,1\n5,2\n5,3\n", (CsvOptions){.label_column = 1, .classes = 2,
+                          .class_names = (const char *[]){"5", "x"}});
+    ck_assert_int_eq(data->count, 3);
+    dataset_free(data);
+}
+END_TEST
+
+START_TEST(files_of_other_kinds_are_named)
+{
+    static const struct { const char *text; size_t size; const char *hint; } bad[] = {
+        {"\r\n <!DOCTYPE html>\n<html>\n", 26, "a web page"},
+        {"PK\x03\x04\x14\0\x06\0", 8, ".xlsx"},
+        {"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", 8, ".xls"},
+        {"\x93NUMPY\x01\0", 8, "a NumPy array"},
+        {"\x80\x04\x95\0", 4, "a Python pickle"},
+        {"\x10\0\0\0\0\0\0\0{\"a\":", 13, "a safetensors file"},
+        {"\0\0\x08\x03\0\0\0\1", 8, "an IDX file"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_hint(bad[i].text, bad[i].size, LAST, "", bad[i].hint);
+    assert_hint("<5 mg,a\n1,x,2\n", 14, LAST, "more cells", "not quoted"); /* a table, though */
 }
 END_TEST
 
@@ -327,14 +481,21 @@ int main(void)
 {
     Suite *suite = suite_create("csv");
     testing_add(suite, "good", 10, (const TTest *const[]){
-        names_are_numbered_as_they_appear, whole_numbers_are_the_classes_themselves,
-        other_numbers_are_names, a_test_set_takes_the_training_sets_names,
+        names_are_numbered_in_byte_order, whole_numbers_are_the_classes_themselves,
+        a_whole_number_is_one_class_however_it_is_written,
+        a_number_that_is_not_a_class_is_refused_unless_it_is_a_name,
+        files_with_the_same_labels_agree, what_the_reader_decided_can_be_printed,
+        a_test_set_takes_the_training_sets_names,
         the_label_may_be_any_column, quotes_are_those_of_rfc_4180,
-        blanks_empty_lines_and_a_mark_do_not_count, other_separators_will_do,
-        a_point_is_a_point_in_any_locale, NULL});
+        blanks_empty_lines_and_a_mark_do_not_count, other_separators_will_do, NULL});
+    testing_add(suite, "locales", 60,
+                (const TTest *const[]){a_point_is_a_point_in_every_locale, NULL});
     testing_add(suite, "bad", 10, (const TTest *const[]){
         a_bad_cell_is_reported_with_line_and_column, only_decimal_numbers_are_numbers,
-        what_is_wrong_with_the_whole_is_said, limits_are_kept, truncation_and_bit_flips_do_no_harm,
+        what_is_wrong_with_the_whole_is_said,
+        what_spreadsheets_save_is_refused_with_the_way_out,
+        a_header_must_be_declared_and_must_be_one, files_of_other_kinds_are_named, limits_are_kept,
+        truncation_and_bit_flips_do_no_harm,
         misuse_stops_with_a_sentence, NULL});
     testing_add(suite, "files", 10, (const TTest *const[]){files_are_read, NULL});
     return scratch_main(suite);

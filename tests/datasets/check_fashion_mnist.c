@@ -11,6 +11,8 @@
 
 enum { IMAGE = 28 * 28 };
 
+static char dash = '-'; /* before "idx" in the names of files */
+
 /* Writes a file of `count` images whose pixels are all `pixel`, and a file of labels 0, 1, … */
 static void write_set(const char *folder, const char *which, uint8_t count, uint8_t pixel,
                       const char *(*write)(const char *, const void *, size_t), const char *end)
@@ -19,9 +21,9 @@ static void write_set(const char *folder, const char *which, uint8_t count, uint
     uint8_t images[16 + 9 * IMAGE] = {0, 0, 8, 3, 0, 0, 0, count, 0, 0, 0, 28, 0, 0, 0, 28};
     uint8_t labels[8 + 9] = {0, 0, 8, 1, 0, 0, 0, count, 0, 1, 2, 3, 4, 5, 6, 7, 8};
     memset(images + 16, pixel, 9 * IMAGE);
-    snprintf(name, sizeof name, "%s/%s-images-idx3-ubyte%s", folder, which, end);
+    snprintf(name, sizeof name, "%s/%s-images%cidx3-ubyte%s", folder, which, dash, end);
     write(name, images, 16 + (size_t)count * IMAGE);
-    snprintf(name, sizeof name, "%s/%s-labels-idx1-ubyte%s", folder, which, end);
+    snprintf(name, sizeof name, "%s/%s-labels%cidx1-ubyte%s", folder, which, dash, end);
     write(name, labels, 8 + (size_t)count);
 }
 
@@ -56,6 +58,20 @@ START_TEST(files_may_be_gzipped_and_raw_ones_come_first)
     ck_assert_int_eq(first_pixel(folder, true), 21);
     write_set("packed", "train", 3, 22, scratch_write, "");
     ck_assert_int_eq(first_pixel(folder, true), 22);
+}
+END_TEST
+
+START_TEST(a_dot_for_the_dash_will_do)
+{
+    const char *folder = scratch_subfolder("dots");
+    dash = '.';
+    write_set("dots", "train", 3, 23, scratch_gzip, ".gz");
+    ck_assert_int_eq(first_pixel(folder, true), 23);
+    write_set("dots", "train", 3, 24, scratch_write, "");
+    ck_assert_int_eq(first_pixel(folder, true), 24);
+    dash = '-';
+    write_set("dots", "train", 3, 25, scratch_write, "");
+    ck_assert_int_eq(first_pixel(folder, true), 25);
 }
 END_TEST
 
@@ -201,6 +217,7 @@ int main(void)
     Suite *suite = suite_create("fashion_mnist");
     testing_add(suite, "search", 10, (const TTest *const[]){
         a_folder_given_is_looked_in_itself_and_below, files_may_be_gzipped_and_raw_ones_come_first,
+        a_dot_for_the_dash_will_do,
         the_dataset_knows_its_classes_and_its_normalisation,
         search_begins_at_slope_data_then_goes_to_data,
         nothing_found_says_where_it_looked_and_what_to_do, a_search_names_all_three_folders,

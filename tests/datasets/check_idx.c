@@ -81,6 +81,45 @@ START_TEST(parse_refuses_a_wrong_magic)
 }
 END_TEST
 
+START_TEST(other_types_of_number_are_named)
+{
+    static const char *const names[] = {"signed bytes", "no known one", "16-bit integers",
+                                        "32-bit integers", "32-bit floats", "64-bit floats"};
+    IdxArray a;
+    Error err;
+    uint8_t file[sizeof images_file];
+    memcpy(file, images_file, sizeof file);
+    for (uint8_t code = 0x09; code <= 0x0e; code++) {
+        file[2] = code;
+        ck_assert(!parse(file, sizeof file, 3, &a, &err));
+        ck_assert_ptr_nonnull(strstr(err.problem, "another type of number: "));
+        ck_assert_ptr_nonnull(strstr(err.problem, names[code - 0x09]));
+        ck_assert_ptr_nonnull(strstr(err.hint, "unsigned bytes"));
+    }
+    ck_assert(!parse((const uint8_t *)"\0\0\x0c\2\0\0\0\1\0\0\0\x08", 12, 1, &a, &err));
+    ck_assert_ptr_nonnull(strstr(err.hint, "QMNIST"));
+}
+END_TEST
+
+START_TEST(files_of_other_kinds_are_named)
+{
+    static const struct { const char *text, *name; } kinds[] = {
+        {"<!DOCTYPE html><html>403</html>", "a web page"}, {"\n\n<html><head>", "a web page"},
+        {"PK\x03\x04 and more", "a zip archive"}, {"\x89PNG\r\n\x1a\n....", "a PNG picture"},
+        {"\xfd" "7zXZ........", "an xz file"}, {"\x93NUMPY.......", "a NumPy array"},
+        {"MATLAB 5.0 MAT-file", "a MATLAB file"}, {"\x80\x02}q.......", "a Python pickle"},
+        {"version https://git-lfs.github.com/spec/v1", "a Git LFS pointer"},
+    };
+    IdxArray a;
+    Error err;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        ck_assert(!parse((const uint8_t *)kinds[i].text, strlen(kinds[i].text), 3, &a, &err));
+        ck_assert_ptr_nonnull(strstr(err.problem, "does not begin like an IDX file"));
+        ck_assert_msg(strstr(err.hint, kinds[i].name) != NULL, "%s: %s", kinds[i].name, err.hint);
+    }
+}
+END_TEST
+
 START_TEST(parse_says_when_images_and_labels_are_swapped)
 {
     IdxArray a;
@@ -274,6 +313,10 @@ START_TEST(pair_refuses_a_label_that_is_no_class)
     ck_assert_int_eq(err.offset, 9);
     ck_assert_str_eq(err.expected, "0 to 9");
     ck_assert_str_eq(err.found, "10");
+    ck_assert_ptr_nonnull(strstr(err.hint, "pass 11 classes")); /* EMNIST's letters are 1 to 26 */
+    Dataset *data = idx_load_pair("pair", scratch_path("images"), scratch_path("labels"), 11, &err);
+    ck_assert_ptr_nonnull(data);
+    dataset_free(data);
 }
 END_TEST
 
@@ -320,6 +363,7 @@ int main(void)
     Suite *suite = suite_create("idx");
     testing_add(suite, "in memory", 10, (const TTest *const[]){
         parse_gives_sizes_and_bytes, parse_refuses_every_truncation, parse_refuses_a_wrong_magic,
+        other_types_of_number_are_named, files_of_other_kinds_are_named,
         parse_says_when_images_and_labels_are_swapped, parse_refuses_huge_sizes_before_allocating,
         parse_accepts_no_examples, parse_refuses_trailing_bytes,
         parse_with_no_axis_or_four_is_misuse, NULL});

@@ -11,6 +11,7 @@
 #include "tensor/memory.h"
 #include "tensor/parallel.h"
 #include "tests/capture.h"
+#include "tests/locale.h"
 #include "tests/net.h"
 #include "tests/optim/run.h"
 #include "tests/scratch.h"
@@ -100,7 +101,7 @@ START_TEST(train_loss_is_the_mean_over_examples)
 }
 END_TEST
 
-START_TEST(history_csv_has_this_header_and_these_rows)
+static void assert_history_csv(void)
 {
     static const char expected[] =
         "epoch,train_loss,train_accuracy,test_loss,test_accuracy,seconds\n"
@@ -116,10 +117,26 @@ START_TEST(history_csv_has_this_header_and_these_rows)
     ck_assert_uint_eq(size, strlen(expected));
     ck_assert_mem_eq(text, expected, size);
     free(text);
+}
+
+START_TEST(history_csv_has_this_header_and_these_rows)
+{
+    History h = {0};
+    Error err;
+    assert_history_csv();
     ck_assert(!history_write_csv(&h, "/nowhere/at/all.csv", &err));
     ck_assert_str_eq(err.file, "/nowhere/at/all.csv");
     ck_assert_msg(strstr(err.problem, "cannot be written") != NULL, "%s", err.problem);
     ck_assert(!history_write_csv(&h, "/nowhere/at/all.csv", NULL));
+}
+END_TEST
+
+START_TEST(history_csv_has_decimal_points_in_every_locale)
+{
+    for (int i = 0; i < LOCALES; i++)
+        if (locale_set(locale_names[i]))
+            assert_history_csv();
+    locale_restore();
 }
 END_TEST
 
@@ -512,9 +529,10 @@ int main(void)
     Suite *suite = suite_create("trainer");
     testing_add(suite, "learning", 60, (const TTest *const[]){
         xor_is_learned, spirals_are_learned, NULL});
-    testing_add(suite, "history", 20, (const TTest *const[]){
+    testing_add(suite, "history", 60, (const TTest *const[]){
         history_has_a_record_an_epoch_and_goes_on, train_loss_is_the_mean_over_examples,
-        history_csv_has_this_header_and_these_rows, NULL});
+        history_csv_has_this_header_and_these_rows,
+        history_csv_has_decimal_points_in_every_locale, NULL});
     testing_add(suite, "steps", 20, (const TTest *const[]){
         on_step_is_called_after_each_update, gradients_are_clipped_before_the_step,
         a_nan_loss_is_named_with_its_step, a_nan_in_the_data_is_reported_with_its_example,

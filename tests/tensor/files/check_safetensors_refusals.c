@@ -65,6 +65,24 @@ START_TEST(bytes_after_the_data_are_refused)
 }
 END_TEST
 
+START_TEST(files_of_other_kinds_are_named)
+{
+    static const struct { const char *text, *name; } kinds[] = {
+        {"<!DOCTYPE html><html>403</html>", "a web page"}, {"PK\x03\x04\x14.....", "a zip archive"},
+        {"\x80\x02}q\x01(X\x06", "a Python pickle"}, {"\x93NUMPY\x01.v", "a NumPy array"},
+    };
+    Error err;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        size_t size = strlen(kinds[i].text);
+        ck_assert(!parse((const uint8_t *)kinds[i].text, size, &err));
+        ck_assert_msg(strstr(err.hint, kinds[i].name) != NULL, "%s: %s", kinds[i].name, err.hint);
+        scratch_write("other", kinds[i].text, size);
+        ck_assert_ptr_null(safetensors_read(scratch_path("other"), SAFETENSORS_HEADER, &err));
+        ck_assert_msg(strstr(err.hint, kinds[i].name) != NULL, "%s: %s", kinds[i].name, err.hint);
+    }
+}
+END_TEST
+
 START_TEST(a_header_that_is_too_long_is_refused)
 {
     static uint8_t file[8 + SAFETENSORS_HEADER + 1];
@@ -323,9 +341,10 @@ int main(void)
     Suite *suite = suite_create("safetensors refusals");
     testing_add(suite, "refusing", 20, (const TTest *const[]){
         a_good_header_is_accepted, every_truncation_is_refused, bytes_after_the_data_are_refused,
-        a_header_that_is_too_long_is_refused, holes_and_overlaps_are_refused,
-        a_span_that_is_not_the_shapes_is_refused, shapes_that_overflow_are_refused,
-        keys_that_come_twice_are_refused, white_space_before_the_header_is_refused,
+        a_header_that_is_too_long_is_refused, files_of_other_kinds_are_named,
+        holes_and_overlaps_are_refused, a_span_that_is_not_the_shapes_is_refused,
+        shapes_that_overflow_are_refused, keys_that_come_twice_are_refused,
+        white_space_before_the_header_is_refused,
         keys_that_are_unknown_or_missing_are_refused, types_that_are_unknown_are_refused,
         numbers_that_are_not_plain_are_refused, deeper_nesting_is_refused,
         more_than_8_axes_are_refused, offsets_that_are_not_two_are_refused,

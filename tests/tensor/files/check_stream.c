@@ -28,6 +28,9 @@ static void read_ten(ByteStream *s)
     ck_assert_int_eq(slope_stream_left(s), 10);
     ck_assert(slope_stream_fill(s, bytes, 3, &err));
     ck_assert_mem_eq(bytes, "012", 3);
+    ck_assert_uint_eq(slope_stream_start(s, bytes, 2), 2);
+    ck_assert_mem_eq(bytes, "01", 2);
+    ck_assert_uint_eq(slope_stream_start(s, bytes, sizeof bytes), 10);
     uint8_t *taken = slope_stream_take(s, 4, &err);
     ck_assert_mem_eq(taken, "3456", 4);
     memory_free(taken);
@@ -71,6 +74,7 @@ START_TEST(empty_memory_is_at_its_end)
     Error err;
     ByteStream s = slope_stream_of_memory(NULL, 0, "memory");
     ck_assert(slope_stream_expect_end(&s, &err));
+    ck_assert_uint_eq(slope_stream_start(&s, (uint8_t[1]){0}, 1), 0);
     uint8_t *nothing = slope_stream_take(&s, 0, &err);
     ck_assert_ptr_nonnull(nothing);
     memory_free(nothing);

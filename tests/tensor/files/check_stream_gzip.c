@@ -197,7 +197,38 @@ static size_t largest_block(const char *path)
 START_TEST(memory_is_bounded_by_what_is_declared_and_by_what_is_there)
 {
     ck_assert_uint_le(largest_block(gzip_labels(1000, 8 << 20)), 1000);
-    ck_assert_uint_le(largest_block(gzip_labels(0xffffffff, 1000)), 1 << 16);
+    ck_assert_uint_le(largest_block(gzip_labels(1 << 26, 1000)), 1 << 16);
+}
+END_TEST
+
+/* 64 MiB and a byte of zeros compress to 65 KB: refused before any memory is allocated for them,
+ * with the way out, which works. A larger file may declare more. */
+START_TEST(memory_is_bounded_by_the_size_of_the_gzipped_file)
+{
+    enum { MOST = 64 << 20, LARGE = 5 << 20 };
+    IdxArray a;
+    Error err;
+    uint8_t *zeros = calloc(1, 8 + MOST + 1);
+    ck_assert_ptr_nonnull(zeros);
+    memcpy(zeros, (uint8_t[]){0, 0, 8, 1, 4, 0, 0, 1}, 8);
+    const char *bomb = scratch_gzip("bomb.gz", zeros, 8 + MOST + 1);
+    ck_assert_uint_eq(largest_block(bomb), 0);
+    ck_assert(!read_labels(bomb, &a, &err));
+    ck_assert_str_eq(err.expected, "at most 67108864 bytes");
+    ck_assert_str_eq(err.found, "67108865");
+    ck_assert_ptr_nonnull(strstr(err.hint, "gunzip"));
+    ck_assert(read_labels(scratch_write("unpacked", zeros, 8 + MOST + 1), &a, &err));
+    idx_free(&a);
+    zeros[7] = 0;
+    ck_assert(read_labels(scratch_gzip("bomb.gz", zeros, 8 + MOST), &a, &err));
+    idx_free(&a);
+    uint32_t noise = 1;
+    for (size_t i = 8; i < LARGE; i++)
+        zeros[i] = (uint8_t)((noise = noise * 1664525 + 1013904223) >> 24);
+    memcpy(zeros + 4, (uint8_t[]){5, 0, 0, 0}, 4); /* 80 MiB */
+    ck_assert(!read_labels(scratch_gzip("large.gz", zeros, LARGE), &a, &err));
+    ck_assert_ptr_nonnull(strstr(err.problem, "ends before its data"));
+    free(zeros);
 }
 END_TEST
 
@@ -316,7 +347,8 @@ int main(void)
         names_are_not_parsed_by_a_shell, every_truncation_is_refused, a_wrong_checksum_is_refused,
         two_magic_bytes_do_not_make_a_gzip_file, bytes_after_the_gzipped_data_are_refused,
         unpacked_sizes_must_be_the_declared_ones,
-        memory_is_bounded_by_what_is_declared_and_by_what_is_there, no_memory_is_an_error,
+        memory_is_bounded_by_what_is_declared_and_by_what_is_there,
+        memory_is_bounded_by_the_size_of_the_gzipped_file, no_memory_is_an_error,
         no_gzip_program_is_a_sentence_that_says_so, gzip_is_silent, ignored_signals_do_no_harm,
         a_closed_standard_input_does_no_harm, threads_may_read_at_the_same_time, NULL});
     return scratch_main(suite);
