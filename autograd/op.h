@@ -97,8 +97,8 @@ Var *var_apply_all(const Op *op, const Shape *const *out, int n_out, Var *const 
 #define VARS(...)                                                                            \
     (Var *const[]){__VA_ARGS__}, (int)(sizeof((Var *const[]){__VA_ARGS__}) / sizeof(Var *))
 
-/* Fails, naming `function`, if x is NULL, was rewound or has no value. var_apply calls it for its
- * inputs. */
+/* Fails, naming `function`, if x is NULL, was rewound, is on another thread's tape or has no value.
+ * var_apply calls it for its inputs. */
 void var_check(const Var *x, const char *function);
 
 /* The shape to which two operands broadcast; fails, naming `function`, if they do not. */

@@ -221,7 +221,8 @@ Var *tape_scope_open(const ScopeKind *kind, bool records)
 void tape_scope_close(const ScopeKind *kind, const char *function)
 {
     if (!tape.scope)
-        slope_fail(function, "no such scope is open here: begin and end must pair up");
+        slope_fail(function, "no such scope is open here: begin and end must pair up, and "
+                   "tape_rewind closes the scopes opened since its mark");
     if (tape.scope->scope.kind != kind)
         slope_fail(function, "the innermost open scope was opened by %s; close that one first",
                    tape.scope->scope.kind->opener);

@@ -9,9 +9,9 @@
  *  - A pointer to a Var that was rewound must not be used. Using it fails with a message until at
  *    least 512 newer Vars have been created (65,536 in a debug build); after that, the pointer may
  *    read another Var.
- *  - Two threads have two tapes and can train two models. A Var may be used only by the thread that
- *    created it; a parameter may be used by any thread, but by only one at a time. A thread's tape
- *    is freed when the thread ends.
+ *  - Two threads have two tapes and can train two models. Only the thread that created a Var may
+ *    compute with it; others may read its value. A parameter may be used by any thread, but by only
+ *    one at a time. A thread's tape is freed when the thread ends.
  *
  * SPDX-License-Identifier: MIT
  */

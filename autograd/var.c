@@ -29,6 +29,17 @@ static void var_check_alive(const Var *x, const char *function)
         slope_fail(function, "an input is NULL");
     if (x->generation % 2)
         var_fail_dead(x, function);
+}
+
+static void var_check_value(const Var *x, const char *function)
+{
+    if (!x->value)
+        slope_fail(function, "an input is an output of %s that was not requested",
+                   x->op ? x->op->name : "a scope");
+}
+
+static void var_check_thread(const Var *x, const char *function)
+{
     if (!x->is_param && !tape_holds(x))
         slope_fail(function, "an input, %s, is on the tape of another thread; create a Var from "
                    "its value on this thread with var_const or var_leaf", VAR_TEXT(x));
@@ -171,9 +182,15 @@ bool var_use_grad(Var *x)
 void var_check(const Var *x, const char *function)
 {
     var_check_alive(x, function);
-    if (!x->value)
-        slope_fail(function, "an input is an output of %s that was not requested",
-                   x->op ? x->op->name : "a scope");
+    var_check_thread(x, function);
+    var_check_value(x, function);
+}
+
+/* The same for a function that only reads x, which any thread may do. */
+static void var_check_readable(const Var *x, const char *function)
+{
+    var_check_alive(x, function);
+    var_check_value(x, function);
 }
 
 void var_check_versions(const Var *y, const char *function)
@@ -197,13 +214,13 @@ void var_check_versions(const Var *y, const char *function)
 
 Shape var_shape(const Var *x)
 {
-    var_check(x, "var_shape");
+    var_check_readable(x, "var_shape");
     return x->value->shape;
 }
 
 real var_item(const Var *x)
 {
-    var_check(x, "var_item");
+    var_check_readable(x, "var_item");
     if (tensor_count(x->value) != 1)
         slope_fail("var_item", "%s has %td elements; expected exactly one", VAR_TEXT(x),
                    tensor_count(x->value));
@@ -234,6 +251,7 @@ const char *var_text(const Var *x, char text[VAR_TEXT_SIZE])
 Var *var_output(const Var *first, int k)
 {
     var_check_alive(first, "var_output");
+    var_check_thread(first, "var_output");
     if (k < 0 || k >= first->n_out)
         slope_fail("var_output", "%s has %d outputs; there is no output %d", VAR_TEXT(first),
                    first->n_out, k);
