@@ -107,24 +107,27 @@ static inline vec reduce_max_join_vec(vec a, vec b)
 REDUCE_KERNELS(reduce_sum, reduce_sum_join, 0)
 REDUCE_KERNELS(reduce_max, reduce_max_join, -(real)INFINITY)
 
-real tensor_row_sum(const real *x, ptrdiff_t n, ptrdiff_t step)
+double tensor_row_sum(const real *x, ptrdiff_t n, ptrdiff_t step)
 {
-    if (n > REDUCE_LANES)
-        return reduce_sum_row(x, n, step);
-    real total = 0;
+    if (n > TENSOR_ROW_FEW)
+        return (double)reduce_sum_row(x, n, step);
+    double total = 0;
     for (ptrdiff_t i = 0; i < n; i++)
-        total += x[i * step];
+        total += (double)x[i * step];
     return total;
 }
 
 real tensor_row_max(const real *x, ptrdiff_t n, ptrdiff_t step)
 {
-    if (n > REDUCE_LANES)
+    if (n > TENSOR_ROW_FEW)
         return reduce_max_row(x, n, step);
     real max = -(real)INFINITY;
-    for (ptrdiff_t i = 0; i < n; i++)
-        max = reduce_max_join(max, x[i * step]);
-    return max;
+    bool nan = false;
+    for (ptrdiff_t i = 0; i < n; i++) {
+        max = x[i * step] > max ? x[i * step] : max;
+        nan |= isnan(x[i * step]);
+    }
+    return nan ? (real)NAN : max;
 }
 
 /* --- axes ------------------------------------------------------------------------------------- */
