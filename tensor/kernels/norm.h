@@ -3,7 +3,8 @@
  *  - y = (x - mean) / sqrt(var + eps) * w + b, with the mean and the biased variance over outer and
  *    inner.
  *  - A kernel reads its input twice, once for the sums and once to compute the result; the second
- *    time from the cache, if a channel fits into it.
+ *    time from the cache, if a channel fits into it. It computes the sums again if they show that
+ *    the variance is not accurate, which typical data do not.
  *  - Sums are computed in blocks whose size depends only on the shape, and the blocks are added in
  *    order, so the results have the same bits for any number of threads.
  *

@@ -1,8 +1,8 @@
-/* tests/golden/accuracy.c -- computes ops on known inputs, for accuracy.py to measure their errors.
+/* tests/golden/accuracy.c -- ops computed on random inputs; accuracy.py measures their errors.
  *
- *  - accuracy FILE writes a safetensors file; each tensor is named "case|tensor". The inputs of a
- *    case and our results are all in it. accuracy.py has a function for each kind of case, which is
- *    the first word of its name.
+ *  - `accuracy FILE` writes a safetensors file with the inputs and the results of all cases. A
+ *    tensor is named "case|tensor"; a case's name begins with the name of its op, for which
+ *    accuracy.py has a function.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -100,7 +100,7 @@ static void accuracy_norms(Safetensors *out)
         accuracy_norm(out, &cases[i]);
 }
 
-/* --- softmax and losses ----------------------------------------------------------------------- */
+/* --- softmax and cross-entropy ---------------------------------------------------------------- */
 
 static void accuracy_softmax(Safetensors *out, const char *name, Var *(*op)(Var *, int),
                              ptrdiff_t K, double std)
@@ -174,6 +174,29 @@ static void accuracy_adam(Safetensors *out)
     module_free(net);
 }
 
+/* --- all of them ------------------------------------------------------------------------------ */
+
+static void accuracy_softmaxes(Safetensors *out)
+{
+    accuracy_softmax(out, "log_softmax K = 10", var_log_softmax, 10, 1);
+    accuracy_softmax(out, "log_softmax K = 10, N(0,5)", var_log_softmax, 10, 5);
+    accuracy_softmax(out, "log_softmax K = 1000", var_log_softmax, 1000, 1);
+    accuracy_softmax(out, "softmax K = 10", var_softmax, 10, 1);
+    accuracy_softmax(out, "softmax K = 10, N(0,5)", var_softmax, 10, 5);
+    accuracy_softmax(out, "softmax K = 1000", var_softmax, 1000, 1);
+    accuracy_cross_entropy(out, "cross_entropy K = 10", 1);
+    accuracy_cross_entropy(out, "cross_entropy K = 10, N(0,5)", 5);
+}
+
+static void accuracy_sums(Safetensors *out)
+{
+    const Shape shape = SHAPE(1000, 10000);
+    accuracy_sum(out, "sum axis 0", shape, AXES(0), 1);
+    accuracy_sum(out, "sum axis 0, mean 0", shape, AXES(0), 0);
+    accuracy_sum(out, "sum axis 1", shape, AXES(1), 1);
+    accuracy_sum(out, "sum all", shape, ALL_AXES, 1);
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2) {
@@ -183,18 +206,8 @@ int main(int argc, char **argv)
     Error err;
     Safetensors *out = safetensors_new();
     accuracy_norms(out);
-    accuracy_softmax(out, "log_softmax K = 10", var_log_softmax, 10, 1);
-    accuracy_softmax(out, "log_softmax K = 10, N(0,5)", var_log_softmax, 10, 5);
-    accuracy_softmax(out, "log_softmax K = 1000", var_log_softmax, 1000, 1);
-    accuracy_softmax(out, "softmax K = 10", var_softmax, 10, 1);
-    accuracy_softmax(out, "softmax K = 10, N(0,5)", var_softmax, 10, 5);
-    accuracy_softmax(out, "softmax K = 1000", var_softmax, 1000, 1);
-    accuracy_cross_entropy(out, "cross_entropy K = 10", 1);
-    accuracy_cross_entropy(out, "cross_entropy K = 10, N(0,5)", 5);
-    accuracy_sum(out, "sum axis 0", SHAPE(1000, 10000), AXES(0), 1);
-    accuracy_sum(out, "sum axis 0, mean 0", SHAPE(1000, 10000), AXES(0), 0);
-    accuracy_sum(out, "sum axis 1", SHAPE(1000, 10000), AXES(1), 1);
-    accuracy_sum(out, "sum all", SHAPE(1000, 10000), ALL_AXES, 1);
+    accuracy_softmaxes(out);
+    accuracy_sums(out);
     accuracy_matmul(out);
     accuracy_conv(out);
     accuracy_adam(out);
@@ -202,6 +215,5 @@ int main(int argc, char **argv)
     if (!ok)
         error_print(stderr, &err);
     safetensors_free(out);
-    tape_rewind(0);
     return ok ? EXIT_SUCCESS : EXIT_FAILURE;
 }

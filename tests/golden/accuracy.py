@@ -1,13 +1,14 @@
 #!/usr/bin/python3
 # tests/golden/accuracy.py -- the errors of Slope and of PyTorch in float, measured in ulps.
 #
-#  - `make accuracy` runs it, with a Python that has torch:
+#  - `make accuracy` runs it if a Python has torch:
 #        /usr/bin/python3 tests/golden/accuracy.py build/float/tests/golden/accuracy
-#  - accuracy.c computes every case on random inputs; here PyTorch computes the same twice, in
-#    float32 and in float64. The errors are differences from the latter.
-#  - Columns: "element" is the largest error in ulps of the element itself (an element that cancels
-#    to nearly 0 can be many ulps off although its error is tiny); "largest" is the largest error in
-#    ulps of the largest element of the tensor; "mean" is the mean error in ulps of the largest.
+#  - accuracy.c computes every case on random inputs; PyTorch computes the same here, in float32 and
+#    in float64. An error is the difference from the result in float64.
+#  - element   the largest error, in ulps of the element itself; an element whose terms cancel to
+#              nearly 0 can be many ulps off although its error is tiny
+#    largest   the largest error, in ulps of the tensor's largest element
+#    mean      the mean error, in the same unit
 #
 # SPDX-License-Identifier: MIT
 import os
@@ -90,14 +91,10 @@ def ulp(x):
 
 def errors(found, exact):
     """The largest error in ulps of the element, the largest and mean in ulps of the largest."""
-    error = (found.double() - exact).abs()
+    error = (found.detach().double() - exact).abs()
     unit = ulp(exact.abs().max())
     return [(error / ulp(exact)).max().item(), (error.max() / unit).item(),
             (error.mean() / unit).item()]
-
-
-def show(label, ours, theirs):
-    print('%-44s' % label + ''.join('%10.3g' % v for v in ours + theirs))
 
 
 def main(program):
@@ -117,8 +114,8 @@ def main(program):
             for d in (torch.float32, torch.float64))
         for key in double:
             exact = double[key].detach()
-            show('%s: %s' % (case, key), errors(ours[key].reshape(exact.shape), exact),
-                 errors(single[key].detach(), exact))
+            row = errors(ours[key].reshape(exact.shape), exact) + errors(single[key], exact)
+            print('%-44s' % (case + ': ' + key) + ''.join('%10.3g' % e for e in row))
 
 
 if __name__ == '__main__':
