@@ -37,7 +37,7 @@
 
 #include "autograd/var.h"
 
-enum { OP_SAMPLE_INPUTS = 3, OP_OUTPUTS = 3 };
+enum { OP_SAMPLE_INPUTS = 3, OP_OUTPUTS = 4 };
 
 /* One input of a sample. Its elements are uniform in low … high or, with both_signs,
  * low <= |x| <= high, which keeps them away from a kink at 0. */

@@ -19,16 +19,22 @@ typedef struct BatchNorm {
     int64_t         *num_batches_tracked;
 } BatchNorm;
 
-/* running <- (1 - m) running + m batch; n / (n-1) makes the variance unbiased. n is at least 2,
- * because var_batch_norm refuses fewer. */
+/* running <- (1 - m) running + m scale batch */
+static void batch_norm_move(Tensor *running, const Tensor *batch, double m, double scale)
+{
+    real *r = tensor_write(running);
+    const real *x = tensor_read(batch);
+    for (ptrdiff_t c = 0; c < tensor_count(running); c++)
+        r[c] = (real)((1 - m) * (double)r[c] + m * scale * (double)x[c]);
+}
+
+/* n / (n-1) makes the variance of n values unbiased. n is at least 2, because var_batch_norm
+ * refuses fewer. */
 static void batch_norm_track(BatchNorm *b, const Tensor *mean, const Tensor *var, ptrdiff_t n)
 {
-    real m = b->options.momentum, unbiased = (real)n / (real)(n - 1);
-    real *running_mean = tensor_write(b->running_mean), *running_var = tensor_write(b->running_var);
-    for (ptrdiff_t c = 0; c < b->channels; c++) {
-        running_mean[c] = (1 - m) * running_mean[c] + m * tensor_read(mean)[c];
-        running_var[c] = (1 - m) * running_var[c] + m * tensor_read(var)[c] * unbiased;
-    }
+    double m = (double)b->options.momentum;
+    batch_norm_move(b->running_mean, mean, m, 1);
+    batch_norm_move(b->running_var, var, m, (double)n / (double)(n - 1));
     ++*b->num_batches_tracked;
 }
 

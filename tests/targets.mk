@@ -7,6 +7,8 @@ $(call program,tests/bench/bench,$(wildcard tests/bench/*.c) lessons/kit/network
 $(call program,tests/bench/gemm-steps,\
   $(wildcard tests/bench/gemm_steps/*.c) $(addprefix tests/bench/,time.c list.c limits.c))
 
+$(call program,tests/golden/accuracy,tests/golden/accuracy.c)
+
 asan: ## run the tests under the address and undefined-behaviour sanitizers
 	@$(MAKE) --no-print-directory MODE=asan B=$(B)/asan check
 
@@ -22,4 +24,12 @@ bench: $(BENCHES)/bench ## measure speed, and PyTorch's if installed (BENCH="gem
 gemm-steps: $(BENCHES)/gemm-steps ## measure eight steps to a fast matmul (ARGS="--step 3 --n 512")
 	@$< $(ARGS)
 
-.PHONY: asan tsan bench gemm-steps
+# A Python that has torch.
+TORCH = $(or $(shell for p in python3 /usr/bin/python3; do \
+          $$p -c 'import torch' 2>/dev/null && echo $$p && break; done),\
+          $(error no python3 has torch, with which this compares))
+
+accuracy: $(B)/float/tests/golden/accuracy ## measure errors in ulps, and PyTorch's, which it needs
+	@$(TORCH) tests/golden/accuracy.py $<
+
+.PHONY: asan tsan bench gemm-steps accuracy

@@ -1,10 +1,13 @@
 /* batch_norm --------------------- y = (x - mean) rstd w + b, rstd = 1/sqrt(var + eps)
  *   shape     y (N,C,...) = x (N,C,...), w and b (C) or both NULL; outputs 1 and 2 are the mean
- *             and the biased variance (C) over all axes but that of the channels
+ *             and the biased variance (C) over all axes but that of the channels, output 3 is what
+ *             rounding the mean to `real` lost
  *   backward  with xhat = (x - mean) rstd and E the mean over a channel:
  *             gb = sum of gy, gw = sum of gy xhat, gx = w rstd (gy - E[gy] - xhat E[gy xhat])
  *   care      a kernel computes the rule in two passes; if the rule is being recorded, it is
- *             computed with ops instead, so that it can be differentiated again
+ *             computed with ops instead, so that it can be differentiated again. A mean that is
+ *             large in comparison with the deviation is too coarse as one float: the kernels add
+ *             output 3, the ops subtract the mean twice.
  *   source    Ioffe and Szegedy, arXiv:1502.03167, 2015
  *
  * SPDX-License-Identifier: MIT
@@ -25,8 +28,9 @@ static const Tensor *batch_norm_input(const Var *y, int i)
 
 static void batch_norm_forward(Var *y)
 {
-    tensor_batch_norm(y->value, var_output(y, 1)->value, var_output(y, 2)->value, y->in[0]->value,
-                      batch_norm_input(y, 1), batch_norm_input(y, 2), batch_norm_eps(y));
+    tensor_batch_norm(y->value, var_output(y, 1)->value, var_output(y, 3)->value,
+                      var_output(y, 2)->value, y->in[0]->value, batch_norm_input(y, 1),
+                      batch_norm_input(y, 2), batch_norm_eps(y));
 }
 
 /* --- the rule as a kernel --------------------------------------------------------------------- */
@@ -48,7 +52,8 @@ static void batch_norm_fused(Var *y, Var *gy)
     tensor_batch_norm_backward(g[0] ? g[0]->value : NULL, g[1] ? g[1]->value : NULL,
                                g[2] ? g[2]->value : NULL, gy->value, x->value,
                                batch_norm_input(y, 1), var_output(y, 1)->value,
-                               var_output(y, 2)->value, batch_norm_eps(y));
+                               var_output(y, 3)->value, var_output(y, 2)->value,
+                               batch_norm_eps(y));
     for (int i = 0; i < 3; i++)
         if (g[i])
             var_send(y->in[i], g[i]);
@@ -62,6 +67,7 @@ static void batch_norm_in_ops(Var *y, Var *gy)
     Axes axes = shape_all_but_channels(var_shape(x));
     Shape channels = shape_channels(var_shape(x));
     Var *d = var_sub(x, var_mean(x, axes, true));
+    d = var_sub(d, var_mean(d, axes, true));
     Var *var = var_mean(var_square(d), axes, true);
     Var *rstd = var_pow(var_add_scalar(var, batch_norm_eps(y)), -(real)0.5);
     Var *xhat = var_mul(d, rstd), *g_xhat = var_mul(gy, xhat);
@@ -125,8 +131,9 @@ Var *var_batch_norm(Var *x, Var *w, Var *b, real eps)
     batch_norm_check(s, w, b);
     Shape c = SHAPE(s.dim[1]);
     Var *in[3] = {var_contiguous(x), w ? var_contiguous(w) : NULL, b ? var_contiguous(b) : NULL};
-    Var *y = var_apply_all(&op_batch_norm, (const Shape *const[]){&s, &c, &c}, 3, in, w ? 3 : 1,
+    Var *y = var_apply_all(&op_batch_norm, (const Shape *const[]){&s, &c, &c, &c}, 4, in, w ? 3 : 1,
                            &eps, sizeof eps);
-    var_output(y, 1)->requires_grad = var_output(y, 2)->requires_grad = false;
+    for (int k = 1; k < 4; k++)
+        var_output(y, k)->requires_grad = false;
     return y;
 }

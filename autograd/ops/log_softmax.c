@@ -1,7 +1,8 @@
 /* log_softmax --------------------- y_i = x_i - log of the sum over j of e^x_j
  *   shape     y (...) = x (...); i and j run along one axis
  *   backward  gx = gy - e^y times the sum of gy along the axis
- *   care      the kernel subtracts the maximum first, so no exponential overflows
+ *   care      the kernel subtracts the maximum first, so no exponential overflows, and keeps the
+ *             digits of a logarithm near 0, that of a class that is almost certain
  *
  * SPDX-License-Identifier: MIT
  */

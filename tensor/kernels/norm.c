@@ -1,12 +1,18 @@
 /* tensor/kernels/norm.c -- the batch normalisation kernels.
  *
  * Both directions need two sums per channel. The forward pass sums d = x - s and d^2, where s is an
- * estimate of the channel's mean from its first few elements; the backward pass sums gy and gy d,
+ * estimate of the channel's mean from a few of its elements; the backward pass sums gy and gy d,
  * where s is the mean itself. The first pair gives
  *
  *      mean = s + E[d],   variance = E[d^2] - E[d]^2
  *
- * in one pass; the shift by s avoids cancellation in the difference if the mean is large.
+ * in one pass. The difference cancels if s is far from the mean, as after an estimate from elements
+ * that are not typical. This shows in the sums themselves; they are then computed again, with the
+ * mean that they gave as s.
+ *
+ * A mean that is rounded to a float is off by up to half an ulp of x, which is many ulps of
+ * x - mean if the mean is large. Therefore the part that rounding lost is stored as well, and both
+ * directions correct for it.
  *
  * The work is divided along `outer` into blocks and along the channels into strips. A strip is one
  * channel if channels are planes, and neighbouring channels of a row if inner is 1. If the elements
@@ -23,7 +29,7 @@
 #include <tgmath.h>
 
 #include "tensor/cut.h"
-#include "tensor/kernels/activation.h"
+#include "tensor/kernels/norm_sums.h"
 #include "tensor/kernels/vec.h"
 #include "tensor/memory.h"
 #include "tensor/parallel.h"
@@ -39,59 +45,18 @@ enum {
 
 typedef struct Norm {
     AxisView    view; /* outer, C = n, inner */
-    const real *x, *gy, *w, *b, *mean_in, *var_in;
-    real       *y;                     /* or gx; NULL if not requested */
-    real       *mean, *var, *gw, *gb;  /* (C): results; the last two may be NULL */
-    real       *scale, *offset, *tilt; /* (C): the coefficients of the second pass */
-    real       *partial;               /* (blocks, 2, C) */
-    ptrdiff_t   rows, blocks;          /* along `outer`: rows per block, number of blocks */
-    ptrdiff_t   width, strips;         /* channels per strip, number of strips */
-    bool        alone;                 /* does one thread compute all of a strip? */
+    const real *x, *gy, *w, *b, *mean_in, *lost_in, *var_in;
+    real       *y;                        /* or gx; NULL if not requested */
+    real       *mean, *lost, *var;        /* (C): results; mean is also the shift s */
+    real       *gw, *gb;                  /* (C): results; NULL if not requested */
+    real       *scale, *offset, *tilt;    /* (C): the coefficients of the second pass */
+    double     *partial;                  /* (blocks, 2, C) */
+    double      share;                    /* 1 / elements per channel */
+    ptrdiff_t   rows, blocks;             /* along `outer`: rows per block, number of blocks */
+    ptrdiff_t   width, strips;            /* channels per strip, number of strips */
+    bool        alone;                    /* does one thread compute all of a strip? */
     real        eps;
 } Norm;
-
-/* --- sums ------------------------------------------------------------------------------------- */
-
-/* Running sums of a channel: of whole vectors and of the elements after the last one. */
-typedef struct NormSum {
-    vec  first, product;
-    real first_tail, product_tail;
-} NormSum;
-
-/* Adds a run of a channel to its sums: d and d^2 or, if g is not NULL, g and g d. */
-static void norm_add_run(NormSum *sum, const real *x, const real *g, ptrdiff_t n, real shift)
-{
-    vec first = sum->first, product = sum->product;
-    ptrdiff_t i = 0;
-    for (; i + VEC <= n; i += VEC) {
-        vec d = vec_load(x + i) - shift, f = g ? vec_load(g + i) : d;
-        first += f;
-        product += f * d;
-    }
-    sum->first = first, sum->product = product;
-    for (; i < n; i++) {
-        real d = x[i] - shift, f = g ? g[i] : d;
-        sum->first_tail += f;
-        sum->product_tail += f * d;
-    }
-}
-
-/* Adds a row of neighbouring channels, each to its own sums. */
-static void norm_add_row(real *first, real *product, const real *x, const real *g, ptrdiff_t n,
-                         const real *shift)
-{
-    ptrdiff_t c = 0;
-    for (; c + VEC <= n; c += VEC) {
-        vec d = vec_load(x + c) - vec_load(shift + c), f = g ? vec_load(g + c) : d;
-        vec_store(first + c, vec_load(first + c) + f);
-        vec_store(product + c, vec_load(product + c) + f * d);
-    }
-    for (; c < n; c++) {
-        real d = x[c] - shift[c], f = g ? g[c] : d;
-        first[c] += f;
-        product[c] += f * d;
-    }
-}
 
 /* The part of a strip in a block: rows [begin, end) of `outer`, channels [c, c + n). */
 typedef struct NormPlace {
@@ -106,72 +71,69 @@ static NormPlace norm_place(const Norm *n, ptrdiff_t block, ptrdiff_t strip)
     return p;
 }
 
+/* --- the first pass --------------------------------------------------------------------------- */
+
 /* Computes the two partial sums of each channel of a strip in a block. */
 static void norm_sum(const Norm *n, ptrdiff_t block, ptrdiff_t strip)
 {
     NormPlace p = norm_place(n, block, strip);
-    ptrdiff_t C = n->view.n, inner = n->view.inner;
-    const real *shift = n->mean_in + p.c;
-    real *first = n->partial + 2 * block * C + p.c, *product = first + C;
-    if (inner == 1) {
-        memset(first, 0, (size_t)p.n * sizeof(real));
-        memset(product, 0, (size_t)p.n * sizeof(real));
-        for (ptrdiff_t o = p.begin; o < p.end; o++)
-            norm_add_row(first, product, n->x + o * C + p.c, n->gy ? n->gy + o * C + p.c : NULL,
-                         p.n, shift);
-        return;
-    }
-    NormSum sum = {0};
-    for (ptrdiff_t o = p.begin; o < p.end; o++) {
-        ptrdiff_t at = (o * C + p.c) * inner;
-        norm_add_run(&sum, n->x + at, n->gy ? n->gy + at : NULL, inner, *shift);
-    }
-    *first = vec_sum(sum.first) + sum.first_tail;
-    *product = vec_sum(sum.product) + sum.product_tail;
+    AxisView part = {.outer = p.end - p.begin, .n = p.n, .inner = n->view.inner};
+    ptrdiff_t C = n->view.n, at = (p.begin * C + p.c) * n->view.inner;
+    double *first = n->partial + 2 * block * C + p.c;
+    tensor_norm_sums(first, first + C, n->x + at, n->gy ? n->gy + at : NULL, part,
+                     C * n->view.inner, n->mean_in + p.c);
 }
 
 /* --- from the sums to the coefficients of the second pass ------------------------------------- */
 
-/* Forward: y = (x - mean) scale + offset. */
-static void norm_set_forward(const Norm *n, ptrdiff_t c, real first, real product, real count)
+/* Forward: y = (x - mean) scale + offset. Returns false if the shift was so far from the mean that
+ * the variance is not accurate. */
+static bool norm_set_forward(const Norm *n, ptrdiff_t c, double first, double product)
 {
-    real d = first / count, v = product / count - d * d;
-    n->mean[c] += d;
-    n->var[c] = v < 0 ? 0 : v; /* v < 0 is rounding; a NaN stays */
-    n->scale[c] = 1 / sqrt(n->var[c] + n->eps) * (n->w ? n->w[c] : 1);
-    n->offset[c] = n->b ? n->b[c] : 0;
+    double d = first * n->share, v = product * n->share - d * d, shift = (double)n->mean[c];
+    v = v < 0 ? 0 : v; /* v < 0 is rounding; a NaN stays */
+    double scale = 1 / sqrt(v + (double)n->eps) * (n->w ? (double)n->w[c] : 1);
+    n->mean[c] = (real)(shift + d);
+    n->lost[c] = (real)(d - ((double)n->mean[c] - shift));
+    n->var[c] = (real)v;
+    n->scale[c] = (real)scale;
+    n->offset[c] = (real)((n->b ? (double)n->b[c] : 0) - (double)n->lost[c] * scale);
+    return !(d * d > v); /* then at most one bit is lost */
 }
 
 /* Backward: gx = (gy - offset - (x - mean) tilt) scale. */
-static void norm_set_backward(const Norm *n, ptrdiff_t c, real first, real product, real count)
+static void norm_set_backward(const Norm *n, ptrdiff_t c, double first, double product)
 {
-    real rstd = 1 / sqrt(n->var_in[c] + n->eps);
+    double rstd = 1 / sqrt((double)n->var_in[c] + (double)n->eps), lost = (double)n->lost_in[c];
+    product -= first * lost;
+    double tilt = product * n->share * rstd * rstd;
     if (n->gb)
-        n->gb[c] = first;
+        n->gb[c] = (real)first;
     if (n->gw)
-        n->gw[c] = product * rstd;
-    n->scale[c] = rstd * (n->w ? n->w[c] : 1);
-    n->offset[c] = first / count;
-    n->tilt[c] = product * rstd / count * rstd;
+        n->gw[c] = (real)(product * rstd);
+    n->scale[c] = (real)(rstd * (n->w ? (double)n->w[c] : 1));
+    n->offset[c] = (real)(first * n->share - lost * tilt);
+    n->tilt[c] = (real)tilt;
 }
 
-/* Adds up the partial sums of a strip, in the order of the blocks. */
-static void norm_set(const Norm *n, ptrdiff_t strip)
+/* Adds up the partial sums of a strip, in the order of the blocks. Returns false if they must be
+ * computed again. */
+static bool norm_set(const Norm *n, ptrdiff_t strip)
 {
     NormPlace p = norm_place(n, 0, strip);
     ptrdiff_t C = n->view.n;
-    real count = (real)(n->view.outer * n->view.inner);
-    for (ptrdiff_t c = p.c; c < p.c + p.n; c++) {
-        real first = 0, product = 0;
-        for (ptrdiff_t b = 0; b < n->blocks; b++) {
-            first += n->partial[2 * b * C + c];
-            product += n->partial[(2 * b + 1) * C + c];
+    bool accurate = true;
+    for (ptrdiff_t b = 1; b < n->blocks; b++)
+        for (ptrdiff_t c = p.c; c < p.c + p.n; c++) {
+            n->partial[c] += n->partial[2 * b * C + c];
+            n->partial[C + c] += n->partial[(2 * b + 1) * C + c];
         }
+    for (ptrdiff_t c = p.c; c < p.c + p.n; c++)
         if (n->gy)
-            norm_set_backward(n, c, first, product, count);
+            norm_set_backward(n, c, n->partial[c], n->partial[C + c]);
         else
-            norm_set_forward(n, c, first, product, count);
-    }
+            accurate &= norm_set_forward(n, c, n->partial[c], n->partial[C + c]);
+    return accurate;
 }
 
 /* --- the second pass -------------------------------------------------------------------------- */
@@ -244,9 +206,12 @@ static void norm_strip_tasks(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 {
     const Norm *n = ctx;
     for (ptrdiff_t strip = begin; strip < end; strip++) {
-        for (ptrdiff_t b = 0; b < n->blocks; b++)
-            norm_sum(n, b, strip);
-        norm_set(n, strip);
+        bool accurate = false;
+        for (int again = 0; again < 2 && !accurate; again++) {
+            for (ptrdiff_t b = 0; b < n->blocks; b++)
+                norm_sum(n, b, strip);
+            accurate = norm_set(n, strip);
+        }
         for (ptrdiff_t b = 0; b < n->blocks; b++)
             norm_write(n, b, strip);
     }
@@ -260,9 +225,13 @@ static void norm_run(Norm *n)
         return;
     }
     ptrdiff_t grain = 1 + NORM_BLOCK / (each + 1);
-    parallel_for(n->blocks * n->strips, grain, norm_sum_tasks, n);
-    for (ptrdiff_t strip = 0; strip < n->strips; strip++)
-        norm_set(n, strip);
+    bool accurate = false;
+    for (int again = 0; again < 2 && !accurate; again++) {
+        parallel_for(n->blocks * n->strips, grain, norm_sum_tasks, n);
+        accurate = true;
+        for (ptrdiff_t strip = 0; strip < n->strips; strip++)
+            accurate &= norm_set(n, strip);
+    }
     parallel_for(n->blocks * n->strips, grain, norm_write_tasks, n);
 }
 
@@ -276,7 +245,7 @@ static void norm_cut(Norm *n, ptrdiff_t arrays)
     n->strips = ceil_div(v.n, n->width);
     n->alone = n->strips >= NORM_STRIPS && arrays * v.outer * v.inner * n->width <= NORM_CACHE;
     if (!n->alone && v.inner == 1)
-        n->width = v.n, n->strips = 1;
+        n->width = min_size(v.n, NORM_SUMS), n->strips = ceil_div(v.n, n->width);
     ptrdiff_t each = n->width * v.inner;
     n->rows = max_size(ceil_div(NORM_BLOCK, each), ceil_div(v.outer, NORM_BLOCKS));
     n->blocks = ceil_div(v.outer, n->rows);
@@ -286,7 +255,7 @@ static void norm_cut(Norm *n, ptrdiff_t arrays)
  * failed, the first would leak. */
 static size_t norm_workspace(const Norm *n)
 {
-    return (size_t)((3 + 2 * n->blocks) * n->view.n) * sizeof(real);
+    return (size_t)n->view.n * ((size_t)n->blocks * 2 * sizeof(double) + 3 * sizeof(real));
 }
 
 static Norm norm_begin(const Tensor *x, const Tensor *gy, const Tensor *w, real eps)
@@ -294,48 +263,54 @@ static Norm norm_begin(const Tensor *x, const Tensor *gy, const Tensor *w, real 
     Norm n = {.view = shape_axis_view(x->shape, 1), .x = tensor_read(x), .eps = eps,
               .gy = gy ? tensor_read(gy) : NULL, .w = w ? tensor_read(w) : NULL};
     norm_cut(&n, gy ? 2 : 1);
-    n.scale = memory_take(norm_workspace(&n));
-    n.offset = n.scale + n.view.n, n.tilt = n.offset + n.view.n, n.partial = n.tilt + n.view.n;
+    n.share = 1 / (double)(n.view.outer * n.view.inner);
+    n.partial = memory_take(norm_workspace(&n));
+    n.scale = (real *)(n.partial + n.blocks * 2 * n.view.n);
+    n.offset = n.scale + n.view.n, n.tilt = n.offset + n.view.n;
     return n;
 }
 
-/* The mean of the first elements of channel c, at most NORM_GUESS, in image 0 or over the rows. */
-static real norm_guess(const Norm *n, ptrdiff_t c)
+/* Estimates the means from elements that are spread over image 0 or over the rows. An estimate is
+ * exact if all elements are equal. */
+static void norm_guess(const Norm *n)
 {
-    ptrdiff_t step = n->view.inner > 1 ? 1 : n->view.n, k = 0;
-    ptrdiff_t most = n->view.inner > 1 ? n->view.inner : n->view.outer;
-    real sum = 0;
-    for (; k < most && k < NORM_GUESS; k++)
-        sum += n->x[c * n->view.inner + k * step];
-    return sum / (real)k;
+    bool planes = n->view.inner > 1;
+    ptrdiff_t most = planes ? n->view.inner : n->view.outer, step = planes ? 1 : n->view.n;
+    ptrdiff_t C = n->view.n, inner = n->view.inner;
+    double *sum = n->partial; /* of the differences from the first element */
+    memset(sum, 0, (size_t)C * sizeof *sum);
+    for (ptrdiff_t k = 1; k < NORM_GUESS; k++)
+        for (ptrdiff_t c = 0, i = part_begin(most, NORM_GUESS, k) * step; c < C; c++)
+            sum[c] += (double)(n->x[c * inner + i] - n->x[c * inner]);
+    for (ptrdiff_t c = 0; c < C; c++)
+        n->mean[c] = n->x[c * inner] + (real)(sum[c] / NORM_GUESS);
 }
 
-void tensor_batch_norm(Tensor *y, Tensor *mean, Tensor *var, const Tensor *x, const Tensor *w,
-                       const Tensor *b, real eps)
+void tensor_batch_norm(Tensor *y, Tensor *mean, Tensor *lost, Tensor *var, const Tensor *x,
+                       const Tensor *w, const Tensor *b, real eps)
 {
     if (x->shape.dim[1] == 0)
         return;
     Norm n = norm_begin(x, NULL, w, eps);
     n.b = b ? tensor_read(b) : NULL;
-    n.y = tensor_write(y), n.mean = tensor_write(mean), n.var = tensor_write(var);
-    n.mean_in = n.mean;
-    for (ptrdiff_t c = 0; c < n.view.n; c++)
-        n.mean[c] = norm_guess(&n, c);
+    n.y = tensor_write(y), n.var = tensor_write(var);
+    n.mean_in = n.mean = tensor_write(mean), n.lost = tensor_write(lost);
+    norm_guess(&n);
     norm_run(&n);
-    memory_give(n.scale, norm_workspace(&n));
+    memory_give(n.partial, norm_workspace(&n));
 }
 
 void tensor_batch_norm_backward(Tensor *gx, Tensor *gw, Tensor *gb, const Tensor *gy,
                                 const Tensor *x, const Tensor *w, const Tensor *mean,
-                                const Tensor *var, real eps)
+                                const Tensor *lost, const Tensor *var, real eps)
 {
     if (x->shape.dim[1] == 0)
         return;
     Norm n = norm_begin(x, gy, w, eps);
-    n.mean_in = tensor_read(mean), n.var_in = tensor_read(var);
+    n.mean_in = tensor_read(mean), n.lost_in = tensor_read(lost), n.var_in = tensor_read(var);
     n.y = gx ? tensor_write(gx) : NULL;
     n.gw = gw ? tensor_write(gw) : NULL;
     n.gb = gb ? tensor_write(gb) : NULL;
     norm_run(&n);
-    memory_give(n.scale, norm_workspace(&n));
+    memory_give(n.partial, norm_workspace(&n));
 }

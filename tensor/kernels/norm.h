@@ -3,7 +3,8 @@
  *  - y = (x - mean) / sqrt(var + eps) * w + b, with the mean and the biased variance over outer and
  *    inner.
  *  - A kernel reads its input twice, once for the sums and once to compute the result; the second
- *    time from the cache, if a channel fits into it.
+ *    time from the cache, if a channel fits into it. It computes the sums again if they show that
+ *    the variance is not accurate, which typical data do not.
  *  - Sums are computed in blocks whose size depends only on the shape, and the blocks are added in
  *    order, so the results have the same bits for any number of threads.
  *
@@ -14,10 +15,11 @@
 
 #include "tensor/tensor.h"
 
-/* mean, var (C): the mean and the biased variance of each channel. w and b (C) may be NULL. All
- * tensors are contiguous; channels are axis 1 and have at least one element each. */
-void tensor_batch_norm(Tensor *y, Tensor *mean, Tensor *var, const Tensor *x, const Tensor *w,
-                       const Tensor *b, real eps);
+/* mean, lost, var (C): the mean of each channel, what rounding it to `real` lost, and the biased
+ * variance. w and b (C) may be NULL. All tensors are contiguous; channels are axis 1 and have at
+ * least one element each. */
+void tensor_batch_norm(Tensor *y, Tensor *mean, Tensor *lost, Tensor *var, const Tensor *x,
+                       const Tensor *w, const Tensor *b, real eps);
 
 /* With rstd = 1 / sqrt(var + eps), xhat = (x - mean) rstd and n elements per channel:
  *     gb = sum gy,  gw = sum gy xhat,  gx = w rstd (gy - gb/n - xhat gw/n)
@@ -25,6 +27,6 @@ void tensor_batch_norm(Tensor *y, Tensor *mean, Tensor *var, const Tensor *x, co
  * requested. gx may be gy itself. */
 void tensor_batch_norm_backward(Tensor *gx, Tensor *gw, Tensor *gb, const Tensor *gy,
                                 const Tensor *x, const Tensor *w, const Tensor *mean,
-                                const Tensor *var, real eps);
+                                const Tensor *lost, const Tensor *var, real eps);
 
 #endif

@@ -27,6 +27,7 @@ enum {
     REDUCE_LEAF = 512,    /* a row this short is not split further */
     REDUCE_STRIP = 256,   /* columns of a strip */
     REDUCE_FOLD = 64,     /* this few rows of a strip or of a result are not split further */
+    REDUCE_ROWS = 8,      /* rows of a strip that are added pairwise before they join the result */
     REDUCE_CHUNK = 32768, /* elements of a task, if a result has more than this */
 };
 
@@ -35,6 +36,7 @@ typedef struct Reduction {
     real (*join)(real, real);
     real (*row)(const real *x, ptrdiff_t n, ptrdiff_t step);
     void (*add_row)(real *acc, const real *x, ptrdiff_t n, ptrdiff_t step);
+    void (*add_rows)(real *acc, const real *const *row, ptrdiff_t n, ptrdiff_t step); /* or NULL */
     real empty;
 } Reduction;
 
@@ -107,24 +109,37 @@ static inline vec reduce_max_join_vec(vec a, vec b)
 REDUCE_KERNELS(reduce_sum, reduce_sum_join, 0)
 REDUCE_KERNELS(reduce_max, reduce_max_join, -(real)INFINITY)
 
-real tensor_row_sum(const real *x, ptrdiff_t n, ptrdiff_t step)
+/* Adds REDUCE_ROWS rows, which are first added pairwise. */
+static void reduce_sum_add_rows(real *restrict acc, const real *const *row, ptrdiff_t n,
+                                ptrdiff_t step)
 {
-    if (n > REDUCE_LANES)
-        return reduce_sum_row(x, n, step);
-    real total = 0;
+    const real *a = row[0], *b = row[1], *c = row[2], *d = row[3];
+    const real *e = row[4], *f = row[5], *g = row[6], *h = row[7];
+    for (ptrdiff_t i = 0, k = 0; i < n; i++, k += step)
+        acc[i] += ((a[k] + b[k]) + (c[k] + d[k])) + ((e[k] + f[k]) + (g[k] + h[k]));
+}
+
+double tensor_row_sum(const real *x, ptrdiff_t n, ptrdiff_t step)
+{
+    if (n > TENSOR_ROW_FEW)
+        return (double)reduce_sum_row(x, n, step);
+    double total = 0;
     for (ptrdiff_t i = 0; i < n; i++)
-        total += x[i * step];
+        total += (double)x[i * step];
     return total;
 }
 
 real tensor_row_max(const real *x, ptrdiff_t n, ptrdiff_t step)
 {
-    if (n > REDUCE_LANES)
+    if (n > TENSOR_ROW_FEW)
         return reduce_max_row(x, n, step);
     real max = -(real)INFINITY;
-    for (ptrdiff_t i = 0; i < n; i++)
-        max = reduce_max_join(max, x[i * step]);
-    return max;
+    bool nan = false;
+    for (ptrdiff_t i = 0; i < n; i++) {
+        max = x[i * step] > max ? x[i * step] : max;
+        nan |= isnan(x[i * step]);
+    }
+    return nan ? (real)NAN : max;
 }
 
 /* --- axes ------------------------------------------------------------------------------------- */
@@ -251,10 +266,16 @@ static void reduce_strip_rows(const Reduce *p, real *total, const real *x, ptrdi
         p->r->add_row(total, half, n, 1);
         return;
     }
+    ptrdiff_t step = reduce_inner_step(&p->kept);
     reduce_fill(total, n, p->r->empty);
-    for (ptrdiff_t i = begin; i < end; i++)
-        p->r->add_row(total, x + reduce_locate(&p->reduced, p->reduced.x_stride, i), n,
-                      reduce_inner_step(&p->kept));
+    for (; p->r->add_rows && begin + REDUCE_ROWS <= end; begin += REDUCE_ROWS) {
+        const real *row[REDUCE_ROWS];
+        for (int k = 0; k < REDUCE_ROWS; k++)
+            row[k] = x + reduce_locate(&p->reduced, p->reduced.x_stride, begin + k);
+        p->r->add_rows(total, row, n, step);
+    }
+    for (; begin < end; begin++)
+        p->r->add_row(total, x + reduce_locate(&p->reduced, p->reduced.x_stride, begin), n, step);
 }
 
 /* Computes results [first, first + n), neighbours along the last kept axis, from chunk c of the
@@ -346,13 +367,14 @@ static void reduce_to(Tensor *out, const Tensor *x, const Reduction *r, const ch
 
 void tensor_sum_to(Tensor *out, const Tensor *x)
 {
-    static const Reduction sum = {reduce_sum_join, reduce_sum_row, reduce_sum_add_row, 0};
+    static const Reduction sum = {reduce_sum_join, reduce_sum_row, reduce_sum_add_row,
+                                  reduce_sum_add_rows, 0};
     reduce_to(out, x, &sum, "tensor_sum_to");
 }
 
 void tensor_max_to(Tensor *out, const Tensor *x)
 {
-    static const Reduction max = {reduce_max_join, reduce_max_row, reduce_max_add_row,
+    static const Reduction max = {reduce_max_join, reduce_max_row, reduce_max_add_row, NULL,
                                   -(real)INFINITY};
     reduce_to(out, x, &max, "tensor_max_to");
 }

@@ -1,7 +1,9 @@
 /* tensor/kernels/softmax.c -- softmax and its logarithm along one axis.
  *
  * Both first subtract the maximum along the axis: the largest exponential is then e^0 = 1, so
- * nothing overflows, and the result is the same because the common factor cancels.
+ * nothing overflows, and the result is the same because the common factor cancels. If that 1
+ * outweighs the others, a sum of all would lose their digits, and the logarithm of the largest
+ * element, -log(1 + rest), is about -rest. So the rest is then added up without the 1.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -19,6 +21,30 @@ typedef struct Softmax {
     bool        log;
 } Softmax;
 
+/* log(1 + x) for x >= 0. Source: Goldberg, "What every computer scientist should know about
+ * floating-point arithmetic", 1991, theorem 4. */
+static real softmax_log1p(real x)
+{
+    real sum = 1 + x;
+    return sum == 1 ? x : log(sum) * (x / (sum - 1));
+}
+
+/* The logarithm of the sum of n exponentials, of which the largest is 1. If the others are small in
+ * comparison with the rounding error of the sum, they are added up without it. */
+static real softmax_log_sum(const real *y, ptrdiff_t n, ptrdiff_t step)
+{
+    double rest = tensor_row_sum(y, n, step) - 1, ones = 0, sum = 0;
+    double least = n > TENSOR_ROW_FEW ? 1 : 16 * DBL_EPSILON / (double)REAL_EPSILON;
+    if (!(rest < least))
+        return softmax_log1p((real)rest);
+    for (ptrdiff_t i = 0; i < n; i++)
+        if (y[i * step] == 1)
+            ones++;
+        else
+            sum += (double)y[i * step];
+    return softmax_log1p((real)(ones - 1 + sum));
+}
+
 /* One line along the axis: n elements, `step` apart. */
 static void softmax_line(const Softmax *s, const real *x, real *y)
 {
@@ -26,9 +52,9 @@ static void softmax_line(const Softmax *s, const real *x, real *y)
     real max = tensor_row_max(x, n, step);
     for (ptrdiff_t i = 0; i < n; i++)
         y[i * step] = exp(x[i * step] - max);
-    real sum = tensor_row_sum(y, n, step), log_sum = log(sum);
+    real sum = s->log ? softmax_log_sum(y, n, step) : (real)tensor_row_sum(y, n, step);
     for (ptrdiff_t i = 0; i < n; i++)
-        y[i * step] = s->log ? x[i * step] - max - log_sum : y[i * step] / sum;
+        y[i * step] = s->log ? x[i * step] - max - sum : y[i * step] / sum;
 }
 
 static void softmax_lines(ptrdiff_t begin, ptrdiff_t end, void *ctx)

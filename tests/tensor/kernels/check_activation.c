@@ -400,6 +400,50 @@ START_TEST(log_softmax_keeps_what_softmax_loses)
 }
 END_TEST
 
+/* Rounding x - max to `real` makes an error of up to |x - max| / 2 epsilons in e^(x - max), so each
+ * bound is that and a few epsilons. The logarithm of the largest element may be as small as the sum
+ * of all other exponentials, whose errors it inherits. */
+static void softmax_row_is_accurate(const real *x, const real *y, const real *ln, ptrdiff_t n)
+{
+    ptrdiff_t top = 0;
+    long double rest = 0, error = 0;
+    for (ptrdiff_t i = 1; i < n; i++)
+        top = x[i] > x[top] ? i : top;
+    const long double max = (long double)x[top], ulp = (long double)REAL_EPSILON;
+    const long double few = 4 + sqrtl((long double)n) / 2;
+    for (ptrdiff_t i = 0; i < n; i++) {
+        long double e = i == top ? 0 : expl((long double)x[i] - max);
+        rest += e;
+        error += e * (2 + (max - (long double)x[i]) / 2);
+    }
+    for (ptrdiff_t i = 0; i < n; i++) {
+        long double exact = (long double)x[i] - max - log1pl(rest), p = expl(exact);
+        if (fabsl((long double)ln[i] - exact) > (few + error / rest) * ulp * -exact ||
+            fabsl((long double)y[i] - p) > (few + max - (long double)x[i]) * ulp * p + 1e-37L)
+            ck_abort_msg("element %td of %td is %.9g, its logarithm %.9g, expected %.9g", i, n,
+                         (double)y[i], (double)ln[i], (double)exact);
+    }
+}
+
+START_TEST(softmax_is_accurate_in_every_element)
+{
+    Rng rng = rng_new(14, 0);
+    const ptrdiff_t sizes[] = {2, 3, 10, 16, 17, 1000};
+    const real stds[] = {(real)0.1, 1, 5, 20};
+    for (size_t i = 0; i < COUNT(sizes) * COUNT(stds); i++) {
+        ptrdiff_t n = sizes[i / COUNT(stds)];
+        Tensor *x = tensor_new(SHAPE(200, n));
+        Tensor *y = tensor_new(x->shape), *ln = tensor_new(x->shape);
+        tensor_fill_normal(x, &rng, 3, stds[i % COUNT(stds)]);
+        tensor_softmax(y, x, 1), tensor_log_softmax(ln, x, 1);
+        for (ptrdiff_t row = 0; row < 200; row++)
+            softmax_row_is_accurate(tensor_read(x) + row * n, tensor_read(y) + row * n,
+                                    tensor_read(ln) + row * n, n);
+        tensor_free(x), tensor_free(y), tensor_free(ln);
+    }
+}
+END_TEST
+
 /* One class of weight 1, a million of weight 0.1: a running sum would be off by a percent. */
 START_TEST(softmax_of_a_million_classes_keeps_its_digits)
 {
@@ -453,7 +497,8 @@ int main(void)
     testing_add(suite, "softmax", 20, (const TTest *const[]){
         an_axis_splits_a_shape_in_three, softmax_along_each_axis,
         softmax_of_large_values_does_not_overflow, softmax_with_infinities_and_nan,
-        log_softmax_keeps_what_softmax_loses, softmax_of_a_million_classes_keeps_its_digits,
+        log_softmax_keeps_what_softmax_loses, softmax_is_accurate_in_every_element,
+        softmax_of_a_million_classes_keeps_its_digits,
         softmax_of_no_elements,
         softmax_bits_do_not_depend_on_threads, NULL});
     return testing_main(suite);

@@ -12,7 +12,7 @@
 typedef struct Case {
     AxisView view;
     double   eps;
-    Tensor  *x, *w, *b, *gy, *y, *mean, *var, *gx, *gw, *gb;
+    Tensor  *x, *w, *b, *gy, *y, *mean, *lost, *var, *gx, *gw, *gb;
 } Case;
 
 static Tensor *normal(Shape s, uint64_t salt, double mean, double std)
@@ -29,20 +29,23 @@ static Case case_new(Shape s, double mean, double std)
     return (Case){.view = shape_axis_view(s, 1), .eps = 1e-3, .x = normal(s, 1, mean, std),
                   .w = normal(C, 2, 0, 1), .b = normal(C, 3, 0, 1), .gy = normal(s, 4, 0.5, 1),
                   .y = tensor_full(s, not_a_number), .mean = tensor_full(C, not_a_number),
-                  .var = tensor_full(C, not_a_number), .gx = tensor_full(s, not_a_number),
-                  .gw = tensor_full(C, not_a_number), .gb = tensor_full(C, not_a_number)};
+                  .lost = tensor_full(C, not_a_number), .var = tensor_full(C, not_a_number),
+                  .gx = tensor_full(s, not_a_number), .gw = tensor_full(C, not_a_number),
+                  .gb = tensor_full(C, not_a_number)};
 }
 
 static void case_run(Case *k, const Tensor *w, const Tensor *b)
 {
     real eps = (real)k->eps;
-    tensor_batch_norm(k->y, k->mean, k->var, k->x, w, b, eps);
-    tensor_batch_norm_backward(k->gx, k->gw, k->gb, k->gy, k->x, w, k->mean, k->var, eps);
+    tensor_batch_norm(k->y, k->mean, k->lost, k->var, k->x, w, b, eps);
+    tensor_batch_norm_backward(k->gx, k->gw, k->gb, k->gy, k->x, w, k->mean, k->lost, k->var,
+                               eps);
 }
 
 static void case_free(Case *k)
 {
-    Tensor *all[] = {k->x, k->w, k->b, k->gy, k->y, k->mean, k->var, k->gx, k->gw, k->gb};
+    Tensor *all[] = {k->x,    k->w,   k->b,  k->gy, k->y, k->mean,
+                     k->lost, k->var, k->gx, k->gw, k->gb};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         tensor_free(all[i]);
 }
@@ -155,7 +158,8 @@ START_TEST(gx_may_take_gy_s_place)
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         Case k = case_new(shapes[i], 0.5, 2);
         case_run(&k, k.w, k.b);
-        tensor_batch_norm_backward(k.gy, k.gw, k.gb, k.gy, k.x, k.w, k.mean, k.var, (real)k.eps);
+        tensor_batch_norm_backward(k.gy, k.gw, k.gb, k.gy, k.x, k.w, k.mean, k.lost, k.var,
+                                   (real)k.eps);
         ck_assert(tensor_same_bits(k.gy, k.gx));
         case_free(&k);
     }
@@ -173,6 +177,123 @@ START_TEST(a_large_mean_leaves_the_variance)
         ck_assert_close(at(k.var, c) / n.var, 1, 64 * (double)REAL_EPSILON);
     }
     case_free(&k);
+}
+END_TEST
+
+/* --- accuracy: within a few ulps of the two-pass formula, whatever the data ------------------- */
+
+/* How the data of a channel are not typical. */
+typedef enum Oddity { TYPICAL, BLACK_CORNER, OUTLIER, CONSTANT, ODDITIES } Oddity;
+
+static Case case_odd(Shape s, double offset, Oddity oddity)
+{
+    Case k = case_new(s, offset, oddity == CONSTANT ? 0 : 1);
+    ptrdiff_t count = k.view.outer * k.view.inner;
+    real *x = tensor_write(k.x);
+    for (ptrdiff_t c = 0; c < k.view.n; c++) {
+        for (ptrdiff_t i = 0; i < 16 && i < count && oddity == BLACK_CORNER; i++)
+            x[place(k.view, c, i)] = 0;
+        if (oddity == OUTLIER)
+            x[place(k.view, c, count / 2)] = (real)1e6;
+    }
+    return k;
+}
+
+/* One channel, and the largest term or the sum of the absolute terms of each result: rounding the
+ * terms alone makes an error of some epsilons of it. */
+typedef struct Exact {
+    long double first; /* the channel's first element; the mean is relative to it */
+    long double mean, var, rstd, gb, gw;
+    long double y_size, gb_size, gw_size, gx_size;
+} Exact;
+
+static long double exact_at(const Tensor *x, ptrdiff_t i)
+{
+    return (long double)tensor_read(x)[i];
+}
+
+static long double exact_xhat(const Case *k, const Exact *e, ptrdiff_t place)
+{
+    return (exact_at(k->x, place) - e->first - e->mean) * e->rstd;
+}
+
+static Exact exact_channel(const Case *k, ptrdiff_t c)
+{
+    ptrdiff_t n = k->view.outer * k->view.inner;
+    Exact e = {.first = exact_at(k->x, place(k->view, c, 0)), .rstd = 1};
+    for (ptrdiff_t i = 0; i < n; i++)
+        e.mean += (exact_at(k->x, place(k->view, c, i)) - e.first) / n;
+    for (ptrdiff_t i = 0; i < n; i++)
+        e.var += powl(exact_xhat(k, &e, place(k->view, c, i)), 2) / n;
+    e.rstd = 1 / sqrtl(e.var + (long double)(real)k->eps);
+    long double w = exact_at(k->w, c), b = exact_at(k->b, c);
+    for (ptrdiff_t i = 0; i < n; i++) {
+        long double g = exact_at(k->gy, place(k->view, c, i));
+        long double xhat = exact_xhat(k, &e, place(k->view, c, i));
+        e.gb += g, e.gw += g * xhat;
+        e.gb_size += fabsl(g), e.gw_size += fabsl(g * xhat);
+        e.y_size = fmaxl(e.y_size, fabsl(xhat * w) + fabsl(b));
+        e.gx_size = fmaxl(e.gx_size, fabsl(w * e.rstd * g));
+    }
+    return e;
+}
+
+/* The sums are doubles; if `real` is double, too, their own rounding shows. */
+static void is_within(const Case *k, const char *what, const Tensor *found, ptrdiff_t i,
+                      long double exact, long double size)
+{
+    double error = (double)(fabsl(exact_at(found, i) - exact) / (size + 1e-300L));
+    double ulps = error / (double)REAL_EPSILON, count = (double)(k->view.outer * k->view.inner);
+    if (!(ulps <= (sizeof(real) < sizeof(double) ? 4 : 16 + sqrt(count))))
+        ck_abort_msg("%s of %s, mean %g: %.9g is %.3g ulps off", what, SHAPE_TEXT(k->x->shape),
+                     at(k->mean, 0), at(found, i), ulps);
+}
+
+static void channel_is_accurate(const Case *k, ptrdiff_t c)
+{
+    Exact e = exact_channel(k, c);
+    ptrdiff_t n = k->view.outer * k->view.inner;
+    long double w = exact_at(k->w, c), mean = e.first + e.mean;
+    is_within(k, "mean", k->mean, c, mean, fabsl(mean) + sqrtl(e.var));
+    is_within(k, "var", k->var, c, e.var, e.var);
+    is_within(k, "gb", k->gb, c, e.gb, e.gb_size);
+    is_within(k, "gw", k->gw, c, e.gw, e.gw_size);
+    for (ptrdiff_t i = 0; i < n; i++) {
+        ptrdiff_t p = place(k->view, c, i);
+        long double xhat = exact_xhat(k, &e, p);
+        long double gx = w * e.rstd * (exact_at(k->gy, p) - e.gb / n - xhat * e.gw / n);
+        is_within(k, "y", k->y, p, xhat * w + exact_at(k->b, c), e.y_size);
+        is_within(k, "gx", k->gx, p, gx, e.gx_size);
+    }
+}
+
+START_TEST(as_accurate_as_two_passes)
+{
+    const double offsets[] = {0, 1e2, 1e4, 1e6};
+    const Shape shapes[] = {SHAPE(2, 3), SHAPE(17, 40), SHAPE(3000, 20), SHAPE(900, 70),
+                            SHAPE(9000, 7), SHAPE(1, 2, 2), SHAPE(3, 9, 5, 5), SHAPE(40, 8, 16, 16),
+                            SHAPE(5, 9, 28, 28), SHAPE(3, 1, 90, 91)};
+    for (size_t i = 0; i < COUNT(shapes); i++)
+        for (size_t j = 0; j < COUNT(offsets) * ODDITIES; j++) {
+            Case k = case_odd(shapes[i], offsets[j / ODDITIES], j % ODDITIES);
+            case_run(&k, k.w, k.b);
+            for (ptrdiff_t c = 0; c < k.view.n; c++)
+                channel_is_accurate(&k, c);
+            case_free(&k);
+        }
+}
+END_TEST
+
+START_TEST(a_million_elements_are_as_accurate)
+{
+    const Shape shapes[] = {SHAPE(1000000, 1), SHAPE(62500, 16), SHAPE(80, 1, 112, 112)};
+    for (size_t i = 0; i < COUNT(shapes); i++)
+        for (Oddity oddity = 0; oddity < ODDITIES; oddity++) {
+            Case k = case_odd(shapes[i], 1e4, oddity);
+            case_run(&k, k.w, k.b);
+            channel_is_accurate(&k, 0);
+            case_free(&k);
+        }
 }
 END_TEST
 
@@ -214,7 +335,7 @@ START_TEST(gradients_that_are_not_wanted)
     for (int wanted = 0; wanted < 8; wanted++) {
         tensor_fill(k.gx, 9), tensor_fill(k.gw, 9), tensor_fill(k.gb, 9);
         tensor_batch_norm_backward(wanted & 1 ? k.gx : NULL, wanted & 2 ? k.gw : NULL,
-                                   wanted & 4 ? k.gb : NULL, k.gy, k.x, k.w, k.mean, k.var,
+                                   wanted & 4 ? k.gb : NULL, k.gy, k.x, k.w, k.mean, k.lost, k.var,
                                    (real)k.eps);
         ck_assert(!(wanted & 1) || tensor_same_bits(k.gx, gx));
         ck_assert(!(wanted & 2) || tensor_same_bits(k.gw, gw));
@@ -289,7 +410,8 @@ int main(void)
     Suite *suite = suite_create("norm");
     testing_add(suite, "against loops", 60, (const TTest *const[]){
         every_shape, every_way_to_cut_the_work, gx_may_take_gy_s_place,
-        a_large_mean_leaves_the_variance, one_number_or_equal_ones_have_no_variance,
+        a_large_mean_leaves_the_variance, as_accurate_as_two_passes,
+        a_million_elements_are_as_accurate, one_number_or_equal_ones_have_no_variance,
         no_channels_no_work, gradients_that_are_not_wanted, NULL});
     testing_add(suite, "numbers", 30, (const TTest *const[]){
         nan_and_inf_stay_in_their_channel, threads_do_not_change_a_bit,

@@ -324,6 +324,28 @@ START_TEST(a_tall_column_keeps_its_digits)
 }
 END_TEST
 
+/* Adding 64 rows one after the other would make errors of more than 3 epsilons, as the loop does if
+ * `real` is double. */
+START_TEST(columns_of_random_terms_are_accurate)
+{
+    const Shape shapes[] = {SHAPE(64, 10000), SHAPE(1000, 1000), SHAPE(16, 4, 10000)};
+    Rng rng = rng_new(2, 2);
+    for (size_t s = 0; s < COUNT(shapes); s++) {
+        Tensor *x = tensor_new(shapes[s]);
+        tensor_fill_uniform(x, &rng, 0, 1);
+        ptrdiff_t columns = shapes[s].dim[shapes[s].ndim - 1];
+        Tensor *sum = tensor_new(SHAPE(columns));
+        double *exact = naive_reduce(tensor_sum_to, sum->shape, x);
+        tensor_sum_to(sum, x);
+        for (ptrdiff_t i = 0; i < columns; i++)
+            ck_assert_close((double)tensor_read(sum)[i] / exact[i], 1,
+                            (sizeof(real) < sizeof(double) ? 2 : 64) * (double)REAL_EPSILON);
+        free(exact);
+        tensor_free(x), tensor_free(sum);
+    }
+}
+END_TEST
+
 /* Many terms of both signs, with different numbers of threads. */
 static void bits_stay(ReduceFn fn, const Tensor *x, Shape shape)
 {
@@ -415,7 +437,7 @@ int main(void)
         an_expanded_result_is_refused, a_rows_sum_is_the_sum, NULL});
     testing_add(suite, "bits", 60, (const TTest *const[]){
         ten_million_terms_keep_their_digits, a_million_short_rows_keep_their_digits,
-        a_tall_column_keeps_its_digits,
+        a_tall_column_keeps_its_digits, columns_of_random_terms_are_accurate,
         threads_do_not_change_a_bit, the_second_time_nothing_is_allocated, NULL});
     return testing_main(suite);
 }
