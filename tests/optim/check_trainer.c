@@ -400,9 +400,9 @@ START_TEST(training_and_testing_run_in_their_modes)
     module_eval(r.t.net); /* trainer_fit switches to training mode */
     trainer_fit(&r.t);
     ck_assert_int_eq(trainer_modes[0][0], 1 + 2 * 2); /* the rehearsal, and two epochs */
-    ck_assert_int_eq(trainer_modes[1][0], 1);         /* the rehearsal */
+    ck_assert_int_eq(trainer_modes[1][0], 0);
     ck_assert_int_eq(trainer_modes[0][1], 0);
-    ck_assert_int_eq(trainer_modes[1][1], 2 * 3);
+    ck_assert_int_eq(trainer_modes[1][1], 1 + 2 * 3);
     run_free(&r);
 }
 END_TEST
