@@ -30,9 +30,15 @@ struct Loader {
     bool           ended; /* has loader_next reported the epoch's end? */
 };
 
+static void loader_check(const Loader *loader, const char *function)
+{
+    if (!loader)
+        slope_fail(function, "the loader is NULL");
+}
+
 /* --- creating and freeing --------------------------------------------------------------------- */
 
-static void loader_check(const Dataset *data, LoaderOptions options)
+static void loader_check_data(const Dataset *data, LoaderOptions options)
 {
     if (!data)
         slope_fail("loader_new", "the dataset is NULL; did its reader report an Error?");
@@ -69,7 +75,7 @@ static LoaderBuffer loader_buffer_new(const Dataset *data, Transform transform, 
 
 Loader *loader_new(const Dataset *data, LoaderOptions options)
 {
-    loader_check(data, options);
+    loader_check_data(data, options);
     if (options.batch == 0)
         options.batch = 128;
     Loader *loader = memory_new(sizeof *loader);
@@ -99,6 +105,7 @@ void loader_free(Loader *loader)
 
 void loader_start(Loader *loader, int epoch)
 {
+    loader_check(loader, "loader_start");
     if (epoch < 0)
         slope_fail("loader_start", "the epoch is %d; expected 0 or more", epoch);
     loader->epoch = epoch;
@@ -116,6 +123,7 @@ void loader_start(Loader *loader, int epoch)
 /* count / batch, rounded up unless the last, short batch is dropped */
 ptrdiff_t loader_batches(const Loader *loader)
 {
+    loader_check(loader, "loader_batches");
     ptrdiff_t count = loader->data->count, batch = loader->options.batch;
     bool short_one = count % batch > 0 && !loader->options.drop_last;
     return count / batch + short_one;
@@ -123,6 +131,9 @@ ptrdiff_t loader_batches(const Loader *loader)
 
 bool loader_next(Loader *loader, Batch *batch)
 {
+    loader_check(loader, "loader_next");
+    if (!batch)
+        slope_fail("loader_next", "the batch is NULL");
     if (loader->ended)
         slope_fail("loader_next", "epoch %d has ended; call loader_start before the next epoch",
                    loader->epoch);
@@ -145,6 +156,7 @@ bool loader_next(Loader *loader, Batch *batch)
 
 void loader_skip(Loader *loader, ptrdiff_t batches)
 {
+    loader_check(loader, "loader_skip");
     ptrdiff_t left = loader_batches(loader) - loader->next;
     if (batches < 0 || batches > left)
         slope_fail("loader_skip", "%td batches cannot be skipped; the epoch has %td left", batches,
@@ -154,6 +166,9 @@ void loader_skip(Loader *loader, ptrdiff_t batches)
 
 ptrdiff_t loader_example(const Loader *loader, const Batch *batch, ptrdiff_t row)
 {
+    loader_check(loader, "loader_example");
+    if (!batch)
+        slope_fail("loader_example", "the batch is NULL");
     if (row < 0 || row >= batch->count)
         slope_fail("loader_example", "row %td is outside a batch of %td examples", row,
                    batch->count);
@@ -162,10 +177,12 @@ ptrdiff_t loader_example(const Loader *loader, const Batch *batch, ptrdiff_t row
 
 const Dataset *loader_dataset(const Loader *loader)
 {
+    loader_check(loader, "loader_dataset");
     return loader->data;
 }
 
 LoaderOptions loader_options(const Loader *loader)
 {
+    loader_check(loader, "loader_options");
     return loader->options;
 }

@@ -1,7 +1,8 @@
 /* optim/rehearsal.c -- does everything that a trainer holds fit together?
  *
- * The network and the loss run on one batch of each loader, in evaluation mode. A part that refuses
- * its input thus does so before the first step, and the shapes of the outputs show the rest.
+ * The network and the loss run on one batch of each loader, in the modes in which trainer_fit will
+ * run them. A part that refuses its input thus does so before the first step, and the shapes of the
+ * outputs show the rest.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -12,16 +13,25 @@
 
 #include "autograd/record.h"
 #include "nn/layers.h"
+#include "tensor/cut.h"
 
-static void rehearsal_check_fields(const Trainer *t)
+void slope_check_trainer(const Trainer *t, const char *function)
 {
+    if (!t)
+        slope_fail(function, "the trainer is NULL");
     const char *missing = !t->net         ? "net"
                           : !t->optimizer ? "optimizer"
-                          : !t->loss      ? "loss"
                           : !t->train     ? "train"
                                           : NULL;
     if (missing)
-        slope_fail("trainer_fit", "the trainer has no .%s", missing);
+        slope_fail(function, "the trainer has no .%s", missing);
+}
+
+static void rehearsal_check_fields(const Trainer *t)
+{
+    slope_check_trainer(t, "trainer_fit");
+    if (!t->loss)
+        slope_fail("trainer_fit", "the trainer has no .loss");
     if (t->epochs < 0 || t->epochs > INT_MAX - t->epoch) /* trainer_resume may leave 0 */
         slope_fail("trainer_fit", "%d more epochs after %d; expected 0 or more", t->epochs,
                    t->epoch);
@@ -35,33 +45,71 @@ static void rehearsal_check_fields(const Trainer *t)
 
 /* --- what a forward may write to -------------------------------------------------------------- */
 
-/* Puts a copy of a buffer, counter or random stream on the tape, one Var for each part. */
+/* The block of a Var that holds the copy of a part; the copy of a buffer is the Var's value. */
+typedef struct RehearsalCopy {
+    ModulePart part;
+    int64_t    counter;
+    Rng        rng;
+} RehearsalCopy;
+
 static void rehearsal_save(const char *name, const ModulePart *part, void *ctx)
 {
     (void)name, (void)ctx;
-    Var *copy = tape_append();
-    if (part->kind == PART_BUFFER) {
-        copy->value = tensor_clone(part->buffer);
-    } else if (part->kind == PART_COUNTER) {
-        var_alloc_block(copy, 0, sizeof *part->counter);
-        memcpy(copy->block, part->counter, sizeof *part->counter);
-    } else if (part->kind == PART_RNG) {
-        var_alloc_block(copy, 0, sizeof *part->rng);
-        memcpy(copy->block, part->rng, sizeof *part->rng);
-    }
+    if (part->kind == PART_PARAM)
+        return;
+    Var *v = tape_append();
+    var_alloc_block(v, 0, sizeof(RehearsalCopy));
+    RehearsalCopy *copy = v->block;
+    copy->part = *part;
+    if (part->kind == PART_BUFFER)
+        v->value = tensor_clone(part->buffer);
+    else if (part->kind == PART_COUNTER)
+        copy->counter = *part->counter;
+    else
+        copy->rng = *part->rng;
 }
 
-static void rehearsal_restore(const char *name, const ModulePart *part, void *ctx)
+static void rehearsal_restore(const Var *v)
 {
-    (void)name;
-    size_t *next = ctx; /* the index of the part's copy */
-    const Var *copy = tape_at((*next)++);
-    if (part->kind == PART_BUFFER)
-        tensor_copy(part->buffer, copy->value);
-    else if (part->kind == PART_COUNTER)
-        memcpy(part->counter, copy->block, sizeof *part->counter);
-    else if (part->kind == PART_RNG)
-        memcpy(part->rng, copy->block, sizeof *part->rng);
+    const RehearsalCopy *copy = v->block;
+    if (copy->part.kind == PART_BUFFER)
+        tensor_copy(copy->part.buffer, v->value);
+    else if (copy->part.kind == PART_COUNTER)
+        *copy->part.counter = copy->counter;
+    else
+        *copy->part.rng = copy->rng;
+}
+
+/* A rehearsal is a scope, so that a rewind also ends one that failed. The copies precede it on the
+ * tape and are therefore still alive when it ends. */
+typedef struct Rehearsal {
+    size_t  first; /* index of the first copy */
+    Loader *loader;
+    Rng     stream; /* the thread's next one */
+} Rehearsal;
+
+static void rehearsal_end(const Var *scope)
+{
+    const Rehearsal *r = scope->block;
+    if (!r) /* there was no memory for it */
+        return;
+    for (size_t i = r->first; i < scope->index; i++)
+        rehearsal_restore(tape_at(i));
+    random_seed(r->stream.seed); /* streams are numbered from 0 */
+    for (uint64_t i = 0; i < r->stream.stream; i++)
+        random_stream();
+    loader_start(r->loader, 0);
+}
+
+static void rehearsal_begin(const Module *net, Loader *loader)
+{
+    static const ScopeKind kind = {"trainer_fit", rehearsal_end};
+    size_t first = tape_mark();
+    module_visit(net, rehearsal_save, NULL);
+    Var *scope = tape_scope_open(&kind, grad_enabled());
+    var_alloc_block(scope, 0, sizeof(Rehearsal));
+    *(Rehearsal *)scope->block = (Rehearsal){first, loader, random_stream()};
+    loader_start(loader, 0);
 }
 
 /* --- the output ------------------------------------------------------------------------------- */
@@ -78,7 +126,8 @@ static const char *rehearsal_text(const Trainer *t, const Loader *loader, char t
 }
 #define REHEARSAL_TEXT_OF(t, loader) rehearsal_text((t), (loader), (char[REHEARSAL_TEXT]){0})
 
-/* loss_cross_entropy accepts the labels 0 … K-1 and its default ignore_index. */
+/* loss_cross_entropy accepts the labels 0 … K-1 and its default ignore_index. Called if the data
+ * have more than K classes, although not all of them need to occur. */
 static void rehearsal_check_labels(const Trainer *t, const Loader *loader, ptrdiff_t K)
 {
     const Dataset *data = loader_dataset(loader);
@@ -101,7 +150,7 @@ static void rehearsal_check_output(const Trainer *t, const Loader *loader, const
         slope_fail("trainer_fit", "%s: for a batch of shape %s the network's output has "
                    "shape %s; expected (%td,K), one row per example", REHEARSAL_TEXT_OF(t, loader),
                    SHAPE_TEXT(batch->x->shape), SHAPE_TEXT(s), batch->count);
-    if (t->loss == loss_cross_entropy)
+    if (t->loss == loss_cross_entropy && s.dim[1] < loader_dataset(loader)->classes)
         rehearsal_check_labels(t, loader, s.dim[1]);
 }
 
@@ -116,80 +165,97 @@ static void rehearsal_check_loss(const Var *loss)
 
 /* --- batch norm ------------------------------------------------------------------------------- */
 
-static ptrdiff_t rehearsal_last_batch(const Loader *loader)
+/* The number of examples in a batch of the .train loader. */
+static ptrdiff_t rehearsal_count(const Trainer *t, ptrdiff_t number)
 {
-    LoaderOptions o = loader_options(loader);
-    ptrdiff_t rest = loader_dataset(loader)->count % o.batch;
-    return rest > 0 && !o.drop_last ? rest : o.batch;
+    ptrdiff_t batch = loader_options(t->train).batch;
+    return min_size(batch, loader_dataset(t->train)->count - number * batch);
 }
 
-/* Called if the last batch has one example. Fails if the batch norm m will be in training mode and
- * had one value per channel and example when a batch of `count` examples was run. */
-static void rehearsal_check_norm(const Trainer *t, const Module *m, const char *name,
-                                 ptrdiff_t count)
+/* A batch norm has exactly one counter, so visiting its counter visits the batch norm. */
+static bool rehearsal_is_norm(const ModulePart *part)
 {
+    return part->kind == PART_COUNTER && module_is_batch_norm(part->owner);
+}
+
+/* Puts a batch norm into evaluation mode, in which it accepts a batch of one example, and forgets
+ * the output of an earlier forward. The rewind restores the mode. */
+static void rehearsal_spare_norm(const char *name, const ModulePart *part, void *ctx)
+{
+    (void)name, (void)ctx;
+    if (!rehearsal_is_norm(part))
+        return;
+    part->owner->output = SHAPE_SCALAR;
+    module_eval_begin(part->owner);
+}
+
+/* Called if the last batch has one example. Fails if the part belongs to a batch norm that will be
+ * in training mode and had one value per channel and example when the first batch was run. */
+static void rehearsal_check_norm(const char *name, const ModulePart *part, void *ctx)
+{
+    const Trainer *t = ctx;
+    const Module *m = part->owner;
     Shape s = m->output;
-    bool training = m->training || !t->net->training; /* trainer_fit will call module_train */
-    if (!training || s.ndim < 2 || s.dim[0] != count || shape_count(s) != s.dim[0] * s.dim[1])
+    ptrdiff_t count = rehearsal_count(t, 0);
+    bool trains = m->training || !t->net->training; /* trainer_fit will call module_train */
+    if (!rehearsal_is_norm(part) || !trains || s.ndim < 2 || shape_count(s) != count * s.dim[1])
         return;
-    bool every = loader_batches(t->train) == 1 || loader_options(t->train).batch == 1;
-    slope_fail("trainer_fit", "%s batch of the .train loader has 1 example, but %s '%s' needs at "
-               "least 2 values per channel in training; %s", every ? "every" : "the last",
-               m->type->name, name,
-               every ? "choose a larger batch size"
-                     : "set .drop_last in the loader's options, or choose a batch size that does "
-                       "not leave a remainder of 1");
-}
-
-typedef struct NormSearch {
-    const Trainer *t;
-    ptrdiff_t      count; /* of examples in the batch that has run */
-} NormSearch;
-
-/* A batch norm is found by its counter, whose name is the batch norm's name, a dot and its own. */
-static void rehearsal_find_norm(const char *name, const ModulePart *part, void *ctx)
-{
-    const NormSearch *search = ctx;
-    if (part->kind != PART_COUNTER || !module_is_batch_norm(part->owner))
-        return;
-    char path[MODULE_PATH];
-    snprintf(path, sizeof path, "%s", name);
-    char *dot = strrchr(path, '.');
-    path[dot ? dot - path : 0] = '\0';
-    rehearsal_check_norm(search->t, part->owner, path, search->count);
+    size_t length = strlen(name) - strlen(part->name); /* of "features.1." */
+    slope_fail("trainer_fit", "%s batch of the .train loader has 1 example, but %s '%.*s' needs at "
+               "least 2 values per channel in training; %s", count == 1 ? "every" : "the last",
+               m->type->name, (int)(length ? length - 1 : 0), name,
+               count > 1 ? "set .drop_last in the loader's options, or choose a batch size that "
+                           "does not leave a remainder of 1"
+               : loader_dataset(t->train)->count > 1
+                   ? "choose a larger batch size"
+                   : "the data set has only one example, so add more examples");
 }
 
 /* --- a batch ---------------------------------------------------------------------------------- */
 
-/* The .train batch runs with gradients enabled, because a network or a loss may call var_grad. */
-static void rehearsal_run(const Trainer *t, Loader *loader)
+/* Runs the first batch. The modes are restored, and the rehearsal ends, at the rewind. */
+static void rehearsal_run(const Trainer *t, Loader *loader, size_t mark)
 {
     Batch batch;
-    size_t mark = tape_mark(), next = mark;
-    module_visit(t->net, rehearsal_save, NULL);
-    module_eval_begin(t->net);
-    if (loader == t->test)
-        no_grad_begin();
-    loader_start(loader, 0);
     loader_next(loader, &batch);
     Var *output = module_forward(t->net, var_const(batch.x));
     rehearsal_check_output(t, loader, &batch, output);
     rehearsal_check_loss(t->loss(output, &batch.labels));
-    if (loader == t->test)
-        no_grad_end();
-    module_eval_end(t->net);
-    module_visit(t->net, rehearsal_restore, &next);
     tape_rewind(mark);
-    loader_start(loader, 0);
-    if (loader == t->train && rehearsal_last_batch(loader) == 1)
-        module_visit(t->net, rehearsal_find_norm, &(NormSearch){t, batch.count});
+}
+
+static void rehearsal_of_test(const Trainer *t)
+{
+    size_t mark = tape_mark();
+    rehearsal_begin(t->net, t->test);
+    module_eval_begin(t->net);
+    no_grad_begin();
+    rehearsal_run(t, t->test, mark);
+}
+
+static void rehearsal_of_train(const Trainer *t)
+{
+    size_t mark = tape_mark();
+    bool single = rehearsal_count(t, loader_batches(t->train) - 1) == 1;
+    rehearsal_begin(t->net, t->train);
+    if (!t->net->training) {
+        module_eval_begin(t->net); /* only for the rewind, which then restores the modes */
+        module_train(t->net);
+    }
+    if (single)
+        module_visit(t->net, rehearsal_spare_norm, NULL);
+    rehearsal_run(t, t->train, mark);
+    if (single)
+        module_visit(t->net, rehearsal_check_norm, (void *)t);
 }
 
 void slope_rehearse(const Trainer *t)
 {
     rehearsal_check_fields(t);
     optimizer_check_covers(t->optimizer, t->net, "trainer_fit");
+    if (t->epochs == 0)
+        return;
     if (t->test)
-        rehearsal_run(t, t->test);
-    rehearsal_run(t, t->train);
+        rehearsal_of_test(t);
+    rehearsal_of_train(t);
 }

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "nn/state.h"
-#include "optim/trainer.h"
+#include "optim/rehearsal.h"
 #include "tensor/memory.h"
 
 /* The largest count of steps or examples in a file: counting further must not overflow. */
@@ -359,6 +359,7 @@ static bool resume_add_notes(Safetensors *s, const Trainer *t)
 
 bool trainer_save(const Trainer *t, const char *path, Error *err)
 {
+    slope_check_trainer(t, "trainer_save");
     Trainer copy = *t; /* a walk could write to its trainer, but does not when saving */
     Safetensors *s = state_gather(resume_walk, &(Resume){.t = &copy}, path, err);
     bool ok = s && (resume_add_notes(s, t) ||
@@ -370,6 +371,7 @@ bool trainer_save(const Trainer *t, const char *path, Error *err)
 
 bool trainer_load(Trainer *t, const char *path, Error *err)
 {
+    slope_check_trainer(t, "trainer_load");
     Resume r = {.t = t};
     Safetensors *s = safetensors_read(path, SAFETENSORS_HEADER, err);
     bool ok = s && resume_check_notes(s, t, err) &&
@@ -381,6 +383,7 @@ bool trainer_load(Trainer *t, const char *path, Error *err)
 
 bool trainer_resume(Trainer *t, Error *err)
 {
+    slope_check_trainer(t, "trainer_resume");
     if (!t->checkpoint)
         slope_fail("trainer_resume", "the trainer has no checkpoint; set t.checkpoint to the file");
     if (access(t->checkpoint, F_OK) != 0 && errno == ENOENT)

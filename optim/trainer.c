@@ -66,7 +66,7 @@ static void trainer_blame_data(const Trainer *t, const Batch *batch, const char 
     if (at < 0)
         return;
     ptrdiff_t each = tensor_count(batch->x) / batch->count, row = at / each;
-    slope_fail("trainer_fit", "%s, because the data are not finite: element %td of example %td of "
+    slope_fail("trainer_fit", "%s, and the data are not finite: element %td of example %td of "
                "%s is %s (batch %td, row %td; all are counted from 0); remove or replace such "
                "values before training", finding, at % each, loader_example(t->train, batch, row),
                loader_dataset(t->train)->name, trainer_number(tensor_read(batch->x)[at]),
@@ -86,7 +86,7 @@ static void trainer_blame_parameter(const char *name, const ModulePart *part, vo
                    "%s, because the parameter '%s' was not finite before that step; %s",
                    blame->finding, name,
                    blame->first ? "check how it was initialised or loaded"
-                                : "an update made it so: lower the learning rate, or clip the "
+                                : "if an update made it so, lower the learning rate, or clip the "
                                   "gradients");
 }
 
@@ -228,6 +228,8 @@ void trainer_fit(Trainer *t)
 
 void history_free(History *history)
 {
+    if (!history)
+        slope_fail("history_free", "the history is NULL");
     memory_free(history->record);
     *history = (History){0};
 }
@@ -245,6 +247,8 @@ static void history_write_rows(FILE *f, const History *history)
 
 bool history_write_csv(const History *history, const char *path, Error *err)
 {
+    if (!history)
+        slope_fail("history_write_csv", "the history is NULL");
     FILE *f = fopen(path, "w");
     if (!f)
         return error_set(err, path, -1, "cannot be written: %s", strerror(errno));

@@ -295,6 +295,24 @@ START_TEST(misuse_stops_with_a_sentence)
 }
 END_TEST
 
+START_TEST(null_is_refused_by_name)
+{
+    Batch batch;
+    Loader *loader = loader_new(data, (LoaderOptions){.batch = BATCH});
+    ck_assert_fails(loader_start(NULL, 0), "loader_start: the loader is NULL");
+    ck_assert_fails(loader_next(NULL, &batch), "loader_next: the loader is NULL");
+    ck_assert_fails(loader_next(loader, NULL), "loader_next: the batch is NULL");
+    ck_assert_fails(loader_example(NULL, &batch, 0), "loader_example: the loader is NULL");
+    ck_assert_fails(loader_example(loader, NULL, 0), "loader_example: the batch is NULL");
+    ck_assert_fails(loader_skip(NULL, 1), "loader_skip: the loader is NULL");
+    ck_assert_fails(loader_batches(NULL), "loader_batches: the loader is NULL");
+    ck_assert_fails(loader_dataset(NULL), "loader_dataset: the loader is NULL");
+    ck_assert_fails(loader_options(NULL), "loader_options: the loader is NULL");
+    loader_free(loader);
+    loader_free(NULL);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("loader");
@@ -305,7 +323,7 @@ int main(void)
         after_an_epoch_ends_loader_start_must_be_called, any_batch_size_will_do,
         a_batch_is_valid_until_the_call_after_next, a_batch_bumps_the_version_of_its_storage,
         nothing_is_allocated_after_loader_new, threads_do_not_change_a_bit,
-        misuse_stops_with_a_sentence, NULL});
+        misuse_stops_with_a_sentence, null_is_refused_by_name, NULL});
     tcase_add_checked_fixture(epochs, make_data, drop_data);
     return testing_main(suite);
 }

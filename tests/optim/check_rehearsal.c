@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "nn/layers.h"
+#include "optim/rehearsal.h"
 #include "tests/optim/run.h"
 #include "tests/xor.h"
 
@@ -116,6 +117,18 @@ START_TEST(labels_without_an_output_are_refused)
 }
 END_TEST
 
+/* The labels are read only if the data have more classes than the network has outputs. */
+START_TEST(labels_are_not_read_if_there_is_an_output_per_class)
+{
+    Run r = rehearsal_run_new(rehearsal_net(2, 2), 8);
+    loader_free(r.t.train);
+    r.t.train = loader_new(r.data, (LoaderOptions){.batch = 8});
+    r.data->labels.data[19] = 7; /* not in the batch that is run */
+    slope_rehearse(&r.t);
+    run_free(&r);
+}
+END_TEST
+
 static Var *rehearsal_flat(Var *x) { return var_sum(x, AXES(1), false); }
 
 START_TEST(the_output_must_have_one_row_per_example)
@@ -216,6 +229,11 @@ START_TEST(a_batch_size_of_one_is_refused_if_a_batch_norm_trains)
                       "BatchNorm1d '1.0' needs at least 2 values per channel in training; choose a "
                       "larger batch size");
     run_free(&r);
+    r = run_of(xor_points(1, 0), rehearsal_norm_net(), NULL, 8);
+    r.t.optimizer = sgd_new(r.t.net, (real)0.1, 0);
+    rehearsal_refuses(&r, "BatchNorm1d '1.0' needs at least 2 values per channel in training; the "
+                      "data set has only one example, so add more examples");
+    run_free(&r);
 }
 END_TEST
 
@@ -251,20 +269,27 @@ END_TEST
 
 /* --- no trace --------------------------------------------------------------------------------- */
 
-/* A module that changes everything it can, even in evaluation mode. */
+/* A module that changes everything it can in every mode, and creates a counter when it first runs,
+ * which moves its random stream to another place in the list of its parts. */
 typedef struct Restless {
     Module   base;
     Tensor  *mean;
-    int64_t *calls;
+    int64_t *calls, *late;
     Rng     *rng;
+    bool     refuses[2]; /* in evaluation, in training */
 } Restless;
 
 static Var *restless_forward(Module *self, Var *x)
 {
     Restless *m = (Restless *)self;
+    if (m->refuses[self->training])
+        slope_fail("Restless", "refuses to run");
     tensor_write(m->mean)[1] += 1;
     ++*m->calls;
     rng_next(m->rng);
+    random_stream();
+    if (!m->late)
+        m->late = module_add_counter(self, "late");
     return x;
 }
 
@@ -278,35 +303,125 @@ static Restless *restless_new(void)
     return m;
 }
 
-static void rehearsal_check_untouched(const Run *r, const Restless *m)
+static Run rehearsal_run_restless(Restless *m, ptrdiff_t count)
+{
+    random_seed(3);
+    Module *net = SEQUENTIAL(linear_new(2, 2), &m->base, dropout_new((real)0.5));
+    return run_of(xor_points(count, 0), net, sgd_new(net, (real)0.1, 0), 8);
+}
+
+/* Asserts that the network and the loaders are as new, and that this is the thread's next random
+ * stream. */
+static void rehearsal_check_untouched(const Run *r, const Restless *m, uint64_t stream)
 {
     ck_assert_tensor(m->mean, SHAPE(2), 0, 0, 0);
     ck_assert_int_eq(*m->calls, 0);
     ck_assert_uint_eq(m->rng->position, 0);
+    ck_assert_uint_eq(module_part(r->t.net, PART_RNG, "2.rng")->rng->position, 0);
+    Rng next = random_stream();
+    ck_assert(next.seed == 3 && next.stream == stream);
     for (int i = 0; i < r->t.optimizer->n_params; i++)
         ck_assert_ptr_null(r->t.optimizer->state[i].param.var->grad);
+    Batch batch;
+    ck_assert(loader_next(r->t.train, &batch) && batch.number == 0);
+    ck_assert(!r->t.test || (loader_next(r->t.test, &batch) && batch.number == 0));
 }
 
 START_TEST(a_rehearsal_leaves_no_trace)
 {
     Restless *m = restless_new();
-    Module *frozen = dropout_new((real)0.5);
-    Run r = rehearsal_run_new(SEQUENTIAL(linear_new(2, 2), &m->base, frozen), 8);
+    Run r = rehearsal_run_restless(m, 20);
+    const Module *frozen = module_child(r.t.net, "2");
+    module_eval(module_child(r.t.net, "2"));
     r.t.test = loader_new(r.data, (LoaderOptions){.batch = 8});
-    r.t.epochs = 0; /* a rehearsal and no training */
-    module_eval(frozen);
+    uint64_t stream = random_stream().stream;
     size_t mark = tape_mark();
-    trainer_fit(&r.t);
-    rehearsal_check_untouched(&r, m);
+    slope_rehearse(&r.t);
+    rehearsal_check_untouched(&r, m, stream + 1);
     ck_assert(r.t.net->training && m->base.training && !frozen->training);
     ck_assert_uint_eq(tape_mark(), mark);
     ck_assert(grad_enabled());
-    Batch batch;
-    ck_assert(loader_next(r.t.train, &batch) && batch.number == 0);
-    ck_assert(loader_next(r.t.test, &batch) && batch.number == 0);
-    r.t.epochs = 1;
     trainer_fit(&r.t);
     ck_assert_int_eq(*m->calls, 3 + 3); /* in training and in testing */
+    run_free(&r);
+}
+END_TEST
+
+/* The loss is refused after the forward, first for .train, then for .test. */
+START_TEST(a_rehearsal_that_fails_leaves_no_trace)
+{
+    Restless *m = restless_new();
+    Run r = rehearsal_run_restless(m, 20);
+    r.t.loss = rehearsal_rows;
+    module_eval(r.t.net);
+    module_train(&m->base);
+    uint64_t stream = random_stream().stream;
+    rehearsal_refuses(&r, "the loss has shape (8,)");
+    rehearsal_check_untouched(&r, m, stream + 1);
+    ck_assert(!r.t.net->training && m->base.training && grad_enabled());
+    r.t.test = loader_new(r.data, (LoaderOptions){.batch = 5});
+    loader_start(r.t.train, 0);
+    rehearsal_refuses(&r, "the loss has shape (5,)");
+    rehearsal_check_untouched(&r, m, stream + 2);
+    ck_assert(!r.t.net->training && m->base.training && grad_enabled());
+    run_free(&r);
+}
+END_TEST
+
+/* --- modes ------------------------------------------------------------------------------------ */
+
+START_TEST(training_data_are_not_tried_in_evaluation_mode)
+{
+    for (ptrdiff_t count = 16; count < 18; count++) { /* with and without a last batch of one */
+        Restless *m = restless_new();
+        Run r = rehearsal_run_restless(m, count);
+        m->refuses[false] = true;
+        module_eval(r.t.net);
+        trainer_fit(&r.t);
+        ck_assert_int_eq(r.t.step, count - 14);
+        run_free(&r);
+    }
+}
+END_TEST
+
+/* Training data run in training mode, and the modes are put back. */
+START_TEST(training_is_tried_before_the_first_step)
+{
+    Restless *m = restless_new();
+    Run r = rehearsal_run_restless(m, 20);
+    m->refuses[true] = true;
+    module_eval(r.t.net);
+    rehearsal_refuses(&r, "Restless: refuses to run");
+    ck_assert(!r.t.net->training && !m->base.training);
+    run_free(&r);
+}
+END_TEST
+
+START_TEST(nothing_runs_if_no_epochs_are_left)
+{
+    Restless *m = restless_new();
+    Run r = rehearsal_run_restless(m, 20);
+    m->refuses[false] = m->refuses[true] = true;
+    r.t.test = loader_new(r.data, (LoaderOptions){.batch = 8});
+    r.t.epochs = 0;
+    trainer_fit(&r.t);
+    r.t.loss = NULL;
+    rehearsal_refuses(&r, "trainer_fit: the trainer has no .loss");
+    run_free(&r);
+}
+END_TEST
+
+/* The output of its last forward, with one value per channel and example, is from before. */
+START_TEST(a_batch_norm_that_does_not_run_accepts_a_last_batch_of_one)
+{
+    Restless *m = restless_new();
+    Module *norm = module_add_child(&m->base, "unused", batch_norm1d_new(2));
+    Run r = rehearsal_run_restless(m, 17);
+    size_t mark = tape_mark();
+    module_forward(norm, var_empty(SHAPE(8, 2)));
+    tape_rewind(mark);
+    trainer_fit(&r.t);
+    ck_assert_int_eq(r.t.step, 3);
     run_free(&r);
 }
 END_TEST
@@ -319,12 +434,18 @@ int main(void)
     testing_add(suite, "examples", 20, (const TTest *const[]){
         examples_that_the_network_cannot_accept_are_refused,
         test_examples_are_also_tried_before_training, labels_without_an_output_are_refused,
+        labels_are_not_read_if_there_is_an_output_per_class,
         the_output_must_have_one_row_per_example, a_loss_of_your_own_may_use_a_single_output,
         a_loss_may_contain_gradients, NULL});
     testing_add(suite, "batch norm", 20, (const TTest *const[]){
         a_last_batch_of_one_is_refused_if_a_batch_norm_trains,
         a_batch_size_of_one_is_refused_if_a_batch_norm_trains,
-        other_last_batches_are_accepted, a_single_image_is_enough_for_batch_norm2d, NULL});
-    testing_add(suite, "trace", 20, (const TTest *const[]){a_rehearsal_leaves_no_trace, NULL});
+        other_last_batches_are_accepted, a_single_image_is_enough_for_batch_norm2d,
+        a_batch_norm_that_does_not_run_accepts_a_last_batch_of_one, NULL});
+    testing_add(suite, "trace", 20, (const TTest *const[]){
+        a_rehearsal_leaves_no_trace, a_rehearsal_that_fails_leaves_no_trace, NULL});
+    testing_add(suite, "modes", 20, (const TTest *const[]){
+        training_data_are_not_tried_in_evaluation_mode, training_is_tried_before_the_first_step,
+        nothing_runs_if_no_epochs_are_left, NULL});
     return testing_main(suite);
 }

@@ -222,7 +222,7 @@ START_TEST(a_nan_in_the_data_is_reported_with_its_example)
     r.data->features[2 * 13 + 1] = (real)NAN;
     loader_free(r.t.train);
     r.t.train = loader_new(r.data, (LoaderOptions){.batch = 8});
-    ck_assert_fails(trainer_fit(&r.t), "the loss is nan at step 2, because the data are not "
+    ck_assert_fails(trainer_fit(&r.t), "the loss is nan at step 2, and the data are not "
                     "finite: element 1 of example 13 of xor is nan (batch 1, row 5; all are "
                     "counted from 0); remove or replace");
     r.data->features[2 * 13 + 1] = (real)INFINITY;
@@ -244,7 +244,8 @@ START_TEST(a_nan_in_a_parameter_is_reported_with_its_name)
                     "'fc2.bias' was not finite before that step; check how it was initialised or");
     r.t.step = 7;
     ck_assert_fails(trainer_fit(&r.t), "the loss is nan at step 8, because the parameter "
-                    "'fc2.bias' was not finite before that step; an update made it so: lower");
+                    "'fc2.bias' was not finite before that step; if an update made it so, "
+                    "lower the learning rate, or clip the gradients");
     run_free(&r);
 }
 END_TEST
@@ -400,9 +401,9 @@ START_TEST(training_and_testing_run_in_their_modes)
     module_eval(r.t.net); /* trainer_fit switches to training mode */
     trainer_fit(&r.t);
     ck_assert_int_eq(trainer_modes[0][0], 1 + 2 * 2); /* the rehearsal, and two epochs */
-    ck_assert_int_eq(trainer_modes[1][0], 1);         /* the rehearsal */
+    ck_assert_int_eq(trainer_modes[1][0], 0);
     ck_assert_int_eq(trainer_modes[0][1], 0);
-    ck_assert_int_eq(trainer_modes[1][1], 2 * 3);
+    ck_assert_int_eq(trainer_modes[1][1], 1 + 2 * 3);
     run_free(&r);
 }
 END_TEST
@@ -451,6 +452,21 @@ START_TEST(an_evaluation_that_fails_leaves_the_modes_alone)
     ck_assert_fails(trainer_evaluate(r.t.net, r.t.loss, NULL, NULL),
                     "trainer_evaluate: the loader is NULL");
     run_free(&r);
+}
+END_TEST
+
+START_TEST(null_is_refused_by_name)
+{
+    Error err;
+    Trainer none = {0};
+    ck_assert_fails(trainer_fit(NULL), "trainer_fit: the trainer is NULL");
+    ck_assert_fails(trainer_fit(&none), "trainer_fit: the trainer has no .net");
+    ck_assert_fails(trainer_save(NULL, "none", &err), "trainer_save: the trainer is NULL");
+    ck_assert_fails(trainer_save(&none, "none", &err), "trainer_save: the trainer has no .net");
+    ck_assert_fails(trainer_load(&none, "none", &err), "trainer_load: the trainer has no .net");
+    ck_assert_fails(trainer_resume(NULL, &err), "trainer_resume: the trainer is NULL");
+    ck_assert_fails(history_free(NULL), "history_free: the history is NULL");
+    ck_assert_fails(history_write_csv(NULL, "none", &err), "history_write_csv: the history is");
 }
 END_TEST
 
@@ -548,7 +564,7 @@ int main(void)
     testing_add(suite, "evaluation", 20, (const TTest *const[]){
         evaluate_leaves_mode_tape_and_gradients_alone, training_and_testing_run_in_their_modes,
         a_part_in_evaluation_mode_stays_in_it, an_evaluation_that_fails_leaves_the_modes_alone,
-        evaluate_weighs_batches_by_their_size, NULL});
+        null_is_refused_by_name, evaluate_weighs_batches_by_their_size, NULL});
     testing_add(suite, "progress", 20, (const TTest *const[]){
         progress_is_a_line_an_epoch_where_there_is_no_terminal, progress_says_nothing_when_quiet,
         progress_draws_a_bar_on_a_terminal, NULL});
