@@ -146,8 +146,8 @@ static void state_check_values(State *s, const char *name, StateValues values)
                  isnan(state_value(t, at)) ? "NaN" : "infinite", at,
                  saving ? ", so nothing was saved" : " in the file, so nothing was loaded");
     error_hint(s->err, saving
-               ? "continue from the last good file with a lower learning rate or clipped gradients; "
-                 "anomaly_mode(true) names the op that first produces NaN or infinity"
+               ? "continue from the last good file with a lower learning rate or clipped "
+                 "gradients; anomaly_mode(true) names the op that first produces NaN or infinity"
                : "load an older file; safetensors_read and safetensors_get read this one as it is");
 }
 
