@@ -46,8 +46,8 @@ static inline unsigned var_version(const Var *x)
     return atomic_load_explicit(&x->value->storage->version, memory_order_relaxed);
 }
 
-/* The version of ->grad's storage, plus 1, so that 0 can mean none. Clearing ->grad in place
- * changes it, too. */
+/* The version of ->grad's storage, plus 1, so that 0 means unmarked. Clearing ->grad in place
+ * changes it. An optimizer stores it in grad_used when a step uses ->grad. */
 static inline unsigned var_grad_mark(const Var *x)
 {
     return atomic_load_explicit(&x->grad->storage->version, memory_order_relaxed) + 1;

@@ -171,12 +171,6 @@ void var_zero_grad(Var *x)
     x->grad_stale = false;
 }
 
-bool var_use_grad(Var *x)
-{
-    x->grad_used = var_grad_mark(x);
-    return x->grad_stale;
-}
-
 /* --- inspection ------------------------------------------------------------------------------- */
 
 void var_check(const Var *x, const char *function)

@@ -46,7 +46,7 @@ struct Var {
     bool requires_grad;    /* does a gradient flow through it? */
     bool retains_grad;
     bool is_param;         /* not on the tape */
-    bool grad_stale;       /* was a gradient added to one that var_use_grad had marked? */
+    bool grad_stale;       /* does ->grad still include a gradient that a step has used? */
     int  out_index, n_out; /* which of its op's outputs this is; they are neighbours on the tape */
     int  n_in;
 
@@ -55,7 +55,7 @@ struct Var {
     Var       **in;    /* its inputs */
     unsigned   *in_version; /* the versions of the inputs' storages when the op ran, … */
     unsigned    version;    /* … and of its own value after it had run */
-    unsigned    grad_used;  /* var_grad_mark at the last var_use_grad; 0 if there was none */
+    unsigned    grad_used;  /* var_grad_mark at the last step that used ->grad; 0 if none did */
     const void *attr;       /* the op's constants: an axis, an exponent … */
     void       *block;      /* holds in, in_version and attr */
     size_t      block_bytes;
@@ -116,10 +116,6 @@ void var_retain_grad(Var *x);
 
 /* Frees ->grad and sets it to NULL. */
 void var_zero_grad(Var *x);
-
-/* An optimizer calls it after using ->grad for an update. Returns true if ->grad still includes a
- * gradient that was used before: var_backward added to it, and nothing cleared it in between. */
-bool var_use_grad(Var *x);
 
 /* --- functions made of ops, and constants ----------------------------------------------------- */
 

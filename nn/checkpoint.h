@@ -6,7 +6,8 @@
  *  - Random streams are not saved, because PyTorch has no place for them. trainer_save saves them
  *    too, with everything else that is needed to resume training.
  *  - Loading is strict and all or nothing: the file must hold exactly the network's tensors.
- *  - A network that contains NaN is neither saved nor loaded: it can compute nothing else.
+ *  - A network with NaN or infinity in a parameter is neither saved nor loaded: it has diverged.
+ *    Buffers may contain infinity, but one with NaN is not saved.
  *
  *      if (!module_save(net, "net.safetensors", &err)) …
  *      if (!module_load(net, "net.safetensors", &err)) …
@@ -22,13 +23,15 @@
 #include "tensor/files/safetensors.h"
 
 /* Replaces the file durably, as safetensors_write does. On failure, also when out of memory,
- * returns false, fills in *err and leaves the old file as it is. A parameter or buffer that
- * contains NaN is such a failure: a network that has diverged never replaces a good one. */
+ * returns false, fills in *err and leaves the old file as it is. A parameter that contains NaN or
+ * infinity, or a buffer that contains NaN, is such a failure: a network that has diverged never
+ * replaces a good one. */
 bool module_save(Module *m, const char *path, Error *err);
 
 /* Returns false, fills in *err and leaves the network unchanged if the file cannot be read, lacks
- * one of its tensors, or holds one that the network does not have, one of a different shape or one
- * that contains NaN, or when out of memory. safetensors_read reads a file that has NaN in it. */
+ * one of its tensors, or holds one that the network does not have, one of a different shape, or a
+ * parameter that contains NaN or infinity, or when out of memory. safetensors_read also reads a
+ * file with such a parameter. */
 bool module_load(Module *m, const char *path, Error *err);
 
 #endif

@@ -122,60 +122,69 @@ void *state_data(State *s, const char *name, Dtype dtype, Shape shape)
 
 /* --- tensors ---------------------------------------------------------------------------------- */
 
-static ptrdiff_t state_find_nan(const NamedTensor *t)
+/* Which values may it contain? A buffer may contain infinity on purpose, but NaN only in a file of
+ * another program. */
+typedef enum StateValues { STATE_FINITE, STATE_OF_BUFFER } StateValues;
+
+static double state_value(const NamedTensor *t, ptrdiff_t i)
 {
-    for (ptrdiff_t i = 0, n = shape_count(t->shape); i < n; i++)
-        if ((t->dtype == DTYPE_F32 && isnan(((const float *)t->data)[i])) ||
-            (t->dtype == DTYPE_F64 && isnan(((const double *)t->data)[i])))
-            return i;
-    return -1;
+    return t->dtype == DTYPE_F32 ? (double)((const float *)t->data)[i]
+                                 : ((const double *)t->data)[i];
 }
 
-/* A network with a NaN computes nothing else, so it is neither saved nor loaded. Infinity is: a
- * buffer may hold it on purpose. */
-static void state_check_nan(State *s, const char *name)
+/* A network with such a parameter computes nothing useful, so it is neither saved nor loaded. */
+static void state_check_values(State *s, const char *name, StateValues values)
 {
-    bool saving = s->pass == STATE_SAVING;
-    ptrdiff_t at = s->ok ? state_find_nan(safetensors_find(s->list, name)) : -1;
-    if (at < 0)
+    bool saving = s->pass == STATE_SAVING, buffer = values == STATE_OF_BUFFER;
+    const NamedTensor *t = s->ok && (saving || !buffer) ? safetensors_find(s->list, name) : NULL;
+    ptrdiff_t at = 0, n = t ? shape_count(t->shape) : 0;
+    while (at < n && (buffer ? !isnan(state_value(t, at)) : isfinite(state_value(t, at))))
+        at++;
+    if (at == n)
         return;
-    state_refuse(s, "the tensor '%s' is NaN at element %td%s", name, at,
+    state_refuse(s, "the tensor '%s' is %s at element %td%s", name,
+                 isnan(state_value(t, at)) ? "NaN" : "infinite", at,
                  saving ? ", so nothing was saved" : " in the file, so nothing was loaded");
     error_hint(s->err, saving
                ? "continue from the last good file with a lower learning rate or clipped "
-                 "gradients; anomaly_mode(true) names the op that produces NaN first"
+                 "gradients; anomaly_mode(true) names the op that first produces NaN or infinity"
                : "load an older file; safetensors_read and safetensors_get read this one as it is");
 }
 
-static void state_save_tensor(State *s, const char *name, const Tensor *x)
+static void state_save_tensor(State *s, const char *name, const Tensor *x, StateValues values)
 {
     if (s->ok && !safetensors_try_add_tensor(s->list, name, x))
         state_no_memory(s, name);
-    state_check_nan(s, name);
+    state_check_values(s, name, values);
 }
 
-static void state_check_tensor(State *s, const char *name, const Tensor *x)
+static void state_check_tensor(State *s, const char *name, const Tensor *x, StateValues values)
 {
     state_find(s, name);
     s->ok = s->ok && safetensors_check(s->list, name, x, s->err);
-    state_check_nan(s, name);
+    state_check_values(s, name, values);
+}
+
+static void state_tensor_of(State *s, const char *name, Tensor *x, StateValues values)
+{
+    if (s->pass == STATE_SAVING)
+        state_save_tensor(s, name, x, values);
+    else if (s->pass == STATE_CHECKING)
+        state_check_tensor(s, name, x, values);
+    else
+        safetensors_get(s->list, name, x, NULL); /* it has been checked */
 }
 
 void state_tensor(State *s, const char *name, Tensor *x)
 {
-    if (s->pass == STATE_SAVING)
-        state_save_tensor(s, name, x);
-    else if (s->pass == STATE_CHECKING)
-        state_check_tensor(s, name, x);
-    else
-        safetensors_get(s->list, name, x, NULL); /* it has been checked */
+    state_tensor_of(s, name, x, STATE_FINITE);
 }
 
 static void state_save_optional(State *s, const char *name, const Tensor *x, Shape shape,
                                 bool needed)
 {
     if (x)
-        state_save_tensor(s, name, x);
+        state_save_tensor(s, name, x, STATE_FINITE);
     else if (needed)
         state_add(s, name, DTYPE_REAL, shape);
 }
@@ -188,7 +197,7 @@ static void state_check_optional(State *s, const char *name, const Tensor *x, Sh
     if (!t && !needed)
         return;
     state_data(s, name, DTYPE_REAL, shape);
-    state_check_nan(s, name);
+    state_check_values(s, name, STATE_FINITE);
     if (!s->ok || x)
         return;
     Tensor *made = s->entry[t - s->list->item].made = tensor_try_new(shape);
@@ -296,7 +305,7 @@ static void state_visit(const char *name, const ModulePart *part, void *ctx)
     snprintf(full, sizeof full, "%s%s%s", m->prefix, m->prefix[0] ? "." : "", name);
     Tensor *x = module_part_tensor(part);
     if (x)
-        state_tensor(m->s, full, x);
+        state_tensor_of(m->s, full, x, part->kind == PART_BUFFER ? STATE_OF_BUFFER : STATE_FINITE);
     else if (part->kind == PART_COUNTER)
         state_int(m->s, full, part->counter, 0, INT64_MAX / 2); /* leaves headroom */
     else if (m->rngs == STATE_WITH_RNGS)

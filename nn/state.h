@@ -14,7 +14,7 @@
  *      }
  *
  *      Safetensors *list = state_gather(run_walk, &run, "run.safetensors", &err);
- *      if (!state_restore(list, "run", run_walk, &other, &err)) …
+ *      if (!list || !state_restore(list, "run", run_walk, &other, &err)) …
  *
  * SPDX-License-Identifier: MIT
  */
@@ -43,13 +43,14 @@ typedef struct State {
 typedef void (*StateWalk)(State *s, void *ctx);
 
 /* Everything that the walk names, as a list that you free, to be written to `path`. Returns NULL
- * and fills in *err when out of memory, or if a tensor contains NaN: a state that has become NaN must
- * not replace a good file. */
+ * and fills in *err when out of memory, or if a tensor contains NaN or infinity: a state that has
+ * diverged must not replace a good file. Only a network's buffers may contain infinity. */
 Safetensors *state_gather(StateWalk walk, void *ctx, const char *path, Error *err);
 
 /* Fills in everything that the walk names. Returns false, fills in *err and changes nothing when
- * out of memory, or if the file lacks a piece, has one of a different shape or with a NaN in it, or
- * has an extra one. Messages call the owner of the state `owner`, such as "network". */
+ * out of memory, or if the file lacks a piece, has one of a different shape or an extra one, or if
+ * a tensor in it, other than a network's buffer, contains NaN or infinity. Messages call the owner
+ * of the state `owner`, such as "network". */
 bool state_restore(const Safetensors *file, const char *owner, StateWalk walk, void *ctx,
                    Error *err);
 

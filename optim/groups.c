@@ -2,9 +2,9 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include <math.h>
+#include "optim/groups.h"
 
-#include "optim/optimizer.h"
+#include <math.h>
 
 /* --- settings --------------------------------------------------------------------------------- */
 
@@ -17,7 +17,7 @@ static bool param_group_refuse(char problem[PARAM_GROUP_PROBLEM], const ParamGro
     return false;
 }
 
-bool param_group_check(const ParamGroup *g, char problem[PARAM_GROUP_PROBLEM])
+bool slope_param_group_check(const ParamGroup *g, char problem[PARAM_GROUP_PROBLEM])
 {
     const real most = (real)HUGE_VAL;
     const struct { const char *name; real value, end; } setting[] = {
@@ -44,9 +44,10 @@ bool param_group_check(const ParamGroup *g, char problem[PARAM_GROUP_PROBLEM])
 
 /* --- splits ----------------------------------------------------------------------------------- */
 
-/* Does everything that can fail in a split; `none` says why no parameter would be moved. */
-static void group_check_split(const Optimizer *opt, const char *name, ParameterPredicate predicate,
-                              const char *none, const char *function)
+/* Does what can fail in every split. Returns how many parameters it would move; `advice` says what
+ * to do about one that an earlier split has moved. */
+static int group_check_split(const Optimizer *opt, const char *name, ParameterPredicate predicate,
+                             const char *advice, const char *function)
 {
     int found = 0;
     if (!opt || !name || !predicate)
@@ -58,12 +59,11 @@ static void group_check_split(const Optimizer *opt, const char *name, ParameterP
         if (!predicate(&p->param))
             continue;
         if (p->group != 0)
-            slope_fail(function, "'%s' is already in group '%s'; the predicate of group '%s' must "
-                       "exclude it", p->param.name, opt->group[p->group].name, name);
+            slope_fail(function, "'%s' is already in group '%s'; %s", p->param.name,
+                       opt->group[p->group].name, advice);
         found++;
     }
-    if (!found)
-        slope_fail(function, "group '%s' would be empty, because %s", name, none);
+    return found;
 }
 
 static ParamGroup *group_split(Optimizer *opt, const char *name, ParameterPredicate predicate)
@@ -79,15 +79,22 @@ static ParamGroup *group_split(Optimizer *opt, const char *name, ParameterPredic
 
 ParamGroup *optimizer_split(Optimizer *opt, const char *name, ParameterPredicate predicate)
 {
-    group_check_split(opt, name, predicate, "its predicate holds for no parameter",
-                      "optimizer_split");
+    if (group_check_split(opt, name, predicate, "the predicate of the new group must exclude it",
+                          "optimizer_split") == 0)
+        slope_fail("optimizer_split", "group '%s' would be empty, because its predicate holds for "
+                   "no parameter", name);
     return group_split(opt, name, predicate);
 }
 
 ParamGroup *optimizer_no_decay_on_slopes(Optimizer *opt)
 {
-    group_check_split(opt, "slopes", parameter_is_slope, "the network has no PReLU; call this only "
-                      "if module_count_slopes(net) > 0", "optimizer_no_decay_on_slopes");
+    static atomic_bool warned;
+    if (group_check_split(opt, "slopes", parameter_is_slope, "call optimizer_no_decay_on_slopes "
+                          "only once and before that split, and exclude slopes "
+                          "(parameter_is_slope) from its predicate",
+                          "optimizer_no_decay_on_slopes") == 0)
+        slope_warn_once(&warned, "optimizer_no_decay_on_slopes", "the network has no PReLU, so "
+                        "the new group 'slopes' is empty");
     ParamGroup *slopes = group_split(opt, "slopes", parameter_is_slope);
     slopes->weight_decay = 0;
     return slopes;

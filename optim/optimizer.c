@@ -10,6 +10,8 @@
 
 #include <math.h>
 
+#include "autograd/record.h"
+#include "optim/groups.h"
 #include "tensor/cut.h"
 #include "tensor/memory.h"
 #include "tensor/parallel.h"
@@ -29,7 +31,7 @@ static void param_groups_check(const ParamGroup *group, int n, const char *funct
 {
     char problem[PARAM_GROUP_PROBLEM];
     for (int i = 0; i < n; i++)
-        if (!param_group_check(&group[i], problem))
+        if (!slope_param_group_check(&group[i], problem))
             slope_fail(function, "%s", problem);
 }
 
@@ -42,9 +44,11 @@ Optimizer *optimizer_new_with(Module *net, const OptimizerType *type, ParamGroup
         slope_fail(function, "the %s is NULL", net ? "type" : "module");
     param_groups_check(&settings, 1, function);
     Parameters list = module_parameters(net);
-    if (list.count == 0)
+    if (list.count == 0) {
+        parameters_free(&list);
         slope_fail(function, "%s has no parameters to train; create the optimizer after the "
                    "network is complete", net->type->name);
+    }
     Optimizer *opt = memory_new(sizeof *opt);
     opt->type = type;
     opt->module = net;
@@ -102,6 +106,8 @@ static Module *optimizer_module_in(Module *net, const Module *m)
  * it; what they share is the smaller of the two. */
 void optimizer_check_covers(const Optimizer *opt, Module *net, const char *function)
 {
+    if (!opt || !net)
+        slope_fail(function, "the %s is NULL", opt ? "network" : "optimizer");
     Module *part = optimizer_module_in(net, opt->module);
     Parameters shared = module_parameters(part ? part : net);
     char missing[MODULE_PATH] = "";
@@ -128,7 +134,9 @@ static void optimizer_check(const Optimizer *opt, const char *function)
     if (!opt)
         slope_fail(function, "the optimizer is NULL");
     for (int i = 0; i < opt->n_params; i++)
-        var_check(opt->state[i].param.var, function);
+        if (opt->state[i].param.var->generation % 2)
+            slope_fail(function, "the parameter '%s' has been freed; free the optimizer before "
+                       "the network", opt->state[i].param.name);
 }
 
 void optimizer_set_lr(Optimizer *opt, real lr)
@@ -160,6 +168,7 @@ static void param_make_slots(const Optimizer *opt, ParamState *p)
 
 void optimizer_make_slots(Optimizer *opt)
 {
+    optimizer_check(opt, "optimizer_make_slots");
     for (int i = 0; i < opt->n_params; i++)
         param_make_slots(opt, &opt->state[i]);
 }
@@ -218,12 +227,25 @@ static void step_block(ptrdiff_t begin, ptrdiff_t end, void *ctx)
     }
 }
 
+/* Warns, in a step in which no parameter has a gradient, if none has ever been updated. */
+static void step_watch_start(const Optimizer *opt)
+{
+    static atomic_bool warned;
+    for (int i = 0; i < opt->n_params; i++)
+        if (opt->state[i].step > 0)
+            return;
+    slope_warn_once(&warned, "optimizer_step", "no parameter has ever had a gradient; before a "
+                    "step, call optimizer_zero_grad, then var_backward on a loss that depends on "
+                    "the parameters");
+}
+
 /* Warns if the gradient still includes one that an earlier step used. It does not if gradients are
  * accumulated over several backward passes before one step. */
 static void step_watch_grad(const ParamState *p)
 {
     static atomic_bool warned;
-    if (var_use_grad(p->param.var))
+    p->param.var->grad_used = var_grad_mark(p->param.var);
+    if (p->param.var->grad_stale)
         slope_warn_once(&warned, "optimizer_step", "the gradient of '%s' still includes the one "
                         "that the last step used; call optimizer_zero_grad between a step and the "
                         "next backward pass", p->param.name);
@@ -265,9 +287,10 @@ void optimizer_step(Optimizer *opt)
     optimizer_check(opt, "optimizer_step");
     param_groups_check(opt->group, opt->n_groups, "optimizer_step");
     Step s = step_new(opt);
-    if (s.n_parts == 0)
-        slope_fail("optimizer_step", "no parameter has a gradient; call optimizer_zero_grad first, "
-                   "then var_backward on a loss that depends on the parameters");
+    if (s.n_parts == 0) {
+        step_watch_start(opt);
+        return;
+    }
     step_watch_tape(opt);
     for (int i = 0; i < s.n_parts; i++) /* all of them first: if one fails, no step has begun */
         param_make_slots(opt, opt->part[i].state);

@@ -127,14 +127,10 @@ void optimizer_check_covers(const Optimizer *opt, Module *net, const char *funct
 typedef bool (*ParameterPredicate)(const Parameter *p);
 ParamGroup *optimizer_split(Optimizer *opt, const char *name, ParameterPredicate predicate);
 
-/* Puts the slopes of all PReLUs into a group of their own without weight decay. Fails if the
- * network has none: call it only if module_count_slopes(net) > 0. */
+/* Puts the slopes of all PReLUs into a group of their own, "slopes", without weight decay. Call it
+ * before any other split whose predicate holds for a slope. If the network has no PReLU, the group
+ * is empty, and a warning says so once per process. */
 ParamGroup *optimizer_no_decay_on_slopes(Optimizer *opt);
-
-/* Are all settings in their ranges? If not, writes a clause about the first one that is not, such
- * as "the learning rate of group 'slopes' is -1; expected 0 or more". */
-enum { PARAM_GROUP_PROBLEM = 160 };
-bool param_group_check(const ParamGroup *group, char problem[PARAM_GROUP_PROBLEM]);
 
 /* --- every step ------------------------------------------------------------------------------- */
 
@@ -142,9 +138,10 @@ bool param_group_check(const ParamGroup *group, char problem[PARAM_GROUP_PROBLEM
  * after the first step nothing is allocated. */
 void optimizer_zero_grad(Optimizer *opt);
 
-/* Updates the parameters that have a gradient; fails if none has one. Warns, each at most once per
- * process, if a gradient still includes one that the last step used, and if the tape was not
- * rewound during the last 64 steps. */
+/* Updates the parameters that have a gradient, and does nothing if none has one: a batch may leave
+ * a part of a network unused. Warns, each at most once per process, if none has one and none has
+ * ever been updated, if a gradient still includes one that the last step used, and if the tape was
+ * not rewound during the last 64 steps. */
 void optimizer_step(Optimizer *opt);
 
 /* Scales all gradients together so that their norm (the root of the sum of all squares) is at most

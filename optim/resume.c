@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "nn/state.h"
+#include "optim/groups.h"
 #include "optim/rehearsal.h"
 #include "tensor/memory.h"
 
@@ -65,8 +66,9 @@ static void resume_settings(State *s, ParamGroup *g, int number)
     }
 }
 
-/* Returns the settings as they are saved or loaded. Those that the next step would refuse are
- * neither, so the checking pass reads the file's into a copy. */
+/* Returns the settings as they are saved or loaded. Settings that the next step would refuse are
+ * neither loaded nor saved. The checking pass changes nothing, so it reads the file's settings into
+ * a copy. */
 static ParamGroup resume_group(State *s, ParamGroup *g, int number)
 {
     char problem[PARAM_GROUP_PROBLEM];
@@ -77,7 +79,7 @@ static ParamGroup resume_group(State *s, ParamGroup *g, int number)
         reading.pass = STATE_LOADING;
         resume_settings(&reading, &settings, number);
     }
-    if (s->ok && !param_group_check(&settings, problem))
+    if (s->ok && !slope_param_group_check(&settings, problem))
         state_refuse(s, "%s", problem);
     return settings;
 }
@@ -360,6 +362,8 @@ static bool resume_add_notes(Safetensors *s, const Trainer *t)
 bool trainer_save(const Trainer *t, const char *path, Error *err)
 {
     slope_check_trainer(t, "trainer_save");
+    if (!path)
+        slope_fail("trainer_save", "the path is NULL");
     Trainer copy = *t; /* a walk could write to its trainer, but does not when saving */
     Safetensors *s = state_gather(resume_walk, &(Resume){.t = &copy}, path, err);
     bool ok = s && (resume_add_notes(s, t) ||
@@ -372,6 +376,8 @@ bool trainer_save(const Trainer *t, const char *path, Error *err)
 bool trainer_load(Trainer *t, const char *path, Error *err)
 {
     slope_check_trainer(t, "trainer_load");
+    if (!path)
+        slope_fail("trainer_load", "the path is NULL");
     Resume r = {.t = t};
     Safetensors *s = safetensors_read(path, SAFETENSORS_HEADER, err);
     bool ok = s && resume_check_notes(s, t, err) &&

@@ -103,9 +103,10 @@ void trainer_fit(Trainer *t);
  * callback's own state, and the thread's random_seed. Training draws nothing from that seed, unless
  * a module of your own calls random_stream in its forward.
  *
- * Returns false, fills in *err and leaves the old file as it is if a tensor contains NaN, if a
- * group has a setting that optimizer_step refuses, if the trainer's counts do not agree with each
- * other and with the data, if the file cannot be written, or when out of memory. */
+ * Returns false, fills in *err and leaves the old file as it is if a parameter or a slot
+ * contains NaN or infinity or a buffer contains NaN, if a group has a setting that optimizer_step
+ * refuses, if the trainer's counts do not agree with each other and with the data, if the file
+ * cannot be written, or when out of memory. */
 bool trainer_save(const Trainer *t, const char *path, Error *err);
 
 /* Restores a trainer that was set up in the same way to the saved state. Returns false, fills in

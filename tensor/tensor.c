@@ -26,9 +26,11 @@ void tensor_check(const Tensor *x, const char *function)
 
 /* --- creating and freeing --------------------------------------------------------------------- */
 
-/* NULL when out of memory. */
+/* NULL when out of memory. Storages start at versions that are far apart, so that one that replaces
+ * another, perhaps at the same address, differs from it in its version. */
 static Storage *storage_try_new(size_t count)
 {
+    static atomic_uint next_version;
     Storage *s = memory_try_take(sizeof *s);
     real *data = s ? memory_try_take(count * sizeof *data) : NULL;
     if (!data) {
@@ -38,7 +40,8 @@ static Storage *storage_try_new(size_t count)
     s->data = data;
     s->count = count;
     atomic_init(&s->refs, 1);
-    atomic_init(&s->version, 0);
+    atomic_init(&s->version,
+                atomic_fetch_add_explicit(&next_version, 0x9e3779b1, memory_order_relaxed));
     return s;
 }
 

@@ -76,7 +76,7 @@ START_TEST(a_network_comes_back_to_the_bit)
 {
     Error err;
     Module *a = network_new(1, 5, "fc2"), *b = network_new(2, 5, "fc2");
-    tensor_write(module_param(a, "fc1.bias")->value)[2] = (real)HUGE_VAL;
+    tensor_write(module_part(a, PART_BUFFER, "mean")->buffer)[2] = (real)HUGE_VAL;
     tensor_write(module_param(a, "fc1.bias")->value)[3] = (real)-0.0;
     ck_assert(hash_of(a) != hash_of(b));
     ck_assert(module_save(a, scratch_path("net"), &err));
@@ -141,14 +141,15 @@ END_TEST
 /* --- a network that has become NaN ------------------------------------------------------------ */
 
 /* Asserts that the save is refused with this problem, and that the good file is kept. */
-static void assert_nan_refused(Module *m, Tensor *x, ptrdiff_t element, const char *problem)
+static void assert_not_saved(Module *m, Tensor *x, ptrdiff_t element, double value,
+                             const char *problem)
 {
     Error err;
     size_t size, size_after;
     ck_assert(module_save(m, scratch_path("good"), &err));
     unsigned char *before = scratch_read(scratch_path("good"), &size);
     real number = tensor_read(x)[element];
-    tensor_write(x)[element] = (real)NAN;
+    tensor_write(x)[element] = (real)value;
     ck_assert(!module_save(m, scratch_path("good"), &err));
     ck_assert_str_eq(err.problem, problem);
     ck_assert_str_eq(err.file, scratch_path("good"));
@@ -163,38 +164,73 @@ static void assert_nan_refused(Module *m, Tensor *x, ptrdiff_t element, const ch
 START_TEST(nan_never_replaces_a_good_file)
 {
     Module *m = network_new(1, 5, "fc2");
-    assert_nan_refused(m, module_param(m, "fc1.weight")->value, 7,
-                       "the tensor 'fc1.weight' is NaN at element 7, so nothing was saved");
-    assert_nan_refused(m, module_part(m, PART_BUFFER, "fc2.seen")->buffer, 0,
-                       "the tensor 'fc2.seen' is NaN at element 0, so nothing was saved");
+    Tensor *weight = module_param(m, "fc1.weight")->value;
+    assert_not_saved(m, weight, 7, (double)NAN,
+                     "the tensor 'fc1.weight' is NaN at element 7, so nothing was saved");
+    assert_not_saved(m, weight, 3, HUGE_VAL,
+                     "the tensor 'fc1.weight' is infinite at element 3, so nothing was saved");
+    assert_not_saved(m, weight, 0, -HUGE_VAL,
+                     "the tensor 'fc1.weight' is infinite at element 0, so nothing was saved");
+    assert_not_saved(m, module_part(m, PART_BUFFER, "fc2.seen")->buffer, 0, (double)NAN,
+                     "the tensor 'fc2.seen' is NaN at element 0, so nothing was saved");
     module_free(m);
 }
 END_TEST
 
-/* Neither in a parameter nor in a buffer. Infinity is: see a_network_comes_back_to_the_bit. */
-START_TEST(nan_is_not_loaded)
+/* Saves m to `path`, then changes this element of a tensor in the file. */
+static void save_with(Module *m, const char *path, const char *name, int element, double value)
 {
     Error err;
+    ck_assert(module_save(m, path, &err));
+    Safetensors *s = safetensors_read(path, SAFETENSORS_HEADER, &err);
+    ((real *)safetensors_find(s, name)->data)[element] = (real)value;
+    ck_assert(safetensors_write(s, path, &err));
+    safetensors_free(s);
+}
+
+/* Nor is infinity. */
+START_TEST(nan_in_a_parameter_is_not_loaded)
+{
+    Error err;
+    const char *path = scratch_path("nan");
     Module *a = network_new(1, 5, "fc2"), *b = network_new(2, 5, "fc2");
     uint64_t before = hash_of(b);
-    const char *name[] = {"fc1.weight", "fc2.seen"};
-    const int element[] = {7, 0};
-    for (int i = 0; i < 2; i++) {
+    for (int infinite = 0; infinite < 2; infinite++) {
         char expected[128];
-        const char *path = scratch_path("nan");
-        ck_assert(module_save(a, path, &err));
-        Safetensors *s = safetensors_read(path, SAFETENSORS_HEADER, &err);
-        ((real *)safetensors_find(s, name[i])->data)[element[i]] = (real)NAN;
-        ck_assert(safetensors_write(s, path, &err));
-        safetensors_free(s);
+        save_with(a, path, "fc1.weight", 7, infinite ? HUGE_VAL : (double)NAN);
         ck_assert(!module_load(b, path, &err));
-        snprintf(expected, sizeof expected, "the tensor '%s' is NaN at element %d in the file, so "
-                 "nothing was loaded", name[i], element[i]);
+        snprintf(expected, sizeof expected, "the tensor 'fc1.weight' is %s at element 7 in the "
+                 "file, so nothing was loaded", infinite ? "infinite" : "NaN");
         ck_assert_str_eq(err.problem, expected);
         ck_assert_str_eq(err.file, path);
+        ck_assert_ptr_nonnull(strstr(err.hint, "load an older file"));
         ck_assert(hash_of(b) == before);
     }
     module_free(a), module_free(b);
+}
+END_TEST
+
+/* A file of another program may use it for "not set". */
+START_TEST(nan_in_a_buffer_is_loaded)
+{
+    Error err;
+    Module *m = network_new(1, 5, "fc2");
+    save_with(m, scratch_path("nan"), "fc2.seen", 0, (double)NAN);
+    ck_assert(module_load(m, scratch_path("nan"), &err));
+    ck_assert(isnan(tensor_item(module_part(m, PART_BUFFER, "fc2.seen")->buffer)));
+    module_free(m);
+}
+END_TEST
+
+START_TEST(null_is_refused_by_name)
+{
+    Error err;
+    Module *m = network_new(1, 5, "fc2");
+    ck_assert_fails(module_save(NULL, "net", &err), "module_save: the module is NULL");
+    ck_assert_fails(module_save(m, NULL, &err), "module_save: the path is NULL");
+    ck_assert_fails(module_load(NULL, "net", &err), "module_load: the module is NULL");
+    ck_assert_fails(module_load(m, NULL, &err), "module_load: the path is NULL");
+    module_free(m);
 }
 END_TEST
 
@@ -446,11 +482,12 @@ int main(int argc, char **argv)
     testing_add(suite, "networks", 10, (const TTest *const[]){
         names_are_those_of_a_state_dict, a_visit_is_in_the_order_of_a_state_dict,
         a_network_comes_back_to_the_bit, counters_are_in_the_file_and_streams_are_not,
-        loading_counts_as_a_write, nan_never_replaces_a_good_file, nan_is_not_loaded,
-        both_precisions_load, out_of_memory_changes_nothing, NULL});
+        loading_counts_as_a_write, nan_never_replaces_a_good_file,
+        nan_in_a_parameter_is_not_loaded, nan_in_a_buffer_is_loaded, both_precisions_load,
+        out_of_memory_changes_nothing, NULL});
     testing_add(suite, "refusing", 10, (const TTest *const[]){
         another_shape_is_refused_with_both, another_name_is_refused, a_name_too_many_is_refused,
         a_number_too_large_is_refused, a_counter_of_another_type_or_shape_is_refused,
-        a_damaged_file_changes_nothing, what_is_no_file_is_refused, NULL});
+        a_damaged_file_changes_nothing, what_is_no_file_is_refused, null_is_refused_by_name, NULL});
     return scratch_main(suite);
 }

@@ -465,7 +465,14 @@ START_TEST(a_refusal_names_the_constructor)
     ck_assert_fails(adam_new(NULL, 1), "adam_new: the module is NULL");
     ck_assert_fails(sgd_new(NULL, 1, 0), "sgd_new: the module is NULL");
     ck_assert_fails(optimizer_new(m, NULL, 1), "optimizer_new: the type is NULL");
+    uint64_t before = testing_blocks();
     ck_assert_fails(adamw_new(empty, 1), "adamw_new: ReLU has no parameters to train");
+    ck_assert_uint_eq(testing_blocks(), before);
+    ck_assert_fails(optimizer_make_slots(NULL), "optimizer_make_slots: the optimizer is NULL");
+    ck_assert_fails(optimizer_check_covers(NULL, m, "fit"), "fit: the optimizer is NULL");
+    Optimizer *opt = sgd_new(m, 1, 0);
+    ck_assert_fails(optimizer_check_covers(opt, NULL, "fit"), "fit: the network is NULL");
+    optimizer_free(opt);
     module_free(m), module_free(empty);
 }
 END_TEST
@@ -529,10 +536,14 @@ START_TEST(an_impossible_split_is_refused)
     Optimizer *opt = adamw_new(&net->base, 1);
     optimizer_no_decay_on_slopes(opt);
     ck_assert_fails(optimizer_split(opt, "all of it", optim_is_any), "optimizer_split: "
-                    "'prelu1.weight' is already in group 'slopes'; the predicate of group 'all of "
-                    "it' must exclude it");
+                    "'prelu1.weight' is already in group 'slopes'; the predicate of the new group "
+                    "must exclude it");
     ck_assert_fails(optimizer_no_decay_on_slopes(opt), "optimizer_no_decay_on_slopes: "
                     "'prelu1.weight' is already in group 'slopes'");
+    ck_assert_fails(optimizer_split(NULL, "any", optim_is_any), "optimizer_split: the optimizer is "
+                    "NULL");
+    ck_assert_fails(optimizer_no_decay_on_slopes(NULL), "optimizer_no_decay_on_slopes: the "
+                    "optimizer is NULL");
     ck_assert_fails(optimizer_split(opt, "others", optim_is_other), "group 'others' would be "
                     "empty, because its predicate holds for no parameter");
     ck_assert_fails(optimizer_split(opt, NULL, optim_is_any), "the name is NULL");
@@ -540,11 +551,33 @@ START_TEST(an_impossible_split_is_refused)
     ck_assert_int_eq(opt->n_groups, 2);
     for (int i = 0; i < opt->n_params; i++)
         ck_assert_int_eq(opt->state[i].group, i == 2 || i == 5);
+    optimizer_free(opt);
+    opt = adamw_new(&net->base, 1);
+    optimizer_split(opt, "all of it", optim_is_any);
+    ck_assert_fails(optimizer_no_decay_on_slopes(opt), "'prelu1.weight' is already in group 'all "
+                    "of it'; call optimizer_no_decay_on_slopes only once and before that split, "
+                    "and exclude slopes (parameter_is_slope) from its predicate");
     optim_free(opt, &net->base);
+}
+END_TEST
+
+/* A program that compares ReLU with PReLU may call it for both. */
+START_TEST(a_network_without_slopes_gets_an_empty_group_and_a_warning)
+{
     Module *m = linear_new(2, 2);
-    opt = adamw_new(m, 1);
-    ck_assert_fails(optimizer_no_decay_on_slopes(opt), "optimizer_no_decay_on_slopes: group "
-                    "'slopes' would be empty, because the network has no PReLU");
+    Optimizer *opt = adamw_new(m, 1), *second = adamw_new(m, 1);
+    capture_begin();
+    ParamGroup *slopes = optimizer_no_decay_on_slopes(opt);
+    optimizer_no_decay_on_slopes(second);
+    ck_assert_str_eq(capture_end(), "slope: optimizer_no_decay_on_slopes: warning: the network has "
+                     "no PReLU, so the new group 'slopes' is empty\n");
+    ck_assert(slopes == &opt->group[1] && slopes->weight_decay == 0);
+    ck_assert(opt->group[0].weight_decay == (real)0.01);
+    for (int i = 0; i < opt->n_params; i++)
+        ck_assert_int_eq(opt->state[i].group, 0);
+    optim_fill_gradients(opt, 1);
+    optimizer_step(opt);
+    optimizer_free(second);
     optim_free(opt, m);
 }
 END_TEST
@@ -571,17 +604,36 @@ static void optim_backward(Module *m)
     var_backward(var_sum(var_square(y), ALL_AXES, false));
 }
 
-START_TEST(a_step_before_any_backward_is_refused)
+/* Not a failure: a batch may not use the head that the optimizer trains. */
+START_TEST(a_step_before_any_backward_causes_a_warning)
 {
     Module *m = linear_new(2, 2);
     Optimizer *opt = sgd_new(m, (real)0.1, 0);
-    ck_assert_fails(optimizer_step(opt), "optimizer_step: no parameter has a gradient; call "
-                    "optimizer_zero_grad first, then var_backward");
+    capture_begin();
+    optimizer_step(opt), optimizer_step(opt);
+    ck_assert_str_eq(capture_end(), "slope: optimizer_step: warning: no parameter has ever had a "
+                     "gradient; before a step, call optimizer_zero_grad, then var_backward on a "
+                     "loss that depends on the parameters\n");
+    ck_assert_int_eq(opt->state[0].step, 0);
+    optim_free(opt, m);
+}
+END_TEST
+
+START_TEST(a_later_step_without_gradients_does_nothing)
+{
+    Module *m = linear_new(2, 2);
+    Optimizer *opt = sgd_new(m, (real)0.1, (real)0.5);
     optim_backward(m);
     optimizer_step(opt);
     optimizer_zero_grad(opt);
-    ck_assert_fails(optimizer_step(opt), "no parameter has a gradient");
+    Tensor *before = tensor_clone(optim_value(opt, 0));
+    capture_begin();
+    optimizer_step(opt);
+    ck_assert_str_eq(capture_end(), "");
+    ck_assert(tensor_same_bits(optim_value(opt, 0), before));
     ck_assert_int_eq(opt->state[0].step, 1);
+    tensor_free(before);
+    tape_rewind(0);
     optim_free(opt, m);
 }
 END_TEST
@@ -637,6 +689,34 @@ START_TEST(gradients_that_were_not_cleared_cause_a_warning)
     ck_assert_str_eq(capture_end(), "");
     tape_rewind(0);
     optimizer_free(second);
+    optim_free(opt, m);
+}
+END_TEST
+
+/* Replaces every gradient with zeros, which have been written to as often each time. */
+static void optim_replace_gradients(const Optimizer *opt)
+{
+    for (int i = 0; i < opt->n_params; i++) {
+        Var *p = opt->state[i].param.var;
+        tensor_free(p->grad);
+        p->grad = tensor_zeros(var_shape(p));
+    }
+}
+
+/* The new tensor may have the address of the old one, and as many writes. */
+START_TEST(replaced_gradients_cause_no_warning)
+{
+    Module *m = linear_new(2, 2);
+    Optimizer *opt = sgd_new(m, (real)1e-3, 0);
+    capture_begin();
+    for (int step = 0; step < 3; step++) {
+        optim_replace_gradients(opt);
+        optimizer_step(opt);
+        optim_replace_gradients(opt);
+        optim_backward(m);
+    }
+    ck_assert_str_eq(capture_end(), "");
+    tape_rewind(0);
     optim_free(opt, m);
 }
 END_TEST
@@ -882,10 +962,10 @@ START_TEST(an_optimizer_that_outlives_its_network_is_refused)
     Module *net = linear_new(2, 1);
     Optimizer *opt = sgd_new(net, (real)0.1, 0);
     module_free(net);
-    ck_assert_fails(optimizer_step(opt), "optimizer_step: an input is a parameter that has been "
-                    "freed; free what uses a network, such as its optimizer, before the network");
-    ck_assert_fails(optimizer_zero_grad(opt), "optimizer_zero_grad: an input is a parameter");
-    ck_assert_fails(optimizer_clip_norm(opt, 1), "optimizer_clip_norm: an input is a parameter");
+    ck_assert_fails(optimizer_step(opt), "optimizer_step: the parameter 'weight' has been freed; "
+                    "free the optimizer before the network");
+    ck_assert_fails(optimizer_zero_grad(opt), "optimizer_zero_grad: the parameter 'weight' has");
+    ck_assert_fails(optimizer_clip_norm(opt, 1), "optimizer_clip_norm: the parameter 'weight' has");
     optimizer_free(opt);
 }
 END_TEST
@@ -915,9 +995,11 @@ int main(void)
     testing_add(suite, "misuse", 20, (const TTest *const[]){
         a_refusal_names_the_constructor, a_step_checks_the_settings_of_every_group,
         nesterov_needs_momentum_and_no_dampening, an_impossible_split_is_refused,
+        a_network_without_slopes_gets_an_empty_group_and_a_warning,
         the_number_of_groups_is_limited, NULL});
     testing_add(suite, "order", 20, (const TTest *const[]){
-        a_step_before_any_backward_is_refused, gradients_that_were_not_cleared_cause_a_warning,
+        a_step_before_any_backward_causes_a_warning, a_later_step_without_gradients_does_nothing,
+        gradients_that_were_not_cleared_cause_a_warning, replaced_gradients_cause_no_warning,
         a_tape_that_is_never_rewound_causes_a_warning, NULL});
     testing_add(suite, "network", 20, (const TTest *const[]){
         an_optimizer_of_another_network_is_refused, an_optimizer_created_before_a_layer_is_refused,

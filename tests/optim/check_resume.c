@@ -284,6 +284,8 @@ START_TEST(resume_does_what_was_left_to_do)
     assert_same_run(&r, &next);
     next.t.checkpoint = NULL;
     ck_assert_fails(trainer_resume(&next.t, &err), "has no checkpoint");
+    ck_assert_fails(trainer_save(&r.t, NULL, &err), "trainer_save: the path is NULL");
+    ck_assert_fails(trainer_load(NULL, "run", &err), "trainer_load: the trainer is NULL");
     run_free(&r), run_free(&next);
 }
 END_TEST
@@ -810,19 +812,27 @@ END_TEST
 
 /* --- training that became NaN ----------------------------------------------------------------- */
 
-/* After the last step, sets an element of a weight, or of a slot of the optimizer, to NaN. */
-static void resume_break(const Trainer *t, int64_t step, void *slot)
+typedef struct Break {
+    bool   slot;
+    double value;
+} Break;
+
+/* After the last step, sets an element of a weight, or of a slot of the optimizer, to a value. */
+static void resume_break(const Trainer *t, int64_t step, void *ctx)
 {
+    const Break *b = ctx;
     ParamState *p = &t->optimizer->state[2];
     if (step == RESUME_BATCHES)
-        tensor_write(slot ? p->slot[1] : p->param.var->value)[4] = (real)NAN;
+        tensor_write(b->slot ? p->slot[1] : p->param.var->value)[4] = (real)b->value;
 }
 
-/* It is reported as a full disk is, and the good checkpoint is kept. */
+/* Nor does infinity. It is reported as a full disk is, and the good checkpoint is kept. */
 START_TEST(nan_never_replaces_a_good_checkpoint)
 {
     Error err;
-    for (int slot = 0; slot < 2; slot++) {
+    for (int i = 0; i < 4; i++) {
+        bool slot = i % 2, infinite = i / 2;
+        Break b = {slot, infinite ? HUGE_VAL : (double)NAN};
         size_t size, size_after;
         Run r = run_new(make_adam, 1);
         loader_free(r.t.test);
@@ -831,7 +841,7 @@ START_TEST(nan_never_replaces_a_good_checkpoint)
         r.t.checkpoint = scratch_path("good");
         ck_assert(trainer_save(&r.t, scratch_path("good"), &err));
         unsigned char *before = scratch_read(scratch_path("good"), &size);
-        r.t.on_step = resume_break, r.t.ctx = slot ? &slot : NULL;
+        r.t.on_step = resume_break, r.t.ctx = &b;
         capture_begin();
         trainer_fit(&r.t);
         const char *text = capture_end(), *name = slot ? "'optimizer.slot1.1.weight'"
@@ -839,7 +849,9 @@ START_TEST(nan_never_replaces_a_good_checkpoint)
         ck_assert_msg(strstr(text, "could not save its checkpoint at step 3: ") != NULL, "%s",
                       text);
         ck_assert_msg(strstr(text, name) != NULL, "%s", text);
-        ck_assert_ptr_nonnull(strstr(text, " is NaN at element 4, so nothing was saved"));
+        ck_assert_ptr_nonnull(strstr(text, infinite
+                                     ? " is infinite at element 4, so nothing was saved"
+                                     : " is NaN at element 4, so nothing was saved"));
         ck_assert_int_eq(r.t.failed_saves, 1);
         unsigned char *after = scratch_read(scratch_path("good"), &size_after);
         ck_assert_uint_eq(size, size_after);
