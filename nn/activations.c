@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "autograd/named.h"
+#include "nn/check.h"
 #include "nn/layers.h"
 
 /* --- any function of one Var ------------------------------------------------------------------ */
@@ -93,6 +94,7 @@ Module *prelu_new(ptrdiff_t num_parameters, real init)
 
 bool module_is_prelu(const Module *m)
 {
+    slope_module_check(m, "module_is_prelu");
     return m->type == &prelu_type;
 }
 

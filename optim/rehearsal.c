@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "autograd/record.h"
-#include "nn/layers.h"
+#include "nn/check.h"
 
 static void rehearsal_check_fields(const Trainer *t)
 {
@@ -150,7 +150,7 @@ typedef struct NormSearch {
 static void rehearsal_find_norm(const char *name, const ModulePart *part, void *ctx)
 {
     const NormSearch *search = ctx;
-    if (part->kind != PART_COUNTER || !module_is_batch_norm(part->owner))
+    if (part->kind != PART_COUNTER || !slope_module_is_batch_norm(part->owner))
         return;
     char path[MODULE_PATH];
     snprintf(path, sizeof path, "%s", name);
