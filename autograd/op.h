@@ -104,12 +104,6 @@ void var_check(const Var *x, const char *function);
 /* The shape to which two operands broadcast; fails, naming `function`, if they do not. */
 Shape var_broadcast(const Var *a, const Var *b, const char *function);
 
-/* Fail, naming `function`, unless var_prelu, var_conv2d or var_max_pool2d accepts these inputs. A
- * module calls them first, so that the message names its layer. */
-void var_prelu_check(const Var *x, const Var *a, const char *function);
-void var_conv2d_check(const Var *x, const Var *w, Conv2dOptions options, const char *function);
-void var_max_pool2d_check(const Var *x, Pool2dOptions options, const char *function);
-
 /* --- in a backward rule ----------------------------------------------------------------------- */
 
 /* Is a gradient of x wanted in this pass? */

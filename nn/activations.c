@@ -2,7 +2,8 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "autograd/op.h"
+#include "autograd/named.h"
+#include "nn/check.h"
 #include "nn/layers.h"
 
 /* --- any function of one Var ------------------------------------------------------------------ */
@@ -68,11 +69,7 @@ typedef struct PreluModule {
 
 static Var *prelu_module_forward(Module *self, Var *x)
 {
-    Var *a = ((const PreluModule *)self)->weight;
-    char layer[sizeof a->name + 16];
-    snprintf(layer, sizeof layer, "PReLU: '%s'", a->name);
-    var_prelu_check(x, a, layer);
-    return var_prelu(x, a);
+    return var_prelu_named(x, ((const PreluModule *)self)->weight, "PReLU");
 }
 
 static void prelu_describe(const Module *self, char *text, size_t size)
@@ -88,13 +85,16 @@ Module *prelu_new(ptrdiff_t num_parameters, real init)
         slope_fail("prelu_new",
                    "num_parameters is %td; expected 1 (shared) or the number of channels",
                    num_parameters);
+    const Shape weight = {1, {num_parameters}};
+    shape_check(weight, "prelu_new");
     PreluModule *p = module_new(sizeof *p, &prelu_type);
-    p->weight = module_add_param(&p->base, "weight", tensor_full(SHAPE(num_parameters), init));
+    p->weight = module_add_param(&p->base, "weight", tensor_full(weight, init));
     return &p->base;
 }
 
 bool module_is_prelu(const Module *m)
 {
+    slope_module_check(m, "module_is_prelu");
     return m->type == &prelu_type;
 }
 

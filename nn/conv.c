@@ -2,7 +2,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "autograd/op.h"
+#include "autograd/named.h"
 #include "nn/init.h"
 #include "nn/layers.h"
 
@@ -18,10 +18,7 @@ typedef struct Conv2dModule {
 static Var *conv2d_module_forward(Module *self, Var *x)
 {
     const Conv2dModule *c = (const Conv2dModule *)self;
-    char layer[sizeof c->weight->name + 16];
-    snprintf(layer, sizeof layer, "Conv2d: '%s'", c->weight->name);
-    var_conv2d_check(x, c->weight, c->options, layer);
-    return var_conv2d(x, c->weight, c->bias, c->options);
+    return var_conv2d_named(x, c->weight, c->bias, c->options, "Conv2d");
 }
 
 static void conv2d_describe(const Module *self, char *text, size_t size)
@@ -52,9 +49,8 @@ static Module *conv2d_make(ptrdiff_t in, ptrdiff_t out, const ptrdiff_t kernel[2
     if (in < 1 || out < 1 || kernel[0] < 1 || kernel[1] < 1)
         slope_fail(function, "%td channels in, %td out, kernel %td x %td; expected at least 1 of "
                    "each", in, out, kernel[0], kernel[1]);
-    if (options.groups == 0) /* left out */
-        options.groups = 1;
-    if (options.groups < 1 || in % options.groups || out % options.groups)
+    options = var_conv2d_options(options, function);
+    if (in % options.groups || out % options.groups)
         slope_fail(function, "%td channels in and %td out do not divide into %td groups", in,
                    out, options.groups);
     const Shape weight = {4, {out, in / options.groups, kernel[0], kernel[1]}};
@@ -91,9 +87,7 @@ typedef struct MaxPool2d {
 
 static Var *max_pool2d_module_forward(Module *self, Var *x)
 {
-    const MaxPool2d *m = (const MaxPool2d *)self;
-    var_max_pool2d_check(x, m->options, "MaxPool2d");
-    return var_max_pool2d(x, m->options);
+    return var_max_pool2d_named(x, ((const MaxPool2d *)self)->options, "MaxPool2d");
 }
 
 static void max_pool2d_describe(const Module *self, char *text, size_t size)
@@ -102,15 +96,21 @@ static void max_pool2d_describe(const Module *self, char *text, size_t size)
     snprintf(text, size, "%tdx%td", o->kernel[0], o->kernel[1]);
 }
 
-Module *max_pool2d_new_with(Pool2dOptions options)
+static Module *max_pool2d_make(Pool2dOptions options, const char *function)
 {
     static const ModuleType type = {"MaxPool2d", max_pool2d_module_forward, max_pool2d_describe};
+    options = var_max_pool2d_options(options, function);
     MaxPool2d *m = module_new(sizeof *m, &type);
     m->options = options;
     return &m->base;
 }
 
+Module *max_pool2d_new_with(Pool2dOptions options)
+{
+    return max_pool2d_make(options, "max_pool2d_new_with");
+}
+
 Module *max_pool2d_new(ptrdiff_t kernel)
 {
-    return max_pool2d_new_with((Pool2dOptions){.kernel = {kernel, kernel}});
+    return max_pool2d_make((Pool2dOptions){.kernel = {kernel, kernel}}, "max_pool2d_new");
 }

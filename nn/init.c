@@ -7,6 +7,7 @@
 #include <string.h>
 #include <tgmath.h>
 
+#include "nn/check.h"
 #include "nn/layers.h"
 
 static Shape init_weight_shape(const Var *weight, const char *function)
@@ -76,6 +77,7 @@ static bool init_is_bias(const Parameter *p)
 
 void module_init_he(Module *m, real slope)
 {
+    slope_module_check(m, "module_init_he");
     Parameters list = module_parameters(m);
     for (int i = 0; i < list.count; i++) {
         Parameter *p = &list.item[i];

@@ -66,7 +66,6 @@ Module *batch_norm1d_new(ptrdiff_t channels);
 Module *batch_norm2d_new(ptrdiff_t channels);
 Module *batch_norm1d_new_with(ptrdiff_t channels, BatchNormOptions options);
 Module *batch_norm2d_new_with(ptrdiff_t channels, BatchNormOptions options);
-bool module_is_batch_norm(const Module *m);
 
 /* In training every element x becomes 0 with probability p, else x / (1 - p); in evaluation nothing
  * changes. Each module has its own random stream, which is saved with the training state. */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "autograd/record.h"
+#include "nn/check.h"
 #include "tensor/memory.h"
 
 /* --- adding parts ----------------------------------------------------------------------------- */
@@ -23,7 +24,7 @@ static void *module_grow(void *array, int count, size_t size)
     return bigger;
 }
 
-static void module_check(const Module *m, const char *function)
+void slope_module_check(const Module *m, const char *function)
 {
     if (!m)
         slope_fail(function, "the module is NULL");
@@ -45,7 +46,7 @@ static void module_check_name(const Module *m, const char *name, const char *fun
  * inserted, so that a failure leaves no part without a value. */
 static void module_reserve(Module *m, const char *name, const void *value, const char *function)
 {
-    module_check(m, function);
+    slope_module_check(m, function);
     module_check_name(m, name, function);
     if (!value)
         slope_fail(function, "'%s' is NULL", name);
@@ -202,7 +203,7 @@ Module *module_add_child(Module *m, const char *name, Module *child)
 
 Var *module_forward(Module *m, Var *x)
 {
-    module_check(m, "module_forward");
+    slope_module_check(m, "module_forward");
     if (!m->type->forward)
         slope_fail("module_forward", "the type %s has no forward function; write one, or call "
                    "module_forward on the modules that it holds", m->type->name);
@@ -224,13 +225,13 @@ static void module_set_training(Module *m, bool training)
 
 void module_train(Module *m)
 {
-    module_check(m, "module_train");
+    slope_module_check(m, "module_train");
     module_set_training(m, true);
 }
 
 void module_eval(Module *m)
 {
-    module_check(m, "module_eval");
+    slope_module_check(m, "module_eval");
     module_set_training(m, false);
 }
 
@@ -256,7 +257,7 @@ static ModuleMode *module_list_modes(Module *m, ModuleMode *mode)
 
 void module_eval_begin(Module *m)
 {
-    module_check(m, "module_eval_begin");
+    slope_module_check(m, "module_eval_begin");
     Var *scope = tape_scope_open(&module_evaluation, grad_enabled());
     var_alloc_block(scope, 0, module_size(m) * sizeof(ModuleMode));
     module_list_modes(m, scope->block);
@@ -293,7 +294,7 @@ static void module_walk(const Module *m, const char *prefix, ModuleVisit fn, voi
 
 void module_visit(const Module *m, ModuleVisit fn, void *ctx)
 {
-    module_check(m, "module_visit");
+    slope_module_check(m, "module_visit");
     module_walk(m, "", fn, ctx);
 }
 
@@ -340,8 +341,9 @@ static _Noreturn void module_fail_missing(const Module *m, PartKind kind, const 
 static const ModulePart *module_find(const Module *m, PartKind kind, const char *name,
                                      const char *function)
 {
-    if (!m || !name)
-        slope_fail(function, "the %s is NULL", m ? "name" : "module");
+    slope_module_check(m, function);
+    if (!name)
+        slope_fail(function, "the name is NULL");
     size_t length = strcspn(name, ".");
     bool descends = name[length] == '.'; /* what precedes a dot is a child's name */
     for (int i = 0; i < m->n_parts; i++) {

@@ -115,7 +115,7 @@ typedef struct Parameter {
     Module *owner;
 } Parameter;
 
-/* A list in the order of module_visit; parameters_free frees only the list. */
+/* A list in the order of module_visit; parameters_free frees only the list, which may be NULL. */
 typedef struct Parameters {
     Parameter *item;
     int        count;

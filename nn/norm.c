@@ -2,6 +2,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "nn/check.h"
 #include "nn/layers.h"
 
 /* --- batch normalisation ---------------------------------------------------------------------- */
@@ -103,7 +104,7 @@ static Module *batch_norm_make(const ModuleType *type, ptrdiff_t channels, Batch
     return &b->base;
 }
 
-bool module_is_batch_norm(const Module *m)
+bool slope_module_is_batch_norm(const Module *m)
 {
     return m->type->forward == batch_norm_forward_module;
 }

@@ -2,14 +2,9 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "nn/check.h"
 #include "nn/layers.h"
 #include "tensor/memory.h"
-
-static void parameters_check(const Module *m, const char *function)
-{
-    if (!m)
-        slope_fail(function, "the module is NULL");
-}
 
 static void parameters_count(const char *name, const ModulePart *part, void *ctx)
 {
@@ -30,7 +25,7 @@ static void parameters_add(const char *name, const ModulePart *part, void *ctx)
 Parameters module_parameters(Module *m)
 {
     int count = 0;
-    parameters_check(m, "module_parameters");
+    slope_module_check(m, "module_parameters");
     module_visit(m, parameters_count, &count);
     Parameters list = {.item = memory_new_array((size_t)count, sizeof *list.item)};
     module_visit(m, parameters_add, &list);
@@ -39,6 +34,8 @@ Parameters module_parameters(Module *m)
 
 void parameters_free(Parameters *list)
 {
+    if (!list)
+        return;
     memory_free(list->item);
     *list = (Parameters){0};
 }
@@ -61,12 +58,12 @@ static ptrdiff_t module_count_if(Module *m, bool slopes_only)
 
 ptrdiff_t module_count(Module *m)
 {
-    parameters_check(m, "module_count");
+    slope_module_check(m, "module_count");
     return module_count_if(m, false);
 }
 
 ptrdiff_t module_count_slopes(Module *m)
 {
-    parameters_check(m, "module_count_slopes");
+    slope_module_check(m, "module_count_slopes");
     return module_count_if(m, true);
 }

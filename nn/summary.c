@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "nn/check.h"
 #include "nn/layers.h"
 
 /* --- the table -------------------------------------------------------------------------------- */
@@ -80,12 +81,6 @@ static void summary_walk(Summary *s, const Module *m, const char *path)
     }
 }
 
-static void summary_check(const Module *m, const char *function)
-{
-    if (!m)
-        slope_fail(function, "the module is NULL");
-}
-
 /* Fills in every module's output shape. */
 static void summary_run(Module *m, Shape input)
 {
@@ -104,7 +99,7 @@ void module_summary(FILE *out, Module *m, Shape input)
         "--------------------------------------------------------------------"
         "-------------------";
     char text[32];
-    summary_check(m, "module_summary");
+    slope_module_check(m, "module_summary");
     summary_run(m, input);
     fprintf(out, "%-34s %-18s %11s %7s   %s\n%s\n", "layer", "output", "parameters", "slopes",
             "overhead", rule);
@@ -120,7 +115,7 @@ void module_summary(FILE *out, Module *m, Shape input)
 
 void prelu_each(Module *m, PreluVisit fn, void *ctx)
 {
-    summary_check(m, "prelu_each");
+    slope_module_check(m, "prelu_each");
     Parameters list = module_parameters(m);
     for (int i = 0; i < list.count; i++) {
         Parameter *p = &list.item[i];
@@ -143,6 +138,6 @@ static void prelu_print_stats(const char *name, const Tensor *slopes, void *ctx)
 
 void prelu_stats(FILE *out, Module *m)
 {
-    summary_check(m, "prelu_stats");
+    slope_module_check(m, "prelu_stats");
     prelu_each(m, prelu_print_stats, out);
 }

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "autograd/record.h"
-#include "nn/layers.h"
+#include "nn/check.h"
 #include "tensor/cut.h"
 
 void slope_check_trainer(const Trainer *t, const char *function)
@@ -175,7 +175,7 @@ static ptrdiff_t rehearsal_count(const Trainer *t, ptrdiff_t number)
 /* A batch norm has exactly one counter, so visiting its counter visits the batch norm. */
 static bool rehearsal_is_norm(const ModulePart *part)
 {
-    return part->kind == PART_COUNTER && module_is_batch_norm(part->owner);
+    return part->kind == PART_COUNTER && slope_module_is_batch_norm(part->owner);
 }
 
 /* Puts a batch norm into evaluation mode, in which it accepts a batch of one example, and forgets

@@ -86,6 +86,9 @@ static bool compare_beats(real a, real b)
 void tensor_argmax_rows(int32_t *place, const Tensor *x)
 {
     tensor_check(x, "tensor_argmax_rows");
+    if (!place)
+        slope_fail("tensor_argmax_rows", "place is NULL; expected an array with one element per "
+                   "row");
     if (x->shape.ndim != 2 || x->shape.dim[1] == 0)
         slope_fail("tensor_argmax_rows", "expected a matrix (N,D) with D > 0, found shape %s",
                    SHAPE_TEXT(x->shape));

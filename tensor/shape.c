@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tensor/check.h"
 #include "tensor/error.h"
 
 /* Memory holds fewer elements than this, of any type, so this limit keeps offsets from
@@ -19,8 +20,17 @@ Shape shape_new(int ndim, const ptrdiff_t *dim)
     Shape s = {.ndim = ndim};
     for (int i = 0; i < ndim && i < MAX_DIMS; i++)
         s.dim[i] = dim[i];
-    shape_check(s, "shape_new");
+    tensor_check_sizes(s, "shape_new");
     return s;
+}
+
+void tensor_check_sizes(Shape s, const char *function)
+{
+    for (int i = 0; i < s.ndim && i < MAX_DIMS; i++)
+        if (s.dim[i] == -1)
+            slope_fail(function, "axis %d has size -1; expected 0 or more; shape_infer builds a "
+                       "shape in which one size is inferred", i);
+    shape_check(s, function);
 }
 
 void shape_check(Shape s, const char *function)
@@ -30,9 +40,7 @@ void shape_check(Shape s, const char *function)
     ptrdiff_t count = 1;
     for (int i = 0; i < s.ndim; i++) {
         if (s.dim[i] < 0)
-            slope_fail(function, "axis %d has size %td; expected 0 or more%s", i, s.dim[i],
-                       s.dim[i] == -1 ? "; shape_infer builds a shape in which one size is inferred"
-                                      : "");
+            slope_fail(function, "axis %d has size %td; expected 0 or more", i, s.dim[i]);
         if (s.dim[i] > 0 && count > SHAPE_MAX_COUNT / s.dim[i])
             slope_fail(function, "the sizes multiply to more elements than memory can hold "
                        "(axis %d has size %td)", i, s.dim[i]);

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "tensor/check.h"
 #include "tensor/memory.h"
 #include "tensor/poison.h"
 
@@ -225,6 +226,8 @@ static ptrdiff_t tensor_offset_of(const Tensor *x, const ptrdiff_t *index, const
 {
     ptrdiff_t offset = 0;
     tensor_check(x, function);
+    if (!index && x->shape.ndim > 0)
+        slope_fail(function, "the index is NULL; expected %d numbers", x->shape.ndim);
     for (int i = 0; i < x->shape.ndim; i++) {
         if (index[i] < 0 || index[i] >= x->shape.dim[i])
             slope_fail(function, "index %td on axis %d is outside shape %s", index[i], i,
@@ -263,13 +266,18 @@ ptrdiff_t tensor_locate(const Tensor *x, ptrdiff_t i)
 
 /* --- views ------------------------------------------------------------------------------------ */
 
+void tensor_check_reshape(Shape x, Shape to, const char *function)
+{
+    tensor_check_sizes(to, function);
+    if (shape_count(to) != shape_count(x))
+        slope_fail(function, "shape %s has %td elements, but %s has %td", SHAPE_TEXT(x),
+                   shape_count(x), SHAPE_TEXT(to), shape_count(to));
+}
+
 Tensor tensor_as(const Tensor *x, Shape shape)
 {
     tensor_check(x, "tensor_reshape");
-    shape_check(shape, "tensor_reshape");
-    if (shape_count(shape) != tensor_count(x))
-        slope_fail("tensor_reshape", "shape %s has %td elements, but %s has %td",
-                   SHAPE_TEXT(x->shape), tensor_count(x), SHAPE_TEXT(shape), shape_count(shape));
+    tensor_check_reshape(x->shape, shape, "tensor_reshape");
     if (!tensor_is_contiguous(x))
         slope_fail("tensor_reshape", "a tensor of shape %s that is not contiguous cannot be "
                    "viewed as %s; use tensor_contiguous first",
@@ -297,34 +305,46 @@ Tensor *tensor_transpose(const Tensor *x, int axis0, int axis1)
     return v;
 }
 
+Axes tensor_check_permute(Shape x, const int *order, const char *function)
+{
+    if (!order)
+        slope_fail(function, "the order of the axes is NULL");
+    Axes axes = {.n = x.ndim};
+    for (int i = 0; i < x.ndim; i++)
+        axes.axis[i] = order[i];
+    shape_axes(x, axes, function); /* fails if an axis is named twice */
+    for (int i = 0; i < x.ndim; i++)
+        axes.axis[i] = shape_axis(x, order[i], function);
+    return axes;
+}
+
 Tensor *tensor_permute(const Tensor *x, const int *order)
 {
-    unsigned seen = 0;
-    int axis[MAX_DIMS];
     tensor_check(x, "tensor_permute");
-    for (int i = 0; i < x->shape.ndim; i++) {
-        axis[i] = shape_axis(x->shape, order[i], "tensor_permute");
-        if (seen >> axis[i] & 1)
-            slope_fail("tensor_permute", "axis %d is named twice; each axis of shape %s must "
-                       "appear once", order[i], SHAPE_TEXT(x->shape));
-        seen |= 1u << axis[i];
-    }
+    Axes axes = tensor_check_permute(x->shape, order, "tensor_permute");
     Tensor *v = tensor_view(x);
-    for (int i = 0; i < x->shape.ndim; i++) {
-        v->shape.dim[i] = x->shape.dim[axis[i]];
-        v->stride[i] = x->stride[axis[i]];
+    for (int i = 0; i < axes.n; i++) {
+        v->shape.dim[i] = x->shape.dim[axes.axis[i]];
+        v->stride[i] = x->stride[axes.axis[i]];
     }
     return v;
+}
+
+int tensor_check_slice(Shape x, int axis, ptrdiff_t start, ptrdiff_t stop, ptrdiff_t step,
+                       const char *function)
+{
+    int i = shape_axis(x, axis, function);
+    if (start < 0 || start > stop || stop > x.dim[i] || step < 1)
+        slope_fail(function, "start %td, stop %td, step %td do not fit axis %d of shape %s: "
+                   "expected 0 <= start <= stop <= %td and step >= 1", start, stop, step, i,
+                   SHAPE_TEXT(x), x.dim[i]);
+    return i;
 }
 
 Tensor *tensor_slice(const Tensor *x, int axis, ptrdiff_t start, ptrdiff_t stop, ptrdiff_t step)
 {
     tensor_check(x, "tensor_slice");
-    int i = shape_axis(x->shape, axis, "tensor_slice");
-    if (start < 0 || start > stop || stop > x->shape.dim[i] || step < 1)
-        slope_fail("tensor_slice", "start %td, stop %td, step %td do not fit axis %d of shape "
-                   "%s: expected 0 <= start <= stop <= %td and step >= 1", start, stop, step, i,
-                   SHAPE_TEXT(x->shape), x->shape.dim[i]);
+    int i = tensor_check_slice(x->shape, axis, start, stop, step, "tensor_slice");
     Tensor *v = tensor_view(x);
     v->shape.dim[i] = stop > start ? (stop - start - 1) / step + 1 : 0;
     v->offset += v->shape.dim[i] ? start * x->stride[i] : 0;
@@ -332,13 +352,18 @@ Tensor *tensor_slice(const Tensor *x, int axis, ptrdiff_t start, ptrdiff_t stop,
     return v;
 }
 
+int tensor_check_select(Shape x, int axis, ptrdiff_t index, const char *function)
+{
+    int i = shape_axis(x, axis, function);
+    if (index < 0 || index >= x.dim[i])
+        slope_fail(function, "index %td is outside axis %d of shape %s", index, i, SHAPE_TEXT(x));
+    return i;
+}
+
 Tensor *tensor_select(const Tensor *x, int axis, ptrdiff_t index)
 {
     tensor_check(x, "tensor_select");
-    int i = shape_axis(x->shape, axis, "tensor_select");
-    if (index < 0 || index >= x->shape.dim[i])
-        slope_fail("tensor_select", "index %td is outside axis %d of shape %s", index, i,
-                   SHAPE_TEXT(x->shape));
+    int i = tensor_check_select(x->shape, axis, index, "tensor_select");
     Tensor *v = tensor_view(x);
     v->offset += index * x->stride[i];
     v->shape.ndim--;
@@ -349,13 +374,18 @@ Tensor *tensor_select(const Tensor *x, int axis, ptrdiff_t index)
     return v;
 }
 
+void tensor_check_expand(Shape x, Shape to, const char *function)
+{
+    shape_check(to, function);
+    if (!shape_stretches_to(x, to))
+        slope_fail(function, "shape %s does not stretch to %s: aligned at the right, each size "
+                   "must be equal or 1", SHAPE_TEXT(x), SHAPE_TEXT(to));
+}
+
 Tensor *tensor_expand(const Tensor *x, Shape shape)
 {
     tensor_check(x, "tensor_expand");
-    shape_check(shape, "tensor_expand");
-    if (!shape_stretches_to(x->shape, shape))
-        slope_fail("tensor_expand", "shape %s does not stretch to %s: aligned at the right, "
-                   "each size must be equal or 1", SHAPE_TEXT(x->shape), SHAPE_TEXT(shape));
+    tensor_check_expand(x->shape, shape, "tensor_expand");
     Tensor *v = tensor_view(x);
     v->shape = shape;
     int missing = shape.ndim - x->shape.ndim;

@@ -10,6 +10,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "autograd/named.h"
 #include "autograd/op.h"
 #include "autograd/record.h"
 #include "tensor/kernels/conv.h"
@@ -62,28 +63,28 @@ const Op op_conv2d = {
                       {.shape = {1, {2}}, .low = -2, .high = 2}}},
 };
 
-static Conv2d conv2d_plan(const Var *x, const Var *w, Conv2dOptions options, const char *function)
+Conv2dOptions var_conv2d_options(Conv2dOptions options, const char *function)
+{
+    return tensor_conv2d_options(options, function);
+}
+
+Var *var_conv2d_named(Var *x, Var *w, Var *b, Conv2dOptions options, const char *function)
 {
     var_check(x, function), var_check(w, function);
-    return tensor_conv2d_plan(var_shape(x), var_shape(w), options, function);
-}
-
-void var_conv2d_check(const Var *x, const Var *w, Conv2dOptions options, const char *function)
-{
-    conv2d_plan(x, w, options, function);
-}
-
-Var *var_conv2d(Var *x, Var *w, Var *b, Conv2dOptions options)
-{
-    Conv2d c = conv2d_plan(x, w, options, "var_conv2d");
+    Conv2d c = tensor_conv2d_plan(var_shape(x), var_shape(w), options, w->name, function);
     if (b)
-        var_check(b, "var_conv2d");
+        var_check(b, function);
     if (b && !shape_equal(var_shape(b), SHAPE(c.O)))
-        slope_fail("var_conv2d", "the bias has shape %s; expected one element for each of the %td "
+        slope_fail(function, "the bias has shape %s; expected one element for each of the %td "
                    "output channels", SHAPE_TEXT(var_shape(b)), c.O);
     Shape out = SHAPE(c.N, c.O, c.P, c.Q);
     x = var_contiguous(x), w = var_contiguous(w);
     if (!b)
         return var_apply_with(&op_conv2d, out, VARS(x, w), &c, sizeof c);
     return var_apply_with(&op_conv2d, out, VARS(x, w, var_contiguous(b)), &c, sizeof c);
+}
+
+Var *var_conv2d(Var *x, Var *w, Var *b, Conv2dOptions options)
+{
+    return var_conv2d_named(x, w, b, options, "var_conv2d");
 }

@@ -41,7 +41,8 @@ Var *var_conv2d_grad_input(Var *g, Var *w, Shape x, Conv2dOptions options)
 {
     var_check(g, "var_conv2d_grad_input"), var_check(w, "var_conv2d_grad_input");
     shape_check(x, "var_conv2d_grad_input");
-    Conv2d c = tensor_conv2d_plan(x, var_shape(w), options, "var_conv2d_grad_input");
+    Conv2d c = tensor_conv2d_plan(x, var_shape(w), options, w->name,
+                                  "var_conv2d_grad_input");
     if (!shape_equal(var_shape(g), SHAPE(c.N, c.O, c.P, c.Q)))
         slope_fail("var_conv2d_grad_input",
                    "the gradient has shape %s, but for input %s and weight %s the output has "

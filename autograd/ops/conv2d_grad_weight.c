@@ -41,7 +41,7 @@ Var *var_conv2d_grad_weight(Var *x, Var *g, Shape w, Conv2dOptions options)
 {
     var_check(x, "var_conv2d_grad_weight"), var_check(g, "var_conv2d_grad_weight");
     shape_check(w, "var_conv2d_grad_weight");
-    Conv2d c = tensor_conv2d_plan(var_shape(x), w, options, "var_conv2d_grad_weight");
+    Conv2d c = tensor_conv2d_plan(var_shape(x), w, options, "", "var_conv2d_grad_weight");
     if (!shape_equal(var_shape(g), SHAPE(c.N, c.O, c.P, c.Q)))
         slope_fail("var_conv2d_grad_weight",
                    "the gradient has shape %s, but for input %s and weight %s the output has "

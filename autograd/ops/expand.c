@@ -6,6 +6,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "autograd/op.h"
+#include "tensor/check.h"
 
 static Tensor *expand_view(const Var *y)
 {
@@ -31,9 +32,6 @@ const Op op_expand = {
 Var *var_expand(Var *x, Shape shape)
 {
     var_check(x, "var_expand");
-    shape_check(shape, "var_expand");
-    if (!shape_stretches_to(var_shape(x), shape))
-        slope_fail("var_expand", "shape %s does not stretch to %s: aligned at the right, each size "
-                   "must be equal or 1", SHAPE_TEXT(var_shape(x)), SHAPE_TEXT(shape));
+    tensor_check_expand(var_shape(x), shape, "var_expand");
     return var_apply_with(&op_expand, shape, VARS(x), &shape, sizeof shape);
 }

@@ -5,6 +5,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "autograd/named.h"
 #include "autograd/op.h"
 #include "tensor/kernels/max_pool.h"
 
@@ -45,24 +46,24 @@ const Op op_max_pool2d = {
                .in = {{.shape = {4, {2, 2, 5, 4}}, .low = -2, .high = 2}}},
 };
 
-static Pool2d max_pool2d_plan(const Var *x, Pool2dOptions options, const char *function)
+Pool2dOptions var_max_pool2d_options(Pool2dOptions options, const char *function)
+{
+    return tensor_max_pool2d_options(options, function);
+}
+
+Var *var_max_pool2d_named(Var *x, Pool2dOptions options, const char *function)
 {
     var_check(x, function);
-    return tensor_max_pool2d_plan(var_shape(x), options, function);
-}
-
-void var_max_pool2d_check(const Var *x, Pool2dOptions options, const char *function)
-{
-    max_pool2d_plan(x, options, function);
-}
-
-Var *var_max_pool2d(Var *x, Pool2dOptions options)
-{
-    Pool2d p = max_pool2d_plan(x, options, "var_max_pool2d");
+    Pool2d p = tensor_max_pool2d_plan(var_shape(x), options, function);
     Shape s = var_shape(x);
     Shape out = SHAPE(s.dim[0], s.dim[1], p.P, p.Q);
     Var *y = var_apply_all(&op_max_pool2d, (const Shape *const[]){&out, &out}, 2,
                            VARS(var_contiguous(x)), &p, sizeof p);
     var_output(y, 1)->requires_grad = false;
     return y;
+}
+
+Var *var_max_pool2d(Var *x, Pool2dOptions options)
+{
+    return var_max_pool2d_named(x, options, "var_max_pool2d");
 }

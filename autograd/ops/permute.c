@@ -5,9 +5,8 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include <string.h>
-
 #include "autograd/op.h"
+#include "tensor/check.h"
 
 static const int *permute_order(const Var *y)
 {
@@ -25,7 +24,7 @@ static void permute_backward(Var *y, Var *gy)
     Var *x = y->in[0];
     int back[MAX_DIMS];
     for (int i = 0; i < var_shape(x).ndim; i++)
-        back[shape_axis(var_shape(x), permute_order(y)[i], "var_permute")] = i;
+        back[permute_order(y)[i]] = i;
     SEND(x, var_permute(gy, back));
 }
 
@@ -43,10 +42,6 @@ const Op op_permute = {
 Var *var_permute(Var *x, const int *order)
 {
     var_check(x, "var_permute");
-    if (!order)
-        slope_fail("var_permute", "the order of the axes is NULL");
-    Axes axes = {.n = var_shape(x).ndim};
-    memcpy(axes.axis, order, (size_t)axes.n * sizeof *order);
-    shape_axes(var_shape(x), axes, "var_permute");
+    Axes axes = tensor_check_permute(var_shape(x), order, "var_permute");
     return var_apply_with(&op_permute, var_shape(x), VARS(x), &axes, sizeof axes);
 }

@@ -12,6 +12,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "autograd/named.h"
 #include "autograd/op.h"
 #include "tensor/kernels/activation.h"
 
@@ -54,14 +55,14 @@ const Op op_prelu = {
                       {.shape = {1, {3}}, .low = -(real)0.5, .high = (real)0.9}}},
 };
 
-void var_prelu_check(const Var *x, const Var *a, const char *function)
+Var *var_prelu_named(Var *x, Var *a, const char *function)
 {
     var_check(x, function), var_check(a, function);
-    tensor_prelu_check(var_shape(x), var_shape(a), function);
+    tensor_prelu_check(var_shape(x), var_shape(a), a->name, function);
+    return var_apply(&op_prelu, var_shape(x), VARS(var_contiguous(x), var_contiguous(a)));
 }
 
 Var *var_prelu(Var *x, Var *a)
 {
-    var_prelu_check(x, a, "var_prelu");
-    return var_apply(&op_prelu, var_shape(x), VARS(var_contiguous(x), var_contiguous(a)));
+    return var_prelu_named(x, a, "var_prelu");
 }

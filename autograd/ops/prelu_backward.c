@@ -63,8 +63,9 @@ const Op op_prelu_backward = {
 
 Var *var_prelu_backward(Var *x, Var *a, Var *g, bool want_gx, bool want_ga)
 {
-    var_prelu_check(x, a, "var_prelu_backward");
+    var_check(x, "var_prelu_backward"), var_check(a, "var_prelu_backward");
     var_check(g, "var_prelu_backward");
+    tensor_prelu_check(var_shape(x), var_shape(a), a->name, "var_prelu_backward");
     Shape gx = var_shape(x), ga = var_shape(a);
     if (!shape_equal(var_shape(g), gx))
         slope_fail("var_prelu_backward", "g has shape %s, but x has shape %s; they must be equal",

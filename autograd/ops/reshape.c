@@ -6,6 +6,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "autograd/op.h"
+#include "tensor/check.h"
 
 static Tensor *reshape_view(const Var *y)
 {
@@ -33,11 +34,7 @@ const Op op_reshape = {
 Var *var_reshape(Var *x, Shape shape)
 {
     var_check(x, "var_reshape");
-    shape_check(shape, "var_reshape");
-    if (shape_count(shape) != tensor_count(x->value))
-        slope_fail("var_reshape", "shape %s has %td elements, but %s has %td",
-                   SHAPE_TEXT(var_shape(x)), tensor_count(x->value), SHAPE_TEXT(shape),
-                   shape_count(shape));
+    tensor_check_reshape(var_shape(x), shape, "var_reshape");
     if (!shape_equal(var_shape(x), shape))
         x = var_contiguous(x);
     return var_apply_with(&op_reshape, shape, VARS(x), &shape, sizeof shape);

@@ -6,6 +6,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "autograd/op.h"
+#include "tensor/check.h"
 
 typedef struct SelectAttr {
     int       axis;
@@ -39,9 +40,6 @@ const Op op_select = {
 Var *var_select(Var *x, int axis, ptrdiff_t index)
 {
     var_check(x, "var_select");
-    SelectAttr s = {shape_axis(var_shape(x), axis, "var_select"), index};
-    if (index < 0 || index >= var_shape(x).dim[s.axis])
-        slope_fail("var_select", "index %td is outside axis %d of shape %s", index, s.axis,
-                   SHAPE_TEXT(var_shape(x)));
+    SelectAttr s = {tensor_check_select(var_shape(x), axis, index, "var_select"), index};
     return var_apply_with(&op_select, var_shape(x), VARS(x), &s, sizeof s);
 }

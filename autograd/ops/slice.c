@@ -6,6 +6,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "autograd/op.h"
+#include "tensor/check.h"
 
 typedef struct SliceAttr {
     int       axis;
@@ -38,11 +39,7 @@ const Op op_slice = {
 Var *var_slice(Var *x, int axis, ptrdiff_t start, ptrdiff_t stop, ptrdiff_t step)
 {
     var_check(x, "var_slice");
-    SliceAttr s = {shape_axis(var_shape(x), axis, "var_slice"), start, stop, step};
-    ptrdiff_t size = var_shape(x).dim[s.axis];
-    if (start < 0 || start > stop || stop > size || step < 1)
-        slope_fail("var_slice", "start %td, stop %td, step %td do not fit axis %d of shape %s: "
-                   "expected 0 <= start <= stop <= %td and step >= 1", start, stop, step, s.axis,
-                   SHAPE_TEXT(var_shape(x)), size);
+    axis = tensor_check_slice(var_shape(x), axis, start, stop, step, "var_slice");
+    SliceAttr s = {axis, start, stop, step};
     return var_apply_with(&op_slice, var_shape(x), VARS(x), &s, sizeof s);
 }

@@ -12,9 +12,10 @@
 
 #include "tensor/tensor.h"
 
-/* Fails, naming `function`, unless slopes of shape a fit an input of shape x: a must be (C), with C
- * the size of axis 1 of x, or (1) or () for one shared slope. */
-void tensor_prelu_check(Shape x, Shape a, const char *function);
+/* Fails, naming `function` and the slopes by `name`, which may be "", unless slopes of shape a fit
+ * an input of shape x: a must be (C), with C the size of axis 1 of x, or (1) or () for one shared
+ * slope. */
+void tensor_prelu_check(Shape x, Shape a, const char *name, const char *function);
 
 /* y = PReLU(x) with slopes a. */
 void tensor_prelu(Tensor *y, const Tensor *x, const Tensor *a);

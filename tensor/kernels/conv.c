@@ -163,6 +163,8 @@ static void conv_run(Conv *v)
 
 void tensor_conv2d(Tensor *y, const Tensor *x, const Tensor *w, const Tensor *b, const Conv2d *c)
 {
+    tensor_check(y, "tensor_conv2d");
+    tensor_check(x, "tensor_conv2d"), tensor_check(w, "tensor_conv2d");
     if (tensor_count(y) == 0)
         return;
     Conv v = conv_begin(c, tensor_conv_shape(c), c->C, c->O);
@@ -185,6 +187,8 @@ static void conv_rotate_weights(real *out, const real *w, const Conv2d *c)
 
 void tensor_conv2d_grad_input(Tensor *gx, const Tensor *gy, const Tensor *w, const Conv2d *c)
 {
+    tensor_check(gx, "tensor_conv2d_grad_input");
+    tensor_check(gy, "tensor_conv2d_grad_input"), tensor_check(w, "tensor_conv2d_grad_input");
     if (tensor_count(gx) == 0)
         return;
     ConvShape s = {.image = {c->P, c->Q}, .kernel = {c->R, c->S}, .result = {c->H, c->W},

@@ -30,9 +30,15 @@ typedef struct Conv2d {
     ptrdiff_t P, Q;       /* output height and width */
 } Conv2d;
 
+/* The options with the usual values in the fields that were left out. Fails, naming `function`, if
+ * one is out of range. */
+Conv2dOptions tensor_conv2d_options(Conv2dOptions options, const char *function);
+
 /* The sizes for x (N,C,H,W) and w (O,C/groups,R,S). If they do not fit, or an option is out of
- * range, it fails, naming `function`; the message shows the shapes and the formula. */
-Conv2d tensor_conv2d_plan(Shape x, Shape w, Conv2dOptions options, const char *function);
+ * range, it fails, naming `function` and the weight by `name`, which may be ""; the message shows
+ * the shapes and the formula. */
+Conv2d tensor_conv2d_plan(Shape x, Shape w, Conv2dOptions options, const char *name,
+                          const char *function);
 
 /* The three kernels. All tensors are contiguous and have the shapes of c: x, gx (N,C,H,W), w, gw
  * (O,C/groups,R,S), b, gb (O), and y, gy (N,O,P,Q). b and gb may be NULL. Results are overwritten.

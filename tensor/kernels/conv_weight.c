@@ -199,6 +199,8 @@ static size_t weight_take_workspace(ConvWeight *v, int workers)
 void tensor_conv2d_grad_weight(Tensor *gw, Tensor *gb, const Tensor *x, const Tensor *gy,
                                const Conv2d *c)
 {
+    tensor_check(gw, "tensor_conv2d_grad_weight");
+    tensor_check(x, "tensor_conv2d_grad_weight"), tensor_check(gy, "tensor_conv2d_grad_weight");
     if (c->N == 0 || tensor_count(gw) == 0) {
         tensor_fill(gw, 0);
         if (gb)

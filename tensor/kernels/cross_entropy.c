@@ -85,6 +85,8 @@ static void cross_entropy_run(CrossEntropy c, ptrdiff_t rows, ParallelFn fn)
 void tensor_cross_entropy(double *loss, Tensor *p, const Tensor *x, const Tensor *label,
                           real smoothing)
 {
+    tensor_check(p, "tensor_cross_entropy"), tensor_check(x, "tensor_cross_entropy");
+    tensor_check(label, "tensor_cross_entropy");
     cross_entropy_run((CrossEntropy){.K = x->shape.dim[1], .x = tensor_read(x),
                                      .label = tensor_read(label), .p = tensor_write(p),
                                      .loss = loss, .smoothing = smoothing},
@@ -94,6 +96,9 @@ void tensor_cross_entropy(double *loss, Tensor *p, const Tensor *x, const Tensor
 void tensor_cross_entropy_backward(Tensor *gx, const Tensor *p, const Tensor *label,
                                    const Tensor *weight, real smoothing)
 {
+    const char *function = "tensor_cross_entropy_backward";
+    tensor_check(gx, function), tensor_check(p, function);
+    tensor_check(label, function), tensor_check(weight, function);
     cross_entropy_run((CrossEntropy){.K = p->shape.dim[1], .p_in = tensor_read(p),
                                      .label = tensor_read(label), .weight = tensor_read(weight),
                                      .gx = tensor_write(gx), .smoothing = smoothing},

@@ -74,6 +74,8 @@ static void matmul_batches(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 
 void tensor_matmul(Tensor *out, const Tensor *a, const Tensor *b)
 {
+    tensor_check(out, "tensor_matmul");
+    tensor_check(a, "tensor_matmul"), tensor_check(b, "tensor_matmul");
     Shape shape = tensor_matmul_shape(a->shape, b->shape, "tensor_matmul");
     if (!shape_equal(out->shape, shape) || !tensor_is_contiguous(out))
         slope_fail("tensor_matmul", "out must be contiguous and of shape %s, not %s",
@@ -98,6 +100,8 @@ void tensor_matmul(Tensor *out, const Tensor *a, const Tensor *b)
 
 void tensor_linear(Tensor *y, const Tensor *x, const Tensor *w, const Tensor *b)
 {
+    tensor_check(y, "tensor_linear");
+    tensor_check(x, "tensor_linear"), tensor_check(w, "tensor_linear");
     ptrdiff_t O = w->shape.dim[0], D = w->shape.dim[1], M = O ? tensor_count(y) / O : 0;
     tensor_gemm(M, O, D, (Matrix){tensor_read(x), D, 1}, (Matrix){tensor_read(w), 1, D},
                 (GemmOut){.p = tensor_write(y), .row = O, .col_bias = b ? tensor_read(b) : NULL});

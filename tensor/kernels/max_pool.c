@@ -28,12 +28,21 @@ enum {
 
 /* --- sizes ------------------------------------------------------------------------------------ */
 
+Pool2dOptions tensor_max_pool2d_options(Pool2dOptions o, const char *function)
+{
+    if (o.stride[0] == 0 && o.stride[1] == 0)
+        o.stride[0] = o.kernel[0], o.stride[1] = o.kernel[1];
+    for (int i = 0; i < 2; i++)
+        if (o.kernel[i] < 1 || o.stride[i] < 1 || o.padding[i] < 0 ||
+            o.padding[i] > o.kernel[i] / 2)
+            slope_fail(function, "kernel %td, stride %td, padding %td: expected a kernel and a "
+                       "stride of 1 or more and a padding of 0 to half the kernel", o.kernel[i],
+                       o.stride[i], o.padding[i]);
+    return o;
+}
+
 static ptrdiff_t max_pool_size(Shape x, Pool2dOptions o, int i, const char *function)
 {
-    if (o.kernel[i] < 1 || o.stride[i] < 1 || o.padding[i] < 0 || o.padding[i] > o.kernel[i] / 2)
-        slope_fail(function, "kernel %td, stride %td, padding %td: expected a kernel and a stride "
-                   "of 1 or more and a padding of 0 to half the kernel", o.kernel[i], o.stride[i],
-                   o.padding[i]);
     if (x.dim[2 + i] == 0)
         slope_fail(function, "input %s: there is no largest element in an empty plane",
                    SHAPE_TEXT(x));
@@ -52,8 +61,7 @@ Pool2d tensor_max_pool2d_plan(Shape x, Pool2dOptions options, const char *functi
 {
     if (x.ndim != 4)
         slope_fail(function, "input %s: expected (N,C,H,W)", SHAPE_TEXT(x));
-    if (options.stride[0] == 0 && options.stride[1] == 0)
-        options.stride[0] = options.kernel[0], options.stride[1] = options.kernel[1];
+    options = tensor_max_pool2d_options(options, function);
     Pool2d p = {.o = options, .planes = x.dim[0] * x.dim[1], .H = x.dim[2], .W = x.dim[3]};
     p.P = max_pool_size(x, options, 0, function);
     p.Q = max_pool_size(x, options, 1, function);
@@ -297,6 +305,8 @@ static void max_pool_run(MaxPoolRun run, ParallelFn fn)
 
 void tensor_max_pool2d(Tensor *y, Tensor *winner, const Tensor *x, const Pool2d *p)
 {
+    tensor_check(y, "tensor_max_pool2d"), tensor_check(winner, "tensor_max_pool2d");
+    tensor_check(x, "tensor_max_pool2d");
     MaxPoolRun run = {.p = p, .x = tensor_read(x)};
     if (max_pool_is_2x2(&p->o)) {
         run.y = tensor_write(y), run.winner = tensor_write(winner);
@@ -337,10 +347,14 @@ static void max_pool_move(Tensor *y, const Tensor *x, const Tensor *winner, cons
 
 void tensor_max_pool2d_scatter(Tensor *gx, const Tensor *g, const Tensor *winner, const Pool2d *p)
 {
+    const char *function = "tensor_max_pool2d_scatter";
+    tensor_check(gx, function), tensor_check(g, function), tensor_check(winner, function);
     max_pool_move(gx, g, winner, p, max_pool_scatter_planes, "var_max_pool2d_scatter");
 }
 
 void tensor_max_pool2d_gather(Tensor *y, const Tensor *v, const Tensor *winner, const Pool2d *p)
 {
+    const char *function = "tensor_max_pool2d_gather";
+    tensor_check(y, function), tensor_check(v, function), tensor_check(winner, function);
     max_pool_move(y, v, winner, p, max_pool_gather_planes, "var_max_pool2d_gather");
 }

@@ -12,6 +12,7 @@
  */
 #include <string.h>
 
+#include "tensor/check.h"
 #include "tensor/cut.h"
 #include "tensor/kernels/activation.h"
 #include "tensor/kernels/vec.h"
@@ -41,27 +42,29 @@ static const char *prelu_hint(Shape x, ptrdiff_t slopes, char hint[128])
     return hint;
 }
 
-void tensor_prelu_check(Shape x, Shape a, const char *function)
+void tensor_prelu_check(Shape x, Shape a, const char *name, const char *function)
 {
     char hint[128];
     ptrdiff_t slopes = shape_count(a);
     if (a.ndim > 1)
-        slope_fail(function, "the slopes have shape %s; expected (C,), or (1,) or () for one "
-                   "shared slope", SHAPE_TEXT(a));
+        slope_fail(function, "the slopes%s have shape %s; expected (C,), or (1,) or () for one "
+                   "shared slope", QUOTED(name), SHAPE_TEXT(a));
     if (slopes == 1)
         return;
     if (x.ndim < 2)
-        slope_fail(function, "%td slopes need an input (N,C,...) with channels on axis 1, but its "
-                   "shape is %s; only one shared slope fits every shape", slopes, SHAPE_TEXT(x));
+        slope_fail(function, "%td slopes%s need an input (N,C,...) with channels on axis 1, but "
+                   "its shape is %s; only one shared slope fits every shape", slopes,
+                   QUOTED(name), SHAPE_TEXT(x));
     if (x.dim[1] != slopes)
-        slope_fail(function, "%td slopes, but axis 1 of the input %s, which holds the channels, "
-                   "has size %td; expected 1 slope or %td%s", slopes, SHAPE_TEXT(x), x.dim[1],
-                   x.dim[1], prelu_hint(x, slopes, hint));
+        slope_fail(function, "%td slopes%s, but axis 1 of the input %s, which holds the channels, "
+                   "has size %td; expected 1 slope or %td%s", slopes, QUOTED(name), SHAPE_TEXT(x),
+                   x.dim[1], x.dim[1], prelu_hint(x, slopes, hint));
 }
 
 static AxisView prelu_view(const Tensor *x, const Tensor *a, const char *function)
 {
-    tensor_prelu_check(x->shape, a->shape, function);
+    tensor_check(x, function), tensor_check(a, function);
+    tensor_prelu_check(x->shape, a->shape, "", function);
     if (tensor_count(a) == 1)
         return (AxisView){.outer = 1, .n = 1, .inner = tensor_count(x)};
     return shape_axis_view(x->shape, 1);
@@ -206,6 +209,7 @@ static ptrdiff_t prelu_grain(ptrdiff_t each)
 
 void tensor_prelu(Tensor *y, const Tensor *x, const Tensor *a)
 {
+    tensor_check(y, "tensor_prelu");
     Prelu p = prelu_plan(x, a, "tensor_prelu");
     p.y = tensor_write(y);
     AxisView v = p.view;
@@ -227,6 +231,7 @@ static void prelu_add_blocks(real *ga, const real *partial, ptrdiff_t blocks, pt
 void tensor_prelu_backward(Tensor *gx, Tensor *ga, const Tensor *x, const Tensor *a,
                            const Tensor *g)
 {
+    tensor_check(g, "tensor_prelu_backward");
     Prelu p = prelu_plan(x, a, "tensor_prelu_backward");
     p.g = tensor_read(g);
     p.gx = gx ? tensor_write(gx) : NULL;

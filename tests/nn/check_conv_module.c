@@ -160,11 +160,11 @@ START_TEST(an_input_that_does_not_fit_is_told_with_both_shapes)
 {
     Module *m = conv2d_new(3, 4, 5, conv2d_padding(1));
     ck_assert_fails(module_forward(m, var_full(SHAPE(2, 1, 8, 8), 0)),
-                    "Conv2d: 'weight': input (2, 1, 8, 8) and "
-                    "weight (4, 3, 5, 5) in 1 group(s): the weight's axis 1 should be "
+                    "Conv2d: input (2, 1, 8, 8) and "
+                    "weight 'weight' (4, 3, 5, 5) in 1 group(s): the weight's axis 1 should be "
                     "channels / groups = 1 / 1 = 1");
     ck_assert_fails(module_forward(m, var_full(SHAPE(3, 8, 8), 0)), "input (3, 8, 8) and weight "
-                    "(4, 3, 5, 5): expected (N,C,H,W) and (O,C/groups,R,S)");
+                    "'weight' (4, 3, 5, 5): expected (N,C,H,W) and (O,C/groups,R,S)");
     ck_assert_fails(module_forward(m, var_full(SHAPE(2, 3, 2, 8), 0)), "along the height the "
                     "kernel extends over dilation (kernel-1) + 1 = 5, but the padded input has "
                     "only 2 + 2 x 1 = 4");
@@ -210,12 +210,26 @@ START_TEST(a_refusal_names_the_layer_and_its_weight)
 {
     Module *m = SEQUENTIAL(conv2d_new(3, 4, 3, CONV2D_DEFAULTS), max_pool2d_new(2));
     ck_assert_fails(module_forward(m, var_full(SHAPE(3, 8, 8), 0)),
-                    "slope: Conv2d: '0.weight': input (3, 8, 8) and weight (4, 3, 3, 3)");
+                    "slope: Conv2d: input (3, 8, 8) and weight '0.weight' (4, 3, 3, 3)");
     ck_assert_fails(module_forward(m, var_full(SHAPE(1, 3, 2, 8), 0)),
-                    "slope: Conv2d: '0.weight': input (1, 3, 2, 8) and weight (4, 3, 3, 3): along");
+                    "slope: Conv2d: input (1, 3, 2, 8) and weight '0.weight' (4, 3, 3, 3): along");
     ck_assert_fails(module_forward(m, var_full(SHAPE(1, 3, 3, 8), 0)),
                     "slope: MaxPool2d: input (1, 4, 1, 6): along the height the kernel 2");
     module_free(m);
+}
+END_TEST
+
+START_TEST(impossible_options_are_refused_at_construction)
+{
+    ck_assert_fails(conv2d_new(3, 4, 3, (Conv2dOptions){.stride = {1, -1}}),
+                    "conv2d_new: stride (1, -1), padding (0, 0), dilation (1, 1): expected");
+    ck_assert_fails(conv2d_new_with(3, 4, 3, 3, conv2d_padding(-1), true),
+                    "conv2d_new_with: stride (1, 1), padding (-1, -1)");
+    ck_assert_fails(conv2d_new(3, 4, 3, (Conv2dOptions){.dilation = {PTRDIFF_MAX, 1}}),
+                    "too large: at most 1048576");
+    ck_assert_fails(max_pool2d_new(0), "max_pool2d_new: kernel 0, stride 0, padding 0: expected");
+    ck_assert_fails(max_pool2d_new_with((Pool2dOptions){.kernel = {2, 2}, .padding = {2, 0}}),
+                    "max_pool2d_new_with: kernel 2, stride 2, padding 2: expected");
 }
 END_TEST
 
@@ -417,7 +431,8 @@ int main(int argc, char **argv)
     testing_add(suite, "refusing", 20, (const TTest *const[]){
         a_convolution_that_cannot_be_is_not_made,
         an_input_that_does_not_fit_is_told_with_both_shapes, options_out_of_range_are_refused,
-        a_bias_has_one_number_a_channel, a_refusal_names_the_layer_and_its_weight,
+        a_bias_has_one_number_a_channel, impossible_options_are_refused_at_construction,
+        a_refusal_names_the_layer_and_its_weight,
         a_pooling_that_does_not_fit_is_refused, NULL});
     testing_add(suite, "networks", 60, (const TTest *const[]){
         the_summary_is_this_text, a_summary_leaves_statistics_and_streams_alone,

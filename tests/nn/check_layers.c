@@ -205,12 +205,13 @@ START_TEST(prelu_says_which_axis_holds_the_channels)
 {
     Module *m = SEQUENTIAL(prelu_new(3, (real)0.25));
     ck_assert_fails(module_forward(m, var_full(SHAPE(2, 5, 3), 0)),
-                    "PReLU: '0.weight': 3 slopes, but axis 1 of the input (2, 5, 3), which holds "
+                    "PReLU: 3 slopes '0.weight', but axis 1 of the input (2, 5, 3), which holds "
                     "the channels, has size 5");
     ck_assert_msg(strstr(testing_sentence, "axis 2 has size 3") != NULL, "%s", testing_sentence);
     ck_assert_fails(module_forward(m, var_full(SHAPE(3), 0)),
                     "only one shared slope fits every shape");
     ck_assert_fails(prelu_new(0, 1), "num_parameters is 0; expected 1 (shared)");
+    ck_assert_fails(prelu_new(PTRDIFF_MAX, 1), "prelu_new: the sizes multiply to more elements");
     module_free(m);
 }
 END_TEST

@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "nn/init.h"
 #include "tests/allocator.h"
 #include "tests/net.h"
 
@@ -208,6 +209,9 @@ START_TEST(null_is_refused_by_the_function_called)
     ck_assert_fails(module_parameters(NULL), "module_parameters: the module is NULL");
     ck_assert_fails(module_count(NULL), "module_count: the module is NULL");
     ck_assert_fails(module_count_slopes(NULL), "module_count_slopes: the module is NULL");
+    ck_assert_fails(module_init_he(NULL, 0), "module_init_he: the module is NULL");
+    ck_assert_fails(module_is_prelu(NULL), "module_is_prelu: the module is NULL");
+    parameters_free(NULL);
     ck_assert_int_eq(m->n_parts, 0);
     module_free(m);
 }

@@ -76,7 +76,10 @@ START_TEST(a_shape_filled_by_hand_is_checked)
     ck_assert_fails(tensor_from(many, &one), "slope: tensor_from: a shape has 0 to 8 axes");
     ck_assert_fails(tensor_from(SHAPE(2), NULL), "the values for shape (2,) are NULL");
     ck_assert_fails(tensor_arange(-1), "slope: tensor_arange: axis 0 has size -1");
+    ck_assert_ptr_null(strstr(testing_sentence, "shape_infer")); /* here nothing is inferred */
     ck_assert_fails(tensor_reshape(x, negative), "slope: tensor_reshape: axis 0 has size -2");
+    ck_assert_fails(tensor_reshape(x, (Shape){2, {2, -1}}), "tensor_reshape: axis 1 has size -1; "
+                    "expected 0 or more; shape_infer builds a shape in which one size is inferred");
     ck_assert_fails(tensor_expand(x, wraps), "slope: tensor_expand: the sizes multiply to more");
     tensor_free(x);
     ck_assert_ptr_null(tensor_try_new(wraps));
@@ -572,9 +575,6 @@ END_TEST
 
 /* --- tensors that do not exist ---------------------------------------------------------------- */
 
-#define REFUSES_NULL(function, ...) \
-    ck_assert_fails(function(__VA_ARGS__), "slope: " #function ": the tensor is NULL")
-
 START_TEST(every_function_of_one_tensor_refuses_null)
 {
     REFUSES_NULL(tensor_count, NULL);
@@ -601,6 +601,17 @@ START_TEST(every_function_of_one_tensor_refuses_null)
     REFUSES_NULL(tensor_argmax_rows, NULL, NULL);
     REFUSES_NULL(tensor_stats, NULL);
     tensor_free(NULL);
+}
+END_TEST
+
+START_TEST(a_missing_array_is_reported)
+{
+    Tensor *x = tensor_zeros(SHAPE(2, 3));
+    ck_assert_fails(tensor_get(x, NULL), "tensor_get: the index is NULL; expected 2 numbers");
+    ck_assert_fails(tensor_set(x, NULL, 1), "tensor_set: the index is NULL");
+    ck_assert_fails(tensor_permute(x, NULL), "tensor_permute: the order of the axes is NULL");
+    ck_assert_fails(tensor_argmax_rows(NULL, x), "tensor_argmax_rows: place is NULL");
+    tensor_free(x);
 }
 END_TEST
 
@@ -675,6 +686,7 @@ int main(void)
         print_shows_1000_in_full, NULL});
     testing_add(suite, "missing", 4, (const TTest *const[]){
         every_function_of_one_tensor_refuses_null, every_missing_operand_is_reported,
+        a_missing_array_is_reported,
 #if defined(SLOPE_DEBUG) && !defined(MEMORY_ASAN) && !defined(SLOPE_NO_POOL)
         a_debug_build_reports_a_freed_tensor,
 #endif

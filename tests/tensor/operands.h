@@ -20,6 +20,9 @@
 
 static const real not_a_number = (real)NAN, infinite = (real)INFINITY;
 
+#define REFUSES_NULL(function, ...) \
+    ck_assert_fails(function(__VA_ARGS__), "slope: " #function ": the tensor is NULL")
+
 /* Integers from -4 to 4, without a pattern that a wrong stride would preserve. */
 static inline Tensor *integers(Shape s, uint64_t salt)
 {

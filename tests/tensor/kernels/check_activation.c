@@ -485,6 +485,19 @@ START_TEST(softmax_bits_do_not_depend_on_threads)
 }
 END_TEST
 
+START_TEST(every_missing_operand_is_reported)
+{
+    Tensor *x = integers(SHAPE(2, 3), 1), *a = distinct_slopes(3);
+    REFUSES_NULL(tensor_prelu, NULL, x, a);
+    REFUSES_NULL(tensor_prelu, x, NULL, a);
+    REFUSES_NULL(tensor_prelu, x, x, NULL);
+    REFUSES_NULL(tensor_prelu_backward, NULL, NULL, NULL, a, x);
+    REFUSES_NULL(tensor_prelu_backward, NULL, NULL, x, NULL, x);
+    REFUSES_NULL(tensor_prelu_backward, NULL, NULL, x, a, NULL);
+    tensor_free(x), tensor_free(a);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("activation");
@@ -493,6 +506,7 @@ int main(void)
     testing_add(suite, "prelu", 30, (const TTest *const[]){
         prelu_with_a_slope_per_channel, prelu_with_a_shared_slope, prelu_of_many_elements,
         prelu_of_no_elements, prelu_of_a_wrong_number_of_slopes_is_refused,
+        every_missing_operand_is_reported,
         threads_do_not_change_a_bit, the_second_time_nothing_is_allocated, NULL});
     testing_add(suite, "softmax", 20, (const TTest *const[]){
         an_axis_splits_a_shape_in_three, softmax_along_each_axis,

@@ -19,7 +19,7 @@ typedef struct Case {
 
 static Case case_new(Shape x, Shape w, Conv2dOptions o)
 {
-    Conv2d c = tensor_conv2d_plan(x, w, o, "case_new");
+    Conv2d c = tensor_conv2d_plan(x, w, o, "", "case_new");
     Shape y = SHAPE(c.N, c.O, c.P, c.Q);
     return (Case){.c = c, .x = integers(x, 1), .w = integers(w, 2), .b = integers(SHAPE(c.O), 3),
                   .gy = integers(y, 4), .y = tensor_full(y, not_a_number),
@@ -220,7 +220,7 @@ START_TEST(far_away_is_zero)
     convolves(SHAPE(1, 2, 5, 4), SHAPE(2, 2, 2, 2), options(1, 300, 600, 1), true);
     Conv2dOptions o = CONV2D_DEFAULTS;
     o.padding[1] = (ptrdiff_t)1 << 59;
-    ck_assert_fails(tensor_conv2d_plan(SHAPE(1, 2, 17, 19), SHAPE(2, 2, 2, 2), o, "conv"),
+    ck_assert_fails(tensor_conv2d_plan(SHAPE(1, 2, 17, 19), SHAPE(2, 2, 2, 2), o, "", "conv"),
                     "too large");
 }
 END_TEST
@@ -303,7 +303,7 @@ END_TEST
 
 static void refused(Shape x, Shape w, Conv2dOptions o, const char *text)
 {
-    ck_assert_fails(tensor_conv2d_plan(x, w, o, "the_caller"), text);
+    ck_assert_fails(tensor_conv2d_plan(x, w, o, "", "the_caller"), text);
     ck_assert_ptr_nonnull(strstr(testing_sentence, "the_caller: "));
 }
 
@@ -329,8 +329,8 @@ START_TEST(options_left_out_have_their_usual_values)
     const Shape x = SHAPE(2, 4, 5, 6), w = SHAPE(6, 4, 3, 3);
     Conv2dOptions padded = CONV2D_DEFAULTS;
     padded.padding[1] = 1;
-    Conv2d full = tensor_conv2d_plan(x, w, padded, "f"),
-           part = tensor_conv2d_plan(x, w, (Conv2dOptions){.padding = {0, 1}}, "f");
+    Conv2d full = tensor_conv2d_plan(x, w, padded, "", "f"),
+           part = tensor_conv2d_plan(x, w, (Conv2dOptions){.padding = {0, 1}}, "", "f");
     ck_assert_mem_eq(&full, &part, sizeof full);
 }
 END_TEST
@@ -357,11 +357,27 @@ END_TEST
 START_TEST(the_plan_is_the_formula)
 {
     Conv2dOptions o = {.stride = {2, 3}, .padding = {1, 2}, .dilation = {2, 1}, .groups = 2};
-    Conv2d c = tensor_conv2d_plan(SHAPE(7, 4, 10, 11), SHAPE(6, 2, 3, 4), o, "f");
+    Conv2d c = tensor_conv2d_plan(SHAPE(7, 4, 10, 11), SHAPE(6, 2, 3, 4), o, "", "f");
     ck_assert(c.N == 7 && c.C == 4 && c.H == 10 && c.W == 11);
     ck_assert(c.O == 6 && c.R == 3 && c.S == 4);
     ck_assert_int_eq(c.P, (10 + 2 * 1 - 2 * 2 - 1) / 2 + 1);
     ck_assert_int_eq(c.Q, (11 + 2 * 2 - 1 * 3 - 1) / 3 + 1);
+}
+END_TEST
+
+START_TEST(every_missing_operand_is_reported)
+{
+    Case k = case_new(SHAPE(1, 2, 3, 3), SHAPE(2, 2, 2, 2), CONV2D_DEFAULTS);
+    REFUSES_NULL(tensor_conv2d, NULL, k.x, k.w, NULL, &k.c);
+    REFUSES_NULL(tensor_conv2d, k.y, NULL, k.w, NULL, &k.c);
+    REFUSES_NULL(tensor_conv2d, k.y, k.x, NULL, NULL, &k.c);
+    REFUSES_NULL(tensor_conv2d_grad_input, NULL, k.gy, k.w, &k.c);
+    REFUSES_NULL(tensor_conv2d_grad_input, k.gx, NULL, k.w, &k.c);
+    REFUSES_NULL(tensor_conv2d_grad_input, k.gx, k.gy, NULL, &k.c);
+    REFUSES_NULL(tensor_conv2d_grad_weight, NULL, NULL, k.x, k.gy, &k.c);
+    REFUSES_NULL(tensor_conv2d_grad_weight, k.gw, NULL, NULL, k.gy, &k.c);
+    REFUSES_NULL(tensor_conv2d_grad_weight, k.gw, NULL, k.x, NULL, &k.c);
+    case_free(&k);
 }
 END_TEST
 
@@ -379,6 +395,7 @@ int main(void)
         the_second_time_nothing_is_allocated, NULL});
     testing_add(suite, "refusals", 10, (const TTest *const[]){
         options_out_of_range_are_refused, shapes_that_do_not_fit_are_refused,
-        options_left_out_have_their_usual_values, the_plan_is_the_formula, NULL});
+        options_left_out_have_their_usual_values, the_plan_is_the_formula,
+        every_missing_operand_is_reported, NULL});
     return testing_main(suite);
 }

@@ -9,8 +9,9 @@
 
 #include "autograd/backward.h"
 #include "autograd/tape.h"
+#include "tensor/kernels/cross_entropy.h"
 #include "tensor/parallel.h"
-#include "tests/testing.h"
+#include "tests/tensor/operands.h"
 
 /* Several blocks of rows, rows longer than a vector with some elements left over, one row in five
  * ignored. */
@@ -198,6 +199,21 @@ START_TEST(the_second_time_nothing_is_allocated)
 }
 END_TEST
 
+START_TEST(every_missing_operand_is_reported)
+{
+    Tensor *x = tensor_zeros(SHAPE(1, 2)), *row = tensor_zeros(SHAPE(1));
+    double loss;
+    REFUSES_NULL(tensor_cross_entropy, &loss, NULL, x, row, 0);
+    REFUSES_NULL(tensor_cross_entropy, &loss, x, NULL, row, 0);
+    REFUSES_NULL(tensor_cross_entropy, &loss, x, x, NULL, 0);
+    REFUSES_NULL(tensor_cross_entropy_backward, NULL, x, row, row, 0);
+    REFUSES_NULL(tensor_cross_entropy_backward, x, NULL, row, row, 0);
+    REFUSES_NULL(tensor_cross_entropy_backward, x, x, NULL, row, 0);
+    REFUSES_NULL(tensor_cross_entropy_backward, x, x, row, NULL, 0);
+    tensor_free(x), tensor_free(row);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("cross-entropy");
@@ -205,6 +221,7 @@ int main(void)
         rows_are_as_a_loop_in_double_finds, the_kernel_and_the_ops_agree,
         a_loss_of_ignored_rows_alone_has_no_gradient, an_ignored_row_is_no_anomaly,
         a_class_ruled_out_gets_no_gradient, a_nan_spreads_to_its_row_alone,
+        every_missing_operand_is_reported,
         threads_do_not_change_a_bit, the_second_time_nothing_is_allocated, NULL});
     return testing_main(suite);
 }

@@ -452,6 +452,19 @@ START_TEST(a_result_that_does_not_fit_is_refused)
 }
 END_TEST
 
+START_TEST(every_missing_operand_is_reported)
+{
+    Tensor *x = integers(SHAPE(2, 2), 1);
+    REFUSES_NULL(tensor_matmul, NULL, x, x);
+    REFUSES_NULL(tensor_matmul, x, NULL, x);
+    REFUSES_NULL(tensor_matmul, x, x, NULL);
+    REFUSES_NULL(tensor_linear, NULL, x, x, NULL);
+    REFUSES_NULL(tensor_linear, x, NULL, x, NULL);
+    REFUSES_NULL(tensor_linear, x, x, NULL, NULL);
+    tensor_free(x);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("matmul");
@@ -469,6 +482,7 @@ int main(void)
         batches_broadcast, batches_of_no_matrices_or_of_empty_ones, batches_may_be_views, NULL});
     testing_add(suite, "bits and misuse", 60, (const TTest *const[]){
         threads_do_not_change_a_bit, the_second_time_nothing_is_allocated,
-        shapes_that_do_not_multiply_are_refused, a_result_that_does_not_fit_is_refused, NULL});
+        shapes_that_do_not_multiply_are_refused, a_result_that_does_not_fit_is_refused,
+        every_missing_operand_is_reported, NULL});
     return testing_main(suite);
 }

@@ -327,6 +327,22 @@ START_TEST(a_winner_outside_its_plane_is_refused)
 }
 END_TEST
 
+START_TEST(every_missing_operand_is_reported)
+{
+    Case k = case_new(integers(SHAPE(1, 2, 4, 4), 1), (Pool2dOptions){.kernel = {2, 2}});
+    REFUSES_NULL(tensor_max_pool2d, NULL, k.winner, k.x, &k.p);
+    REFUSES_NULL(tensor_max_pool2d, k.y, NULL, k.x, &k.p);
+    REFUSES_NULL(tensor_max_pool2d, k.y, k.winner, NULL, &k.p);
+    REFUSES_NULL(tensor_max_pool2d_scatter, NULL, k.g, k.winner, &k.p);
+    REFUSES_NULL(tensor_max_pool2d_scatter, k.gx, NULL, k.winner, &k.p);
+    REFUSES_NULL(tensor_max_pool2d_scatter, k.gx, k.g, NULL, &k.p);
+    REFUSES_NULL(tensor_max_pool2d_gather, NULL, k.x, k.winner, &k.p);
+    REFUSES_NULL(tensor_max_pool2d_gather, k.back, NULL, k.winner, &k.p);
+    REFUSES_NULL(tensor_max_pool2d_gather, k.back, k.x, NULL, &k.p);
+    case_free(&k);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("pool");
@@ -340,6 +356,7 @@ int main(void)
         threads_do_not_change_a_bit, NULL});
     testing_add(suite, "refusals", 10, (const TTest *const[]){
         options_out_of_range_are_refused, shapes_that_do_not_fit_are_refused,
-        a_winner_outside_its_plane_is_refused, NULL});
+        a_winner_outside_its_plane_is_refused,
+        every_missing_operand_is_reported, NULL});
     return testing_main(suite);
 }
