@@ -27,6 +27,13 @@
 
 enum { INDICES = 2000 };
 
+static double seconds_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
 /* How often each index was visited, and how many blocks had wrong bounds. */
 typedef struct Visits {
     ptrdiff_t  n, grain;
@@ -99,16 +106,29 @@ static void numbers_block(ptrdiff_t begin, ptrdiff_t end, void *ctx)
     atomic_fetch_sub(&n->inside[worker], 1);
 }
 
+static bool numbers_show_a_helper(Numbers *n)
+{
+    for (int worker = 1; worker < 5; worker++)
+        if (atomic_load(&n->used[worker]))
+            return true;
+    return false;
+}
+
+/* On a busy machine a helper may get no processor before the caller has run all blocks, so the
+ * loops are repeated until one has worked. */
 START_TEST(no_two_blocks_at_a_time_have_one_worker)
 {
     static Numbers n;
+    double give_up = seconds_now() + 30;
     parallel_set_threads(5);
-    for (n.most = 1; n.most <= 7; n.most++)
-        for (int again = 0; again < 50; again++)
-            parallel_for_workers(n.most, 300, 1, numbers_block, &n);
+    do
+        for (n.most = 1; n.most <= 7; n.most++)
+            for (int again = 0; again < 50; again++)
+                parallel_for_workers(n.most, 300, 1, numbers_block, &n);
+    while (!numbers_show_a_helper(&n) && seconds_now() < give_up);
     ck_assert_int_eq(atomic_load(&n.wrong), 0);
-    ck_assert_msg(atomic_load(&n.used[1]), "only the caller ever worked");
-    ck_assert_int_eq(atomic_load(&n.used[6]), 0); /* there were only five */
+    ck_assert_msg(numbers_show_a_helper(&n), "only the caller ever worked");
+    ck_assert_int_eq(atomic_load(&n.used[5]) + atomic_load(&n.used[6]), 0); /* only five exist */
     parallel_set_threads(0);
 }
 END_TEST
@@ -185,13 +205,6 @@ START_TEST(many_short_jobs_in_a_row)
 END_TEST
 
 /* --- do several threads really work? ---------------------------------------------------------- */
-
-static double seconds_now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* Each block waits until all three have begun; a single thread would wait in vain. */
 static void meet_block(ptrdiff_t begin, ptrdiff_t end, void *ctx)
