@@ -11,6 +11,9 @@
 # changes, and a library is rebuilt when a source is added or deleted.
 # SPDX-License-Identifier: MIT
 
+# BSD make stops here and prints the line; to GNU make it is a rule that is never used.
+.error : This Makefile needs GNU make, which BSD systems call gmake.
+
 CC   ?= cc
 B    ?= build
 REAL ?= float
