@@ -126,7 +126,7 @@ TEST_BIN   := $(foreach t,$(TESTS),\
 # --- targets --------------------------------------------------------------------------------------
 
 deps: ## install what is missing: a compiler, Check, gnuplot, Fashion-MNIST
-	@CC='$(CC)' sh .ci/deps
+	@CC='$(CC)' GOALS='$(MAKECMDGOALS)' sh .ci/deps
 # `make -j deps check` compiles nothing until deps has finished.
 ifneq ($(filter deps,$(MAKECMDGOALS)),)
 $(B)/float/flags $(B)/double/flags: | deps
