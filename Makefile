@@ -11,6 +11,9 @@
 # changes, and a library is rebuilt when a source is added or deleted.
 # SPDX-License-Identifier: MIT
 
+# BSD make stops here and prints the line; to GNU make it is a rule that is never used.
+.error : This Makefile needs GNU make, which BSD systems call gmake.
+
 CC   ?= cc
 B    ?= build
 REAL ?= float
@@ -123,7 +126,7 @@ TEST_BIN   := $(foreach t,$(TESTS),\
 # --- targets --------------------------------------------------------------------------------------
 
 deps: ## install what is missing: a compiler, Check, gnuplot, Fashion-MNIST
-	@CC='$(CC)' sh .ci/deps
+	@CC='$(CC)' GOALS='$(MAKECMDGOALS)' sh .ci/deps
 # `make -j deps check` compiles nothing until deps has finished.
 ifneq ($(filter deps,$(MAKECMDGOALS)),)
 $(B)/float/flags $(B)/double/flags: | deps

@@ -28,6 +28,7 @@
 
 #include "tensor/cut.h"
 #include "tensor/memory.h"
+#include "tensor/quota.h"
 
 enum { PARALLEL_MAX = 256, PARALLEL_SPINS = 20000, JOB_OPEN = 1 << 16 };
 
@@ -225,32 +226,37 @@ static void pool_start(void)
 
 /* --- how many threads ------------------------------------------------------------------------- */
 
-/* The value of SLOPE_THREADS; 0 if it is not set or is invalid. An invalid value is reported but
- * does not stop the program, because a lock may be held here. */
-static long threads_asked(void)
+/* One thread per processor that this process may use, but no more than its CPU quota pays for. */
+static int threads_by_default(void)
 {
-    const char *text = getenv("SLOPE_THREADS");
-    char *end = NULL;
-    long n = text ? strtol(text, &end, 10) : 0;
-    if (text && *text && (*end || n < 0)) {
-        fprintf(stderr, "slope: SLOPE_THREADS is '%s'; expected a whole number; using all "
-                        "processors\n", text);
-        return 0;
-    }
-    return n;
-}
-
-static int threads_from_environment(void)
-{
-    long n = threads_asked();
+    long n = 0, quota = slope_cpu_quota("");
 #ifdef __linux__
     cpu_set_t allowed;
-    if (n < 1 && sched_getaffinity(0, sizeof allowed, &allowed) == 0)
+    if (sched_getaffinity(0, sizeof allowed, &allowed) == 0)
         n = CPU_COUNT(&allowed);
 #endif
     if (n < 1)
         n = sysconf(_SC_NPROCESSORS_ONLN);
+    if (quota > 0 && quota < n)
+        n = quota;
     return n < 1 ? 1 : n > PARALLEL_MAX ? PARALLEL_MAX : (int)n;
+}
+
+/* An invalid SLOPE_THREADS is reported but does not stop the program, because a lock may be held
+ * here. */
+static int threads_from_environment(void)
+{
+    const char *text = getenv("SLOPE_THREADS");
+    char *end = NULL;
+    if (!text || !*text)
+        return threads_by_default();
+    long n = strtol(text, &end, 10);
+    if (*end == '\0' && n >= 1 && n <= PARALLEL_MAX)
+        return (int)n;
+    n = threads_by_default();
+    fprintf(stderr, "slope: SLOPE_THREADS is '%s'; expected a whole number from 1 to %d; using %ld "
+                    "thread%s\n", text, PARALLEL_MAX, n, n == 1 ? "" : "s");
+    return (int)n;
 }
 
 /* Takes no lock: it may be called while another thread's job holds the lock. */

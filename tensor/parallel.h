@@ -6,8 +6,9 @@
  *  - One loop at a time runs in parallel. A nested or concurrent call runs on the caller's thread,
  *    with the same blocks; so does a loop of a single block.
  *  - The other threads compute in the caller's floating-point mode (fesetround and the like).
- *  - Threads are started by the first call. SLOPE_THREADS sets their number (default: the number of
- *    processors that this process may use). After fork() the child starts its own.
+ *  - Threads are started by the first call. SLOPE_THREADS sets their number, from 1 to 256; the
+ *    default is the number of processors that this process may use, at most a container's CPU quota
+ *    rounded up. After fork() the child starts its own.
  *  - A block must not call slope_fail: check arguments before the loop.
  *
  * SPDX-License-Identifier: MIT
@@ -29,7 +30,8 @@ void parallel_for_workers(int workers, ptrdiff_t n, ptrdiff_t grain, ParallelFn 
 int parallel_worker(void);
 
 /* The number of threads, including the caller's. Setting it to 0 restores the number given by
- * SLOPE_THREADS. Setting it from within a block of a running loop has no effect. */
+ * SLOPE_THREADS, and a number above 256 counts as 256. Setting it from within a block of a running
+ * loop has no effect. */
 int parallel_threads(void);
 void parallel_set_threads(int n);
 

@@ -70,10 +70,12 @@ static const char *plot_extension(const Plot *p)
     return p->gif_delay ? "gif" : p->png ? "png" : "svg";
 }
 
+/* Every terminal is set to noenhanced, so that _ ^ { } in a text are drawn as they are. */
 static void plot_write_terminal(const Plot *p)
 {
     if (p->gif_delay)
-        fprintf(p->script, "set terminal gif animate delay %d loop 0 size %d,%d font 'sans,11'\n",
+        fprintf(p->script,
+                "set terminal gif noenhanced animate delay %d loop 0 size %d,%d font 'sans,11'\n",
                 p->gif_delay, p->width, p->height);
     else if (p->png)
         fprintf(p->script, "set terminal pngcairo noenhanced size %d,%d font 'sans,12'\n", p->width,
@@ -99,7 +101,8 @@ static void plot_write_styles(const Plot *p)
 
 static void plot_write_head(Plot *p)
 {
-    fprintf(p->script, "# Lesson %s. Draw again with: gnuplot %s.gp\n", p->lesson->number, p->name);
+    fprintf(p->script, "# Lesson %s. Draw again with: gnuplot -d %s.gp\n", p->lesson->number,
+            p->name);
     plot_write_terminal(p);
     plot_write_styles(p);
     fprintf(p->script, "set encoding utf8\nset tics nomirror textcolor rgb '#222222'\n"
@@ -178,13 +181,25 @@ void plot_label(Plot *p, const char *text, double x, double y)
 
 /* --- drawing ---------------------------------------------------------------------------------- */
 
+/* A picture must depend only on its script. gnuplot is run with -d, which ignores the user's and
+ * the system's gnuplotrc, and without the variables that choose its terminal, fonts and folders. */
+static void plot_clean_environment(void)
+{
+    static const char *const variable[] = {"GNUTERM", "GNUPLOT_LIB", "GNUPLOT_FONTPATH",
+                                           "GNUPLOT_DEFAULT_GDFONT", "GDFONTPATH"};
+    for (size_t i = 0; i < sizeof variable / sizeof *variable; i++)
+        unsetenv(variable[i]);
+    setenv("LC_ALL", "C", 1); /* a language may choose other fonts; the script sets its encoding */
+}
+
 /* In the child: becomes gnuplot. */
 static _Noreturn void plot_become_gnuplot(const Lesson *lesson, const char *script, FILE *input,
                                           FILE *output, FILE *log)
 {
+    plot_clean_environment();
     if (chdir(lesson->out) == 0 && (!input || dup2(fileno(input), STDIN_FILENO) >= 0) &&
         dup2(fileno(output), STDOUT_FILENO) >= 0 && dup2(fileno(log), STDERR_FILENO) >= 0)
-        execlp("gnuplot", "gnuplot", script, (char *)NULL);
+        execlp("gnuplot", "gnuplot", "-d", script, (char *)NULL);
     _exit(127);
 }
 

@@ -2,7 +2,7 @@
  *
  *  - A Plot is one picture of one or more panels; each panel contains series.
  *  - plot_draw writes NAME.gp and NAME.dat to the lesson's folder and runs gnuplot, which writes
- *    NAME.svg (or .png or .gif). `gnuplot NAME.gp` in that folder redraws it after an edit.
+ *    NAME.svg (or .png or .gif). `gnuplot -d NAME.gp` in that folder redraws it after an edit.
  *  - Without gnuplot the script and the data are still written, and the lesson says how to install
  *    gnuplot.
  *  - The colours are Okabe and Ito's, which colour-blind readers can tell apart; lines also differ

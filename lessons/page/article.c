@@ -139,7 +139,7 @@ static void article_picture(Text *t, const char *number, const Picture *p)
     article_link(t, number, brief("%s.gp", base));
     html(t, ", data ");
     article_link(t, number, brief("%s.dat", base));
-    html(t, "; to redraw it, edit the script and run <code>gnuplot $.gp</code> in the folder "
+    html(t, "; to redraw it, edit the script and run <code>gnuplot -d $.gp</code> in the folder "
             "<code>$</code>.</p></figcaption>\n</figure>\n", base, number);
 }
 

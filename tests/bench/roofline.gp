@@ -1,5 +1,5 @@
 # The roofline of this machine, and how close the kernels come to it. To redraw it:
-# gnuplot roofline.gp
+# gnuplot -d roofline.gp
 #
 # Work with few operations per byte that it moves is limited by memory (the slope); work with many
 # is limited by the arithmetic units (the flat part). Source: Williams, Waterman and Patterson,

@@ -63,7 +63,7 @@ judge roofline.awk /dev/null >"$folder/roofline.dat"
 cp "$here/roofline.gp" "$folder"
 if ! command -v gnuplot >/dev/null; then
     say "gnuplot is not installed, so $folder/roofline.gp is not drawn"
-elif (cd "$folder" && gnuplot roofline.gp); then
+elif (cd "$folder" && gnuplot -d roofline.gp); then
     say "see $folder/bench.csv, cnn_bytes.txt and roofline.svg"
 else
     say "gnuplot could not draw $folder/roofline.gp"

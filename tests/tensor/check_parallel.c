@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "tensor/poison.h"
+#include "tensor/quota.h"
 #include "tests/capture.h"
 #include "tests/testing.h"
 
@@ -26,6 +27,13 @@
 #endif
 
 enum { INDICES = 2000 };
+
+static double seconds_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
 
 /* How often each index was visited, and how many blocks had wrong bounds. */
 typedef struct Visits {
@@ -99,16 +107,29 @@ static void numbers_block(ptrdiff_t begin, ptrdiff_t end, void *ctx)
     atomic_fetch_sub(&n->inside[worker], 1);
 }
 
+static bool numbers_show_a_helper(Numbers *n)
+{
+    for (int worker = 1; worker < 5; worker++)
+        if (atomic_load(&n->used[worker]))
+            return true;
+    return false;
+}
+
+/* On a busy machine a helper may get no processor before the caller has run all blocks, so the
+ * loops are repeated until one has worked. */
 START_TEST(no_two_blocks_at_a_time_have_one_worker)
 {
     static Numbers n;
+    double give_up = seconds_now() + 30;
     parallel_set_threads(5);
-    for (n.most = 1; n.most <= 7; n.most++)
-        for (int again = 0; again < 50; again++)
-            parallel_for_workers(n.most, 300, 1, numbers_block, &n);
+    do
+        for (n.most = 1; n.most <= 7; n.most++)
+            for (int again = 0; again < 50; again++)
+                parallel_for_workers(n.most, 300, 1, numbers_block, &n);
+    while (!numbers_show_a_helper(&n) && seconds_now() < give_up);
     ck_assert_int_eq(atomic_load(&n.wrong), 0);
-    ck_assert_msg(atomic_load(&n.used[1]), "only the caller ever worked");
-    ck_assert_int_eq(atomic_load(&n.used[6]), 0); /* there were only five */
+    ck_assert_msg(numbers_show_a_helper(&n), "only the caller ever worked");
+    ck_assert_int_eq(atomic_load(&n.used[5]) + atomic_load(&n.used[6]), 0); /* only five exist */
     parallel_set_threads(0);
 }
 END_TEST
@@ -185,13 +206,6 @@ START_TEST(many_short_jobs_in_a_row)
 END_TEST
 
 /* --- do several threads really work? ---------------------------------------------------------- */
-
-static double seconds_now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* Each block waits until all three have begun; a single thread would wait in vain. */
 static void meet_block(ptrdiff_t begin, ptrdiff_t end, void *ctx)
@@ -425,6 +439,30 @@ static int threads_by_environment(const char *text)
     return parallel_threads();
 }
 
+/* Takes the place of tensor/quota.c, which has tests of its own. */
+static long quota_now;
+
+long slope_cpu_quota(const char *root)
+{
+    (void)root;
+    return quota_now;
+}
+
+START_TEST(a_quota_limits_only_the_default)
+{
+    const char *text = getenv("SLOPE_THREADS");
+    char *before = text ? strdup(text) : NULL;
+    int all = threads_by_environment(NULL);
+    for (quota_now = 1; quota_now <= all + 1; quota_now++)
+        ck_assert_int_eq(threads_by_environment(NULL), quota_now < all ? (int)quota_now : all);
+    quota_now = 1;
+    ck_assert_int_eq(threads_by_environment("3"), 3);
+    quota_now = 0;
+    threads_by_environment(before);
+    free(before);
+}
+END_TEST
+
 START_TEST(the_environment_sets_how_many)
 {
     const char *text = getenv("SLOPE_THREADS");
@@ -433,15 +471,22 @@ START_TEST(the_environment_sets_how_many)
     ck_assert_int_ge(standard, 1);
     ck_assert_int_eq(threads_by_environment("1"), 1);
     ck_assert_int_eq(threads_by_environment("7"), 7);
-    ck_assert_int_eq(threads_by_environment("0"), standard);
-    ck_assert_int_eq(threads_by_environment(""), standard);
+    ck_assert_int_eq(threads_by_environment("256"), 256);
     capture_begin();
-    ck_assert_int_eq(threads_by_environment("-2"), standard);
-    ck_assert_int_eq(threads_by_environment("4x"), standard);
-    const char *said = capture_end();
-    ck_assert_ptr_nonnull(strstr(said, "SLOPE_THREADS is '-2'; expected a whole number"));
-    ck_assert_ptr_nonnull(strstr(said, "SLOPE_THREADS is '4x'"));
-    ck_assert_int_le(threads_by_environment("100000"), 1024);
+    ck_assert_int_eq(threads_by_environment(""), standard);
+    ck_assert_str_eq(capture_end(), "");
+    static const char *const invalid[] = {"0", "-2", "4x", "many", "257", "1000000",
+                                          "99999999999999999999"};
+    for (size_t i = 0; i < sizeof invalid / sizeof *invalid; i++) {
+        char expected[200];
+        snprintf(expected, sizeof expected, "slope: SLOPE_THREADS is '%s'; expected a whole number "
+                 "from 1 to 256; using %d thread%s\n", invalid[i], standard,
+                 standard == 1 ? "" : "s");
+        capture_begin();
+        int threads = threads_by_environment(invalid[i]);
+        ck_assert_str_eq(capture_end(), expected);
+        ck_assert_int_eq(threads, standard);
+    }
     parallel_set_threads(3);
     ck_assert_int_eq(parallel_threads(), 3);
     threads_by_environment(before);
@@ -478,6 +523,7 @@ int main(void)
 #endif
         NULL});
     testing_add(suite, "number of threads", 10, (const TTest *const[]){
-        the_environment_sets_how_many, the_number_may_change_between_jobs, NULL});
+        the_environment_sets_how_many, a_quota_limits_only_the_default,
+        the_number_may_change_between_jobs, NULL});
     return testing_main(suite);
 }
