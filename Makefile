@@ -7,8 +7,8 @@
 #   ARCH=native          the processor to compile for; empty for the compiler's default
 #   V=1                  show whole commands
 #
-# A new source file needs no change here. Objects are recompiled when the compiler or a flag
-# changes, and a library is rebuilt when a source is added or deleted.
+# A new source file needs no change here. Objects are recompiled when the compiler, a flag or, with
+# ARCH=native, the processor changes; a library is rebuilt when a source is added or deleted.
 # SPDX-License-Identifier: MIT
 
 # BSD make stops here and prints the line; to GNU make it is a rule that is never used.
@@ -54,12 +54,21 @@ double_FLAGS   := -DSLOPE_DOUBLE
 # $(call accepted,FLAG,OPTIONS): FLAG if the compiler accepts it, otherwise nothing.
 accepted = $(shell echo 'int main(void){return 0;}' | \
              $(CC) -Werror $(2) -x c -o /dev/null - $(1) 2>/dev/null && echo '$(1)')
-# These two are evaluated when first used, because `make deps` may have to install the compiler and
+# These are evaluated when first used, because `make deps` may have to install the compiler and
 # Check before that; $(eval) then replaces each variable with its value.
 ARCHFLAGS = $(eval ARCHFLAGS := $(if $(ARCH),$(or $(call accepted,-march=$(ARCH),-c),\
-              $(call accepted,-mcpu=$(ARCH),-c))))$(ARCHFLAGS)
+              $(call accepted,-mcpu=$(ARCH),-c),$(unknown_arch))))$(ARCHFLAGS)
 CHECK     = $(eval CHECK := $(or $(shell pkg-config --libs check 2>/dev/null),\
               -lcheck $(call accepted,-lsubunit) $(call accepted,-lrt)))$(CHECK)
+# The macros that the compiler predefines state its version and the instructions it may use, so
+# their checksum differs if native means something else on this machine.
+MACROS    = $(eval MACROS := $(shell $(CC) $(ARCHFLAGS) -dM -E -x c /dev/null 2>/dev/null | \
+              cksum))$(MACROS)
+# A compiler that does not know native compiles for its default. One that accepts no program at all
+# is missing or broken, which the first compilation reports.
+unknown_arch = $(if $(filter-out native,$(ARCH)),$(if $(call accepted,-c),\
+  $(error ARCH is '$(ARCH)'; the compiler knows no such processor; expected native, a name that \
+  $(CC) accepts after -march= or -mcpu=, or nothing for its default)))
 
 FLAGS = -std=c11 -D_DEFAULT_SOURCE -pthread -I. $(WARN) $(MATH) $(ARCHFLAGS) $($(MODE)_FLAGS) \
         $(CFLAGS)
@@ -82,7 +91,7 @@ show   = $(if $(V)$(silent),,@echo '  $(1)'; )
 # The rules of one precision: $(1) is float or double.
 define precision
 $(B)/$(1)/flags: FORCE
-	@$$(call keep,$$(CC) $$(FLAGS) $$($(1)_FLAGS) $$(LDFLAGS))
+	@$$(call keep,$$(CC) $$(FLAGS) $$($(1)_FLAGS) $$(LDFLAGS) $$(MACROS))
 $(B)/$(1)/sources: FORCE
 	@$$(call keep,$$(SRC))
 $(B)/$(1)/%.o: %.c $(B)/$(1)/flags
