@@ -207,7 +207,7 @@ Lesson lesson_begin(int argc, char **argv, const char *number, const char *title
 int lesson_end(Lesson *lesson)
 {
     if (!lesson->has_gnuplot)
-        say("\n(The pictures were not drawn: gnuplot is not installed. `make deps` installs it, or\n"
+        say("\n(The pictures were not drawn: gnuplot is not installed. `make deps` installs it or\n"
             "says how. The scripts and their data are in %s.)\n",
             lesson->out);
     int claims, failed = record_failed(&claims);
