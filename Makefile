@@ -4,7 +4,9 @@
 #   B=build              the build folder; CC=clang B=build-clang makes a second build beside it
 #   REAL=float           the precision of the tests: float or double
 #   MODE=release         release, debug, asan, tsan or valgrind
-#   ARCH=native          the processor to compile for; empty for the compiler's default
+#   ARCH=native          the processor to compile for; empty (as with MODE=valgrind) for the
+#                        compiler's default
+#   RUN=                 a program that runs the tests, such as valgrind or qemu-s390x
 #   V=1                  show whole commands
 #
 # A new source file needs no change here. Objects are recompiled when the compiler, a flag or, with
@@ -18,7 +20,8 @@ CC   ?= cc
 B    ?= build
 REAL ?= float
 MODE ?= release
-ARCH ?= native
+# valgrind does not know every instruction of the newest processors.
+ARCH ?= $(if $(filter valgrind,$(MODE)),,native)
 
 ifeq ($(filter $(MODE),release debug asan tsan valgrind),)
 $(error MODE is '$(MODE)'; expected release, debug, asan, tsan or valgrind)
@@ -37,11 +40,11 @@ double: $(B)/libslope-double.a                    ## build the double-precision 
 
 # --- flags ----------------------------------------------------------------------------------------
 
-WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wdouble-promotion \
-        -Wvla -Wstrict-prototypes -Wmissing-prototypes
+WARN  = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wdouble-promotion \
+        -Wvla -Wstrict-prototypes -Wmissing-prototypes $(ENUMS)
 # With -std=c11 GCC fuses multiply-adds only on request. The other two flags let the compiler
 # vectorise square roots and the branch of PReLU. None of the three changes how NaN and Inf behave.
-MATH := -ffp-contract=fast -fno-math-errno -fno-trapping-math
+MATH  = -ffp-contract=fast -fno-math-errno -fno-trapping-math $(ROUNDING)
 
 release_FLAGS  := -O3
 debug_FLAGS    := -O1 -g -DSLOPE_DEBUG
@@ -60,6 +63,13 @@ ARCHFLAGS = $(eval ARCHFLAGS := $(if $(ARCH),$(or $(call accepted,-march=$(ARCH)
               $(call accepted,-mcpu=$(ARCH),-c),$(unknown_arch))))$(ARCHFLAGS)
 CHECK     = $(eval CHECK := $(or $(shell pkg-config --libs check 2>/dev/null),\
               -lcheck $(call accepted,-lsubunit) $(call accepted,-lrt)))$(CHECK)
+# Enums name integer constants here, also those that are combined with reals.
+ENUMS     = $(eval ENUMS := $(patsubst -W%,-Wno-%,\
+              $(call accepted,-Wenum-float-conversion,-c)))$(ENUMS)
+# On s390x -std=c11 would compute floats in double, and 32-bit x86 would in 80 bits. With these
+# flags the result of every operation is a float, as it is elsewhere.
+ROUNDING  = $(eval ROUNDING := $(call accepted,-fexcess-precision=fast,-c) \
+              $(call accepted,-msse2 -mfpmath=sse,-c))$(ROUNDING)
 # The macros that the compiler predefines state its version and the instructions it may use, so
 # their checksum differs if native means something else on this machine.
 MACROS    = $(eval MACROS := $(shell $(CC) $(ARCHFLAGS) -dM -E -x c /dev/null 2>/dev/null | \
@@ -143,7 +153,7 @@ endif
 
 check: $(TEST_BIN) ## build and run the tests (REAL=double: all of them in double)
 	$(if $(TESTS),,@echo "make: there are no tests in this folder"; exit 2)
-	@failed=; for t in $(TEST_BIN); do $$t || failed="$$failed $$t"; done; \
+	@failed=; for t in $(TEST_BIN); do $(RUN) $$t || failed="$$failed $$t"; done; \
 	if [ -n "$$failed" ]; then echo "FAILED:$$failed"; exit 1; fi
 
 # Every run of a lesson, even a failing one, rewrites the page that shows all lessons.

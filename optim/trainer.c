@@ -139,7 +139,7 @@ static void trainer_show(const Trainer *t, Progress *progress)
     char note[64];
     Evaluation mean = tally_mean(&t->tally);
     snprintf(note, sizeof note, "loss %.4f accuracy %.4f", mean.loss, mean.accuracy);
-    progress_update(progress, t->tally.batches, note);
+    progress_update(progress, (ptrdiff_t)t->tally.batches, note);
 }
 
 /* A full disk must not end the training: the first failure is reported, and
@@ -164,7 +164,7 @@ static void trainer_epoch(Trainer *t, Progress *progress, EpochRecord *record)
 {
     double started = slope_seconds() - t->tally.seconds;
     loader_start(t->train, t->epoch);
-    loader_skip(t->train, t->tally.batches);
+    loader_skip(t->train, (ptrdiff_t)t->tally.batches);
     if (!t->net->training)
         module_train(t->net);
     for (Batch batch; loader_next(t->train, &batch);) {

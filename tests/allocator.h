@@ -52,7 +52,7 @@ static inline void watch_begin(void)
     memory_trim();
     memset(&watch, 0, sizeof watch);
     watch.fail_at = -1;
-    watch.limit = (size_t)1 << 40;
+    watch.limit = (size_t)1 << (sizeof(size_t) > 4 ? 40 : 30);
     watch.heap = memory_set_allocator((Allocator){watch_allocate, watch_release, &watch});
 }
 

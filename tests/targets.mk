@@ -16,6 +16,9 @@ asan: ## run the tests under the address and undefined-behaviour sanitizers
 tsan: ## run the tests under the thread sanitizer, without forking
 	@CK_FORK=no $(MAKE) --no-print-directory MODE=tsan B=$(B)/tsan check
 
+cross: ## run the tests for another processor, emulated (TARGET=s390x or i686)
+	@MAKE='$(MAKE)' CFLAGS=$(call quote,$(CFLAGS)) sh tests/cross '$(TARGET)' '$(B)/cross-$(TARGET)'
+
 BENCHES := $(B)/$(REAL)/tests/bench
 
 bench: $(BENCHES)/bench ## measure speed, and PyTorch's if installed (BENCH="gemm adam" ROUNDS=1)
@@ -32,4 +35,4 @@ TORCH = $(or $(shell for p in python3 /usr/bin/python3; do \
 accuracy: $(B)/float/tests/golden/accuracy ## measure errors in ulps, and PyTorch's, which it needs
 	@$(TORCH) tests/golden/accuracy.py $<
 
-.PHONY: asan tsan bench gemm-steps accuracy
+.PHONY: asan tsan cross bench gemm-steps accuracy

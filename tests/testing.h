@@ -67,6 +67,9 @@ bool testing_close(double a, double b, double tolerance);
 void testing_tensor(const Tensor *x, Shape shape, const double *values, size_t n, double tolerance,
                     const char *file, int line);
 
+/* A size that one axis may have, but two may not: their product would wrap to 0 elements. */
+#define TESTING_BIG ((ptrdiff_t)1 << 5 * sizeof(ptrdiff_t))
+
 /* A copy in a block of exactly `size` bytes, so that the address sanitizer reports any access past
  * its end; free it. */
 uint8_t *testing_copy(const void *bytes, size_t size);

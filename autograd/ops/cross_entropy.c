@@ -10,6 +10,8 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include <math.h>
+
 #include "autograd/op.h"
 #include "autograd/record.h"
 #include "tensor/kernels/cross_entropy.h"
@@ -159,7 +161,7 @@ static void cross_entropy_check(Shape x, const Labels *labels, CrossEntropyOptio
     if (x.ndim != 2 || x.dim[1] < 1)
         slope_fail(function, "the logits have shape %s; expected (N,K), one row of K class scores "
                    "per example", SHAPE_TEXT(x));
-    if (x.dim[1] > (ptrdiff_t)1 << REAL_MANT_DIG)
+    if ((double)x.dim[1] > ldexp(1, REAL_MANT_DIG))
         slope_fail(function, "%td classes; expected at most 2^%d", x.dim[1], REAL_MANT_DIG);
     if (labels->count != x.dim[0])
         slope_fail(function, "%td labels for logits %s: expected one label per row, %td",

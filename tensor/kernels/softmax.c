@@ -66,8 +66,10 @@ static void softmax_lines(ptrdiff_t begin, ptrdiff_t end, void *ctx)
     }
 }
 
-static void softmax_run(Tensor *y, const Tensor *x, int axis, bool log_wanted)
+static void softmax_run(Tensor *y, const Tensor *x, int axis, bool log_wanted,
+                        const char *function)
 {
+    tensor_check(y, function), tensor_check(x, function);
     Softmax s = {.view = shape_axis_view(x->shape, axis), .x = tensor_read(x), .log = log_wanted};
     s.y = tensor_write(y);
     parallel_for(s.view.outer * s.view.inner, 1 + 2048 / (s.view.n + 1), softmax_lines, &s);
@@ -75,10 +77,10 @@ static void softmax_run(Tensor *y, const Tensor *x, int axis, bool log_wanted)
 
 void tensor_softmax(Tensor *y, const Tensor *x, int axis)
 {
-    softmax_run(y, x, axis, false);
+    softmax_run(y, x, axis, false, "tensor_softmax");
 }
 
 void tensor_log_softmax(Tensor *y, const Tensor *x, int axis)
 {
-    softmax_run(y, x, axis, true);
+    softmax_run(y, x, axis, true, "tensor_log_softmax");
 }

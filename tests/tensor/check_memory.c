@@ -278,7 +278,8 @@ START_TEST(a_failed_tensor_leaves_nothing_behind)
         ck_assert_uint_eq(memory_live(), before);
     }
     watch.fail_at = -1;
-    ck_assert_fails(tensor_new(SHAPE((ptrdiff_t)1 << 50)), "tensor of shape (1125899906842624,)");
+    watch.limit = 1 << 20;
+    ck_assert_fails(tensor_new(SHAPE(1 << 20)), "tensor of shape (1048576,)");
     watch_end();
     ck_assert_uint_eq(memory_live(), before);
 }

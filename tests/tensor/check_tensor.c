@@ -61,7 +61,7 @@ END_TEST
 /* A Shape is a plain struct: only tensor_new itself checks one that is filled by hand. */
 START_TEST(a_shape_filled_by_hand_is_checked)
 {
-    const ptrdiff_t big = (ptrdiff_t)1 << 40;
+    const ptrdiff_t big = TESTING_BIG;
     const Shape wraps = {.ndim = 2, .dim = {big, big}}, negative = {.ndim = 2, .dim = {-2, -3}};
     const Shape most = {.ndim = 1, .dim = {PTRDIFF_MAX / (ptrdiff_t)sizeof(real)}};
     const Shape many = {.ndim = MAX_DIMS + 1};

@@ -491,6 +491,10 @@ START_TEST(every_missing_operand_is_reported)
     REFUSES_NULL(tensor_prelu, NULL, x, a);
     REFUSES_NULL(tensor_prelu, x, NULL, a);
     REFUSES_NULL(tensor_prelu, x, x, NULL);
+    REFUSES_NULL(tensor_softmax, NULL, x, 0);
+    REFUSES_NULL(tensor_softmax, x, NULL, 0);
+    REFUSES_NULL(tensor_log_softmax, NULL, x, 0);
+    REFUSES_NULL(tensor_log_softmax, x, NULL, 0);
     REFUSES_NULL(tensor_prelu_backward, NULL, NULL, NULL, a, x);
     REFUSES_NULL(tensor_prelu_backward, NULL, NULL, x, NULL, x);
     REFUSES_NULL(tensor_prelu_backward, NULL, NULL, x, a, NULL);
