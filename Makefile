@@ -13,7 +13,7 @@
 # ARCH=native, the processor changes; a library is rebuilt when a source is added or deleted.
 # SPDX-License-Identifier: MIT
 
-# BSD make stops here and prints the line; to GNU make it is a rule that is never used.
+# BSD make prints this line and stops; GNU make reads it as a rule, which is never used.
 .error : This Makefile needs GNU make, which BSD systems call gmake.
 
 CC   ?= cc
@@ -63,21 +63,21 @@ ARCHFLAGS = $(eval ARCHFLAGS := $(if $(ARCH),$(or $(call accepted,-march=$(ARCH)
               $(call accepted,-mcpu=$(ARCH),-c),$(unknown_arch))))$(ARCHFLAGS)
 CHECK     = $(eval CHECK := $(or $(shell pkg-config --libs check 2>/dev/null),\
               -lcheck $(call accepted,-lsubunit) $(call accepted,-lrt)))$(CHECK)
-# Enums name integer constants here, also those that are combined with reals.
+# Enums name integer constants here, including some that are combined with reals.
 ENUMS     = $(eval ENUMS := $(patsubst -W%,-Wno-%,\
               $(call accepted,-Wenum-float-conversion,-c)))$(ENUMS)
-# On s390x -std=c11 would compute floats in double, and 32-bit x86 would in 80 bits. With these
-# flags the result of every operation is a float, as it is elsewhere.
+# With -std=c11, s390x would compute floats in double, and 32-bit x86 in 80 bits. With these flags
+# the result of every operation is a float, as it is elsewhere.
 ROUNDING  = $(eval ROUNDING := $(call accepted,-fexcess-precision=fast,-c) \
               $(call accepted,-msse2 -mfpmath=sse,-c))$(ROUNDING)
 # The macros that the compiler predefines state its version and the instructions it may use, so
 # their checksum differs if native means something else on this machine.
 MACROS    = $(eval MACROS := $(shell $(CC) $(ARCHFLAGS) -dM -E -x c /dev/null 2>/dev/null | \
               cksum))$(MACROS)
-# A compiler that does not know native compiles for its default. One that accepts no program at all
-# is missing or broken, which the first compilation reports.
+# A compiler that does not know `native` compiles for its default. One that accepts no program at
+# all is missing or broken, which the first compilation reports.
 unknown_arch = $(if $(filter-out native,$(ARCH)),$(if $(call accepted,-c),\
-  $(error ARCH is '$(ARCH)'; the compiler knows no such processor; expected native, a name that \
+  $(error ARCH is '$(ARCH)', which the compiler does not know; expected native, a name that \
   $(CC) accepts after -march= or -mcpu=, or nothing for its default)))
 
 FLAGS = -std=c11 -D_DEFAULT_SOURCE -pthread -I. $(WARN) $(MATH) $(ARCHFLAGS) $($(MODE)_FLAGS) \

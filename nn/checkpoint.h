@@ -22,16 +22,16 @@
 #include "nn/module.h"
 #include "tensor/files/safetensors.h"
 
-/* Replaces the file durably, as safetensors_write does. On failure, also when out of memory,
+/* Replaces the file durably, as safetensors_write does. On failure, including when out of memory,
  * returns false, fills in *err and leaves the old file as it is. A parameter that contains NaN or
- * infinity, or a buffer that contains NaN, is such a failure: a network that has diverged never
+ * infinity, or a buffer that contains NaN, is a failure, too: a network that has diverged never
  * replaces a good one. */
 bool module_save(Module *m, const char *path, Error *err);
 
 /* Returns false, fills in *err and leaves the network unchanged if the file cannot be read, lacks
  * one of its tensors, or holds one that the network does not have, one of a different shape, or a
- * parameter that contains NaN or infinity, or when out of memory. safetensors_read also reads a
- * file with such a parameter. */
+ * parameter that contains NaN or infinity, or when out of memory. safetensors_read does read a file
+ * with such a parameter. */
 bool module_load(Module *m, const char *path, Error *err);
 
 #endif

@@ -19,7 +19,7 @@ Safetensors *state_gather(StateWalk walk, void *ctx, const char *path, Error *er
     State s = {.pass = STATE_SAVING, .err = err, .ok = true};
     s.list = memory_try_new(sizeof *s.list);
     if (!s.list) {
-        error_set(err, path, -1, "out of memory for what is to be saved");
+        error_set(err, path, -1, "out of memory while collecting the tensors to save");
         return NULL;
     }
     snprintf(s.list->file, sizeof s.list->file, "%s", path); /* for errors */
@@ -49,7 +49,7 @@ bool state_restore(const Safetensors *file, const char *owner, StateWalk walk, v
     State s = {.pass = STATE_CHECKING, .list = (Safetensors *)file, .err = err, .ok = true};
     s.entry = memory_try_new((size_t)file->count * sizeof *s.entry);
     if (!s.entry)
-        return error_set(err, file->file, -1, "out of memory to check the file");
+        return error_set(err, file->file, -1, "out of memory while checking the file");
     walk(&s, ctx);
     state_check_known(&s, owner);
     s.pass = STATE_LOADING;
@@ -122,8 +122,8 @@ void *state_data(State *s, const char *name, Dtype dtype, Shape shape)
 
 /* --- tensors ---------------------------------------------------------------------------------- */
 
-/* Which values may it contain? A buffer may contain infinity on purpose, but NaN only in a file of
- * another program. */
+/* Which values may a tensor contain? A buffer may contain infinity on purpose, but NaN only in a
+ * file written by another program. */
 typedef enum StateValues { STATE_FINITE, STATE_OF_BUFFER } StateValues;
 
 static double state_value(const NamedTensor *t, ptrdiff_t i)
@@ -132,7 +132,8 @@ static double state_value(const NamedTensor *t, ptrdiff_t i)
                                  : ((const double *)t->data)[i];
 }
 
-/* A network with such a parameter computes nothing useful, so it is neither saved nor loaded. */
+/* A network with NaN or infinity in a parameter computes nothing useful, so it is neither saved nor
+ * loaded. */
 static void state_check_values(State *s, const char *name, StateValues values)
 {
     bool saving = s->pass == STATE_SAVING, buffer = values == STATE_OF_BUFFER;

@@ -26,10 +26,10 @@
 
 typedef enum StatePass { STATE_SAVING, STATE_CHECKING, STATE_LOADING } StatePass;
 
-/* About one of the file's tensors. */
+/* What is known about one of the file's tensors. */
 typedef struct StateEntry {
     bool    known; /* has the walk named it? */
-    Tensor *made;  /* what loading will fill with it, if the program does not have one yet */
+    Tensor *made;  /* the tensor to load it into, if the program does not have one yet */
 } StateEntry;
 
 typedef struct State {
@@ -59,8 +59,8 @@ bool state_restore(const Safetensors *file, const char *owner, StateWalk walk, v
 /* Values from a file of the other precision are rounded to `real`. */
 void state_tensor(State *s, const char *name, Tensor *x);
 
-/* A tensor that may not exist yet: *x is then NULL, and the file does not have it. But if it is
- * `needed`, zeros are saved in its place, and a file that lacks it is refused. */
+/* A tensor that may not exist yet; then *x is NULL, and the file does not have it. If it is
+ * `needed`, however, zeros are saved in its place, and a file that lacks it is refused. */
 void state_optional_tensor(State *s, const char *name, Tensor **x, Shape shape, bool needed);
 
 /* A value outside low … high is neither saved nor loaded. */
@@ -80,8 +80,8 @@ void state_module(State *s, const char *prefix, Module *m, StateRngs rngs);
  * match; then skip the piece. */
 void *state_data(State *s, const char *name, Dtype dtype, Shape shape);
 
-/* Refuse the file in the checking pass, or the state when saving: they fill in the error. The first
- * does so unless low <= value <= high. */
+/* Refuse the file in the checking pass, or the state when saving, and fill in the error; the first
+ * only if `value` is not within low … high. */
 void state_check_range(State *s, const char *name, int64_t value, int64_t low, int64_t high);
 void state_refuse(State *s, const char *problem, ...) SLOPE_PRINTF(2, 3);
 

@@ -44,8 +44,8 @@ bool slope_param_group_check(const ParamGroup *g, char problem[PARAM_GROUP_PROBL
 
 /* --- splits ----------------------------------------------------------------------------------- */
 
-/* Does what can fail in every split. Returns how many parameters it would move; `advice` says what
- * to do about one that an earlier split has moved. */
+/* Makes the checks that every split needs. Returns how many parameters it would move; `advice` says
+ * what to do about one that an earlier split has moved. */
 static int group_check_split(const Optimizer *opt, const char *name, ParameterPredicate predicate,
                              const char *advice, const char *function)
 {

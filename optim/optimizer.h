@@ -139,9 +139,9 @@ ParamGroup *optimizer_no_decay_on_slopes(Optimizer *opt);
 void optimizer_zero_grad(Optimizer *opt);
 
 /* Updates the parameters that have a gradient, and does nothing if none has one: a batch may leave
- * a part of a network unused. Warns, each at most once per process, if none has one and none has
- * ever been updated, if a gradient still includes one that the last step used, and if the tape was
- * not rewound during the last 64 steps. */
+ * a part of a network unused. Each of three mistakes is warned about at most once per process: no
+ * parameter has a gradient and none has ever been updated; a gradient still includes one that the
+ * last step used; the tape was not rewound during the last 64 steps. */
 void optimizer_step(Optimizer *opt);
 
 /* Scales all gradients together so that their norm (the root of the sum of all squares) is at most

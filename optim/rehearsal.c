@@ -91,7 +91,7 @@ typedef struct Rehearsal {
 static void rehearsal_end(const Var *scope)
 {
     const Rehearsal *r = scope->block;
-    if (!r) /* there was no memory for it */
+    if (!r) /* it could not be allocated */
         return;
     for (size_t i = r->first; i < scope->index; i++)
         rehearsal_restore(tape_at(i));
@@ -178,8 +178,8 @@ static bool rehearsal_is_norm(const ModulePart *part)
     return part->kind == PART_COUNTER && slope_module_is_batch_norm(part->owner);
 }
 
-/* Puts a batch norm into evaluation mode, in which it accepts a batch of one example, and forgets
- * the output of an earlier forward. The rewind restores the mode. */
+/* Puts a batch norm into evaluation mode, in which it accepts a batch of one example, and clears
+ * the output shape of an earlier forward pass. The rewind restores the mode. */
 static void rehearsal_spare_norm(const char *name, const ModulePart *part, void *ctx)
 {
     (void)name, (void)ctx;

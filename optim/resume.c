@@ -108,7 +108,8 @@ static int resume_needs(const Optimizer *opt, const ParamGroup *group)
     return opt->type->needs ? opt->type->needs(group) : opt->type->slots;
 }
 
-/* The slots that p lacks are saved as the next step would allocate them: zeros, and new. */
+/* The slots that p lacks are saved as the next step would allocate them: filled with zeros, and
+ * dated from the current step. */
 static int64_t resume_slot_step(const Optimizer *opt, const ParamState *p)
 {
     for (int k = 0; k < resume_needs(opt, &opt->group[p->group]); k++)
@@ -117,7 +118,8 @@ static int64_t resume_slot_step(const Optimizer *opt, const ParamState *p)
     return p->slot_step;
 }
 
-/* The number of updates of each parameter, and of those before its newest slot, (P) each. */
+/* How many updates each parameter has had, and how many of them preceded its newest slot; (P)
+ * each. */
 static void resume_param_steps(State *s, Optimizer *opt)
 {
     int64_t *step = state_data(s, "optimizer.steps", DTYPE_I64, SHAPE(opt->n_params));
@@ -189,7 +191,7 @@ static void resume_counts(State *s, Trainer *t)
     state_double(s, "trainer.seconds", &t->tally.seconds);
 }
 
-/* The next steps depend on how the counts agree with each other and with the data. Past epochs may
+/* The next steps rely on the counts agreeing with each other and with the data. Past epochs may
  * have had other batches than those of the present loader, but each had at least one. */
 static void resume_check_counts(State *s, const Trainer *t)
 {
@@ -201,10 +203,11 @@ static void resume_check_counts(State *s, const Trainer *t)
     state_check_range(s, "trainer.correct", done->correct, 0, seen);
     state_check_range(s, "trainer.step", t->step, t->epoch + done->batches, RESUME_MOST);
     if (s->ok && !(isfinite(done->loss) && done->seconds >= 0))
-        state_refuse(s, "the loss or the time of the unfinished epoch is not a number");
+        state_refuse(s, "the loss of the unfinished epoch is not finite, or its time is not 0 or "
+                     "more");
 }
 
-/* The checking pass reads the file's into a copy, because they are compared with each other. */
+/* The checking pass reads the file's counts into a copy, to compare them with each other. */
 static void resume_progress(State *s, Trainer *t)
 {
     Trainer read = *t;
@@ -252,7 +255,8 @@ static void resume_check_history(State *s, History *h, double (*row)[RESUME_COLU
         if (epoch >= 1 && epoch <= INT_MAX && epoch == floor(epoch))
             h->record[i] = resume_get_record(row[i]);
         else
-            state_refuse(s, "row %td of the history is for epoch %g", i, epoch);
+            state_refuse(s, "row %td of the history is for epoch %g; expected a whole number of 1 "
+                         "or more", i, epoch);
     }
 }
 

@@ -82,10 +82,10 @@ struct Trainer {
  * different network; examples, of .train or .test, that the network or the loss refuses; labels
  * for which the network has no output, if the loss is loss_cross_entropy; a last batch of one
  * example, on which a batch norm cannot train. To find out, it runs the network and the loss on the
- * first batch of each loader, in the modes of training and of evaluation, and then restores the
- * modes, the buffers, counters and random streams that the network had before, and the thread's
- * next random_stream. After a failure that you catch, tape_rewind restores them, so call it before
- * you free the network or a loader. If .epochs is 0, nothing is run.
+ * first batch of each loader, .train in training mode and .test in evaluation mode, and then
+ * restores the network's modes, buffers, counters and random streams, and the thread's next
+ * random_stream. After a failure that you catch, tape_rewind restores them, so call it before you
+ * free the network or a loader. If .epochs is 0, nothing is run.
  *
  * Fails if the loss becomes NaN or Inf, naming the step and, if there is one, the example or the
  * parameter that is not finite. A checkpoint that cannot be saved does not stop the training: the
@@ -113,8 +113,8 @@ bool trainer_save(const Trainer *t, const char *path, Error *err);
  * *err and leaves the trainer unchanged when out of memory, or if the file is damaged, lacks a slot
  * that the next step uses, has counts that do not agree, or was saved with a different network,
  * optimizer, grouping of parameters, size of the data, batch size or order (the next batch would be
- * different), or in the other precision (the bits would be different). The trainer may be anywhere
- * in its training, also where it became NaN within an epoch. Settings of groups, such as the
+ * different), or in the other precision (the bits would be different). The trainer may be at any
+ * point of its training, even within an epoch that has become NaN. Settings of groups, such as the
  * learning rate, are taken from the file, because a schedule may have changed them. To change one,
  * do so afterwards. */
 bool trainer_load(Trainer *t, const char *path, Error *err);

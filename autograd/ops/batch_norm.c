@@ -1,13 +1,13 @@
 /* batch_norm --------------------- y = (x - mean) rstd w + b, rstd = 1/sqrt(var + eps)
  *   shape     y (N,C,...) = x (N,C,...), w and b (C) or both NULL; outputs 1 and 2 are the mean
- *             and the biased variance (C) over all axes but that of the channels, output 3 is what
- *             rounding the mean to `real` lost
+ *             and the biased variance (C) over all axes except the channels, output 3 (C) is what
+ *             was lost when the mean was rounded to `real`
  *   backward  with xhat = (x - mean) rstd and E the mean over a channel:
  *             gb = sum of gy, gw = sum of gy xhat, gx = w rstd (gy - E[gy] - xhat E[gy xhat])
  *   care      a kernel computes the rule in two passes; if the rule is being recorded, it is
- *             computed with ops instead, so that it can be differentiated again. A mean that is
- *             large in comparison with the deviation is too coarse as one float: the kernels add
- *             output 3, the ops subtract the mean twice.
+ *             computed with ops instead, so that it can be differentiated again. If the mean is
+ *             large in comparison with the deviation, one float cannot represent it precisely
+ *             enough: the kernels add output 3, the ops subtract the mean twice.
  *   source    Ioffe and Szegedy, arXiv:1502.03167, 2015
  *
  * SPDX-License-Identifier: MIT

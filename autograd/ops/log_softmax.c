@@ -2,7 +2,7 @@
  *   shape     y (...) = x (...); i and j run along one axis
  *   backward  gx = gy - e^y times the sum of gy along the axis
  *   care      the kernel subtracts the maximum first, so no exponential overflows, and keeps the
- *             digits of a logarithm near 0, that of a class that is almost certain
+ *             digits of a logarithm near 0, which is that of a class that is almost certain
  *
  * SPDX-License-Identifier: MIT
  */

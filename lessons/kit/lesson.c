@@ -187,7 +187,7 @@ static bool lesson_only_terminal(void)
 Lesson lesson_begin(int argc, char **argv, const char *number, const char *title, int epochs)
 {
     Lesson l = {.number = number, .title = title, .epochs = epochs};
-    slope_decimal_begin(); /* for the whole run: gnuplot and readers of .csv expect a point */
+    slope_decimal_begin(); /* for the whole run: gnuplot and CSV readers expect a point */
     snprintf(l.out, sizeof l.out, "build/lessons/%s", number);
     for (int i = 1; i < argc;)
         i += lesson_option(&l, argv[i], i + 1 < argc ? argv[i + 1] : NULL);

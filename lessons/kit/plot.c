@@ -189,7 +189,7 @@ static void plot_clean_environment(void)
                                            "GNUPLOT_DEFAULT_GDFONT", "GDFONTPATH"};
     for (size_t i = 0; i < sizeof variable / sizeof *variable; i++)
         unsetenv(variable[i]);
-    setenv("LC_ALL", "C", 1); /* a language may choose other fonts; the script sets its encoding */
+    setenv("LC_ALL", "C", 1); /* a locale may select other fonts; the script sets its encoding */
 }
 
 /* In the child: becomes gnuplot. */

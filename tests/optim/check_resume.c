@@ -594,10 +594,10 @@ END_TEST
 START_TEST(numbers_that_are_none_are_refused)
 {
     const struct { const char *name; double value; const char *problem; } bad[] = {
-        {"trainer.loss", (double)NAN, "the loss or the time of the unfinished epoch"},
-        {"trainer.seconds", (double)NAN, "the loss or the time of the unfinished epoch"},
-        {"trainer.history", 1.5, "row 0 of the history is for epoch 1.5"},
-        {"trainer.history", 0, "row 0 of the history is for epoch 0"}};
+        {"trainer.loss", (double)NAN, "the loss of the unfinished epoch is not finite, or"},
+        {"trainer.seconds", (double)NAN, "the loss of the unfinished epoch is not finite, or"},
+        {"trainer.history", 1.5, "row 0 of the history is for epoch 1.5; expected"},
+        {"trainer.history", 0, "row 0 of the history is for epoch 0; expected"}};
     Error err;
     Run r = run_within_an_epoch();
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
