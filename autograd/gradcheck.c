@@ -1,4 +1,4 @@
-/* autograd/gradcheck.c -- is the gradient the derivative?
+/* autograd/gradcheck.c -- does the gradient agree with finite differences?
  *
  * Away from kinks the gradient must equal the central difference. If the ops took different
  * branches at x-h, x and x+h, a kink lies within the step: the central difference is a mixture of
@@ -6,8 +6,9 @@
  * three, and the errors of the central one.)
  *
  * A gradient that disagrees with one difference is not blamed yet. The step is halved until the
- * disagreement is clearly larger than truncation and rounding (FAIL), is gone in two differences
- * in a row (PASS), or is smaller than the rounding error, which each halving doubles (LOST).
+ * disagreement is clearly larger than truncation and rounding (FAIL), has vanished in two
+ * consecutive differences (PASS), or is smaller than the rounding error, which each halving doubles
+ * (LOST).
  *
  * Second order: the function checked is the gradient itself, <v, d<u,fn>/din>, recorded with
  * CREATE_GRAPH, as a function of the inputs and of u. At a kink its one-sided differences are 0 or
@@ -38,11 +39,11 @@ typedef struct Check {
     int          n_in;
     const GradCheckOptions *options;
     GradReport  *report;
-    const char  *nothing; /* why the check would prove nothing; NULL if it can */
+    const char  *nothing; /* why the check would prove nothing, or NULL */
     char         text[CHECK_TEXT]; /* the message, without the verdict */
 } Check;
 
-enum { CHECK_LOST = GRAD_FAIL + 1 }; /* of a coordinate; a check with one fails */
+enum { CHECK_LOST = GRAD_FAIL + 1 }; /* the verdict on a coordinate; a check with one fails */
 
 const char *grad_verdict_name(GradVerdict verdict)
 {
@@ -63,7 +64,7 @@ static double check_gap(double analytic, const Difference *d)
     return fmax(0, fmax(low - analytic, analytic - high));
 }
 
-/* Halves the step as long as the verdict is open; *d becomes the last difference. */
+/* Halves the step until the verdict is clear; *d becomes the last difference. */
 static int check_judge(Check *c, Tensor *x, ptrdiff_t at, double analytic, Difference *d)
 {
     const int agrees = d->kink ? GRAD_KINK : GRAD_PASS;
@@ -74,7 +75,7 @@ static int check_judge(Check *c, Tensor *x, ptrdiff_t at, double analytic, Diffe
         double tolerance = c->options->atol + c->options->rtol * size;
         if (d->kink && c->options->order > 1)
             return GRAD_KINK;
-        if (gap <= tolerance && change <= tolerance) /* 0 proves nothing if it may be rounded */
+        if (gap <= tolerance && change <= tolerance) /* a 0 that may be rounding proves nothing */
             return size == 0 && d->rounding > tolerance ? CHECK_LOST : agrees;
         if (halvings > 0 && gap > tolerance + 4 * (d->rounding + change))
             return GRAD_FAIL;
@@ -97,7 +98,7 @@ static void check_blame(Check *c, int verdict, int input, ptrdiff_t i, double an
     if (verdict == GRAD_FAIL && r->failures == 1)
         snprintf(c->text, sizeof c->text, "input %d, element %td: the gradient is %.9g, but finite "
                  "differences give %.9g (left %.9g, right %.9g%s)", input, i, analytic,
-                 last->central, last->left, last->right, last->kink ? ", a kink lies between" : "");
+                 last->central, last->left, last->right, last->kink ? ", with a kink between" : "");
     if (verdict == CHECK_LOST && r->lost == 1 && r->failures == 0)
         snprintf(c->text, sizeof c->text, "input %d, element %td: the gradient %.9g cannot be "
                  "checked, since a step of %.3g from %.9g %s; scale the inputs, change the step, "
@@ -132,8 +133,8 @@ static void check_coordinate(Check *c, Tensor *x, int input, ptrdiff_t i, double
 /* --- all coordinates -------------------------------------------------------------------------- */
 
 /* Writes the tape's gradients to `gradient` (on the tape; NULL for an input that requires none),
- * and finds the rounding error. The backward pass adds to a ->grad that holds a known number, which
- * is then subtracted, so `=` in place of `+=` would show. */
+ * and estimates the rounding error. The backward pass adds to a ->grad that holds a known value,
+ * which is then subtracted, so that `=` in place of `+=` is noticed. */
 static void check_gradients(Check *c, Var **gradient)
 {
     const real start = (real)0.125;
@@ -150,7 +151,7 @@ static void check_gradients(Check *c, Var **gradient)
         if (!c->in[i]->requires_grad)
             continue;
         gradient[i] = var_add_scalar(var_const(c->in[i]->grad), -start);
-        /* x is exact, but stands for what an op may compute from it inside */
+        /* x is exact, but an op may compute intermediate results from it, which are not */
         sum += slope_sum_squares(c->in[i]->value, gradient[i]->value);
     }
     c->probe.rounding = (double)REAL_EPSILON * sqrt(sum + slope_probe_backward(&c->probe, true));
@@ -161,7 +162,7 @@ static void check_gradients(Check *c, Var **gradient)
     }
 }
 
-/* Says why the function cannot be checked at this point, whatever its coordinates say. */
+/* Says why the function cannot be checked at this point, whatever the verdicts on coordinates. */
 static bool check_is_impossible(Check *c)
 {
     const Probe *p = &c->probe;
@@ -189,7 +190,7 @@ static void check_conclude(Check *c)
     } else if (r->failures + r->lost > 0) {
         return; /* described already */
     } else if ((double)r->kinks > c->options->max_kinks * (double)r->checked) {
-        snprintf(c->text, sizeof c->text, "%ld of %ld coordinates lie at a kink, more than %g "
+        snprintf(c->text, sizeof c->text, "%ld of %ld coordinates are at a kink, more than %g "
                  "percent; move the inputs away from it or use a smaller step", r->kinks,
                  r->checked, 100 * c->options->max_kinks);
     } else {
@@ -220,7 +221,7 @@ static void check_run(Check *c, GradFunction fn, void *ctx)
 
 /* --- second order ----------------------------------------------------------------------------- */
 
-/* For check_second, whose inputs are those of fn and then the cotangent u of its result. */
+/* For check_second, whose inputs are those of fn, followed by the cotangent u of its result. */
 typedef struct Second {
     GradFunction fn;
     void        *ctx;
@@ -286,19 +287,20 @@ static bool check_overlap(const Tensor *a, const Tensor *b)
     return a->storage == b->storage && a->offset <= last_b && b->offset <= last_a;
 }
 
-/* An element of in[i] must not be an element of another input too, or of in[i] itself. */
+/* Every element of in[i] must have memory of its own: fails if another element of it, or an element
+ * of another input, shares that memory. */
 static void check_alone(Var **in, int n_in, int i)
 {
     const Tensor *x = in[i]->value;
     for (int axis = 0; axis < x->shape.ndim; axis++)
         if (x->stride[axis] == 0 && x->shape.dim[axis] > 1 && tensor_count(x) > 0)
-            slope_fail("gradcheck", "input %d, %s, is expanded: its elements share memory, so one "
-                       "alone cannot be changed; pass a leaf with a contiguous value", i,
+            slope_fail("gradcheck", "input %d, %s, is expanded: its elements share memory, so none "
+                       "can be changed alone; pass a leaf with a contiguous value", i,
                        VAR_TEXT(in[i]));
     for (int k = 0; k < n_in; k++)
         if (k != i && (in[k] == in[i] || check_overlap(x, in[k]->value)))
-            slope_fail("gradcheck", "inputs %d and %d share memory, so one alone cannot be "
-                       "changed; pass a Var once and let the function use it twice",
+            slope_fail("gradcheck", "inputs %d and %d share memory, so neither can be changed "
+                       "alone; pass a Var once and let the function use it twice",
                        k < i ? k : i, k < i ? i : k);
 }
 

@@ -1,15 +1,15 @@
-/* autograd/gradcheck.h -- derivatives against finite differences, coordinate by coordinate.
+/* autograd/gradcheck.h -- compares gradients with finite differences, coordinate by coordinate.
  *
  *  - gradcheck(fn, …) compares the tape's gradient with central differences of the values, for
  *    every coordinate of every input, with its sign, under a random cotangent, and starting from
  *    a ->grad that is not zero.
- *  - Near a kink a central difference is wrong by up to half the jump of the slope. The checker
- *    learns from each op which side of its kinks it is on; where a step crosses one, the gradient
- *    must lie between the left and the right slope. The verdict is then KINK: such coordinates are
- *    counted, never silently skipped.
- *  - A difference is inexact too: a long step truncates, and a short one is lost in rounding. The
- *    checker estimates both errors. A coordinate that no step can judge is LOST: it is counted,
- *    and the check fails with a message that blames the step, not the gradient.
+ *  - Near a kink a central difference is wrong by up to half the jump of the slope. Each op reports
+ *    which side of its kinks it is on; where a step crosses one, the gradient must lie between the
+ *    left and the right slope. The verdict is then KINK: such coordinates are counted, never
+ *    silently skipped.
+ *  - A difference is inexact, too: a long step has a truncation error, and a short one is lost in
+ *    rounding. The checker estimates both errors. A coordinate that no step can judge is LOST: it
+ *    is counted, and the check fails with a message that blames the step, not the gradient.
  *  - Order 2 checks the gradient of the gradient, with respect to the inputs and the cotangent.
  *  - gradcheck works for any function of Vars, op_check for any Op with a sample.
  *
@@ -25,8 +25,8 @@
 
 typedef enum GradVerdict { GRAD_PASS, GRAD_KINK, GRAD_FAIL } GradVerdict;
 
-/* The options are a copy of GRADCHECK_DEFAULTS, changed where needed; others are refused, since
- * tolerances that were left out would be 0:
+/* Start from a copy of GRADCHECK_DEFAULTS and change what you need. Other options are refused,
+ * because tolerances that were left out would be 0:
  *     GradCheckOptions o = GRADCHECK_DEFAULTS;
  *     o.order = 2; */
 typedef struct GradCheckOptions {
@@ -35,7 +35,7 @@ typedef struct GradCheckOptions {
     int      order;      /* 1, or 2 for gradients of gradients */
     double   max_kinks;  /* the largest fraction of coordinates that may be at a kink */
     uint64_t seed;       /* of the cotangents */
-    FILE    *trace;      /* NULL, or one line per coordinate */
+    FILE    *trace;      /* NULL, or where to write one line per coordinate */
     bool     from_defaults; /* set in GRADCHECK_DEFAULTS */
 } GradCheckOptions;
 
@@ -51,7 +51,7 @@ typedef struct GradReport {
     long        lost;    /* coordinates where no step tells a right gradient from a wrong one */
     long        nonzero; /* coordinates whose gradient is not 0: a check of zeros proves nothing */
     double      worst;   /* the largest |analytic - numeric| away from kinks */
-    char        message[400]; /* "PASS: ", of an op "cube: PASS: ", and what passed or failed */
+    char        message[400]; /* "PASS: " (of an op, "cube: PASS: ") and what passed or failed */
 } GradReport;
 
 /* A function from Vars to one Var. It must return the same bits each time it is called: the checker
@@ -60,14 +60,14 @@ typedef Var *(*GradFunction)(Var **in, void *ctx);
 
 /* Checks fn at the values of in. Every in[i] that requires a gradient must be a leaf; its value may
  * have any strides, but no two elements may share memory. The checker changes it in place and
- * restores it. Parameters that fn uses without being among the inputs collect gradients. */
+ * restores it. Gradients accumulate in parameters that fn uses and that are not inputs. */
 GradReport gradcheck(GradFunction fn, void *ctx, Var **in, int n_in, GradCheckOptions options);
 
 /* Checks an op as its sample prescribes, on inputs drawn from options.seed. */
 GradReport op_check(const Op *op, GradCheckOptions options);
 
-/* Fills `in` with leaves on the tape, the sample's inputs, drawn from a seed; for op_check and the
- * tests. */
+/* Fills `in` with the sample's inputs, as leaves on the tape, drawn from `seed`; for op_check and
+ * the tests. */
 void op_sample_inputs(const OpSample *sample, uint64_t seed, Var **in);
 
 const char *grad_verdict_name(GradVerdict verdict); /* "PASS" … */

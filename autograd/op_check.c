@@ -1,4 +1,4 @@
-/* autograd/op_check.c -- the gradient check of an op, on inputs that its sample prescribes.
+/* autograd/op_check.c -- the gradient check of an op, on inputs that its sample describes.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -78,7 +78,8 @@ Probe slope_probe(GradFunction fn, void *ctx, Var **in, uint64_t seed)
 
 /* --- differences ------------------------------------------------------------------------------ */
 
-/* <u, to - from>, element by element and in double: what does not change adds no rounding error. */
+/* <u, to - from>, element by element and in double: elements that do not change add no rounding
+ * error. */
 static double probe_change(const Probe *p, const Tensor *to, const Tensor *from)
 {
     const real *u = tensor_read(p->u->value), *a = tensor_read(to), *b = tensor_read(from);

@@ -3,7 +3,8 @@
  *
  *  - A random cotangent u reduces the function's result to one number, f(in) = <u, fn(in)>, so that
  *    a permuted or partly summed gradient cannot hide (with u = 1 it could).
- *  - Every value is computed twice, because a function that is not repeatable has no differences.
+ *  - Every value is computed twice, because differences of a function that is not repeatable mean
+ *    nothing.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -21,7 +22,7 @@ typedef struct Probe {
     uint64_t     branches; /* … and a hash of the branches that the ops took there */
     double       rounding; /* R below */
     bool         differs;  /* did two calls with the same inputs differ? */
-    double       twice[2]; /* then, the first element that did */
+    double       twice[2]; /* if so, the two values of the first element that differed */
 } Probe;
 
 /* Finite differences at one coordinate x, with the step as rounded to floating point:
@@ -37,7 +38,7 @@ typedef struct Probe {
 typedef struct Difference {
     double x, h;
     double central, left, right;
-    double rounding; /* infinite if x + h or x - h is x: the step is lost */
+    double rounding; /* infinite if x + h or x - h rounds to x: the step is lost */
     bool   kink;     /* the ops' branches differ within the step */
 } Difference;
 
@@ -54,8 +55,7 @@ double slope_probe_backward(Probe *p, bool retain);
 /* The differences at the element of x, the value of an input, at offset `at`. */
 Difference slope_probe_difference(Probe *p, Tensor *x, ptrdiff_t at, double h);
 
-/* Constants of magnitude 0.5 … 1.5 and either sign: none is near 0, so no element goes
- * unnoticed. */
+/* Constants of magnitude 0.5 … 1.5 and either sign: none is near 0, so every element counts. */
 Var *slope_cotangent(Shape shape, uint64_t seed, uint64_t stream);
 
 /* The sum of (a b)^2 over all elements where it is finite. */

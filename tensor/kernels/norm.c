@@ -6,12 +6,12 @@
  *
  *      mean = s + E[d],   variance = E[d^2] - E[d]^2
  *
- * in one pass. The difference cancels if s is far from the mean, as after an estimate from elements
- * that are not typical. This shows in the sums themselves; they are then computed again, with the
- * mean that they gave as s.
+ * in one pass. The difference cancels if s is far from the mean, as it is if the elements of the
+ * estimate are not typical. The sums themselves reveal this; they are then computed again, with s
+ * set to the mean that they gave.
  *
  * A mean that is rounded to a float is off by up to half an ulp of x, which is many ulps of
- * x - mean if the mean is large. Therefore the part that rounding lost is stored as well, and both
+ * x - mean if the mean is large. Therefore what was lost in rounding is stored as well, and both
  * directions correct for it.
  *
  * The work is divided along `outer` into blocks and along the channels into strips. A strip is one
@@ -36,7 +36,7 @@
 
 enum {
     NORM_GUESS = 16,      /* elements from which a mean is estimated */
-    NORM_BLOCK = 16384,   /* about this many elements justify a task, … */
+    NORM_BLOCK = 16384,   /* about this many elements are worth a task, … */
     NORM_BLOCKS = 64,     /* … but there are at most this many blocks */
     NORM_WIDTH = 32,      /* channels of a row that one thread computes alone, … */
     NORM_STRIPS = 8,      /* … if there are at least this many strips, … */
@@ -91,7 +91,7 @@ static void norm_sum(const Norm *n, ptrdiff_t block, ptrdiff_t strip)
 static bool norm_set_forward(const Norm *n, ptrdiff_t c, double first, double product)
 {
     double d = first * n->share, v = product * n->share - d * d, shift = (double)n->mean[c];
-    v = v < 0 ? 0 : v; /* v < 0 is rounding; a NaN stays */
+    v = v < 0 ? 0 : v; /* v < 0 is a rounding error; NaN stays NaN */
     double scale = 1 / sqrt(v + (double)n->eps) * (n->w ? (double)n->w[c] : 1);
     n->mean[c] = (real)(shift + d);
     n->lost[c] = (real)(d - ((double)n->mean[c] - shift));
@@ -143,16 +143,16 @@ static bool norm_set(const Norm *n, ptrdiff_t strip)
 #define NORM_GX(g, x, mean, scale, offset, tilt) \
     (((g) - (offset) - ((x) - (mean)) * (tilt)) * (scale))
 
-/* The coefficients of a vector of a run, from element i on: one for each in a row of channels,
- * otherwise one for all. */
+/* The coefficients of the vector that begins at element i of a run: in a row of channels one for
+ * each element, otherwise one for all. */
 static inline vec norm_of(const real *p, ptrdiff_t i, bool row)
 {
     return row ? vec_load(p + i) : vec_all(*p);
 }
 
-/* Computes `count` adjacent results from `at` on: a row of channels from c on, or a run of channel
- * c. The vectors are explicit because gx may be gy itself, so a compiler would not vectorise the
- * loop. */
+/* Computes `count` adjacent results, starting at offset `at`: a row of channels starting with c, or
+ * a run of channel c. The vectors are explicit because gx may be gy itself, so a compiler would not
+ * vectorise the loop. */
 static inline void norm_write_run(const Norm *n, ptrdiff_t at, ptrdiff_t count, ptrdiff_t c,
                                   bool row)
 {
@@ -186,8 +186,8 @@ static void norm_write(const Norm *n, ptrdiff_t block, ptrdiff_t strip)
 
 /* --- the passes, divided among threads -------------------------------------------------------- */
 
-/* Task t is block t / strips of strip t % strips; if one thread computes all of a strip, it is
- * strip t. */
+/* Task t is block t / strips of strip t % strips or, if one thread computes all of a strip, strip
+ * t. */
 static void norm_sum_tasks(ptrdiff_t begin, ptrdiff_t end, void *ctx)
 {
     const Norm *n = ctx;

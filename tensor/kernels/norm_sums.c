@@ -1,4 +1,4 @@
-/* tensor/kernels/norm_sums.c -- the sums of batch normalisation, of the channels of a block.
+/* tensor/kernels/norm_sums.c -- the sums of batch normalisation, for the channels of a block.
  *
  * A few terms at a time are added up as `real`, and their sums as double: a float to which many
  * terms are added loses the small ones, and converting every term would take longer.
@@ -75,8 +75,8 @@ ALWAYS_INLINE void norm_add_elements(double *first, double *product, const real 
     }
 }
 
-/* A channel of planes that are `next` apart: whole vectors along each plane or, if it has few, from
- * plane to plane; then the elements after the last whole vector, from plane to plane. */
+/* Sums a channel whose planes are `next` apart: whole vectors along each plane or, if a plane has
+ * few, from plane to plane; then the elements after the last whole vector, from plane to plane. */
 ALWAYS_INLINE void norm_sum_plane(double *first, double *product, const real *x, const real *g,
                                   ptrdiff_t rows, ptrdiff_t inner, ptrdiff_t next, real shift)
 {
@@ -121,7 +121,7 @@ ALWAYS_INLINE void norm_sum_rows(double *first, double *product, const real *x, 
         }
 }
 
-/* A row of fewer channels than fit into a vector is taken as planes of one element. */
+/* A row of fewer channels than a vector has elements is treated as planes of one element. */
 ALWAYS_INLINE void norm_sums_of(double *first, double *product, const real *x, const real *g,
                                 AxisView v, ptrdiff_t next, const real *shift)
 {

@@ -24,11 +24,11 @@
 
 enum {
     REDUCE_LANES = 16,    /* independent running results, so that the loop vectorises */
-    REDUCE_LEAF = 512,    /* a row this short is not split further */
+    REDUCE_LEAF = 512,    /* a row of at most this many elements is not split further */
     REDUCE_STRIP = 256,   /* columns of a strip */
-    REDUCE_FOLD = 64,     /* this few rows of a strip or of a result are not split further */
-    REDUCE_ROWS = 8,      /* rows of a strip that are added pairwise before they join the result */
-    REDUCE_CHUNK = 32768, /* elements of a task, if a result has more than this */
+    REDUCE_FOLD = 64,     /* at most this many rows of a strip or a result are not split further */
+    REDUCE_ROWS = 8,      /* rows of a strip that are summed pairwise, then added to the result */
+    REDUCE_CHUNK = 32768, /* elements per task, if a result has more than this */
 };
 
 /* How two partial results are combined, and the result for no elements. */
@@ -109,7 +109,7 @@ static inline vec reduce_max_join_vec(vec a, vec b)
 REDUCE_KERNELS(reduce_sum, reduce_sum_join, 0)
 REDUCE_KERNELS(reduce_max, reduce_max_join, -(real)INFINITY)
 
-/* Adds REDUCE_ROWS rows, which are first added pairwise. */
+/* Adds the pairwise sum of REDUCE_ROWS rows. */
 static void reduce_sum_add_rows(real *restrict acc, const real *const *row, ptrdiff_t n,
                                 ptrdiff_t step)
 {
@@ -191,7 +191,7 @@ static ptrdiff_t reduce_inner_step(const ReduceAxes *a)
     return a->ndim ? a->x_stride[a->ndim - 1] : 1;
 }
 
-/* --- rows: each result from its own elements -------------------------------------------------- */
+/* --- rows: one result at a time --------------------------------------------------------------- */
 
 /* Reduces elements [begin, end) of one result, counted over the reduced axes in row-major order:
  * joins halves of whole rows pairwise, down to a few rows. */
@@ -278,8 +278,8 @@ static void reduce_strip_rows(const Reduce *p, real *total, const real *x, ptrdi
         p->r->add_row(total, x + reduce_locate(&p->reduced, p->reduced.x_stride, begin), n, step);
 }
 
-/* Computes results [first, first + n), neighbours along the last kept axis, from chunk c of the
- * rows. */
+/* Computes results [first, first + n), which are neighbours along the last kept axis, from chunk c
+ * of the rows. */
 static void reduce_strip(const Reduce *p, ptrdiff_t first, ptrdiff_t n, ptrdiff_t c)
 {
     real total[REDUCE_STRIP];
@@ -294,8 +294,8 @@ static void reduce_strip(const Reduce *p, ptrdiff_t first, ptrdiff_t n, ptrdiff_
         out[i * out_step] = total[i];
 }
 
-/* The number of strips of one chunk. They are numbered along the last kept axis, then over the
- * others. */
+/* The number of strips in one chunk. They are numbered along the last kept axis first, then along
+ * the others. */
 static ptrdiff_t reduce_strips_of(const Reduce *p)
 {
     ptrdiff_t inner = reduce_inner(&p->kept);

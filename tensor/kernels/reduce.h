@@ -12,7 +12,7 @@
 enum { TENSOR_ROW_FEW = 16 };
 
 /* The sum of n elements that are `step` apart, added pairwise, so that its rounding error grows
- * only with log n. TENSOR_ROW_FEW elements or fewer are added one by one, in double. */
+ * only with log n. At most TENSOR_ROW_FEW elements are added one by one, in double. */
 double tensor_row_sum(const real *x, ptrdiff_t n, ptrdiff_t step);
 
 /* The largest of such elements: -Inf if n is 0, NaN if one of them is NaN. */

@@ -1,9 +1,10 @@
 /* tensor/kernels/softmax.c -- softmax and its logarithm along one axis.
  *
  * Both first subtract the maximum along the axis: the largest exponential is then e^0 = 1, so
- * nothing overflows, and the result is the same because the common factor cancels. If that 1
- * outweighs the others, a sum of all would lose their digits, and the logarithm of the largest
- * element, -log(1 + rest), is about -rest. So the rest is then added up without the 1.
+ * nothing overflows, and the result is the same because the common factor cancels. The logarithm of
+ * the largest element is -log(1 + rest), where rest is the sum of the other exponentials; if rest
+ * is small, it is about -rest. A sum that includes the 1 would then lose the digits of rest, so
+ * rest is added up without it.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -29,8 +30,8 @@ static real softmax_log1p(real x)
     return sum == 1 ? x : log(sum) * (x / (sum - 1));
 }
 
-/* The logarithm of the sum of n exponentials, of which the largest is 1. If the others are small in
- * comparison with the rounding error of the sum, they are added up without it. */
+/* The logarithm of the sum of n exponentials, the largest of which is 1. If the others are so small
+ * that the sum would round their digits off, they are added up without the 1. */
 static real softmax_log_sum(const real *y, ptrdiff_t n, ptrdiff_t step)
 {
     double rest = tensor_row_sum(y, n, step) - 1, ones = 0, sum = 0;
