@@ -19,7 +19,7 @@ enum { CIFAR_CLASSES = 10, CIFAR_BATCHES = 5, CIFAR100_RECORD = 2 + CIFAR_IMAGE 
 
 /* --- records ---------------------------------------------------------------------------------- */
 
-/* Adds a hint: which other file this is, as far as its first bytes or its size tell. */
+/* Adds a hint: which other file this is, if its first bytes or its size show that. */
 static bool cifar_hint(const ByteStream *stream, const char *otherwise, Error *err)
 {
     error_hint(err, "%s", stream->size > 0 && stream->size % CIFAR100_RECORD == 0

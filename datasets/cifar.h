@@ -4,7 +4,7 @@
  *    /usr/share/datasets/cifar-10.
  *  - cifar_parse and cifar_read read one file of records, from memory and from disk.
  *  - A file that is missing, ends within a record or has a label above 9 yields NULL and an Error,
- *    which names CIFAR-100, the Python version and other files that are taken for this one.
+ *    whose hint recognises CIFAR-100, the Python version and other files mistaken for this set.
  *
  * Format ("binary version"): nothing but records of 3073 bytes, each a label from 0 to 9 and then
  * the pixels as three planes of 32x32, red, green and blue, row by row. The set's own files have
@@ -32,10 +32,10 @@ Dataset *cifar_parse(const uint8_t *data, size_t size, const char *name, Error *
 Dataset *cifar_read(const char *path, Error *err);
 
 /* The set: data_batch_1.bin to data_batch_5.bin in this order for training, or test_batch.bin. If
- * `dir` is NULL, the folders above are searched, otherwise only `dir` and `dir`/cifar-10; in each,
- * also cifar-10-batches-bin, which unpacking the archive creates. The first folder that holds
- * data_batch_1.bin or test_batch.bin is used. If none does, the error says where it looked and how
- * to get the set. */
+ * `dir` is NULL, the folders above are searched, otherwise only `dir` and `dir`/cifar-10; so is the
+ * subfolder cifar-10-batches-bin of each, which unpacking the archive creates. The first folder
+ * that holds data_batch_1.bin or test_batch.bin is used. If none does, the error says which folders
+ * were searched and how to get the set. */
 Dataset *cifar10_load(const char *dir, bool train, Error *err);
 
 #endif

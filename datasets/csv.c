@@ -36,7 +36,7 @@ static bool csv_end_first_row(CsvTable *table, CsvText *t)
     table->columns = t->column;
     table->first_line = t->line;
     if (table->columns < 2) {
-        slope_csv_text_error(t, "a table needs two columns or more, one of them of labels", NULL);
+        slope_csv_text_error(t, "a table needs two columns or more, one of them for labels", NULL);
         return slope_csv_text_hint(t) && false;
     }
     if (table->options.label && table->label > 0)
@@ -53,8 +53,8 @@ static bool csv_end_first_row(CsvTable *table, CsvText *t)
     return slope_csv_text_error(t, problem, NULL);
 }
 
-/* A header of numbers is a row of data, most likely; pandas writes row numbers below an empty name.
- * Either would be read as something else than what it is. */
+/* A header of numbers is most likely a row of data; pandas writes row numbers below an empty name.
+ * Both would be misread without a warning. */
 static bool csv_check_header(CsvTable *table, const CsvText *start)
 {
     CsvText t = *start;
@@ -67,7 +67,7 @@ static bool csv_check_header(CsvTable *table, const CsvText *start)
             error_shown(t.cell, table->name);
         else if (t.cell[0] == '\0') {
             slope_csv_text_error(&t, "the column has no name", NULL);
-            return error_hint(t.err, "name it if it is a feature; if it holds the rows' numbers, "
+            return error_hint(t.err, "name it if it is a feature; if it holds row numbers, "
                                      "delete it (in pandas: to_csv(..., index=False))");
         }
     } while (!t.ends_row);
@@ -75,7 +75,7 @@ static bool csv_check_header(CsvTable *table, const CsvText *start)
         return true;
     slope_csv_text_error(&t, "all names in the header are numbers", NULL);
     return error_hint(t.err, "if this line is an example, do not set .header; otherwise choose the "
-                             "label's column by its name, with .label");
+                             "label column by name, with .label");
 }
 
 static bool csv_survey_header(CsvTable *table, CsvText *t)
@@ -114,7 +114,7 @@ static bool csv_survey_cell(CsvTable *table, CsvText *t)
                                   : "the line has fewer cells than the first",
                              NULL);
         error_expected(t->err, expected, last ? "more" : "%td", t->column);
-        return last && error_hint(t->err, "is a cell with the separator in it not quoted?");
+        return last && error_hint(t->err, "is a cell that contains the separator not quoted?");
     }
     table->rows += t->ends_row;
     return t->column != table->label || slope_csv_labels_add(&table->labels, t);
@@ -149,7 +149,7 @@ static bool csv_not_a_number(const CsvTable *table, CsvText *t)
     slope_csv_text_error(t, "this is not a number", "a decimal number");
     if (slope_csv_text_hint(t) || table->options.header || t->line != table->first_line)
         return false;
-    return error_hint(t->err, "if the first line holds the columns' names, set .header");
+    return error_hint(t->err, "if the first line holds the column names, set .header");
 }
 
 static bool csv_number(const CsvTable *table, CsvText *t, real *value)
@@ -189,7 +189,7 @@ static Dataset *csv_no_memory(const CsvText *t, Dataset *data)
     return NULL;
 }
 
-/* What the table does not say itself: the options or this reader decided it. */
+/* What the table itself does not say, but the options or this reader decided. */
 static void csv_write_note(const CsvTable *table, Dataset *data)
 {
     const char *quote = table->name[0] ? "'" : "";

@@ -4,9 +4,8 @@
  *    and every other is a feature, a number.
  *  - A cell that cannot be used is reported with its line and column. A missing number is an
  *    error, not a 0.
- *  - A label has the same class whatever the order of the lines is. A test set in which a class
- *    may be missing must still number its classes as the training set does: pass the names of
- *    that set.
+ *  - A label has the same class whatever the order of the lines. A test set may lack a class, but
+ *    must number its classes as the training set does: pass it the names of the training set.
  *  - dataset_print prints what the reader decided: header, label column, classes.
  *
  *      // sepal,petal,species
@@ -24,8 +23,8 @@
  * Format (RFC 4180): cells separated by commas, lines ended by LF or CRLF. A cell in double quotes
  * may hold commas, line ends, and quotes written twice. Every line has the same number of cells.
  * Beyond the RFC, a byte-order mark at the start, empty lines, and blanks around a number, a label
- * or a column's name are ignored. Of what spreadsheets save, other separators are an option, and
- * decimal commas, UTF-16 and a first line "sep=;" are refused with the way out.
+ * or a column's name are ignored. Spreadsheets also save other formats: other separators are an
+ * option; decimal commas, UTF-16 and a first line "sep=;" are refused with a hint at what to do.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -60,9 +59,9 @@ typedef struct CsvOptions {
  *    them or, if that is 0, the largest label plus one.
  *  - Otherwise, and only if `classes` is 0, they are names, numbered in the order of their bytes,
  *    so that files with the same names agree; the dataset owns them.
- * What looks like a mistake is refused: one name among labels that are numbers otherwise (a header,
+ * What looks like a mistake is refused: one name among labels that are otherwise numbers (a header,
  * or "nan"), unless class_names lists it; a header whose names are all numbers, unless .label is
- * one of them; a feature without a name in the header, because it is often the row's number.
+ * one of them; a feature without a name in the header, because it often holds row numbers.
  * There must be at least one example and one feature. A gzipped file is refused. You free the
  * dataset. */
 Dataset *csv_read(const char *path, CsvOptions options, Error *err);

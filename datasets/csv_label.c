@@ -1,5 +1,5 @@
-/* datasets/csv_label.c -- numbers are classes by value, names in the order of their bytes: whatever
- * the order of the lines is, a label has the same class.
+/* datasets/csv_label.c -- numbers are classes by value, names in byte order, so that the class of a
+ * label does not depend on the order of the lines.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -12,8 +12,8 @@
 
 /* --- one label -------------------------------------------------------------------------------- */
 
-/* Is it a decimal number? Sets *class to its value if that is whole, from 0 to 999 ("7", "7.0" or
- * "+07"), otherwise to -1. */
+/* Is it a decimal number? Sets *class to its value if that is a whole number from 0 to 999 ("7",
+ * "7.0" or "+07"), otherwise to -1. */
 static bool csv_label_number(const CsvText *t, int *class)
 {
     double value;
@@ -93,7 +93,7 @@ static bool csv_label_odd(CsvText *odd)
 static bool csv_label_only_name(CsvText *name)
 {
     slope_csv_text_error(name, "all labels but this one are numbers", "a number");
-    return error_hint(name->err, "if the line holds the columns' names, set .header; if the label "
+    return error_hint(name->err, "if the line holds the column names, set .header; if the label "
                                  "is unknown, delete the line; if it is a name, list all labels "
                                  "in .class_names");
 }

@@ -1,8 +1,8 @@
 /* datasets/csv_label.h -- which class each label of a table is. Internal: programs call csv_read
  * and csv_parse; csv.h states the rules.
  *
- *  - Every label goes to slope_csv_labels_add, then slope_csv_labels_end decides between numbers
- *    and names, and from then on slope_csv_labels_class answers.
+ *  - Pass every label to slope_csv_labels_add. Then slope_csv_labels_end decides whether labels are
+ *    numbers or names; after that, slope_csv_labels_class returns the class of a label.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -20,10 +20,10 @@ typedef struct CsvLabels {
     char *distinct[CSV_MAX_CLASSES];  /* in order of first appearance, and sorted at the end */
 } CsvLabels;
 
-/* The label in the cell read last. Returns false, with an error, if it cannot be one. */
+/* Adds the label in the cell read last. Returns false, with an error, if it cannot be a label. */
 bool slope_csv_labels_add(CsvLabels *labels, CsvText *t);
 
-/* After the last label. Returns false, with an error, if the labels together make no sense. */
+/* Call it after the last label. Returns false, with an error, if the labels do not fit together. */
 bool slope_csv_labels_end(CsvLabels *labels);
 
 /* The class of a label that was added. */

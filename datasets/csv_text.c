@@ -54,7 +54,7 @@ bool slope_csv_text_error(CsvText *t, const char *problem, const char *expected)
     return expected && error_expected(t->err, expected, "'%s'", SHOWN(t->cell));
 }
 
-/* "1,5", in a cell that is a number otherwise. */
+/* Is the cell a number with a decimal comma, such as "1,5"? */
 static bool csv_text_has_decimal_comma(const CsvText *t)
 {
     char number[CSV_MAX_CELL + 1];
@@ -67,7 +67,7 @@ static bool csv_text_has_decimal_comma(const CsvText *t)
 
 bool slope_csv_text_hint(const CsvText *t)
 {
-    static const char separators[] = {';', '\t', '|', ','}; /* the comma only in a whole line */
+    static const char separators[] = {';', '\t', '|', ','}; /* ',' only if the line is one cell */
     static const char *const shown[] = {";", "\\t", "|", ","};
     bool whole_line = t->column == 1 && t->ends_row;
     if (!whole_line && csv_text_has_decimal_comma(t)) {
@@ -77,7 +77,7 @@ bool slope_csv_text_hint(const CsvText *t)
     }
     for (int i = 0; i < 3 + whole_line; i++)
         if (separators[i] != t->separator && strchr(t->cell, separators[i])) {
-            error_hint(t->err, "is this more than one cell? Then set .separator = '%s'", shown[i]);
+            error_hint(t->err, "if this is more than one cell, set .separator = '%s'", shown[i]);
             return true;
         }
     return false;

@@ -41,18 +41,18 @@ CsvText slope_csv_text_new(const uint8_t *bytes, size_t size, const char *file, 
 /* Returns false at the end, and on an error, with `failed` and *err set. */
 bool slope_csv_text_next(CsvText *t);
 
-/* Is the cell read last a decimal number, with a point in every locale? Sets *value to it. */
+/* Is the cell read last a decimal number, with a point whatever the locale? If so, sets *value. */
 bool slope_csv_text_number(const CsvText *t, double *value);
 
-/* Returns true if the text begins with a line "sep=;", and sets *separator to the byte. */
+/* Does the text begin with a line such as "sep=;"? If so, sets *separator to the byte after "=". */
 bool slope_csv_text_is_sep_line(const CsvText *t, char *separator);
 
 /* "line 3, column 2: PROBLEM", about the cell read last. Marks the text as failed; returns
  * false. */
 bool slope_csv_text_error(CsvText *t, const char *problem, const char *expected);
 
-/* Adds a hint to that error if the cell looks as if it were split at the wrong byte, or were a
- * number with a decimal comma. Returns whether it does. */
+/* Adds a hint to that error if the cell seems to be split at the wrong byte or to be a number with
+ * a decimal comma. Returns whether it added one. */
 bool slope_csv_text_hint(const CsvText *t);
 
 #endif

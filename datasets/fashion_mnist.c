@@ -14,8 +14,9 @@ const char *const fashion_mnist_classes[10] = {
     "sandal",  "shirt",   "sneaker",  "bag",   "ankle boot",
 };
 
-/* The path of one file of the set, raw or else gzipped; some unpackers write a dot before "idx".
- * Returns false if there is none; the path is then that of the first name, tried once more. */
+/* Finds one file of the set, raw or, failing that, gzipped; some unpackers write a dot before
+ * "idx". Returns false if there is none; the path is then that of the first name, which is tried
+ * again at the end. */
 static bool fashion_file(char path[SEARCH_PATH], const char *folder, bool train, const char *part,
                          const char *idx)
 {

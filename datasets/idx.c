@@ -25,16 +25,16 @@ static uint64_t idx_big_endian(const uint8_t bytes[4])
     return (uint64_t)bytes[0] << 24 | (uint64_t)bytes[1] << 16 | (uint64_t)bytes[2] << 8 | bytes[3];
 }
 
-/* The types of number by their code, byte 2 of the magic. */
+/* The name of an element type, by its code, which is byte 2 of the magic number. */
 static const char *idx_type(uint8_t code)
 {
     static const char *const types[] = {"unsigned bytes", "signed bytes", NULL, "16-bit integers",
                                         "32-bit integers", "32-bit floats", "64-bit floats"};
     const char *type = code >= 0x08 && code <= 0x0e ? types[code - 0x08] : NULL;
-    return type ? type : "no known one";
+    return type ? type : "an unknown type";
 }
 
-/* What the problem with byte `at` of the magic means. */
+/* Adds a hint: what a wrong byte `at` of the magic number means. */
 static bool idx_magic_hint(const ByteStream *stream, const uint8_t *found, size_t present, int at,
                            Error *err)
 {
@@ -56,7 +56,7 @@ static bool idx_wrong_magic(const ByteStream *stream, const uint8_t *found, size
     const char *name = stream->name;
     char text[64];
     if (at == 2)
-        error_set(err, name, at, "the file holds another type of number: %s", idx_type(found[2]));
+        error_set(err, name, at, "the elements have a different type: %s", idx_type(found[2]));
     else
         error_set(err, name, at, "%s", at == 3
                   ? "the array has a different number of axes than requested"
@@ -66,7 +66,7 @@ static bool idx_wrong_magic(const ByteStream *stream, const uint8_t *found, size
     return idx_magic_hint(stream, found, present, at, err);
 }
 
-/* 00 00 TYPE NDIM, the first of the `present` bytes found */
+/* The magic number, 00 00 TYPE NDIM, is the first four of the `present` bytes found. */
 static bool idx_check_magic(const ByteStream *stream, const uint8_t *found, size_t present,
                             int ndim, Error *err)
 {

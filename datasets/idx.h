@@ -3,9 +3,9 @@
  *  - idx_load_pair reads an images file (N,H,W bytes) and a labels file (N bytes).
  *  - fashion_mnist_load looks for the set in $SLOPE_DATA/fashion-mnist, then
  *    ./data/fashion-mnist, then /usr/share/datasets/fashion-mnist.
- *  - Relatives in the same format are read, too: KMNIST, and EMNIST, whose images are transposed
- *    (rows and columns exchanged) and whose letters are labelled 1 to 26, which is 27 classes.
- *    QMNIST's labels are of another type and are refused.
+ *  - Related sets in the same format are read, too: KMNIST, and EMNIST, whose images are transposed
+ *    (rows and columns exchanged) and whose letters are labelled 1 to 26, which makes 27 classes.
+ *    QMNIST's labels have a different type and are refused.
  *  - A file that is missing, short, corrupt or hostile yields NULL and an Error; every size
  *    a header declares is checked for overflow and against the bytes present before anything
  *    of that size is allocated.
@@ -34,8 +34,8 @@ bool idx_parse(const uint8_t *data, size_t size, const char *name, int ndim, Idx
                Error *err);
 
 /* The same from a file; one that begins with 1f 8b is unpacked by the gzip program. Its header may
- * declare 64 MiB, or 20 times the file's size if that is more; a larger one is an Error, and must
- * be unpacked first. */
+ * declare at most 64 MiB or, if that is more, 20 times the file's size; more is an Error, and the
+ * file must be unpacked first. */
 bool idx_read(const char *path, int ndim, IdxArray *out, Error *err);
 void idx_free(IdxArray *array);
 
@@ -50,7 +50,7 @@ Dataset *idx_load_pair(const char *name, const char *images_path, const char *la
  * are searched, otherwise only `dir` and `dir`/fashion-mnist. The first folder that holds one of
  * the two files is used. If none does, the error says where it looked and how to install the set.
  * The files are named train-images-idx3-ubyte, t10k-labels-idx1-ubyte and so on, with or without
- * .gz; a dot for the dash before idx will do. MNIST's files have the same names and sizes: nothing
+ * .gz; a dot may replace the dash before idx. MNIST's files have the same names and sizes: nothing
  * in them says which set they are.
  * The count is taken from the files, so a smaller set will do, but the images must be 28x28. */
 Dataset *fashion_mnist_load(const char *dir, bool train, Error *err);

@@ -1,4 +1,4 @@
-/* tensor/check.h -- checks that a function of tensors shares with its op; not for programs.
+/* tensor/check.h -- checks shared by a function of tensors and its op; not for programs.
  *
  * Each fails, naming `function`, if an argument is out of range.
  *
@@ -15,8 +15,8 @@
  * function does that. */
 void tensor_check_sizes(Shape s, const char *function);
 
-/* The arguments of the views of a tensor of shape x. A check that has an axis returns it as a
- * number from 0 to ndim - 1; that of permute returns the whole order in this form. */
+/* The arguments of the views of a tensor of shape x. A check of an axis returns it as a number from
+ * 0 to ndim - 1; permute's returns the whole order in this form. */
 void tensor_check_reshape(Shape x, Shape to, const char *function);
 void tensor_check_expand(Shape x, Shape to, const char *function);
 Axes tensor_check_permute(Shape x, const int *order, const char *function);

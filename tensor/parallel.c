@@ -226,7 +226,7 @@ static void pool_start(void)
 
 /* --- how many threads ------------------------------------------------------------------------- */
 
-/* One thread per processor that this process may use, but no more than its CPU quota pays for. */
+/* One thread per processor that this process may use, but no more than its CPU quota allows. */
 static int threads_by_default(void)
 {
     long n = 0, quota = slope_cpu_quota("");

@@ -1,4 +1,4 @@
-/* tensor/processor.c -- stops a program with a sentence if it was built for a newer processor.
+/* tensor/processor.c -- stops a program with a message if it was built for a newer processor.
  *
  *  - Without this check, the first instruction that the processor lacks kills the program (SIGILL).
  *    That happens when a library compiled with ARCH=native is used on another machine.
@@ -25,9 +25,10 @@ const char slope_processor_checked = 1;
             return name;                                                                           \
     } while (0)
 
-/* Returns the name of instructions that this processor lacks, or NULL. The list holds those that
- * compilers use without being asked. This function and the next must themselves run on every
- * processor; newer instructions offer a compiler nothing for a chain of tests of one bit each. */
+/* Returns the name of instructions that the build may use and this processor lacks, or NULL. The
+ * list holds those that compilers generate from ordinary C. This function and the next must
+ * themselves run on every processor; for a chain of tests of one bit each, a compiler has no use
+ * for newer instructions. */
 static const char *processor_lacks(void)
 {
     PROCESSOR_NEEDS(__AVX512F__, "avx512f");

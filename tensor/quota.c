@@ -1,9 +1,9 @@
 /* tensor/quota.c -- reads the CPU quota of this process's control groups (cgroups v1 and v2).
  *
- * In each `period` a group may use at most `quota` microseconds of processor time, and so may each
- * group above it. /proc/self/cgroup names the group, in one line ID:CONTROLLERS:PATH per hierarchy.
- * CONTROLLERS is empty for v2. Inside a container PATH may be the host's, although the container
- * sees its own group as the root, so folders that do not exist are skipped.
+ * In each `period` a group may use at most `quota` microseconds of processor time; each group above
+ * it has a limit of its own. /proc/self/cgroup names the group, in one line ID:CONTROLLERS:PATH per
+ * hierarchy. CONTROLLERS is empty for v2. Inside a container PATH may be the host's, although the
+ * container sees its own group as the root, so folders that do not exist are skipped.
  * Source: the Linux kernel's admin-guide/cgroup-v2.rst and scheduler/sched-bwc.rst.
  *
  * SPDX-License-Identifier: MIT
@@ -44,7 +44,7 @@ static long quota_least(long a, long b)
     return a == 0 || (b > 0 && b < a) ? b : a;
 }
 
-/* The least quota of the group `path` and of the groups above it. Overwrites the path. */
+/* The smallest quota of the group `path` and of the groups above it. Overwrites the path. */
 static long quota_of_path(const char *root, const char *hierarchy, char *path)
 {
     long least = 0;

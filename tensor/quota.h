@@ -5,8 +5,8 @@
 #ifndef SLOPE_TENSOR_QUOTA_H
 #define SLOPE_TENSOR_QUOTA_H
 
-/* Returns the quota in processors, rounded up; 0 if there is none, or if this is not Linux. The
- * system's files are looked up below the folder `root`, which is "" except in tests. */
+/* Returns the quota in processors, rounded up; 0 if there is none, as on systems other than Linux.
+ * The system's files are looked up below the folder `root`, which is "" except in tests. */
 long slope_cpu_quota(const char *root);
 
 #endif

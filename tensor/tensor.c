@@ -27,8 +27,8 @@ void tensor_check(const Tensor *x, const char *function)
 
 /* --- creating and freeing --------------------------------------------------------------------- */
 
-/* NULL when out of memory. Storages start at versions that are far apart, so that one that replaces
- * another, perhaps at the same address, differs from it in its version. */
+/* NULL when out of memory. Storages start at versions that are far apart, so that a storage that
+ * replaces another, perhaps at the same address, has a different version. */
 static Storage *storage_try_new(size_t count)
 {
     static atomic_uint next_version;
@@ -227,7 +227,7 @@ static ptrdiff_t tensor_offset_of(const Tensor *x, const ptrdiff_t *index, const
     ptrdiff_t offset = 0;
     tensor_check(x, function);
     if (!index && x->shape.ndim > 0)
-        slope_fail(function, "the index is NULL; expected %d numbers", x->shape.ndim);
+        slope_fail(function, "the index is NULL; expected an array of %d numbers", x->shape.ndim);
     for (int i = 0; i < x->shape.ndim; i++) {
         if (index[i] < 0 || index[i] >= x->shape.dim[i])
             slope_fail(function, "index %td on axis %d is outside shape %s", index[i], i,

@@ -8,7 +8,7 @@
 
 #include "tensor/error.h"
 
-/* Created once and kept: uselocale needs it for as long as any thread may use it. */
+/* Created once and never freed: it must exist for as long as a thread may use it. */
 static locale_t decimal_c_locale;
 
 static void decimal_create(void)

@@ -1,5 +1,5 @@
-/* tensor/files/decimal.h -- numbers in files have a decimal point, whatever the program's locale
- * is. Internal: programs call the readers and writers of files.
+/* tensor/files/decimal.h -- a decimal point for numbers in files, whatever the program's locale.
+ * Internal: programs call the readers and writers of files.
  *
  *  - printf writes and strtod expects the decimal point of the locale: in many a comma, in some
  *    a character of two bytes. Between slope_decimal_begin and slope_decimal_end this thread uses
@@ -19,7 +19,7 @@
 #include <xlocale.h>
 #endif
 
-/* Returns the thread's locale, for slope_decimal_end. Nothing in between may jump out. */
+/* Returns the thread's locale, for slope_decimal_end. The code in between must not longjmp out. */
 locale_t slope_decimal_begin(void);
 void     slope_decimal_end(locale_t before);
 

@@ -18,8 +18,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* Links in a chain, names tried, and how many bytes of its target's name begin that of a temporary
- * file, so that it is never too long for the file system. */
+/* The most links in a chain, the most names tried, and the most bytes of the target's name with
+ * which that of a temporary file begins, so that it is never too long for the file system. */
 enum { DURABLE_LINKS = 40, DURABLE_TRIES = 100, DURABLE_STEM = 64 };
 
 /* --- finding the file ------------------------------------------------------------------------- */
@@ -54,7 +54,7 @@ static const char *durable_kind(mode_t mode)
                             : "device";
 }
 
-/* Looks at what is at the path, through links. The system follows them here, because it refuses
+/* Examines what is at the path, following links. Here the system follows them, because it refuses
  * links that another user has put into a folder like /tmp. */
 static bool durable_inspect(DurableFile *file, Error *err)
 {
@@ -68,15 +68,15 @@ static bool durable_inspect(DurableFile *file, Error *err)
     if (!S_ISREG(file->old.st_mode)) {
         error_set(err, file->path, -1, "this is a %s, not a regular file, so it is not replaced",
                   durable_kind(file->old.st_mode));
-        return error_hint(err, "choose the name of a regular file, or a new one");
+        return error_hint(err, "choose the name of a regular file, or a new name");
     }
     if (faccessat(file->folder, file->name, W_OK, AT_EACCESS) == 0)
         return true;
-    error_set(err, file->path, -1, "the old file is protected from writing (%s)", strerror(errno));
+    error_set(err, file->path, -1, "the old file is write-protected (%s)", strerror(errno));
     return error_hint(err, "change its permissions, or choose another name");
 }
 
-/* Goes to where the links lead: a file that exists, or the name of one to create. */
+/* Follows the links to their end: a file that exists, or the name of one to create. */
 static bool durable_follow(DurableFile *file, Error *err)
 {
     char path[DURABLE_PATH];
@@ -109,8 +109,8 @@ static int durable_prefix(const DurableFile *file, char prefix[DURABLE_TEMPORARY
     return snprintf(prefix, DURABLE_TEMPORARY, ".%.*s.slope-", n, file->name);
 }
 
-/* Removes a temporary file, unless somebody holds it. One that this process may not open, or on
- * whose file system there are no locks, stays. */
+/* Removes a temporary file, unless a writer holds its lock. A file that this process may not open,
+ * or whose file system has no locks, stays. */
 static void durable_remove_unheld(int folder, const char *name)
 {
     int fd = openat(folder, name, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
@@ -121,7 +121,7 @@ static void durable_remove_unheld(int folder, const char *name)
     close(fd);
 }
 
-/* Removes what killed writers of this file have left behind. */
+/* Removes the temporary files that killed writers of this file have left behind. */
 static void durable_clean(const DurableFile *file)
 {
     char prefix[DURABLE_TEMPORARY];
@@ -141,8 +141,8 @@ static void durable_clean(const DurableFile *file)
         closedir(folder);
 }
 
-/* Locks a file just created. Another writer may have locked it first, to remove it as one that
- * nobody holds; then it is, or soon will be, without a name, and the result is false. */
+/* Locks a file that was just created. Another writer may have locked it first, to remove it as an
+ * abandoned one; then its name is gone, or soon will be, and the result is false. */
 static bool durable_hold(int fd)
 {
     struct stat info;
@@ -198,7 +198,7 @@ bool slope_durable_open(DurableFile *file, const char *path, Error *err)
 /* --- writing ---------------------------------------------------------------------------------- */
 
 /* write(2), except that exceeding RLIMIT_FSIZE only sets errno to EFBIG: the signal that the system
- * then sends to this thread, which by default ends the program, is blocked and taken back. */
+ * then sends to this thread, which by default ends the program, is blocked and discarded. */
 static ssize_t durable_write_some(int fd, const void *bytes, size_t count)
 {
     sigset_t limit, before, pending;
@@ -245,8 +245,8 @@ bool slope_durable_write(DurableFile *file, const void *bytes, size_t count, Err
 
 /* --- closing ---------------------------------------------------------------------------------- */
 
-/* The old file's owner, group and mode, as far as this process may set them. What was allowed to a
- * group that cannot be kept is not allowed to the one that the new file has instead. */
+/* Keeps the old file's owner, group and mode, as far as this process may set them. If the group
+ * cannot be kept, the group that the new file has instead gets only the rights of others. */
 static void durable_keep_settings(const DurableFile *file)
 {
     mode_t mode = file->old.st_mode & 0777;
@@ -283,8 +283,8 @@ static bool durable_sync_folder(DurableFile *file, Error *err)
                      strerror(errno));
 }
 
-/* The temporary file is held until it has the target's name. After fsync, nothing that matters is
- * left for close to do. */
+/* The temporary file stays locked until it has the target's name. After fsync, nothing that matters
+ * is left for close to do. */
 bool slope_durable_close(DurableFile *file, bool ok, Error *err)
 {
     if (ok)

@@ -5,9 +5,9 @@
  *    disk, renames the file in a single step, and flushes the folder, which holds the name.
  *  - If anything fails up to the rename, the temporary file is removed and the old file stays. If
  *    only the last flush fails, the new file is there but might not survive a crash.
- *  - A symbolic link stays one: the file that it leads to is replaced, or created. What is not a
- *    regular file (a folder, a device, a named pipe) is refused, and so is a file that this process
- *    may not write.
+ *  - A symbolic link stays a link: the file that it leads to is replaced, or created. Anything but
+ *    a regular file (a folder, a device, a named pipe) is refused, and so is a file that this
+ *    process may not write.
  *  - The new file has the mode of the old one, and its owner and group as far as this process may
  *    set them. It is a new file nevertheless: other hard links keep the old contents.
  *  - The temporary file of "net" is ".net.slope-PID-N.tmp", and its writer holds a lock (flock) on
@@ -35,7 +35,7 @@ enum { DURABLE_PATH = 4096, DURABLE_TEMPORARY = 128 }; /* bytes */
 
 typedef struct DurableFile {
     const char *path;                         /* borrowed */
-    char        name[DURABLE_PATH];           /* in its folder, where a link at path leads to */
+    char        name[DURABLE_PATH];           /* in its folder, after following links */
     char        temporary[DURABLE_TEMPORARY]; /* its name while it is being written */
     int         folder, fd;
     struct stat old;                          /* of the file that it replaces; if none, all 0 */

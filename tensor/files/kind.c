@@ -17,11 +17,11 @@ typedef struct Kind {
 
 #define KIND(at, bytes, name, advice) {at, bytes, sizeof bytes - 1, name, advice}
 
-#define KIND_PAGE    "it may say why the file did not come: look at it, and fetch the file again"
+#define KIND_PAGE    "it may say why the download failed: read it, and fetch the file again"
 #define KIND_RECODE  "run: iconv -f UTF-16 -t UTF-8 FILE >NEW"
 #define KIND_EXPORT  "export what it holds in the format expected here"
 #define KIND_BINARY  "export what it holds, or fetch the set's binary version"
-#define KIND_PICTURE "a data set is expected, not one picture"
+#define KIND_PICTURE "a data set is expected, not a single picture"
 
 static const Kind kind_table[] = {
     KIND(0, "<!", "a web page", KIND_PAGE),
@@ -35,8 +35,8 @@ static const Kind kind_table[] = {
     KIND(0, "\x28\xb5\x2f\xfd", "a zstd file", "unpack it: unzstd FILE"),
     KIND(0, "PK\x03\x04", "a zip archive, as .xlsx, .npz and .pt files are, too", KIND_EXPORT),
     KIND(257, "ustar", "a tar archive", "unpack it: tar xf FILE"),
-    KIND(0, "\xff\xfe", "a text in UTF-16", KIND_RECODE),
-    KIND(0, "\xfe\xff", "a text in UTF-16", KIND_RECODE),
+    KIND(0, "\xff\xfe", "text in UTF-16", KIND_RECODE),
+    KIND(0, "\xfe\xff", "text in UTF-16", KIND_RECODE),
     KIND(0, "\xd0\xcf\x11\xe0", "an old Office file, such as .xls", "save the table as CSV"),
     KIND(0, "\x80\x02", "a Python pickle", KIND_BINARY),
     KIND(0, "\x80\x03", "a Python pickle", KIND_BINARY),
@@ -52,7 +52,7 @@ static const Kind kind_table[] = {
     KIND(0, "\0\0\x08", "an IDX file, as MNIST's are", "read it with idx_read or idx_load_pair"),
 };
 
-/* Pages may begin with blanks or empty lines. */
+/* A web page may begin with blanks or empty lines. */
 static size_t kind_blanks(const uint8_t *start, size_t size)
 {
     size_t n = 0;
@@ -75,6 +75,6 @@ bool slope_kind_hint(Error *err, const uint8_t *start, size_t size)
 
 bool slope_kind_hint_of(Error *err, const ByteStream *stream)
 {
-    uint8_t start[512]; /* the table looks no further */
+    uint8_t start[512]; /* the table needs no more */
     return slope_kind_hint(err, start, slope_stream_start(stream, start, sizeof start));
 }

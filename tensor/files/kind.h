@@ -1,9 +1,9 @@
-/* tensor/files/kind.h -- what a file is that a reader cannot use. Internal: programs call the
+/* tensor/files/kind.h -- recognises files that a reader cannot use. Internal: programs call the
  * readers.
  *
  *  - A web page in place of a download, an archive, a file of another program: each begins with
- *    bytes of its own, and is named in the hint of the reader's error.
- *  - A reader asks only after it has failed: nothing is refused because of its first bytes.
+ *    characteristic bytes, and the hint of the reader's error says what it is.
+ *  - A reader calls this only after it has failed: no file is refused because of its first bytes.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -16,7 +16,7 @@
  * already set, with what the file is and what to do. Returns false. */
 bool slope_kind_hint(Error *err, const uint8_t *start, size_t size);
 
-/* The same for what a stream reads, from its first byte on, unless gzip unpacks it. */
+/* The same for the first bytes of a stream; does nothing if gzip unpacks it. */
 bool slope_kind_hint_of(Error *err, const ByteStream *stream);
 
 #endif

@@ -143,7 +143,7 @@ void *safetensors_add(Safetensors *s, const char *name, Dtype dtype, Shape shape
     return data;
 }
 
-/* Element by element if x is not contiguous: tensor_contiguous would need memory of its own. */
+/* Copies element by element if x is not contiguous: tensor_contiguous would allocate memory. */
 bool safetensors_try_add_tensor(Safetensors *s, const char *name, const Tensor *x)
 {
     tensor_check(x, "safetensors_add_tensor");

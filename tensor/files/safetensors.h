@@ -72,8 +72,8 @@ void safetensors_add_tensor(Safetensors *s, const char *name, const Tensor *x);
 /* Adds a note about the whole list; a key occurs only once. */
 void safetensors_add_text(Safetensors *s, const char *key, const char *value);
 
-/* The same, for code that must not stop the program when out of memory: each returns NULL or false
- * then, and the list is unchanged. */
+/* The same, for code that must not stop the program when out of memory: they then return NULL or
+ * false and leave the list unchanged. */
 void *safetensors_try_add(Safetensors *s, const char *name, Dtype dtype, Shape shape);
 bool safetensors_try_add_tensor(Safetensors *s, const char *name, const Tensor *x);
 bool safetensors_try_add_text(Safetensors *s, const char *key, const char *value);
@@ -110,7 +110,7 @@ Safetensors *safetensors_parse(const uint8_t *data, size_t size, size_t max_head
 
 /* Replaces the file with one that holds the list. Readers see the old file or the new one, never
  * part of one; if writing fails, the old file stays. A link at the path is followed, and the file's
- * mode, owner and group are kept; what is not a regular file, such as a device, is refused. */
+ * mode, owner and group are kept; anything but a regular file, such as a device, is refused. */
 bool safetensors_write(const Safetensors *s, const char *path, Error *err);
 
 #endif

@@ -56,8 +56,8 @@ ByteStream slope_stream_of_memory(const uint8_t *data, size_t size, const char *
 /* The number of bytes not read yet, or -1 if gzip unpacks. */
 int64_t slope_stream_left(const ByteStream *stream);
 
-/* Copies the first bytes of the whole, at most `want`, and returns their number, 0 if gzip unpacks.
- * Does not change what is read next. */
+/* Copies the first bytes of the file or block, at most `want`, and returns how many; 0 if gzip
+ * unpacks it. Does not change what is read next. */
 size_t slope_stream_start(const ByteStream *stream, uint8_t *bytes, size_t want);
 
 /* Reads until `want` bytes have arrived or the data end; sets *got to their number. Returns false

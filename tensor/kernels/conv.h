@@ -30,8 +30,8 @@ typedef struct Conv2d {
     ptrdiff_t P, Q;       /* output height and width */
 } Conv2d;
 
-/* The options with the usual values in the fields that were left out. Fails, naming `function`, if
- * one is out of range. */
+/* Returns the options, with the defaults in the fields that were left out. Fails, naming
+ * `function`, if an option is out of range. */
 Conv2dOptions tensor_conv2d_options(Conv2dOptions options, const char *function);
 
 /* The sizes for x (N,C,H,W) and w (O,C/groups,R,S). If they do not fit, or an option is out of

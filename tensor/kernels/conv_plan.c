@@ -28,8 +28,8 @@ Conv2dOptions tensor_conv2d_options(Conv2dOptions o, const char *function)
                        o.stride[0], o.stride[1], o.padding[0], o.padding[1], o.dilation[0],
                        o.dilation[1]);
         if (o.stride[i] > CONV_MOST || o.padding[i] > CONV_MOST || o.dilation[i] > CONV_MOST)
-            slope_fail(function, "stride %td, padding %td or dilation %td is too large: at most "
-                       "%td", o.stride[i], o.padding[i], o.dilation[i], CONV_MOST);
+            slope_fail(function, "stride %td, padding %td or dilation %td is too large; expected "
+                       "at most %td", o.stride[i], o.padding[i], o.dilation[i], CONV_MOST);
     }
     if (o.groups < 1)
         slope_fail(function, "%td groups; expected 1 or more", o.groups);
@@ -60,8 +60,8 @@ static ptrdiff_t conv_output_size(Shape x, Shape w, Conv2dOptions o, int i, cons
     if (kernel < 1)
         slope_fail(function, "weight%s %s has an empty kernel", QUOTED(name), SHAPE_TEXT(w));
     if (kernel > CONV_MOST)
-        slope_fail(function, "weight%s %s: kernel %td is too large: at most %td", QUOTED(name),
-                   SHAPE_TEXT(w), kernel, CONV_MOST);
+        slope_fail(function, "weight%s %s: kernel %td is too large; expected at most %td",
+                   QUOTED(name), SHAPE_TEXT(w), kernel, CONV_MOST);
     ptrdiff_t slack = size + 2 * o.padding[i] - o.dilation[i] * (kernel - 1) - 1;
     if (slack < 0)
         slope_fail(function, "input %s and weight%s %s: along the %s the kernel extends over "

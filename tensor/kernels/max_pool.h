@@ -21,8 +21,8 @@ typedef struct Pool2d {
     ptrdiff_t H, W, P, Q; /* input and output sizes */
 } Pool2d;
 
-/* The options with the kernel's size as the stride if that was left out. Fails, naming `function`,
- * if one is out of range. */
+/* Returns the options, with the kernel's size as the stride if that was left out. Fails, naming
+ * `function`, if an option is out of range. */
 Pool2dOptions tensor_max_pool2d_options(Pool2dOptions options, const char *function);
 
 /* The sizes for x (N,C,H,W), with P = (H + 2 padding - kernel) / stride + 1, rounded down, and Q

@@ -83,7 +83,7 @@ END_TEST
 
 START_TEST(other_types_of_number_are_named)
 {
-    static const char *const names[] = {"signed bytes", "no known one", "16-bit integers",
+    static const char *const names[] = {"signed bytes", "an unknown type", "16-bit integers",
                                         "32-bit integers", "32-bit floats", "64-bit floats"};
     IdxArray a;
     Error err;
@@ -92,7 +92,7 @@ START_TEST(other_types_of_number_are_named)
     for (uint8_t code = 0x09; code <= 0x0e; code++) {
         file[2] = code;
         ck_assert(!parse(file, sizeof file, 3, &a, &err));
-        ck_assert_ptr_nonnull(strstr(err.problem, "another type of number: "));
+        ck_assert_ptr_nonnull(strstr(err.problem, "the elements have a different type: "));
         ck_assert_ptr_nonnull(strstr(err.problem, names[code - 0x09]));
         ck_assert_ptr_nonnull(strstr(err.hint, "unsigned bytes"));
     }

@@ -226,7 +226,7 @@ START_TEST(impossible_options_are_refused_at_construction)
     ck_assert_fails(conv2d_new_with(3, 4, 3, 3, conv2d_padding(-1), true),
                     "conv2d_new_with: stride (1, 1), padding (-1, -1)");
     ck_assert_fails(conv2d_new(3, 4, 3, (Conv2dOptions){.dilation = {PTRDIFF_MAX, 1}}),
-                    "too large: at most 1048576");
+                    "too large; expected at most 1048576");
     ck_assert_fails(max_pool2d_new(0), "max_pool2d_new: kernel 0, stride 0, padding 0: expected");
     ck_assert_fails(max_pool2d_new_with((Pool2dOptions){.kernel = {2, 2}, .padding = {2, 0}}),
                     "max_pool2d_new_with: kernel 2, stride 2, padding 2: expected");

@@ -266,7 +266,7 @@ START_TEST(a_protected_file_is_not_replaced)
     bool ok = write_text(path, "new", true, &err);
     scratch_regain_rights();
     ck_assert(!ok);
-    ck_assert_str_eq(err.problem, "the old file is protected from writing (Permission denied)");
+    ck_assert_str_eq(err.problem, "the old file is write-protected (Permission denied)");
     assert_holds(path, "old");
 }
 END_TEST
