@@ -1,9 +1,9 @@
-/* tests/disk.h -- a disk whose calls can fail.
+/* tests/disk.h -- file calls that fail on request.
  *
- *  - Include it in a test after all headers, and then the sources whose calls are to fail, such as
- *    "tensor/files/durable.c": the linker then leaves out the library's copy of them.
- *  - disk_break(n, ENOSPC) makes call n from now on fail with that errno, only this one; afterwards
- *    disk_repair says whether it was reached. Closing a file never fails.
+ *  - Include it in a test after all headers, followed by the sources whose calls should fail, such
+ *    as "tensor/files/durable.c": the linker then leaves out the library's copies of them.
+ *  - disk_break(n, ENOSPC) makes call n, counted from 0, fail with that errno, and no other call;
+ *    disk_repair then returns whether it was reached. Closing a file never fails.
  *
  *      for (int n = 0; ...; n++) {
  *          disk_break(n, EIO);
@@ -26,7 +26,7 @@
 #include <unistd.h>
 
 static struct {
-    int until; /* calls until the one that fails; negative: none does */
+    int until; /* calls before the one that fails; negative: none fails */
     int problem;
 } disk = {.until = -1};
 
@@ -51,7 +51,7 @@ static inline bool disk_fails(void)
     return true;
 }
 
-/* In the replacement of a macro, its own name is the function's. */
+/* A macro is not expanded within its own replacement, so its name there calls the function. */
 #define open(...)       (disk_fails() ? -1 : open(__VA_ARGS__))
 #define openat(...)     (disk_fails() ? -1 : openat(__VA_ARGS__))
 #define read(...)       (disk_fails() ? -1 : read(__VA_ARGS__))

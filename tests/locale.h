@@ -1,6 +1,6 @@
-/* tests/locale.h -- locales whose decimal point is not a point, made for the test that needs them.
+/* tests/locale.h -- locales whose decimal separator is not a point, compiled for tests on request.
  *
- *  - locale_set("de_DE") compiles that locale with localedef and makes it this process's. It
+ *  - locale_set("de_DE") compiles that locale with localedef and sets it for this process. It
  *    returns false where that is impossible: then there is nothing to test.
  *  - locale_restore() returns to the C locale.
  *
@@ -13,7 +13,7 @@
 
 #include "tests/scratch.h"
 
-/* "0,5" and "0٫5", with a decimal point of two bytes. */
+/* "0,5" and "0٫5", whose decimal separator has two bytes. */
 static const char *const locale_names[] = {"de_DE", "ps_AF"};
 enum { LOCALES = sizeof locale_names / sizeof *locale_names };
 
@@ -22,7 +22,7 @@ static inline bool locale_set(const char *name)
     char command[2 * SCRATCH_PATH], half[8];
     snprintf(command, sizeof command, "localedef -i %s -f UTF-8 %s/%s.UTF-8 >/dev/null 2>&1", name,
              scratch_folder, name);
-    if (system(command) != 0) /* it may also only warn; setlocale decides */
+    if (system(command) != 0) /* it may be only a warning; setlocale decides */
         puts("localedef reports a problem");
     setenv("LOCPATH", scratch_folder, 1);
     snprintf(command, sizeof command, "%s.UTF-8", name);

@@ -30,9 +30,9 @@ gemm-steps: $(BENCHES)/gemm-steps ## measure eight steps to a fast matmul (ARGS=
 # A Python that has torch.
 TORCH = $(or $(shell for p in python3 /usr/bin/python3; do \
           $$p -c 'import torch' 2>/dev/null && echo $$p && break; done),\
-          $(error no python3 has torch, with which this compares))
+          $(error found no python3 with torch, which make accuracy compares with))
 
-accuracy: $(B)/float/tests/golden/accuracy ## measure errors in ulps, and PyTorch's, which it needs
+accuracy: $(B)/float/tests/golden/accuracy ## compare errors in ulps with PyTorch's (needs it)
 	@$(TORCH) tests/golden/accuracy.py $<
 
 .PHONY: asan tsan cross bench gemm-steps accuracy

@@ -484,7 +484,7 @@ static void *tape_use_another_thread_s(void *shared)
 START_TEST(a_var_of_another_thread_is_refused)
 {
     pthread_t thread;
-    tape_rewind(0); /* what earlier tests left: x has the same index here as a Var has there */
+    tape_rewind(0); /* so that x has the same index here as a Var of the other thread */
     Var *x = var_leaf(var_scalar(3)->value);
     ck_assert_int_eq(pthread_create(&thread, NULL, tape_use_another_thread_s, x), 0);
     pthread_join(thread, NULL);

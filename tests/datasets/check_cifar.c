@@ -90,7 +90,7 @@ START_TEST(a_label_above_9_is_refused)
 }
 END_TEST
 
-START_TEST(relatives_are_named)
+START_TEST(other_sets_and_kinds_of_file_are_named)
 {
     static uint8_t file[RECORDS * (CIFAR_RECORD + 1)];
     Error err;
@@ -229,7 +229,7 @@ int main(void)
     Suite *suite = suite_create("cifar");
     testing_add(suite, "records", 20, (const TTest *const[]){
         records_become_images_and_labels, every_size_that_is_not_whole_records_is_refused,
-        a_label_above_9_is_refused, relatives_are_named, NULL});
+        a_label_above_9_is_refused, other_sets_and_kinds_of_file_are_named, NULL});
     testing_add(suite, "files", 10, (const TTest *const[]){
         one_file_is_read, training_is_five_files_in_order_and_test_is_one,
         half_a_set_names_the_file_that_is_missing_or_bad,

@@ -79,7 +79,7 @@ START_TEST(whole_numbers_are_the_classes_themselves)
 }
 END_TEST
 
-/* pandas writes 1.0 for 1 as soon as the column ever had a missing cell. */
+/* pandas writes 1 as 1.0 once the column has had a missing cell. */
 START_TEST(a_whole_number_is_one_class_however_it_is_written)
 {
     static const char *const seven[] = {"7", "7.0", "7.", "+7", "07", "7e0", "0.7e1", "70E-1"};
@@ -136,7 +136,7 @@ START_TEST(files_with_the_same_labels_agree)
 }
 END_TEST
 
-/* What dataset_print writes about it. */
+/* Returns what dataset_print writes about a dataset; frees the dataset. */
 static const char *printed(Dataset *data)
 {
     static char text[1024];
@@ -233,7 +233,7 @@ START_TEST(other_separators_will_do)
 }
 END_TEST
 
-START_TEST(a_point_is_a_point_in_every_locale)
+START_TEST(numbers_have_a_decimal_point_in_every_locale)
 {
     for (int i = 0; i < LOCALES; i++) {
         if (!locale_set(locale_names[i]))
@@ -320,7 +320,7 @@ START_TEST(what_is_wrong_with_the_whole_is_said)
 }
 END_TEST
 
-/* A refusal whose hint is the way out. */
+/* Asserts that a table is refused with this problem and with a hint that says what to do. */
 static void assert_hint(const void *text, size_t size, CsvOptions options, const char *problem,
                         const char *hint)
 {
@@ -330,7 +330,7 @@ static void assert_hint(const void *text, size_t size, CsvOptions options, const
     ck_assert_msg(strstr(err.hint, hint) != NULL, "not \"%s\": %s", hint, err.hint);
 }
 
-START_TEST(what_spreadsheets_save_is_refused_with_the_way_out)
+START_TEST(other_formats_of_spreadsheets_are_refused_with_a_hint)
 {
     static const struct { const char *text; CsvOptions options; const char *what, *hint; } bad[] = {
         {"x;species\n1;a\n", {.header = true, .label_column = 1}, "two columns",
@@ -354,11 +354,11 @@ START_TEST(what_spreadsheets_save_is_refused_with_the_way_out)
     assert_hint("\xff\xfe" "1\0,\0a\0\n", 10, LAST, "byte 0", "iconv -f UTF-16");
     assert_hint("\xfe\xff\0" "1\0,\0a\0\n", 10, LAST, "byte 0", "iconv -f UTF-16");
     assert_hint("1\0,\0a\0\n", 8, LAST, "byte 0", "iconv -f UTF-16");
-    dataset_free(parse("sep=;,1\n", FIRST)); /* a name like any other */
+    dataset_free(parse("sep=;,1\n", FIRST)); /* a label like any other */
 }
 END_TEST
 
-START_TEST(a_header_must_be_declared_and_must_be_one)
+START_TEST(a_header_must_be_declared_and_must_look_like_one)
 {
     static const struct { const char *text; CsvOptions options; const char *what, *hint; } bad[] = {
         {"\nx,species\n1,a\n", {.label_column = -1}, "line 2, column 1: this", "set .header"},
@@ -397,7 +397,7 @@ START_TEST(files_of_other_kinds_are_named)
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_hint(bad[i].text, bad[i].size, LAST, "", bad[i].hint);
-    assert_hint("<5 mg,a\n1,x,2\n", 14, LAST, "more cells", "not quoted"); /* a table, though */
+    assert_hint("<5 mg,a\n1,x,2\n", 14, LAST, "more cells", "not quoted"); /* but this is a table */
 }
 END_TEST
 
@@ -489,14 +489,12 @@ int main(void)
         the_label_may_be_any_column, quotes_are_those_of_rfc_4180,
         blanks_empty_lines_and_a_mark_do_not_count, other_separators_will_do, NULL});
     testing_add(suite, "locales", 60,
-                (const TTest *const[]){a_point_is_a_point_in_every_locale, NULL});
+                (const TTest *const[]){numbers_have_a_decimal_point_in_every_locale, NULL});
     testing_add(suite, "bad", 10, (const TTest *const[]){
         a_bad_cell_is_reported_with_line_and_column, only_decimal_numbers_are_numbers,
-        what_is_wrong_with_the_whole_is_said,
-        what_spreadsheets_save_is_refused_with_the_way_out,
-        a_header_must_be_declared_and_must_be_one, files_of_other_kinds_are_named, limits_are_kept,
-        truncation_and_bit_flips_do_no_harm,
-        misuse_stops_with_a_sentence, NULL});
+        what_is_wrong_with_the_whole_is_said, other_formats_of_spreadsheets_are_refused_with_a_hint,
+        a_header_must_be_declared_and_must_look_like_one, files_of_other_kinds_are_named,
+        limits_are_kept, truncation_and_bit_flips_do_no_harm, misuse_stops_with_a_sentence, NULL});
     testing_add(suite, "files", 10, (const TTest *const[]){files_are_read, NULL});
     return scratch_main(suite);
 }

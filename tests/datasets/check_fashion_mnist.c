@@ -11,7 +11,7 @@
 
 enum { IMAGE = 28 * 28 };
 
-static char dash = '-'; /* before "idx" in the names of files */
+static char dash = '-'; /* the byte before "idx" in file names */
 
 /* Writes a file of `count` images whose pixels are all `pixel`, and a file of labels 0, 1, … */
 static void write_set(const char *folder, const char *which, uint8_t count, uint8_t pixel,
@@ -61,7 +61,7 @@ START_TEST(files_may_be_gzipped_and_raw_ones_come_first)
 }
 END_TEST
 
-START_TEST(a_dot_for_the_dash_will_do)
+START_TEST(a_dot_may_replace_the_dash)
 {
     const char *folder = scratch_subfolder("dots");
     dash = '.';
@@ -217,7 +217,7 @@ int main(void)
     Suite *suite = suite_create("fashion_mnist");
     testing_add(suite, "search", 10, (const TTest *const[]){
         a_folder_given_is_looked_in_itself_and_below, files_may_be_gzipped_and_raw_ones_come_first,
-        a_dot_for_the_dash_will_do,
+        a_dot_may_replace_the_dash,
         the_dataset_knows_its_classes_and_its_normalisation,
         search_begins_at_slope_data_then_goes_to_data,
         nothing_found_says_where_it_looked_and_what_to_do, a_search_names_all_three_folders,

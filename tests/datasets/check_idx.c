@@ -81,7 +81,7 @@ START_TEST(parse_refuses_a_wrong_magic)
 }
 END_TEST
 
-START_TEST(other_types_of_number_are_named)
+START_TEST(other_element_types_are_named)
 {
     static const char *const names[] = {"signed bytes", "an unknown type", "16-bit integers",
                                         "32-bit integers", "32-bit floats", "64-bit floats"};
@@ -363,7 +363,7 @@ int main(void)
     Suite *suite = suite_create("idx");
     testing_add(suite, "in memory", 10, (const TTest *const[]){
         parse_gives_sizes_and_bytes, parse_refuses_every_truncation, parse_refuses_a_wrong_magic,
-        other_types_of_number_are_named, files_of_other_kinds_are_named,
+        other_element_types_are_named, files_of_other_kinds_are_named,
         parse_says_when_images_and_labels_are_swapped, parse_refuses_huge_sizes_before_allocating,
         parse_accepts_no_examples, parse_refuses_trailing_bytes,
         parse_with_no_axis_or_four_is_misuse, NULL});

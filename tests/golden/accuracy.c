@@ -47,7 +47,7 @@ static Var *case_normal(Case *c, const char *tensor, Shape shape, double mean, d
     return case_input(c, tensor, case_random(c, shape, mean, std));
 }
 
-/* Adds y and, for a random gradient "gy", the gradients of n inputs, whose names are letters. */
+/* Adds y and, for a random gradient "gy", the gradients of n inputs, each named by one letter. */
 static void case_results(Case *c, Var *y, const char *names, Var *const *in, int n)
 {
     Var *g[4], *gy = case_normal(c, "gy", var_shape(y), 0.5, 1);
@@ -63,7 +63,7 @@ typedef struct NormCase {
     const char *name;
     Shape       shape;
     double      mean, std;
-    ptrdiff_t   odd_count; /* the first elements, which have the value `odd` */
+    ptrdiff_t   odd_count; /* this many elements at the start have the value `odd` */
     double      odd;
 } NormCase;
 
@@ -153,7 +153,7 @@ static void accuracy_conv(Safetensors *out)
 
 /* --- Adam ------------------------------------------------------------------------------------- */
 
-/* Step i has row i of g as its gradient. */
+/* The gradient of step i is row i of g. */
 static void accuracy_adam(Safetensors *out)
 {
     enum { STEPS = 100, COUNT = 1000 };

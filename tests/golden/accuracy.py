@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # tests/golden/accuracy.py -- the errors of Slope and of PyTorch in float, measured in ulps.
 #
-#  - `make accuracy` runs it if a Python has torch:
+#  - `make accuracy` runs it if it finds a Python with torch:
 #        /usr/bin/python3 tests/golden/accuracy.py build/float/tests/golden/accuracy
 #  - accuracy.c computes every case on random inputs; PyTorch computes the same here, in float32 and
 #    in float64. An error is the difference from the result in float64.
@@ -90,7 +90,7 @@ def ulp(x):
 
 
 def errors(found, exact):
-    """The largest error in ulps of the element, the largest and mean in ulps of the largest."""
+    """The largest error in ulps of its element; the largest and mean in ulps of the largest one."""
     error = (found.detach().double() - exact).abs()
     unit = ulp(exact.abs().max())
     return [(error / ulp(exact)).max().item(), (error.max() / unit).item(),

@@ -1,4 +1,4 @@
-/* tests/lessons/check_kit.c -- the files that a lesson leaves do not depend on the locale.
+/* tests/lessons/check_kit.c -- the files that a lesson writes do not depend on the locale.
  *
  * The kit is compiled into this program, because the Makefile links tests with the library only.
  *
@@ -15,7 +15,7 @@
 #include "lessons/kit/slopes.c"
 #include "tests/locale.h"
 
-/* Every kind of file with numbers in it: a picture's script and data, and tables. */
+/* Writes every kind of file with numbers in it: a picture's script and data, and tables. */
 static void write_files(const Lesson *lesson)
 {
     const double x[2] = {0.5, 1.5}, y[2] = {2.25, -0.125};
@@ -36,7 +36,7 @@ static void write_files(const Lesson *lesson)
     lesson_write_history(lesson, &(History){&record, 1});
 }
 
-/* lesson_begin is called, as a lesson does, after the program has chosen its locale. */
+/* As in a lesson, lesson_begin is called after the program has set its locale. */
 static void run_lesson(const char *out)
 {
     char *argv[] = {"lesson", "--quiet", "--out", (char *)out, NULL};

@@ -83,7 +83,7 @@ START_TEST(running_statistics_take_the_unbiased_variance)
 END_TEST
 
 /* Each step is rounded once. */
-START_TEST(running_statistics_are_the_nearest_numbers)
+START_TEST(running_statistics_are_correctly_rounded)
 {
     BatchNormOptions o = BATCH_NORM_DEFAULTS;
     Module *m = batch_norm1d_new_with(100, o);
@@ -321,9 +321,9 @@ START_TEST(the_kernel_and_the_rule_in_ops_agree)
 }
 END_TEST
 
-/* check_norm.c compares the kernel with sums in double. A mean that is rounded to a float is off by
- * up to 5e-4 here. */
-START_TEST(they_agree_if_the_mean_is_large)
+/* check_norm.c compares the kernel with sums in double. Here rounding the mean to a float causes an
+ * error of up to 5e-4. */
+START_TEST(they_agree_even_if_the_mean_is_large)
 {
     norm_check_rules(SHAPE(50, 3), true, (real)1e-5, 10000);
     norm_check_rules(SHAPE(4, 9, 5, 6), true, (real)1e-5, 10000);
@@ -421,7 +421,7 @@ int main(void)
     testing_add(suite, "training", 20, (const TTest *const[]){
         a_new_one_is_the_identity_to_come, training_uses_the_batch_and_its_biased_variance,
         running_statistics_take_the_unbiased_variance,
-        running_statistics_are_the_nearest_numbers, momentum_0_keeps_and_1_replaces,
+        running_statistics_are_correctly_rounded, momentum_0_keeps_and_1_replaces,
         every_channel_is_normalised_over_all_other_axes, a_large_mean_does_not_spoil_the_variance,
         a_constant_channel_becomes_its_bias, a_nan_stays_in_its_channel,
         statistics_move_without_gradients_too, the_number_of_threads_changes_no_bit, NULL});
@@ -431,7 +431,7 @@ int main(void)
         training_on_does_not_disturb_a_graph_made_in_evaluation,
         without_weights_it_is_as_with_1_and_0, NULL});
     testing_add(suite, "rule", 20, (const TTest *const[]){
-        the_kernel_and_the_rule_in_ops_agree, they_agree_if_the_mean_is_large,
+        the_kernel_and_the_rule_in_ops_agree, they_agree_even_if_the_mean_is_large,
         the_gradient_is_orthogonal_to_shift_and_scale,
         a_gradient_can_be_wanted_of_some_only, NULL});
     testing_add(suite, "refusing", 20, (const TTest *const[]){

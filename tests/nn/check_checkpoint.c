@@ -188,7 +188,7 @@ static void save_with(Module *m, const char *path, const char *name, int element
     safetensors_free(s);
 }
 
-/* Nor is infinity. */
+/* The same is true of infinity. */
 START_TEST(nan_in_a_parameter_is_not_loaded)
 {
     Error err;
@@ -210,7 +210,7 @@ START_TEST(nan_in_a_parameter_is_not_loaded)
 }
 END_TEST
 
-/* A file of another program may use it for "not set". */
+/* A file written by another program may use NaN for "not set". */
 START_TEST(nan_in_a_buffer_is_loaded)
 {
     Error err;
@@ -404,10 +404,10 @@ START_TEST(what_is_no_file_is_refused)
 }
 END_TEST
 
-/* --- without memory --------------------------------------------------------------------------- */
+/* --- out of memory ---------------------------------------------------------------------------- */
 
-/* Call n of the allocator fails, and all later ones too unless `once`; loads if `to` is not NULL.
- * Returns how many calls it takes until that succeeds. */
+/* Saves `from` or, if `to` is not NULL, loads into `to`, while call n of the allocator fails, and
+ * all later ones too unless `once`. Returns the smallest n for which that succeeds. */
 static int without_memory(Module *from, Module *to, const char *path, bool once)
 {
     Error err;

@@ -604,7 +604,7 @@ static void optim_backward(Module *m)
     var_backward(var_sum(var_square(y), ALL_AXES, false));
 }
 
-/* Not a failure: a batch may not use the head that the optimizer trains. */
+/* It is not a failure: a batch may not use the head that the optimizer trains. */
 START_TEST(a_step_before_any_backward_causes_a_warning)
 {
     Module *m = linear_new(2, 2);
@@ -693,7 +693,7 @@ START_TEST(gradients_that_were_not_cleared_cause_a_warning)
 }
 END_TEST
 
-/* Replaces every gradient with zeros, which have been written to as often each time. */
+/* Replaces every gradient with a new tensor of zeros, written as many times as the last one. */
 static void optim_replace_gradients(const Optimizer *opt)
 {
     for (int i = 0; i < opt->n_params; i++) {
@@ -703,7 +703,7 @@ static void optim_replace_gradients(const Optimizer *opt)
     }
 }
 
-/* The new tensor may have the address of the old one, and as many writes. */
+/* The new tensor may have the old one's address and have been written as many times. */
 START_TEST(replaced_gradients_cause_no_warning)
 {
     Module *m = linear_new(2, 2);

@@ -269,8 +269,8 @@ END_TEST
 
 /* --- no trace --------------------------------------------------------------------------------- */
 
-/* A module that changes everything it can in every mode, and creates a counter when it first runs,
- * which moves its random stream to another place in the list of its parts. */
+/* A module that changes everything it can in every mode. When it first runs, it creates a counter,
+ * which moves its random stream to a different place in the list of its parts. */
 typedef struct Restless {
     Module   base;
     Tensor  *mean;
@@ -310,8 +310,8 @@ static Run rehearsal_run_restless(Restless *m, ptrdiff_t count)
     return run_of(xor_points(count, 0), net, sgd_new(net, (real)0.1, 0), 8);
 }
 
-/* Asserts that the network and the loaders are as new, and that this is the thread's next random
- * stream. */
+/* Asserts that the network and the loaders are as new, and that `stream` is the thread's next
+ * random stream. */
 static void rehearsal_check_untouched(const Run *r, const Restless *m, uint64_t stream)
 {
     ck_assert_tensor(m->mean, SHAPE(2), 0, 0, 0);
@@ -347,7 +347,7 @@ START_TEST(a_rehearsal_leaves_no_trace)
 }
 END_TEST
 
-/* The loss is refused after the forward, first for .train, then for .test. */
+/* The loss is refused after the forward pass, first for .train, then for .test. */
 START_TEST(a_rehearsal_that_fails_leaves_no_trace)
 {
     Restless *m = restless_new();
@@ -370,7 +370,7 @@ END_TEST
 
 /* --- modes ------------------------------------------------------------------------------------ */
 
-START_TEST(training_data_are_not_tried_in_evaluation_mode)
+START_TEST(training_data_are_not_run_in_evaluation_mode)
 {
     for (ptrdiff_t count = 16; count < 18; count++) { /* with and without a last batch of one */
         Restless *m = restless_new();
@@ -384,8 +384,8 @@ START_TEST(training_data_are_not_tried_in_evaluation_mode)
 }
 END_TEST
 
-/* Training data run in training mode, and the modes are put back. */
-START_TEST(training_is_tried_before_the_first_step)
+/* Training data are run in training mode, and the modes are restored. */
+START_TEST(training_mode_is_tried_before_the_first_step)
 {
     Restless *m = restless_new();
     Run r = rehearsal_run_restless(m, 20);
@@ -411,7 +411,7 @@ START_TEST(nothing_runs_if_no_epochs_are_left)
 }
 END_TEST
 
-/* The output of its last forward, with one value per channel and example, is from before. */
+/* Its last output, with one value per channel and example, is from an earlier forward pass. */
 START_TEST(a_batch_norm_that_does_not_run_accepts_a_last_batch_of_one)
 {
     Restless *m = restless_new();
@@ -445,7 +445,7 @@ int main(void)
     testing_add(suite, "trace", 20, (const TTest *const[]){
         a_rehearsal_leaves_no_trace, a_rehearsal_that_fails_leaves_no_trace, NULL});
     testing_add(suite, "modes", 20, (const TTest *const[]){
-        training_data_are_not_tried_in_evaluation_mode, training_is_tried_before_the_first_step,
+        training_data_are_not_run_in_evaluation_mode, training_mode_is_tried_before_the_first_step,
         nothing_runs_if_no_epochs_are_left, NULL});
     return testing_main(suite);
 }

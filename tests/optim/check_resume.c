@@ -69,7 +69,7 @@ static Optimizer *make_sgd(Module *net)
     return opt;
 }
 
-/* resume_schedule gives them momentum after the second step; until then there is no buffer to save.
+/* resume_schedule turns on momentum after the second step; until then there is no buffer to save.
  * The first step with a new buffer ignores the dampening. */
 static Optimizer *make_late_sgd(Module *net)
 {
@@ -246,8 +246,8 @@ static void run_until_nan(Run *r)
     ck_assert_int_eq(r->t.tally.batches, 1);
 }
 
-/* Whatever part of an epoch the trainer has completed, and whatever part the checkpoint has. */
-START_TEST(training_that_became_nan_within_an_epoch_is_taken_back)
+/* The trainer and the checkpoint may each have completed any part of an epoch. */
+START_TEST(training_that_became_nan_within_an_epoch_can_be_restored)
 {
     Error err;
     Run whole = run_new(make_adam, 1);
@@ -316,7 +316,7 @@ static void assert_state(Run *r, const unsigned char *bytes, size_t size)
     free(now);
 }
 
-/* Loading the file fails and leaves r unchanged. */
+/* Asserts that loading the file fails and leaves r unchanged. */
 static void assert_not_loaded(Run *r, const char *path, Error *err)
 {
     size_t size;
@@ -508,7 +508,7 @@ static Safetensors *edit_begin(Run *r, const char *path)
     return s;
 }
 
-/* Writes the edited list, with its checksum: the refusal of a wrong one says which it should be. */
+/* Writes the edited list with a valid checksum, which the message about a wrong one states. */
 static void edit_end(Run *r, const char *path, Safetensors *s)
 {
     Error err;
@@ -546,7 +546,7 @@ START_TEST(settings_out_of_range_are_refused)
 }
 END_TEST
 
-/* A run stopped after the first of the second epoch's batches. */
+/* Returns a run that was stopped after the first batch of the second epoch. */
 static Run run_within_an_epoch(void)
 {
     Error err;
@@ -558,7 +558,7 @@ static Run run_within_an_epoch(void)
     return r;
 }
 
-/* Each agrees with its own limits, and not with the data or with another. */
+/* Each count disagrees with its own limits, with the data or with another count. */
 START_TEST(counts_that_do_not_agree_are_refused)
 {
     const struct { const char *name; int64_t value; const char *problem, *expected; } bad[] = {
@@ -591,7 +591,7 @@ START_TEST(counts_that_do_not_agree_are_refused)
 }
 END_TEST
 
-START_TEST(numbers_that_are_none_are_refused)
+START_TEST(invalid_numbers_are_refused)
 {
     const struct { const char *name; double value; const char *problem; } bad[] = {
         {"trainer.loss", (double)NAN, "the loss of the unfinished epoch is not finite, or"},
@@ -630,8 +630,8 @@ START_TEST(counts_that_do_not_agree_are_not_saved)
 }
 END_TEST
 
-/* Larger batches from the second epoch on: the steps before were of another size. */
-START_TEST(a_loader_exchanged_between_epochs_is_fine)
+/* The second epoch uses larger batches than the first. */
+START_TEST(the_loader_may_be_replaced_between_epochs)
 {
     Error err;
     LoaderOptions larger = {.batch = 2 * RESUME_BATCH, .shuffle = true, .seed = 3};
@@ -656,8 +656,8 @@ static void edit_drop(Safetensors *s, const char *name)
     *t = s->item[--s->count];
 }
 
-/* It has those that the next step uses, even if no step has used them yet. */
-START_TEST(a_checkpoint_without_a_slot_that_is_needed_is_refused)
+/* A checkpoint has the slots that the next step uses, even if no step has used them yet. */
+START_TEST(a_checkpoint_that_lacks_a_needed_slot_is_refused)
 {
     const struct { OptimizerMaker maker; const char *name; } bad[] = {
         {make_sgd, "optimizer.slot0.0.weight"}, {make_late_sgd, "optimizer.slot0.1.weight"},
@@ -700,10 +700,10 @@ START_TEST(a_checkpoint_with_nan_is_refused)
 }
 END_TEST
 
-/* --- without memory, without a disk ----------------------------------------------------------- */
+/* --- out of memory, failing disks ------------------------------------------------------------- */
 
-/* Call n of the allocator fails, and all later ones too unless `once`. Returns how many calls it
- * takes until the save succeeds. */
+/* Saves while call n of the allocator fails, and all later ones too unless `once`. Returns the
+ * smallest n for which the save succeeds. */
 static int save_without_memory(Run *r, const char *path, bool once)
 {
     Error err;
@@ -761,7 +761,7 @@ START_TEST(out_of_memory_changes_nothing)
 END_TEST
 
 /* Whichever file call fails, the file holds the old state or the new one. */
-START_TEST(a_disk_that_fails_leaves_a_checkpoint)
+START_TEST(a_failing_disk_leaves_a_valid_checkpoint)
 {
     Error err;
     Run first = run_new(make_adam, 1), second = run_new(make_adam, 2), r = run_new(make_adam, 3);
@@ -783,7 +783,7 @@ START_TEST(a_disk_that_fails_leaves_a_checkpoint)
 }
 END_TEST
 
-START_TEST(a_disk_that_cannot_be_read_changes_nothing)
+START_TEST(a_failed_read_changes_nothing)
 {
     Error err;
     size_t size;
@@ -826,7 +826,7 @@ static void resume_break(const Trainer *t, int64_t step, void *ctx)
         tensor_write(b->slot ? p->slot[1] : p->param.var->value)[4] = (real)b->value;
 }
 
-/* Nor does infinity. It is reported as a full disk is, and the good checkpoint is kept. */
+/* Nor does infinity. It is reported like a full disk, and the good checkpoint is kept. */
 START_TEST(nan_never_replaces_a_good_checkpoint)
 {
     Error err;
@@ -871,7 +871,7 @@ enum { KILLS = 50 };
 #endif
 enum { KILL_EPOCHS = 12 };
 
-/* Or as many as the environment says: KILLS=300 CK_TIMEOUT_MULTIPLIER=10 check_resume. */
+/* The environment may set another number: KILLS=300 CK_TIMEOUT_MULTIPLIER=10 check_resume. */
 static int kill_count(void)
 {
     const char *text = getenv("KILLS");
@@ -926,7 +926,7 @@ static void kill_check_file(void)
     run_free(&r);
 }
 
-/* Each save removes what a killed one left. */
+/* Each save removes the temporary file that a killed one left. */
 static void kill_check_folder(void)
 {
     DIR *folder = opendir(scratch_folder);
@@ -988,20 +988,20 @@ int main(void)
     tcase_add_loop_test(steps, every_step_resumes_to_the_same_bits, 0, RESUME_MAKERS);
     testing_add(suite, "resuming", 60, (const TTest *const[]){
         an_old_checkpoint_takes_a_trainer_back,
-        training_that_became_nan_within_an_epoch_is_taken_back, resume_does_what_was_left_to_do,
+        training_that_became_nan_within_an_epoch_can_be_restored, resume_does_what_was_left_to_do,
         a_step_without_a_save_allocates_nothing, a_save_that_fails_costs_nothing,
-        a_loader_exchanged_between_epochs_is_fine, NULL});
+        the_loader_may_be_replaced_between_epochs, NULL});
     testing_add(suite, "refusing", 60, (const TTest *const[]){
         another_network_is_refused, another_optimizer_is_refused,
         another_order_of_the_data_is_refused, what_is_not_such_a_checkpoint_is_refused,
         a_damaged_checkpoint_changes_nothing, nan_never_replaces_a_good_checkpoint, NULL});
     testing_add(suite, "edited", 60, (const TTest *const[]){
         settings_out_of_range_are_refused, counts_that_do_not_agree_are_refused,
-        numbers_that_are_none_are_refused, counts_that_do_not_agree_are_not_saved,
-        a_checkpoint_without_a_slot_that_is_needed_is_refused, a_checkpoint_with_nan_is_refused,
+        invalid_numbers_are_refused, counts_that_do_not_agree_are_not_saved,
+        a_checkpoint_that_lacks_a_needed_slot_is_refused, a_checkpoint_with_nan_is_refused,
         NULL});
     TCase *failing = testing_add(suite, "failing", 120, (const TTest *const[]){
-        a_disk_that_fails_leaves_a_checkpoint, a_disk_that_cannot_be_read_changes_nothing, NULL});
+        a_failing_disk_leaves_a_valid_checkpoint, a_failed_read_changes_nothing, NULL});
     tcase_add_loop_test(failing, out_of_memory_changes_nothing, 0, 4);
     testing_add(suite, "kill", 120, (const TTest *const[]){
         killed_at_any_moment_it_ends_with_the_same_bits, NULL});

@@ -117,7 +117,7 @@ static bool numbers_show_a_helper(Numbers *n)
 }
 
 /* On a busy machine a helper may get no processor before the caller has run all blocks, so the
- * loops are repeated until one has worked. */
+ * loops are repeated until a helper has worked. */
 START_TEST(no_two_blocks_at_a_time_have_one_worker)
 {
     static Numbers n;

@@ -1,5 +1,5 @@
-/* tests/tensor/check_processor.c -- a build for a newer processor says so before main. Here the
- * source runs on a pretended processor; .ci/run also starts a test on an emulated older one.
+/* tests/tensor/check_processor.c -- a program built for a newer processor stops before main. Here
+ * the processor is simulated; .ci/run also starts a test on an emulated older processor.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -26,7 +26,7 @@ static void assert_lack(const char *name, bool used)
                   used ? "may use" : "does not use", found ? found : "nothing");
 }
 
-START_TEST(only_what_the_build_uses_is_needed)
+START_TEST(only_instructions_that_the_build_uses_are_required)
 {
     assert_lack("", false);
     assert_lack("sse2", true); /* every x86-64 build uses it */
@@ -43,7 +43,7 @@ START_TEST(only_what_the_build_uses_is_needed)
 }
 END_TEST
 
-START_TEST(the_program_ends_with_one_sentence)
+START_TEST(the_program_stops_with_one_message)
 {
     int status = 0;
     capture_begin();
@@ -70,7 +70,7 @@ int main(void)
     Suite *suite = suite_create("processor");
     testing_add(suite, "x86", 10, (const TTest *const[]){
 #if defined(__x86_64__)
-        only_what_the_build_uses_is_needed, the_program_ends_with_one_sentence,
+        only_instructions_that_the_build_uses_are_required, the_program_stops_with_one_message,
 #endif
         NULL});
     return testing_main(suite);

@@ -1,4 +1,4 @@
-/* tests/tensor/check_quota.c -- CPU quotas of containers, read from imitated system files.
+/* tests/tensor/check_quota.c -- CPU quotas of containers, read from imitations of system files.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -49,7 +49,7 @@ START_TEST(a_quota_of_v2_is_rounded_up)
 }
 END_TEST
 
-START_TEST(every_group_up_to_the_root_limits)
+START_TEST(the_smallest_quota_up_to_the_root_counts)
 {
     quota_groups("0::/a/b\n");
     v2_is("400000 100000\n", 4);
@@ -63,8 +63,8 @@ START_TEST(every_group_up_to_the_root_limits)
 }
 END_TEST
 
-/* Without its own view of /proc/self/cgroup, a container finds its group at the root. */
-START_TEST(a_group_that_is_not_visible_is_the_root)
+/* A container may see the host's path in /proc/self/cgroup, but its own group at the root. */
+START_TEST(a_group_that_is_not_visible_is_found_at_the_root)
 {
     quota_groups("0::/docker/0123abcd\n");
     quota_file(FS "/cpu.max", "250000 100000\n");
@@ -90,7 +90,7 @@ START_TEST(a_quota_of_v1_is_that_of_the_cpu_controller)
 }
 END_TEST
 
-START_TEST(odd_files_are_no_quota)
+START_TEST(malformed_files_mean_no_quota)
 {
     static const char *const groups[] = {"", "\n", "0", "0:", "0:cpu", "::", "0::", "2:cpuacct:/a"};
     for (size_t i = 0; i < sizeof groups / sizeof *groups; i++) {
@@ -105,8 +105,8 @@ int main(void)
 {
     Suite *suite = suite_create("quota");
     testing_add(suite, "quota", 30, (const TTest *const[]){
-        a_quota_of_v2_is_rounded_up, every_group_up_to_the_root_limits,
-        a_group_that_is_not_visible_is_the_root, a_quota_of_v1_is_that_of_the_cpu_controller,
-        odd_files_are_no_quota, NULL});
+        a_quota_of_v2_is_rounded_up, the_smallest_quota_up_to_the_root_counts,
+        a_group_that_is_not_visible_is_found_at_the_root,
+        a_quota_of_v1_is_that_of_the_cpu_controller, malformed_files_mean_no_quota, NULL});
     return scratch_main(suite);
 }

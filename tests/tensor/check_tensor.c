@@ -607,7 +607,8 @@ END_TEST
 START_TEST(a_missing_array_is_reported)
 {
     Tensor *x = tensor_zeros(SHAPE(2, 3));
-    ck_assert_fails(tensor_get(x, NULL), "the index is NULL; expected an array of 2 numbers");
+    ck_assert_fails(tensor_get(x, NULL), "tensor_get: the index is NULL; expected an array of 2 "
+                    "numbers");
     ck_assert_fails(tensor_set(x, NULL, 1), "tensor_set: the index is NULL");
     ck_assert_fails(tensor_permute(x, NULL), "tensor_permute: the order of the axes is NULL");
     ck_assert_fails(tensor_argmax_rows(NULL, x), "tensor_argmax_rows: place is NULL");

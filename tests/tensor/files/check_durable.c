@@ -131,7 +131,7 @@ static const char *link_to(const char *target, const char *name)
     return path;
 }
 
-/* The text goes to the target of the link, which stays as it is. */
+/* Asserts that writing to a link replaces its target, and that the link stays as it is. */
 static void assert_followed(const char *link, const char *target)
 {
     Error err;
@@ -158,7 +158,7 @@ START_TEST(a_link_is_followed)
 }
 END_TEST
 
-START_TEST(a_link_to_nothing_is_where_the_file_is_created)
+START_TEST(the_file_is_created_where_a_dangling_link_leads)
 {
     Error err;
     scratch_subfolder("dangling"), scratch_subfolder("dangling/v1");
@@ -173,8 +173,8 @@ START_TEST(a_link_to_nothing_is_where_the_file_is_created)
 }
 END_TEST
 
-/* Never tried with a device: a test that fails would replace it. */
-START_TEST(what_is_not_a_regular_file_is_refused)
+/* Devices are not tried: if the test failed, it would replace one. */
+START_TEST(anything_but_a_regular_file_is_refused)
 {
     Error err;
     struct stat info;
@@ -215,7 +215,7 @@ START_TEST(the_mode_is_kept)
 END_TEST
 
 /* The new contents of a private file are private from the first byte. */
-START_TEST(a_private_file_is_never_readable)
+START_TEST(a_private_file_is_never_readable_by_others)
 {
     Error err;
     DurableFile file;
@@ -229,7 +229,8 @@ START_TEST(a_private_file_is_never_readable)
 }
 END_TEST
 
-/* The superuser keeps both. Others may not, and a right of the old group goes to no other group. */
+/* The superuser can keep both. Other users may be unable to; the rights of the old group then go to
+ * no other group. */
 START_TEST(the_owner_and_the_group_are_kept)
 {
     Error err;
@@ -255,7 +256,8 @@ START_TEST(the_owner_and_the_group_are_kept)
 }
 END_TEST
 
-/* Protected against being written, not against being replaced: that needs the folder's rights. */
+/* Its mode protects it from being written, but not from being replaced, which depends on the
+ * folder's mode. */
 START_TEST(a_protected_file_is_not_replaced)
 {
     Error err;
@@ -273,7 +275,7 @@ END_TEST
 
 /* --- temporary files -------------------------------------------------------------------------- */
 
-/* A process that is killed while it writes the file. */
+/* Starts a process that is killed while it writes the file. */
 static void killed_writer(const char *path)
 {
     pid_t child = fork();
@@ -289,7 +291,7 @@ static void killed_writer(const char *path)
     ck_assert(WIFSIGNALED(status));
 }
 
-START_TEST(what_killed_writers_left_is_removed)
+START_TEST(files_left_by_killed_writers_are_removed)
 {
     Error err;
     const char *folder = scratch_subfolder("killed"), *path = scratch_path("killed/net");
@@ -304,7 +306,7 @@ START_TEST(what_killed_writers_left_is_removed)
 }
 END_TEST
 
-START_TEST(what_another_writer_holds_is_not_removed)
+START_TEST(a_file_that_another_writer_holds_is_not_removed)
 {
     Error err;
     DurableFile first;
@@ -319,7 +321,7 @@ START_TEST(what_another_writer_holds_is_not_removed)
 }
 END_TEST
 
-/* Only a name that a writer would make is removed, and only if it is a file. */
+/* Only a regular file is removed, and only if its name is one that a writer would choose. */
 START_TEST(other_files_stay)
 {
     static const char *const name[] = {".net.slope-1-2.tmp~", ".net.slope-1.tmp", ".net.slope-.tmp",
@@ -342,7 +344,7 @@ START_TEST(other_files_stay)
 END_TEST
 
 /* Somebody who guesses the next name may put a link there. */
-START_TEST(a_name_that_is_taken_is_stepped_over)
+START_TEST(a_name_that_is_taken_is_skipped)
 {
     Error err;
     DurableFile file;
@@ -362,7 +364,7 @@ START_TEST(a_name_that_is_taken_is_stepped_over)
 }
 END_TEST
 
-/* The longest that file systems accept: 255 bytes, here of 85 characters. */
+/* The longest name that file systems accept: 255 bytes, which are 85 characters here. */
 START_TEST(a_long_name_is_shortened_between_characters)
 {
     Error err;
@@ -419,7 +421,7 @@ END_TEST
 
 /* --- a disk that fails ------------------------------------------------------------------------ */
 
-/* Writes more than the limit on the file's size; the old file stays. */
+/* Asserts that writing more than the size limit fails and that the old file stays. */
 static void assert_too_large(const char *path, Error *err)
 {
     static char large[70000];
@@ -445,9 +447,9 @@ static void limit_count(int number)
     limit_signals++;
 }
 
-/* Neither the signal's default, which is the end of the process, nor the program's own handler
- * runs, and the thread's mask is as before. */
-START_TEST(the_limit_on_the_size_is_an_error)
+/* Neither the signal's default action, which ends the process, nor the program's own handler runs,
+ * and the thread's signal mask is as before. */
+START_TEST(exceeding_the_size_limit_is_an_error)
 {
     Error err;
     sigset_t mask, pending;
@@ -469,7 +471,7 @@ START_TEST(the_limit_on_the_size_is_an_error)
 }
 END_TEST
 
-/* The lowest descriptor that is free: one that is never closed raises it. */
+/* Returns the lowest free descriptor; a descriptor that is never closed raises it. */
 static int lowest_descriptor(void)
 {
     int fd = dup(STDERR_FILENO);
@@ -478,7 +480,7 @@ static int lowest_descriptor(void)
 }
 
 /* Whichever call fails, the file holds the old text or the new one, and what is left beside it is
- * gone after the next save. EWOULDBLOCK is how a lock says that another writer has it. */
+ * gone after the next save. EWOULDBLOCK is the errno of a lock that another writer holds. */
 START_TEST(whichever_call_fails_the_file_is_old_or_new)
 {
     static const int problems[] = {EIO, ENOSPC, EWOULDBLOCK, ENOLCK};
@@ -515,15 +517,16 @@ int main(void)
         a_name_without_a_folder_is_here, a_folder_is_not_replaced, a_missing_folder_is_an_error,
         a_folder_that_may_not_be_written_is_an_error, NULL});
     testing_add(suite, "paths", 10, (const TTest *const[]){
-        a_link_is_followed, a_link_to_nothing_is_where_the_file_is_created,
-        what_is_not_a_regular_file_is_refused, the_mode_is_kept, a_private_file_is_never_readable,
-        the_owner_and_the_group_are_kept, a_protected_file_is_not_replaced, NULL});
+        a_link_is_followed, the_file_is_created_where_a_dangling_link_leads,
+        anything_but_a_regular_file_is_refused, the_mode_is_kept,
+        a_private_file_is_never_readable_by_others, the_owner_and_the_group_are_kept,
+        a_protected_file_is_not_replaced, NULL});
     testing_add(suite, "temporary files", 60, (const TTest *const[]){
-        what_killed_writers_left_is_removed, what_another_writer_holds_is_not_removed,
-        other_files_stay, a_name_that_is_taken_is_stepped_over,
+        files_left_by_killed_writers_are_removed, a_file_that_another_writer_holds_is_not_removed,
+        other_files_stay, a_name_that_is_taken_is_skipped,
         a_long_name_is_shortened_between_characters,
         writers_of_the_same_file_do_not_disturb_each_other, NULL});
     testing_add(suite, "failures", 60, (const TTest *const[]){
-        the_limit_on_the_size_is_an_error, whichever_call_fails_the_file_is_old_or_new, NULL});
+        exceeding_the_size_limit_is_an_error, whichever_call_fails_the_file_is_old_or_new, NULL});
     return scratch_main(suite);
 }

@@ -201,8 +201,8 @@ START_TEST(memory_is_bounded_by_what_is_declared_and_by_what_is_there)
 }
 END_TEST
 
-/* 64 MiB and a byte of zeros compress to 65 KB: refused before any memory is allocated for them,
- * with the way out, which works. A larger file may declare more. */
+/* 64 MiB and a byte of zeros compress to 65 KB. They are refused before any memory is allocated for
+ * them, and what the hint says works. A larger file may declare more. */
 START_TEST(memory_is_bounded_by_the_size_of_the_gzipped_file)
 {
     enum { MOST = 64 << 20, LARGE = 5 << 20 };

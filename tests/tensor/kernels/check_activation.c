@@ -400,9 +400,9 @@ START_TEST(log_softmax_keeps_what_softmax_loses)
 }
 END_TEST
 
-/* Rounding x - max to `real` makes an error of up to |x - max| / 2 epsilons in e^(x - max), so each
- * bound is that and a few epsilons. The logarithm of the largest element may be as small as the sum
- * of all other exponentials, whose errors it inherits. */
+/* Rounding x - max to `real` causes an error of up to |x - max| / 2 epsilons in e^(x - max), so
+ * each bound is that plus a few epsilons. The logarithm of the largest element may be as small as
+ * the sum of all other exponentials, whose errors it inherits. */
 static void softmax_row_is_accurate(const real *x, const real *y, const real *ln, ptrdiff_t n)
 {
     ptrdiff_t top = 0;

@@ -182,7 +182,7 @@ END_TEST
 
 /* --- accuracy: within a few ulps of the two-pass formula, whatever the data ------------------- */
 
-/* How the data of a channel are not typical. */
+/* In what way the data of a channel are unusual. */
 typedef enum Oddity { TYPICAL, BLACK_CORNER, OUTLIER, CONSTANT, ODDITIES } Oddity;
 
 static Case case_odd(Shape s, double offset, Oddity oddity)
@@ -199,8 +199,9 @@ static Case case_odd(Shape s, double offset, Oddity oddity)
     return k;
 }
 
-/* One channel, and the largest term or the sum of the absolute terms of each result: rounding the
- * terms alone makes an error of some epsilons of it. */
+/* The exact results for one channel, and the size of each: its largest term, or the sum of the
+ * absolute values of its terms. Rounding the terms alone causes errors of a few epsilons of that
+ * size. */
 typedef struct Exact {
     long double first; /* the channel's first element; the mean is relative to it */
     long double mean, var, rstd, gb, gw;
@@ -238,7 +239,7 @@ static Exact exact_channel(const Case *k, ptrdiff_t c)
     return e;
 }
 
-/* The sums are doubles; if `real` is double, too, their own rounding shows. */
+/* The sums are doubles; if `real` is double, too, their own rounding errors count. */
 static void is_within(const Case *k, const char *what, const Tensor *found, ptrdiff_t i,
                       long double exact, long double size)
 {
@@ -267,7 +268,7 @@ static void channel_is_accurate(const Case *k, ptrdiff_t c)
     }
 }
 
-START_TEST(as_accurate_as_two_passes)
+START_TEST(one_pass_is_as_accurate_as_two)
 {
     const double offsets[] = {0, 1e2, 1e4, 1e6};
     const Shape shapes[] = {SHAPE(2, 3), SHAPE(17, 40), SHAPE(3000, 20), SHAPE(900, 70),
@@ -410,7 +411,7 @@ int main(void)
     Suite *suite = suite_create("norm");
     testing_add(suite, "against loops", 60, (const TTest *const[]){
         every_shape, every_way_to_cut_the_work, gx_may_take_gy_s_place,
-        a_large_mean_leaves_the_variance, as_accurate_as_two_passes,
+        a_large_mean_leaves_the_variance, one_pass_is_as_accurate_as_two,
         a_million_elements_are_as_accurate, one_number_or_equal_ones_have_no_variance,
         no_channels_no_work, gradients_that_are_not_wanted, NULL});
     testing_add(suite, "numbers", 30, (const TTest *const[]){

@@ -324,8 +324,8 @@ START_TEST(a_tall_column_keeps_its_digits)
 }
 END_TEST
 
-/* Adding 64 rows one after the other would make errors of more than 3 epsilons, as the loop does if
- * `real` is double. */
+/* Adding 64 rows one after the other would cause errors of more than 3 epsilons, as naive_reduce
+ * does if `real` is double. */
 START_TEST(columns_of_random_terms_are_accurate)
 {
     const Shape shapes[] = {SHAPE(64, 10000), SHAPE(1000, 1000), SHAPE(16, 4, 10000)};
