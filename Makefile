@@ -80,8 +80,9 @@ unknown_arch = $(if $(filter-out native,$(ARCH)),$(if $(call accepted,-c),\
   $(error ARCH is '$(ARCH)', which the compiler does not know; expected native, a name that \
   $(CC) accepts after -march= or -mcpu=, or nothing for its default)))
 
-FLAGS = -std=c11 -D_DEFAULT_SOURCE -pthread -I. $(WARN) $(MATH) $(ARCHFLAGS) $($(MODE)_FLAGS) \
-        $(CFLAGS)
+# Files of more than 2 GB can be opened where a long has 32 bits, too.
+FLAGS = -std=c11 -D_DEFAULT_SOURCE -D_FILE_OFFSET_BITS=64 -pthread -I. $(WARN) $(MATH) \
+        $(ARCHFLAGS) $($(MODE)_FLAGS) $(CFLAGS)
 LIBS  = $(LDFLAGS) -pthread -lm
 
 # --- the library, in float and in double ----------------------------------------------------------
@@ -189,7 +190,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^## / { print substr($$0, 4) } /^[a-z%-]+:.*## / { \
 		sub(/%/, "NN", $$1); printf "  make %-12s %s\n", $$1, $$2 }' Makefile $(MORE)
 
-## With MODE=debug B=build-debug, each of them runs slower but names what is used after it was freed.
+## MODE=debug B=build-debug: each runs more slowly, but reports the use of what has been freed.
 
 # Targets for instructors and for developers. A course's copy may lack either folder.
 MORE := $(wildcard lessons/assignments/targets.mk tests/targets.mk)
