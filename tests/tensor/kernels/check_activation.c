@@ -512,7 +512,7 @@ int main(void)
         prelu_of_no_elements, prelu_of_a_wrong_number_of_slopes_is_refused,
         every_missing_operand_is_reported,
         threads_do_not_change_a_bit, the_second_time_nothing_is_allocated, NULL});
-    testing_add(suite, "softmax", 20, (const TTest *const[]){
+    testing_add(suite, "softmax", 60, (const TTest *const[]){
         an_axis_splits_a_shape_in_three, softmax_along_each_axis,
         softmax_of_large_values_does_not_overflow, softmax_with_infinities_and_nan,
         log_softmax_keeps_what_softmax_loses, softmax_is_accurate_in_every_element,

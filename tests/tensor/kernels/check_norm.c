@@ -414,7 +414,7 @@ int main(void)
         a_large_mean_leaves_the_variance, one_pass_is_as_accurate_as_two,
         a_million_elements_are_as_accurate, one_number_or_equal_ones_have_no_variance,
         no_channels_no_work, gradients_that_are_not_wanted, NULL});
-    testing_add(suite, "numbers", 30, (const TTest *const[]){
+    testing_add(suite, "numbers", 120, (const TTest *const[]){
         nan_and_inf_stay_in_their_channel, threads_do_not_change_a_bit,
         the_second_time_nothing_is_allocated, NULL});
     return testing_main(suite);
