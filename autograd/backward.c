@@ -47,7 +47,7 @@ typedef struct Pass {
 } Pass;
 
 static void pass_abandon(const Var *scope);
-static const ScopeKind pass_scope = {"a backward pass", pass_abandon};
+static const ScopeKind pass_scope = {"a backward pass", pass_abandon, NULL};
 
 /* The pass that a scope opened; NULL for other kinds of scope, or if there was no memory for it. */
 static Pass *pass_of(const Var *scope)

@@ -5,10 +5,10 @@
  * two slopes, and the gradient must lie between left and right. (autograd/probe.h defines the
  * three, and the errors of the central one.)
  *
- * A gradient that disagrees with one difference is not blamed yet. The step is halved until the
- * disagreement is clearly larger than truncation and rounding (FAIL), has vanished in two
- * consecutive differences (PASS), or is smaller than the rounding error, which each halving doubles
- * (LOST).
+ * A gradient that disagrees with one difference is not blamed yet: a step may span several periods
+ * of a sine. The step is halved until the disagreement has vanished in two consecutive differences
+ * (PASS), or is smaller than the rounding error, which each halving doubles. If it was clearly
+ * larger than truncation and rounding before that, the verdict is FAIL, otherwise LOST.
  *
  * Second order: the function checked is the gradient itself, <v, d<u,fn>/din>, recorded with
  * CREATE_GRAPH, as a function of the inputs and of u. At a kink its one-sided differences are 0 or
@@ -69,16 +69,20 @@ static int check_judge(Check *c, Tensor *x, ptrdiff_t at, double analytic, Diffe
 {
     const int agrees = d->kink ? GRAD_KINK : GRAD_PASS;
     double change = 0; /* of the central difference, by the last halving */
+    bool blamed = false;
+    Difference blame = *d; /* the last one with which the gradient clearly disagrees */
     for (int halvings = 0; halvings < CHECK_HALVINGS; halvings++) {
         double gap = check_gap(analytic, d);
         double size = d->kink ? fmax(fabs(d->left), fabs(d->right)) : fabs(d->central);
         double tolerance = c->options->atol + c->options->rtol * size;
         if (d->kink && c->options->order > 1)
             return GRAD_KINK;
-        if (gap <= tolerance && change <= tolerance) /* a 0 that may be rounding proves nothing */
-            return size == 0 && d->rounding > tolerance ? CHECK_LOST : agrees;
+        if (gap <= tolerance && change <= tolerance) { /* unless rounding may have caused that */
+            double limit = blamed ? tolerance / 8 : size == 0 ? tolerance : HUGE_VAL;
+            return d->rounding > limit ? CHECK_LOST : agrees;
+        }
         if (halvings > 0 && gap > tolerance + 4 * (d->rounding + change))
-            return GRAD_FAIL;
+            blamed = true, blame = *d;
         if (d->rounding > fmax(gap, change))
             break;
         Difference finer = slope_probe_difference(&c->probe, x, at, d->h / 2);
@@ -87,7 +91,10 @@ static int check_judge(Check *c, Tensor *x, ptrdiff_t at, double analytic, Diffe
             change = HUGE_VAL;
         *d = finer;
     }
-    return CHECK_LOST;
+    if (!blamed)
+        return CHECK_LOST;
+    *d = blame;
+    return GRAD_FAIL;
 }
 
 /* Describes the first failure or, if nothing fails, the first lost coordinate. */

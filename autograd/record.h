@@ -32,11 +32,14 @@ void var_drop(Var *y);
 struct ScopeKind {
     const char *opener;            /* what opens it, for messages */
     void (*end)(const Var *scope); /* called when it is closed or rewound; may be NULL */
+    /* Called when an object that `end` might write to is about to be freed; may be NULL. */
+    void (*forget)(const Var *scope, const void *object);
 };
 
 /* Open a scope; close the innermost one, which must be of this kind; return the innermost one (NULL
  * if none is open). */
 Var *tape_scope_open(const ScopeKind *kind, bool records);
+void tape_scope_forget(const void *object); /* calls `forget` of every open scope */
 void tape_scope_close(const ScopeKind *kind, const char *function);
 Var *tape_scope_innermost(void);
 

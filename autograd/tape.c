@@ -229,12 +229,19 @@ void tape_scope_close(const ScopeKind *kind, const char *function)
     tape_scope_end();
 }
 
+void tape_scope_forget(const void *object)
+{
+    for (const Var *scope = tape.scope; scope; scope = scope->scope.outer)
+        if (scope->scope.kind->forget)
+            scope->scope.kind->forget(scope, object);
+}
+
 Var *tape_scope_innermost(void)
 {
     return tape.scope;
 }
 
-static const ScopeKind tape_no_grad = {"no_grad_begin", NULL};
+static const ScopeKind tape_no_grad = {"no_grad_begin", NULL, NULL};
 
 void no_grad_begin(void)
 {

@@ -36,6 +36,7 @@ static void var_check_value(const Var *x, const char *function)
     if (!x->value)
         slope_fail(function, "an input is an output of %s that was not requested",
                    x->op ? x->op->name : "a scope");
+    tensor_check(x->value, function); /* a debug build finds out whether it was freed */
 }
 
 static void var_check_thread(const Var *x, const char *function)
@@ -68,7 +69,8 @@ void var_param_free(Var *param)
     if (!param)
         return;
     if (param->generation % 2)
-        var_fail_dead(param, "var_param_free");
+        slope_fail("var_param_free", "the parameter was freed already; a module frees its own "
+                   "parameters and its children");
     tape_pass_forget(param);
     var_drop(param);
     param->generation++; /* so that its use is reported until its memory is reused */

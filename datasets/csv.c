@@ -217,25 +217,25 @@ static Dataset *csv_dataset(const CsvTable *table, CsvText *t)
     return NULL;
 }
 
-static void csv_check(const CsvOptions *o)
+static void csv_check(const CsvOptions *o, const char *function)
 {
     if (o->label && !o->header)
-        slope_fail("csv_parse", "the label's column is named '%s', and names need a header: set "
+        slope_fail(function, "the label's column is named '%s', and names need a header: set "
                    ".header, or use .label_column", o->label);
     if (strchr("\"\r\n", o->separator) && o->separator)
-        slope_fail("csv_parse", "the separator cannot be byte %d", o->separator);
+        slope_fail(function, "the separator cannot be byte %d", o->separator);
     if (o->classes < 0 || (o->class_names && o->classes == 0))
-        slope_fail("csv_parse", "%d classes; expected 0 or more, at least 1 with class_names",
+        slope_fail(function, "%d classes; expected 0 or more, at least 1 with class_names",
                    o->classes);
     if (!o->label && o->label_column == 0)
-        slope_fail("csv_parse", "no column is chosen for the labels; set .label to its name or "
+        slope_fail(function, "no column is chosen for the labels; set .label to its name or "
                    ".label_column to its number: 1 is the first, -1 the last");
 }
 
 Dataset *csv_parse(const uint8_t *data, size_t size, const char *name, CsvOptions options,
                    Error *err)
 {
-    csv_check(&options);
+    csv_check(&options, "csv_parse");
     char separator = options.separator ? options.separator : ',';
     CsvTable *table = memory_try_new(sizeof *table);
     if (!table) {
@@ -261,7 +261,7 @@ Dataset *csv_parse(const uint8_t *data, size_t size, const char *name, CsvOption
 Dataset *csv_read(const char *path, CsvOptions options, Error *err)
 {
     ByteStream stream;
-    csv_check(&options);
+    csv_check(&options, "csv_read");
     if (!slope_stream_open(&stream, path, GZIP_REFUSE, err))
         return NULL;
     size_t size = (size_t)stream.size;

@@ -81,6 +81,8 @@ void dataset_free(Dataset *data)
 void dataset_print(FILE *out, const Dataset *data)
 {
     enum { SHOW = 10 };
+    if (!data)
+        slope_fail("dataset_print", "the dataset is NULL; did its reader report an Error?");
     fprintf(out, "%s: %td examples %s, %d classes", data->name, data->count,
             SHAPE_TEXT(data->sample), data->classes);
     for (int i = 0; data->class_names && i < data->classes && i < SHOW; i++)
@@ -112,6 +114,8 @@ bool dataset_try_name_classes(Dataset *data, const char *const *names)
 
 Dataset *dataset_take(const Dataset *data, ptrdiff_t count)
 {
+    if (!data)
+        slope_fail("dataset_take", "the dataset is NULL; did its reader report an Error?");
     if (count < 0 || count > data->count)
         slope_fail("dataset_take", "%td examples requested from %s, which has %td", count,
                    data->name, data->count);

@@ -75,7 +75,9 @@ typedef struct ModuleMode {
 } ModuleMode;
 
 static void module_restore_modes(const Var *scope);
-static const ScopeKind module_evaluation = {"module_eval_begin", module_restore_modes};
+static void module_forget_mode(const Var *scope, const void *module);
+static const ScopeKind module_evaluation = {"module_eval_begin", module_restore_modes,
+                                            module_forget_mode};
 
 /* Returns the list of a scope and its length. The scope may be NULL; the length is 0 if it is of
  * another kind, or if there was no memory for the list. */
@@ -95,16 +97,13 @@ static void module_restore_modes(const Var *scope)
             mode[i].module->training = mode[i].training;
 }
 
-/* Removes a module that is about to be freed from every open evaluation. */
-static void module_forget(const Module *m)
+static void module_forget_mode(const Var *scope, const void *module)
 {
     size_t count;
-    for (const Var *scope = tape_scope_innermost(); scope; scope = scope->scope.outer) {
-        ModuleMode *mode = module_modes(scope, &count);
-        for (size_t i = 0; i < count; i++)
-            if (mode[i].module == m)
-                mode[i].module = NULL;
-    }
+    ModuleMode *mode = module_modes(scope, &count);
+    for (size_t i = 0; i < count; i++)
+        if (mode[i].module == module)
+            mode[i].module = NULL;
 }
 
 /* --- creating and freeing --------------------------------------------------------------------- */
@@ -132,7 +131,7 @@ void module_free(Module *m)
 {
     if (!m)
         return;
-    module_forget(m);
+    tape_scope_forget(m);
     for (int i = 0; i < m->n_parts; i++)
         module_part_free(&m->part[i]);
     memory_free(m->part);

@@ -236,7 +236,7 @@ static void step_watch_start(const Optimizer *opt)
             return;
     slope_warn_once(&warned, "optimizer_step", "no parameter has ever had a gradient; before a "
                     "step, call optimizer_zero_grad, then var_backward on a loss that depends on "
-                    "the parameters");
+                    "the parameters of the network that the optimizer was created from");
 }
 
 /* Warns if the gradient still includes one that an earlier step used. It does not if gradients are

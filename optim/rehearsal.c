@@ -72,6 +72,8 @@ static void rehearsal_save(const char *name, const ModulePart *part, void *ctx)
 static void rehearsal_restore(const Var *v)
 {
     const RehearsalCopy *copy = v->block;
+    if (!copy->part.owner) /* freed meanwhile */
+        return;
     if (copy->part.kind == PART_BUFFER)
         tensor_copy(copy->part.buffer, v->value);
     else if (copy->part.kind == PART_COUNTER)
@@ -83,9 +85,8 @@ static void rehearsal_restore(const Var *v)
 /* A rehearsal is a scope, so that a rewind also ends one that failed. The copies precede it on the
  * tape and are therefore still alive when it ends. */
 typedef struct Rehearsal {
-    size_t  first; /* index of the first copy */
-    Loader *loader;
-    Rng     stream; /* the thread's next one */
+    size_t first;  /* index of the first copy */
+    Rng    stream; /* the thread's next one */
 } Rehearsal;
 
 static void rehearsal_end(const Var *scope)
@@ -98,18 +99,26 @@ static void rehearsal_end(const Var *scope)
     random_seed(r->stream.seed); /* streams are numbered from 0 */
     for (uint64_t i = 0; i < r->stream.stream; i++)
         random_stream();
-    loader_start(r->loader, 0);
 }
 
-static void rehearsal_begin(const Module *net, Loader *loader)
+static void rehearsal_forget(const Var *scope, const void *module)
 {
-    static const ScopeKind kind = {"trainer_fit", rehearsal_end};
+    const Rehearsal *r = scope->block;
+    for (size_t i = r ? r->first : scope->index; i < scope->index; i++) {
+        RehearsalCopy *copy = tape_at(i)->block;
+        if (copy->part.owner == module)
+            copy->part.owner = NULL;
+    }
+}
+
+static void rehearsal_begin(const Module *net)
+{
+    static const ScopeKind kind = {"trainer_fit", rehearsal_end, rehearsal_forget};
     size_t first = tape_mark();
     module_visit(net, rehearsal_save, NULL);
     Var *scope = tape_scope_open(&kind, grad_enabled());
     var_alloc_block(scope, 0, sizeof(Rehearsal));
-    *(Rehearsal *)scope->block = (Rehearsal){first, loader, random_stream()};
-    loader_start(loader, 0);
+    *(Rehearsal *)scope->block = (Rehearsal){first, random_stream()};
 }
 
 /* --- the output ------------------------------------------------------------------------------- */
@@ -213,11 +222,14 @@ static void rehearsal_check_norm(const char *name, const ModulePart *part, void 
 
 /* --- a batch ---------------------------------------------------------------------------------- */
 
-/* Runs the first batch. The modes are restored, and the rehearsal ends, at the rewind. */
+/* Runs the first batch. The loader is at its start again before anything can fail; the batch stays
+ * valid. The modes are restored, and the rehearsal ends, at the rewind. */
 static void rehearsal_run(const Trainer *t, Loader *loader, size_t mark)
 {
     Batch batch;
+    loader_start(loader, 0);
     loader_next(loader, &batch);
+    loader_start(loader, 0);
     Var *output = module_forward(t->net, var_const(batch.x));
     rehearsal_check_output(t, loader, &batch, output);
     rehearsal_check_loss(t->loss(output, &batch.labels));
@@ -227,7 +239,7 @@ static void rehearsal_run(const Trainer *t, Loader *loader, size_t mark)
 static void rehearsal_of_test(const Trainer *t)
 {
     size_t mark = tape_mark();
-    rehearsal_begin(t->net, t->test);
+    rehearsal_begin(t->net);
     module_eval_begin(t->net);
     no_grad_begin();
     rehearsal_run(t, t->test, mark);
@@ -237,7 +249,7 @@ static void rehearsal_of_train(const Trainer *t)
 {
     size_t mark = tape_mark();
     bool single = rehearsal_count(t, loader_batches(t->train) - 1) == 1;
-    rehearsal_begin(t->net, t->train);
+    rehearsal_begin(t->net);
     if (!t->net->training) {
         module_eval_begin(t->net); /* only for the rewind, which then restores the modes */
         module_train(t->net);

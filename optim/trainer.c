@@ -202,6 +202,17 @@ static void trainer_report(const Trainer *t, Progress *progress, const EpochReco
                       r->train_accuracy, test, r->seconds);
 }
 
+/* The training goes on: its own loss was finite. */
+static void trainer_warn_of_test(const Trainer *t, double loss)
+{
+    static atomic_bool warned;
+    if (!isfinite(loss))
+        slope_warn_once(&warned, "trainer_fit", "the test loss of epoch %d is %s, although the "
+                        "training loss is finite; does %s contain NaN, Inf or very large numbers?",
+                        t->epoch + 1, isnan(loss) ? "nan" : "infinite",
+                        loader_dataset(t->test)->name);
+}
+
 void trainer_fit(Trainer *t)
 {
     slope_rehearse(t);
@@ -215,6 +226,7 @@ void trainer_fit(Trainer *t)
         if (t->test) {
             Evaluation e = trainer_evaluate(t->net, t->loss, t->test, NULL);
             r.test_loss = e.loss, r.test_accuracy = e.accuracy;
+            trainer_warn_of_test(t, e.loss);
         }
         t->epoch++;
         t->tally = (Tally){0};

@@ -16,8 +16,8 @@ void tensor_check(const Tensor *x, const char *function)
 {
     if (!x)
         slope_fail(function, "the tensor is NULL; a gradient exists only after var_backward, for "
-                   "leaves and for Vars on which var_retain_grad was called; tape_rewind frees "
-                   "everything that was recorded");
+                   "leaves and for Vars that var_retain_grad was called on; a Var's value exists "
+                   "until tape_rewind, so copy it first if it is needed later");
 #ifdef SLOPE_DEBUG
     if (x->shape.ndim == (int)MEMORY_SPOILED)
         slope_fail(function, "the tensor was freed, by tensor_free or because tape_rewind freed "

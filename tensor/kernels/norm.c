@@ -270,18 +270,19 @@ static Norm norm_begin(const Tensor *x, const Tensor *gy, const Tensor *w, real 
     return n;
 }
 
-/* Estimates the means from elements that are spread over image 0 or over the rows. An estimate is
+/* Estimates the means from elements that are spread over all images or rows. An estimate is
  * exact if all elements are equal. */
 static void norm_guess(const Norm *n)
 {
-    bool planes = n->view.inner > 1;
-    ptrdiff_t most = planes ? n->view.inner : n->view.outer, step = planes ? 1 : n->view.n;
-    ptrdiff_t C = n->view.n, inner = n->view.inner;
+    ptrdiff_t C = n->view.n, inner = n->view.inner, count = n->view.outer * inner;
     double *sum = n->partial; /* of the differences from the first element */
     memset(sum, 0, (size_t)C * sizeof *sum);
-    for (ptrdiff_t k = 1; k < NORM_GUESS; k++)
-        for (ptrdiff_t c = 0, i = part_begin(most, NORM_GUESS, k) * step; c < C; c++)
+    for (ptrdiff_t k = 1; k < NORM_GUESS; k++) {
+        ptrdiff_t at = part_begin(count, NORM_GUESS, k); /* not always the same place of an image */
+        ptrdiff_t i = at / inner * C * inner + (at + 7 * k) % inner;
+        for (ptrdiff_t c = 0; c < C; c++)
             sum[c] += (double)(n->x[c * inner + i] - n->x[c * inner]);
+    }
     for (ptrdiff_t c = 0; c < C; c++)
         n->mean[c] = n->x[c * inner] + (real)(sum[c] / NORM_GUESS);
 }
@@ -289,6 +290,7 @@ static void norm_guess(const Norm *n)
 void tensor_batch_norm(Tensor *y, Tensor *mean, Tensor *lost, Tensor *var, const Tensor *x,
                        const Tensor *w, const Tensor *b, real eps)
 {
+    tensor_check(x, "tensor_batch_norm");
     if (x->shape.dim[1] == 0)
         return;
     Norm n = norm_begin(x, NULL, w, eps);
@@ -304,6 +306,7 @@ void tensor_batch_norm_backward(Tensor *gx, Tensor *gw, Tensor *gb, const Tensor
                                 const Tensor *x, const Tensor *w, const Tensor *mean,
                                 const Tensor *lost, const Tensor *var, real eps)
 {
+    tensor_check(x, "tensor_batch_norm_backward"), tensor_check(gy, "tensor_batch_norm_backward");
     if (x->shape.dim[1] == 0)
         return;
     Norm n = norm_begin(x, gy, w, eps);

@@ -214,11 +214,26 @@ START_TEST(what_the_header_says_of_3_is_true)
 }
 END_TEST
 
+/* At sin(10^4) the first steps span several periods, so all their differences are near 0; between
+ * those and the steps that rounding spoils, few are left in float. */
+START_TEST(a_step_of_many_periods_blames_no_right_gradient)
+{
+    const real one = 1;
+    for (int i = 0; i < 40; i++) {
+        Var *x = var_leaf_from(SHAPE(1), (const real[]){10000 + (real)i / 4});
+        GradReport r = gradcheck(probe_sine, (void *)&one, &x, 1, GRADCHECK_DEFAULTS);
+        ck_assert_msg(r.failures == 0, "%s", r.message);
+        tape_rewind(0);
+    }
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const step[] = {large_inputs_get_a_large_step,
                                  a_step_lost_in_rounding_is_blamed_and_not_the_gradient,
                                  a_step_that_is_too_long_is_halved,
+                                 a_step_of_many_periods_blames_no_right_gradient,
                                  a_wrong_gradient_does_not_pass_at_one_of_many_steps,
                                  a_step_out_of_the_domain_is_halved_too, NULL};
     const TTest *const rounding[] = {a_staircase_of_rounding_blames_nobody,

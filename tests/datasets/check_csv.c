@@ -398,6 +398,8 @@ START_TEST(files_of_other_kinds_are_named)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_hint(bad[i].text, bad[i].size, LAST, "", bad[i].hint);
     assert_hint("<5 mg,a\n1,x,2\n", 14, LAST, "more cells", "not quoted"); /* but this is a table */
+    assert_hint("PAR1,a\n1,x,2\n", 13, LAST, "more cells", "not quoted");
+    assert_hint("BZh,a\n1,x,2\n", 12, LAST, "more cells", "not quoted");
 }
 END_TEST
 
@@ -452,7 +454,9 @@ START_TEST(misuse_stops_with_a_sentence)
     ck_assert_fails(csv_parse(text, 4, "t", (CsvOptions){.classes = -1}, &err), "classes");
     ck_assert_fails(csv_parse(text, 4, "t", (CsvOptions){.class_names = &(const char *){"a"}},
                               &err), "classes");
-    ck_assert_fails(csv_read("t", (CsvOptions){.label = "x"}, &err), "header");
+    ck_assert_fails(csv_read("t", (CsvOptions){.label = "x"}, &err), "slope: csv_read: the label");
+    ck_assert_fails(dataset_print(stdout, NULL), "dataset_print: the dataset is NULL");
+    ck_assert_fails(dataset_take(NULL, 1), "dataset_take: the dataset is NULL");
     ck_assert_fails(csv_parse(text, 4, "t", (CsvOptions){.header = true}, &err),
                     "no column is chosen for the labels; set .label to its name or .label_column "
                     "to its number: 1 is the first, -1 the last");

@@ -613,7 +613,8 @@ START_TEST(a_step_before_any_backward_causes_a_warning)
     optimizer_step(opt), optimizer_step(opt);
     ck_assert_str_eq(capture_end(), "slope: optimizer_step: warning: no parameter has ever had a "
                      "gradient; before a step, call optimizer_zero_grad, then var_backward on a "
-                     "loss that depends on the parameters\n");
+                     "loss that depends on the parameters of the network that the optimizer was "
+                     "created from\n");
     ck_assert_int_eq(opt->state[0].step, 0);
     optim_free(opt, m);
 }

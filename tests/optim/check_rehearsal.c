@@ -8,6 +8,7 @@
 
 #include "nn/layers.h"
 #include "optim/rehearsal.h"
+#include "tests/capture.h"
 #include "tests/optim/run.h"
 #include "tests/xor.h"
 
@@ -110,8 +111,11 @@ START_TEST(labels_without_an_output_are_refused)
                       "example 4 of more has label 2 (of 3 classes)");
     more->labels.data[4] = -1;
     rehearsal_refuses(&r, "example 4 of more has label -1");
-    more->labels.data[4] = -100; /* ignored */
+    more->labels.data[4] = -100; /* ignored, and alone in its batch, whose mean is then NaN */
+    capture_begin();
     trainer_fit(&r.t);
+    ck_assert_ptr_nonnull(strstr(capture_end(), "warning: the test loss of epoch 1 is nan, although "
+                                 "the training loss is finite; does more contain NaN"));
     run_free(&r);
     dataset_free(more);
 }
@@ -368,6 +372,22 @@ START_TEST(a_rehearsal_that_fails_leaves_no_trace)
 }
 END_TEST
 
+START_TEST(a_network_may_be_freed_between_a_failed_rehearsal_and_the_rewind)
+{
+    Run r = rehearsal_run_restless(restless_new(), 20);
+    r.t.loss = rehearsal_rows;
+    if (setjmp(testing_jump) == 0) {
+        testing_catch();
+        trainer_fit(&r.t);
+        ck_abort_msg("trainer_fit did not fail");
+    }
+    testing_release();
+    run_free(&r);
+    tape_rewind(0); /* the address sanitizer would report a write to the network */
+    ck_assert(grad_enabled());
+}
+END_TEST
+
 /* --- modes ------------------------------------------------------------------------------------ */
 
 START_TEST(training_data_are_not_run_in_evaluation_mode)
@@ -443,7 +463,8 @@ int main(void)
         other_last_batches_are_accepted, a_single_image_is_enough_for_batch_norm2d,
         a_batch_norm_that_does_not_run_accepts_a_last_batch_of_one, NULL});
     testing_add(suite, "trace", 20, (const TTest *const[]){
-        a_rehearsal_leaves_no_trace, a_rehearsal_that_fails_leaves_no_trace, NULL});
+        a_rehearsal_leaves_no_trace, a_rehearsal_that_fails_leaves_no_trace,
+        a_network_may_be_freed_between_a_failed_rehearsal_and_the_rewind, NULL});
     testing_add(suite, "modes", 20, (const TTest *const[]){
         training_data_are_not_run_in_evaluation_mode, training_mode_is_tried_before_the_first_step,
         nothing_runs_if_no_epochs_are_left, NULL});
