@@ -211,9 +211,11 @@ static void pool_watch_thread(void)
 static void pool_spoil(void *block, size_t size)
 {
 #ifdef SLOPE_DEBUG
-    uint32_t *word = block;
-    for (size_t i = 0; i < size / sizeof *word; i++)
-        word[i] = MEMORY_SPOILED;
+    const uint32_t word = MEMORY_SPOILED;
+    char *bytes = block;
+    memcpy(bytes, &word, sizeof word);
+    for (size_t filled = sizeof word; filled < size; filled *= 2) /* memcpy is fast in any build */
+        memcpy(bytes + filled, bytes, filled < size - filled ? filled : size - filled);
 #else
     (void)block, (void)size;
 #endif
