@@ -42,6 +42,11 @@ bool slope_param_group_check(const ParamGroup *g, char problem[PARAM_GROUP_PROBL
     return true;
 }
 
+int slope_param_slots(const Optimizer *opt, const ParamGroup *group)
+{
+    return opt->type->needs ? opt->type->needs(group) : opt->type->slots;
+}
+
 /* --- splits ----------------------------------------------------------------------------------- */
 
 /* Makes the checks that every split needs. Returns how many parameters it would move; `advice` says

@@ -157,9 +157,7 @@ void optimizer_zero_grad(Optimizer *opt)
 /* Allocates the slots that the parameter still lacks. */
 static void param_make_slots(const Optimizer *opt, ParamState *p)
 {
-    const ParamGroup *group = &opt->group[p->group];
-    int n = opt->type->needs ? opt->type->needs(group) : opt->type->slots;
-    for (int k = 0; k < n; k++)
+    for (int k = 0, n = slope_param_slots(opt, &opt->group[p->group]); k < n; k++)
         if (!p->slot[k]) {
             p->slot[k] = tensor_zeros(var_shape(p->param.var));
             p->slot_step = p->step;

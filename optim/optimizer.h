@@ -122,8 +122,8 @@ void optimizer_check_covers(const Optimizer *opt, Module *net, const char *funct
 /* --- groups: optim/groups.c ------------------------------------------------------------------- */
 
 /* Moves the parameters for which the predicate holds into a new group, which starts with the
- * settings of the first group, and returns it. Fails if there is no such parameter, or if an
- * earlier split has moved one of them. */
+ * settings of the first group, and returns it. Fails if it holds for no parameter, or for one
+ * that an earlier split has moved. */
 typedef bool (*ParameterPredicate)(const Parameter *p);
 ParamGroup *optimizer_split(Optimizer *opt, const char *name, ParameterPredicate predicate);
 

@@ -102,17 +102,11 @@ static void resume_grouping(State *s, const Optimizer *opt)
     }
 }
 
-/* The number of slots that the next step uses. */
-static int resume_needs(const Optimizer *opt, const ParamGroup *group)
-{
-    return opt->type->needs ? opt->type->needs(group) : opt->type->slots;
-}
-
 /* The slots that p lacks are saved as the next step would allocate them: filled with zeros, and
  * dated from the current step. */
 static int64_t resume_slot_step(const Optimizer *opt, const ParamState *p)
 {
-    for (int k = 0; k < resume_needs(opt, &opt->group[p->group]); k++)
+    for (int k = 0; k < slope_param_slots(opt, &opt->group[p->group]); k++)
         if (!p->slot[k])
             return p->step;
     return p->slot_step;
@@ -158,7 +152,7 @@ static void resume_optimizer(State *s, Optimizer *opt)
     resume_param_steps(s, opt);
     for (int i = 0; i < opt->n_params; i++) {
         ParamState *p = &opt->state[i];
-        resume_slots(s, opt, p, resume_needs(opt, &group[p->group]));
+        resume_slots(s, opt, p, slope_param_slots(opt, &group[p->group]));
     }
 }
 

@@ -209,7 +209,7 @@ static void trainer_warn_of_test(const Trainer *t, double loss)
     if (!isfinite(loss))
         slope_warn_once(&warned, "trainer_fit", "the test loss of epoch %d is %s, although the "
                         "training loss is finite; does %s contain NaN, Inf or very large numbers?",
-                        t->epoch + 1, isnan(loss) ? "nan" : "infinite",
+                        t->epoch + 1, trainer_number((real)loss),
                         loader_dataset(t->test)->name);
 }
 

@@ -191,6 +191,15 @@ static void resume_keep(const Trainer *t, int64_t step, void *ctx)
     ck_assert_msg(trainer_save(t, step_path(step), &err), "%s", err.problem);
 }
 
+/* Trains r to its end, where it must be what the whole run was; frees it. */
+static void assert_ends_as(Run *whole, Run *r)
+{
+    r->t.on_step = resume_keep;
+    trainer_fit(&r->t);
+    assert_same_run(whole, r);
+    run_free(r);
+}
+
 /* --- resuming --------------------------------------------------------------------------------- */
 
 START_TEST(every_step_resumes_to_the_same_bits)
@@ -210,10 +219,7 @@ START_TEST(every_step_resumes_to_the_same_bits)
         ck_assert_msg(trainer_resume(&r.t, &err), "%s", err.problem);
         ck_assert_int_eq(r.t.step, step);
         r.t.checkpoint = NULL;
-        r.t.on_step = resume_keep;
-        trainer_fit(&r.t);
-        assert_same_run(&whole, &r);
-        run_free(&r);
+        assert_ends_as(&whole, &r);
     }
     run_free(&whole);
 }
@@ -269,10 +275,7 @@ START_TEST(training_that_became_nan_within_an_epoch_can_be_restored)
         ck_assert_msg(trainer_load(&r.t, step_path(step), &err), "%s", err.problem);
         ck_assert_int_eq(r.t.step, step);
         r.t.epochs = RESUME_EPOCHS - r.t.epoch;
-        r.t.on_step = resume_keep;
-        trainer_fit(&r.t);
-        assert_same_run(&whole, &r);
-        run_free(&r);
+        assert_ends_as(&whole, &r);
     }
     run_free(&whole);
 }
