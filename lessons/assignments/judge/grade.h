@@ -1,0 +1,129 @@
+/* lessons/assignments/judge/grade.h -- inside the judge: the table of points, what the tests found,
+ * and the solver.
+ *
+ *  - points_read (points.c) reads an assignment's points.txt.
+ *  - build_solver (build.c) compiles and links a submission, or says why it was refused.
+ *  - solver_start, solver_call and solver_stop (process.c) run it, within limits.
+ *  - main.c runs each test and fills in its Outcome.
+ *  - results_write (results.c) writes results.json in Gradescope's format.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SLOPE_LESSONS_ASSIGNMENTS_JUDGE_GRADE_H
+#define SLOPE_LESSONS_ASSIGNMENTS_JUDGE_GRADE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lessons/assignments/solver/wire.h"
+#include "tensor/error.h"
+
+enum { GRADE_TESTS = 64, GRADE_TEXT = 8192, GRADE_PATH = 4096 };
+
+/* --- what the tests found --------------------------------------------------------------------- */
+
+/* The findings of a test: texts for people, "" if there is none. */
+typedef struct Outcome {
+    bool passed;
+    bool absent; /* a hidden test that this copy does not contain */
+    bool late;   /* stopped by its time limit */
+    char message[1024], index[128], expected[128], got[128], hint[512];
+} Outcome;
+
+/* A line of points.txt and its outcome. */
+typedef struct GradeTest {
+    char    number[8];      /* "1.1" */
+    double  points;
+    char    visibility[32]; /* "visible", "hidden", "after_due_date" or "after_published" */
+    char    id[64];         /* the test's name in tests.c */
+    char    name[128];      /* the description for people */
+    Outcome outcome;
+} GradeTest;
+
+typedef struct Grade {
+    int         n;
+    GradeTest   test[GRADE_TESTS];
+    uint64_t    seed; /* of the hidden tests' inputs */
+    double      seconds;
+    const char *status;             /* "graded", or why no test ran: "does not compile" ... */
+    char        output[GRADE_TEXT]; /* about the whole submission: the compiler's message, say */
+} Grade;
+
+bool test_is_hidden(const GradeTest *t);
+double grade_score(const Grade *grade);
+double grade_most(const Grade *grade); /* without the tests that are absent */
+
+/* Reads lines "number points visibility id name"; # begins a comment line. Returns false and sets
+ * *err for any other line. */
+bool points_read(Grade *grade, const char *path, Error *err);
+
+/* The outcome as lines for people, each beginning with `indent`. */
+void outcome_text(const Outcome *o, const char *indent, char *text, size_t size);
+
+/* Writes results.json beside `path` and renames it. */
+bool results_write(const Grade *grade, const char *path, Error *err);
+
+/* Writes one line of marks: name, points, the points of each test, status. */
+bool results_write_row(const Grade *grade, const char *name, const char *path, Error *err);
+
+/* Prints a sentence "grade: ..." and ends the judge with status 2: the grading itself failed. */
+_Noreturn void judge_refuse(const char *format, ...) SLOPE_PRINTF(1, 2);
+
+/* --- building a submission -------------------------------------------------------------------- */
+
+typedef struct BuildOptions {
+    const char *assignment; /* the assignment's folder */
+    const char *submission; /* the submitted file, or a folder that contains it */
+    const char *file;       /* the name that the assignment gives to it: elu.c */
+    const char *work;       /* a fresh folder */
+    const char *compile;    /* a compiler and its flags, in the shell's syntax */
+    const char *objects;    /* what the submission is linked with */
+    const char *link;       /* flags after those, in the shell's syntax */
+    const char *names;      /* what every submission may use: allow.txt */
+} BuildOptions;
+
+/* Compiles and links work/solver. Returns NULL, or a status such as "does not compile"; `said` is
+ * then the reason, for the student. */
+const char *build_solver(const BuildOptions *o, char said[GRADE_TEXT]);
+
+/* Checks what the object file defines and needs against the lists of names in two files. Returns
+ * false, and says which name is refused and why. */
+bool names_are_allowed(const char *object, const char *common, const char *own,
+                       char said[GRADE_TEXT]);
+
+/* Runs a command of the shell, with `argument` as its "$@" (a list that ends in NULL), no input,
+ * and its output in the file `said`. It may use this much CPU time, three times as much time, and
+ * 2 GB of memory. Returns its exit status, or -1 if it was stopped. */
+int build_run(const char *command, char *const argument[], const char *said, int seconds);
+
+/* --- the solver ------------------------------------------------------------------------------- */
+
+typedef struct SolverOptions {
+    const char *program;
+    const char *printed; /* the file to which the submission's output is appended */
+    double      limit;   /* seconds of CPU time */
+    bool        sandbox;
+} SolverOptions;
+
+/* How the last call ended. */
+typedef enum SolverEnd {
+    SOLVER_ANSWERED,
+    SOLVER_LATE,    /* it exceeded its limit */
+    SOLVER_IDLE,    /* it did nothing for a while */
+    SOLVER_DIED,    /* see solver_death */
+    SOLVER_GARBLED, /* what it sent was not a message */
+} SolverEnd;
+
+void solver_begin(SolverOptions options); /* starts when first called */
+SolverEnd solver_exchange(const Message *call, Message *answer);
+void solver_end(void); /* ends it and every process that it started */
+
+/* "crashed: Segmentation fault"; a sentence about a solver that died. */
+const char *solver_death(char text[256]);
+
+/* --- the test that runs ----------------------------------------------------------------------- */
+
+extern Outcome *judge_outcome; /* of the current test */
+void judge_end_test(void);     /* drops the last answer */
+
+#endif
