@@ -162,12 +162,13 @@ START_TEST(elu_gradient_at_0)
 }
 END_TEST
 
-/* The sample must call the op itself. The constant alpha of ELU's sample is the submission's choice;
- * it follows from one value. */
+/* The sample must call the op itself. The alpha of ELU's sample is the submission's choice; it
+ * follows from one value. */
 static void check_sample_values(Var *x, Var *y, const double *number)
 {
     double alpha = (double)tensor_read(y->value)[0] / expm1((double)tensor_read(x->value)[0]);
-    Var *own = number ? judge_ask("value", VARS(x), ALPHA(alpha)) : judge_ask("value", VARS(x), NONE);
+    Var *own = number ? judge_ask("value", VARS(x), ALPHA(alpha))
+                      : judge_ask("value", VARS(x), NONE);
     judge_compare("y of the sample", y, own, (Tolerance){1e-9, 0}, NULL, 0);
 }
 
