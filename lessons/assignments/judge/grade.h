@@ -18,7 +18,7 @@
 #include "lessons/assignments/solver/wire.h"
 #include "tensor/error.h"
 
-enum { GRADE_TESTS = 64, GRADE_TEXT = 8192, GRADE_PATH = 4096 };
+enum { GRADE_TESTS = 64, GRADE_TEXT = 8192, GRADE_PATH = 4096, GRADE_COMMAND = 16384 };
 
 /* --- what the tests found --------------------------------------------------------------------- */
 
@@ -60,10 +60,9 @@ bool points_read(Grade *grade, const char *path, Error *err);
 /* The outcome as lines for people, each beginning with `indent`. */
 void outcome_text(const Outcome *o, const char *indent, char *text, size_t size);
 
-/* Writes results.json beside `path` and renames it. */
 bool results_write(const Grade *grade, const char *path, Error *err);
 
-/* Writes one line of marks: name, points, the points of each test, status. */
+/* Writes a header and one line of marks: name, points, the points of each test, status. */
 bool results_write_row(const Grade *grade, const char *name, const char *path, Error *err);
 
 /* Prints a sentence "grade: ..." and ends the judge with status 2: the grading itself failed. */

@@ -88,7 +88,7 @@ static void solver_stopped(const char *sentence, void *ctx)
 {
     (void)ctx;
     message_clear(&solver_answer);
-    snprintf(solver_answer.text, sizeof solver_answer.text, SOLVER_STOPPED "%s", sentence);
+    snprintf(solver_answer.text, sizeof solver_answer.text, SOLVER_STOPPED "%.900s", sentence);
     longjmp(solver_escape, 1);
 }
 
@@ -99,7 +99,7 @@ static void solver_serve(const Message *call, Message *answer)
             s->serve(call, answer);
             return;
         }
-    snprintf(answer->text, sizeof answer->text, SOLVER_STOPPED "there is no service '%s'",
+    snprintf(answer->text, sizeof answer->text, SOLVER_STOPPED "there is no service '%.200s'",
              call->text);
 }
 

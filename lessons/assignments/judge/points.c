@@ -1,11 +1,11 @@
-/* lessons/assignments/points.c -- the table of points.
+/* lessons/assignments/judge/points.c -- the table of points.
  *
  * SPDX-License-Identifier: MIT
  */
 #include <errno.h>
 #include <string.h>
 
-#include "lessons/assignments/grader.h"
+#include "lessons/assignments/judge/grade.h"
 
 bool test_is_hidden(const GradeTest *t)
 {
@@ -24,7 +24,7 @@ double grade_most(const Grade *grade)
 {
     double most = 0;
     for (int i = 0; i < grade->n; i++)
-        most += grade->test[i].points;
+        most += grade->test[i].outcome.absent ? 0 : grade->test[i].points;
     return most;
 }
 

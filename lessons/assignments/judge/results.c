@@ -1,4 +1,4 @@
-/* lessons/assignments/results.c -- the grade as text and as Gradescope's results.json.
+/* lessons/assignments/judge/results.c -- the grade as text and as Gradescope's results.json.
  *
  * Source: https://gradescope-autograders.readthedocs.io/en/latest/specs/
  *
@@ -8,7 +8,7 @@
 #include <stdarg.h>
 #include <string.h>
 
-#include "lessons/assignments/grader.h"
+#include "lessons/assignments/judge/grade.h"
 #include "tensor/files/json.h"
 
 /* --- text ------------------------------------------------------------------------------------- */
@@ -80,6 +80,12 @@ static void results_test(FILE *f, const GradeTest *t)
     fputs("}", f);
 }
 
+static bool results_close(FILE *f, const char *path, Error *err)
+{
+    bool good = !ferror(f);
+    return fclose(f) == 0 && good ? true : error_set(err, path, -1, "the disk may be full");
+}
+
 bool results_write(const Grade *grade, const char *path, Error *err)
 {
     FILE *f = fopen(path, "w");
@@ -90,11 +96,40 @@ bool results_write(const Grade *grade, const char *path, Error *err)
     json_write_string(f, grade->output);
     fputs(",\n \"output_format\": \"text\",\n \"stdout_visibility\": \"hidden\",\n"
           " \"tests\": [\n", f);
+    const char *comma = "";
     for (int i = 0; i < grade->n; i++) {
+        if (grade->test[i].outcome.absent)
+            continue;
+        fputs(comma, f);
         results_test(f, &grade->test[i]);
-        fputs(i + 1 < grade->n ? ",\n" : "\n", f);
+        comma = ",\n";
     }
-    fputs(" ],\n \"leaderboard\": []}\n", f);
-    bool good = !ferror(f);
-    return fclose(f) == 0 && good ? true : error_set(err, path, -1, "the disk may be full");
+    fputs("\n ],\n \"leaderboard\": []}\n", f);
+    return results_close(f, path, err);
+}
+
+/* A field of CSV: quoted, with quotes doubled. */
+static void row_text(FILE *f, const char *text)
+{
+    fputc('"', f);
+    for (; *text; text++)
+        fputs(*text == '"' ? "\"\"" : (char[]){*text, '\0'}, f);
+    fputc('"', f);
+}
+
+bool results_write_row(const Grade *grade, const char *name, const char *path, Error *err)
+{
+    FILE *f = fopen(path, "w");
+    if (!f)
+        return error_set(err, path, -1, "cannot be written: %s", strerror(errno));
+    fputs("name,points", f);
+    for (int i = 0; i < grade->n; i++)
+        fprintf(f, ",%s", grade->test[i].number);
+    fputs(",status\n", f);
+    row_text(f, name);
+    fprintf(f, ",%g", grade_score(grade));
+    for (int i = 0; i < grade->n; i++)
+        fprintf(f, ",%g", grade->test[i].outcome.passed ? grade->test[i].points : 0);
+    fprintf(f, ",%s\n", grade->status);
+    return results_close(f, path, err);
 }

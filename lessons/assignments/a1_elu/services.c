@@ -1,0 +1,83 @@
+/* lessons/assignments/a1_elu/services.c -- what the judge can ask of ELU and SELU.
+ *
+ * Wherever a call has a number, it is alpha, and the op is ELU; without a number it is SELU.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "elu.h"
+
+#include "lessons/assignments/solver/solver.h"
+
+static Var *services_apply(const Message *call, Var *x)
+{
+    return call->numbers > 0 ? var_elu(x, (real)call->number[0]) : var_selu(x);
+}
+
+/* y, for x = tensor 0; and 1 if op_elu or op_selu computed it. */
+static void services_value(const Message *call, Message *answer)
+{
+    Var *y = services_apply(call, var_leaf(call->tensor[0]));
+    message_add_tensor(answer, y->value);
+    message_add_number(answer, y->op == (call->numbers > 0 ? &op_elu : &op_selu));
+}
+
+/* Two results with different alpha, of which the first is looked at once the second exists. */
+static void services_both(const Message *call, Message *answer)
+{
+    Var *x = var_leaf(call->tensor[0]);
+    Var *first = var_elu(x, (real)call->number[0]);
+    message_add_tensor(answer, var_elu(x, (real)call->number[1])->value);
+    message_add_tensor(answer, first->value);
+}
+
+/* gx, for x = tensor 0 and gy = tensor 1. */
+static void services_gradient(const Message *call, Message *answer)
+{
+    Var *x = var_leaf(call->tensor[0]);
+    var_backward_with(services_apply(call, x), var_const(call->tensor[1]));
+    message_add_tensor(answer, x->grad);
+}
+
+/* gx of y + y. */
+static void services_twice(const Message *call, Message *answer)
+{
+    Var *x = var_leaf(call->tensor[0]), *y = services_apply(call, x);
+    var_backward_with(var_add(y, y), var_const(call->tensor[1]));
+    message_add_tensor(answer, x->grad);
+}
+
+/* The gradients of <v, gx> with respect to x and gy, for v = tensor 2. */
+static void services_second(const Message *call, Message *answer)
+{
+    Var *x = var_leaf(call->tensor[0]), *gy = var_leaf(call->tensor[1]), *g[1], *gg[2];
+    Var *y = services_apply(call, x);
+    var_grad(var_dot(y, gy), VARS(x), CREATE_GRAPH, g);
+    if (!g[0] || !g[0]->requires_grad)
+        return;
+    var_grad(var_dot(g[0], var_const(call->tensor[2])), VARS(x, gy), GRAD_ONLY, gg);
+    message_add_tensor(answer, gg[0] ? gg[0]->value : NULL);
+    message_add_tensor(answer, gg[1] ? gg[1]->value : NULL);
+}
+
+/* The op's own sample, called with the judge's x; the inputs that op_check would draw for it; and
+ * the branch hash of the result, in two halves that a double holds exactly. */
+static void services_sample(const Message *call, Message *answer)
+{
+    const Op *op = call->numbers > 0 ? &op_elu : &op_selu;
+    Var *x = var_leaf(call->tensor[0]), *in[OP_SAMPLE_INPUTS];
+    if (!op->sample.call || op->sample.n_in != 1 || !op->branch_hash)
+        return;
+    Var *y = op->sample.call(&x);
+    uint64_t hash = op->branch_hash(y);
+    op_sample_inputs(&op->sample, 1, in);
+    message_add_tensor(answer, y->value);
+    message_add_tensor(answer, in[0]->value);
+    message_add_number(answer, (double)(hash >> 32));
+    message_add_number(answer, (double)(hash & 0xffffffff));
+}
+
+const Service solver_services[] = {
+    {"value", services_value}, {"both", services_both},     {"gradient", services_gradient},
+    {"twice", services_twice}, {"second", services_second}, {"sample", services_sample},
+    {NULL, NULL},
+};

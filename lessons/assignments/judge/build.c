@@ -1,0 +1,198 @@
+/* lessons/assignments/judge/build.c -- compiles and links a submission, within limits.
+ *
+ * A submission can keep a compiler busy for ever (a file that includes itself twice, or a device),
+ * so the compiler's time, memory and output are limited, and it has no input.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lessons/assignments/judge/grade.h"
+#include "optim/progress.h"
+
+enum {
+    BUILD_SECONDS = 10,
+    BUILD_SOURCE = 1 << 20, /* bytes of a submission */
+    BUILD_OUTPUT = 64 << 20, /* bytes of a file that the compiler writes */
+    BUILD_ARGUMENTS = 16,
+};
+
+/* --- running a command ------------------------------------------------------------------------ */
+
+static void build_limit(int resource, rlim_t most)
+{
+    setrlimit(resource, &(struct rlimit){most, most});
+}
+
+static _Noreturn void build_become(const char *command, char *const argument[], const char *said,
+                                   int seconds)
+{
+    char *argv[BUILD_ARGUMENTS + 5] = {"sh", "-c", (char *)command, "sh"};
+    for (int i = 0; argument[i] && i < BUILD_ARGUMENTS; i++)
+        argv[4 + i] = argument[i];
+    setpgid(0, 0);
+    build_limit(RLIMIT_CPU, (rlim_t)seconds);
+    build_limit(RLIMIT_CORE, 0);
+    build_limit(RLIMIT_FSIZE, BUILD_OUTPUT);
+#ifdef RLIMIT_AS
+    build_limit(RLIMIT_AS, (rlim_t)2 << 30);
+#endif
+    int in = open("/dev/null", O_RDONLY);
+    int out = open(said, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600);
+    if (in < 0 || out < 0 || dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0)
+        _exit(126);
+    execv("/bin/sh", argv);
+    _exit(127);
+}
+
+int build_run(const char *command, char *const argument[], const char *said, int seconds)
+{
+    int status = 0;
+    double deadline = slope_seconds() + 3 * seconds;
+    fflush(NULL);
+    pid_t child = fork();
+    if (child < 0)
+        judge_refuse("cannot create a process: %s", strerror(errno));
+    if (child == 0)
+        build_become(command, argument, said, seconds);
+    setpgid(child, child); /* the child does so too: either may run first */
+    while (waitpid(child, &status, WNOHANG) == 0) {
+        if (slope_seconds() > deadline) {
+            kill(-child, SIGKILL);
+            waitpid(child, &status, 0);
+            return -1;
+        }
+        nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
+    }
+    kill(-child, SIGKILL); /* whatever it has left behind */
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* --- reading the submission ------------------------------------------------------------------- */
+
+/* The path of the submitted file, if `submission` is a folder. */
+static void build_find(const BuildOptions *o, char path[GRADE_PATH])
+{
+    struct stat info;
+    bool folder = stat(o->submission, &info) == 0 && S_ISDIR(info.st_mode);
+    int n = folder ? snprintf(path, GRADE_PATH, "%s/%s", o->submission, o->file)
+                   : snprintf(path, GRADE_PATH, "%s", o->submission);
+    if (n >= GRADE_PATH)
+        judge_refuse("the path of the submission is too long");
+    if (lstat(path, &info) != 0 && errno == ENOENT)
+        judge_refuse("there is no file '%s'; expected your %s", path, o->file);
+}
+
+static bool build_refuse(char said[GRADE_TEXT], const char *path, const char *problem)
+{
+    snprintf(said, GRADE_TEXT, "'%s': %s.\n", path, problem);
+    return false;
+}
+
+/* Copies a regular file of bounded size. Opening a FIFO would wait, and a device never ends. */
+static bool build_copy(const char *from, const char *to, char said[GRADE_TEXT])
+{
+    struct stat info;
+    static char bytes[BUILD_SOURCE];
+    int in = open(from, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (in < 0)
+        return build_refuse(said, from, strerror(errno));
+    bool regular = fstat(in, &info) == 0 && S_ISREG(info.st_mode);
+    ssize_t n = regular ? read(in, bytes, sizeof bytes) : -1;
+    close(in);
+    if (!regular)
+        return build_refuse(said, from, "is not a file");
+    if (n < 0 || n == sizeof bytes)
+        return build_refuse(said, from, n < 0 ? strerror(errno) : "has more than a million bytes");
+    int out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (out < 0 || write(out, bytes, (size_t)n) != n || close(out) != 0)
+        judge_refuse("cannot write '%s': %s", to, strerror(errno));
+    return true;
+}
+
+/* --- compiling and linking -------------------------------------------------------------------- */
+
+static char *build_path(char path[GRADE_PATH], const char *folder, const char *name)
+{
+    if (snprintf(path, GRADE_PATH, "%s/%s", folder, name) >= GRADE_PATH)
+        judge_refuse("the path '%s/%s' is too long", folder, name);
+    return path;
+}
+
+/* Appends the compiler's messages, with the submitted file's name in place of its copy's. */
+static void build_messages(const char *work, const char *copy, const char *name,
+                           char said[GRADE_TEXT])
+{
+    static char all[GRADE_TEXT];
+    char path[GRADE_PATH];
+    FILE *f = fopen(build_path(path, work, "messages.txt"), "r");
+    size_t n = f ? fread(all, 1, sizeof all - 1, f) : 0, used = strlen(said);
+    if (f)
+        fclose(f);
+    all[n] = '\0';
+    for (const char *p = all; *p && used + 1 < GRADE_TEXT;) {
+        const char *at = strstr(p, copy), *end = at ? at : p + strlen(p);
+        used += (size_t)snprintf(said + used, GRADE_TEXT - used, "%.*s%s", (int)(end - p), p,
+                                 at ? name : "");
+        p = at ? at + strlen(copy) : end;
+    }
+}
+
+/* Compiles the copy in the work folder. */
+static const char *build_compile(const BuildOptions *o, const char *path, char said[GRADE_TEXT])
+{
+    char copy[GRADE_PATH], object[GRADE_PATH], include[GRADE_PATH], command[GRADE_COMMAND];
+    build_path(copy, o->work, o->file);
+    build_path(object, o->work, "submission.o");
+    snprintf(include, sizeof include, "-I%s", o->assignment);
+    snprintf(command, sizeof command, "exec %s \"$@\"", o->compile);
+    if (!build_copy(path, copy, said))
+        return "cannot be read";
+    int status = build_run(command, (char *[]){include, "-c", copy, "-o", object, NULL},
+                           build_path((char[GRADE_PATH]){0}, o->work, "messages.txt"),
+                           BUILD_SECONDS);
+    if (status < 0)
+        return snprintf(said, GRADE_TEXT, "The compiler was stopped: it used more than %d seconds "
+                        "or 2 GB.\n", BUILD_SECONDS), "does not compile";
+    build_messages(o->work, copy, path, said);
+    return status == 0 ? NULL : "does not compile";
+}
+
+static const char *build_link(const BuildOptions *o, const char *path, char said[GRADE_TEXT])
+{
+    char object[GRADE_PATH], program[GRADE_PATH], messages[GRADE_PATH], command[GRADE_COMMAND];
+    build_path(object, o->work, "submission.o");
+    build_path(program, o->work, "solver");
+    build_path(messages, o->work, "messages.txt");
+    snprintf(command, sizeof command, "exec %s %s \"$@\" %s", o->compile, o->objects, o->link);
+    if (build_run(command, (char *[]){object, "-o", program, NULL}, messages, BUILD_SECONDS) == 0)
+        return NULL;
+    build_messages(o->work, object, path, said);
+    return "does not link";
+}
+
+const char *build_solver(const BuildOptions *o, char said[GRADE_TEXT])
+{
+    char path[GRADE_PATH], object[GRADE_PATH], own[GRADE_PATH];
+    said[0] = '\0';
+    build_find(o, path);
+    build_path(object, o->work, "submission.o");
+    build_path(own, o->assignment, "allow.txt");
+    const char *status = build_compile(o, path, said);
+    if (status)
+        return status;
+    fputs(said, stdout); /* warnings */
+    said[0] = '\0';
+    return names_are_allowed(object, o->names, own, said) ? build_link(o, path, said)
+                                                          : "is not allowed";
+}

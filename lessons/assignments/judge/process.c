@@ -1,0 +1,294 @@
+/* lessons/assignments/judge/process.c -- the solver's process: starts it, exchanges messages with
+ * it, and ends it, whatever the submission in it does.
+ *
+ *  - CPU time is limited, not the time on the clock, so that gradings side by side take longer but
+ *    find the same. A solver that does nothing is ended too: no allowed call waits, except for
+ *    the pipe from the judge.
+ *  - Memory, stack, output and open files are limited; everything else is up to the sandbox.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lessons/assignments/judge/grade.h"
+#include "lessons/assignments/judge/sandbox.h"
+#include "lessons/assignments/solver/solver.h"
+#include "optim/progress.h"
+
+enum {
+    SOLVER_MEMORY = 512 << 20, /* bytes of address space */
+    SOLVER_STACK = 8 << 20,
+    SOLVER_PRINTS = 1 << 18, /* bytes of output per test */
+    SOLVER_TICK = 20,        /* milliseconds between looks at the clocks */
+};
+
+/* A solver that has used no CPU time for this long is waiting for something that never comes. */
+static const double solver_idle_limit = 4; /* seconds */
+
+static SolverOptions solver_options;
+static struct {
+    pid_t     pid; /* 0 if none runs */
+    int       calls, answers; /* the judge's ends of the pipes */
+    int       status;         /* of the last one, from waitpid */
+    SolverEnd end;            /* why an exchange failed */
+    double    cpu, moved;     /* its CPU time, and when that was last seen to grow */
+} solver;
+
+void solver_begin(SolverOptions options)
+{
+    solver_options = options;
+    solver.status = 0;
+}
+
+/* --- starting --------------------------------------------------------------------------------- */
+
+static void solver_limit(int resource, rlim_t most)
+{
+    struct rlimit old;
+    if (getrlimit(resource, &old) == 0 && (old.rlim_max == RLIM_INFINITY || most < old.rlim_max))
+        setrlimit(resource, &(struct rlimit){most, most});
+}
+
+/* The file's size counts too: each test may append this much. */
+static void solver_limits(int printed)
+{
+    struct stat info;
+    rlim_t used = fstat(printed, &info) == 0 ? (rlim_t)info.st_size : 0;
+    solver_limit(RLIMIT_CORE, 0);
+    solver_limit(RLIMIT_FSIZE, used + SOLVER_PRINTS);
+    solver_limit(RLIMIT_STACK, SOLVER_STACK);
+    solver_limit(RLIMIT_CPU, (rlim_t)solver_options.limit + 2);
+#ifdef RLIMIT_AS
+    solver_limit(RLIMIT_AS, SOLVER_MEMORY);
+#endif
+}
+
+/* In the child: the given descriptors become 0 to 5, and all others are closed. 5, the program, is
+ * closed by the exec. They are first moved out of the way of one another. */
+static void solver_place_files(const int from[6])
+{
+    int moved[6];
+    for (int i = 0; i < 6; i++)
+        if ((moved[i] = fcntl(from[i], F_DUPFD, 16)) < 0)
+            _exit(126);
+    for (int i = 0; i < 6; i++)
+        if (dup2(moved[i], i) < 0)
+            _exit(126);
+    fcntl(5, F_SETFD, FD_CLOEXEC);
+    long most = sysconf(_SC_OPEN_MAX);
+    for (int i = 6; i < (most > 0 && most < 1024 ? most : 1024); i++)
+        close(i);
+}
+
+static _Noreturn void solver_become(const int from[6])
+{
+    static char *const argv[] = {"solver", NULL};
+    static char *const envp[] = {"SLOPE_THREADS=1", "LC_ALL=C", NULL};
+    setsid(); /* a group of its own: signals to the group stay there */
+    solver_place_files(from);
+    solver_limits(1);
+    signal(SIGXFSZ, SIG_IGN);
+    signal(SIGPIPE, SIG_DFL);
+    if (solver_options.sandbox)
+        sandbox_exec(5, argv, envp);
+    else
+        execve(solver_options.program, argv, envp);
+    _exit(127);
+}
+
+static int solver_open(const char *path, int flags)
+{
+    int file = open(path, flags | O_CLOEXEC | O_NOCTTY, 0600);
+    if (file < 0)
+        judge_refuse("cannot open '%s': %s", path, strerror(errno));
+    return file;
+}
+
+static void solver_pipe(int ends[2])
+{
+    if (pipe(ends) != 0)
+        judge_refuse("cannot create a pipe: %s", strerror(errno));
+    fcntl(ends[0], F_SETFD, FD_CLOEXEC);
+    fcntl(ends[1], F_SETFD, FD_CLOEXEC);
+}
+
+static void solver_start(void)
+{
+    int calls[2], answers[2];
+    solver_pipe(calls);
+    solver_pipe(answers);
+    int empty = solver_open("/dev/null", O_RDONLY);
+    int printed = solver_open(solver_options.printed, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW);
+    int program = solver_open(solver_options.program, O_RDONLY);
+    fflush(NULL);
+    solver.pid = fork();
+    if (solver.pid < 0)
+        judge_refuse("cannot create a process: %s", strerror(errno));
+    if (solver.pid == 0)
+        solver_become((int[]){empty, printed, printed, calls[0], answers[1], program});
+    close(empty), close(printed), close(program), close(calls[0]), close(answers[1]);
+    solver.calls = calls[1], solver.answers = answers[0];
+    fcntl(solver.calls, F_SETFL, O_NONBLOCK);
+    solver.cpu = 0;
+}
+
+/* --- ending ----------------------------------------------------------------------------------- */
+
+/* Ends what the solver has left behind, which can be anything only if there is no sandbox: its
+ * group, and on Linux its orphans, which are the judge's children now. */
+static void solver_sweep(void)
+{
+    char path[64];
+    int orphan;
+    kill(-solver.pid, SIGKILL);
+    snprintf(path, sizeof path, "/proc/self/task/%ld/children", (long)getpid());
+    for (int round = 0; round < 100; round++) {
+        FILE *f = fopen(path, "r");
+        bool found = false;
+        while (f && fscanf(f, "%d", &orphan) == 1)
+            found = true, kill(orphan, SIGKILL);
+        if (f)
+            fclose(f);
+        if (!found)
+            return;
+        while (waitpid(-1, NULL, found ? 0 : WNOHANG) > 0)
+            found = false;
+    }
+}
+
+void solver_end(void)
+{
+    if (solver.pid == 0)
+        return;
+    close(solver.calls), close(solver.answers);
+    kill(solver.pid, SIGKILL);
+    while (waitpid(solver.pid, &solver.status, 0) < 0 && errno == EINTR)
+        ;
+    solver_sweep();
+    solver.pid = 0;
+}
+
+/* The last solver ended by itself: wait for its status. */
+static SolverEnd solver_died(void)
+{
+    int status = 0;
+    for (int i = 0; i < 100 && waitpid(solver.pid, &status, WNOHANG) == 0; i++)
+        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+    solver_end();
+    solver.status = status;
+    return SOLVER_DIED;
+}
+
+const char *solver_death(char text[256])
+{
+    if (WIFSIGNALED(solver.status) && WTERMSIG(solver.status) == SIGSYS)
+        snprintf(text, 256, "it made a system call that a submission may not make");
+    else if (WIFSIGNALED(solver.status))
+        snprintf(text, 256, "crashed: %s", strsignal(WTERMSIG(solver.status)));
+    else
+        snprintf(text, 256, "the program exited with status %d before it had answered",
+                 WEXITSTATUS(solver.status));
+    return text;
+}
+
+/* --- exchanging ------------------------------------------------------------------------------- */
+
+/* The CPU time of the solver so far, or -1 where that cannot be read. */
+static double solver_cpu(void)
+{
+#if defined(_POSIX_CPUTIME) && _POSIX_CPUTIME >= 0
+    clockid_t clock;
+    struct timespec t;
+    if (clock_getcpuclockid(solver.pid, &clock) == 0 && clock_gettime(clock, &t) == 0)
+        return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+#endif
+    return -1;
+}
+
+/* Has the solver exceeded a limit? Without its CPU time, only the clock on the wall counts. */
+static bool solver_is_over(void)
+{
+    double now = slope_seconds(), cpu = solver_cpu();
+    if (cpu < 0)
+        cpu = solver.cpu;
+    if (cpu > solver.cpu + 0.001)
+        solver.cpu = cpu, solver.moved = now;
+    if (solver.cpu > solver_options.limit)
+        return solver.end = SOLVER_LATE, true;
+    if (now - solver.moved > solver_idle_limit)
+        return solver.end = SOLVER_IDLE, true;
+    return false;
+}
+
+/* Waits until the pipe is ready; false if a limit is exceeded first. */
+static bool solver_wait(int file, short events)
+{
+    struct pollfd p = {.fd = file, .events = events};
+    while (poll(&p, 1, SOLVER_TICK) <= 0)
+        if (solver_is_over())
+            return false;
+    return true;
+}
+
+static bool solver_pipe_read(void *ctx, void *bytes, size_t n)
+{
+    char *to = bytes;
+    (void)ctx;
+    while (n > 0) {
+        if (!solver_wait(solver.answers, POLLIN))
+            return false;
+        ssize_t got = read(solver.answers, to, n);
+        if (got == 0 || (got < 0 && errno != EINTR && errno != EAGAIN))
+            return solver.end = SOLVER_DIED, false;
+        if (got > 0)
+            to += got, n -= (size_t)got, solver.moved = slope_seconds();
+        if (solver_is_over())
+            return false;
+    }
+    return true;
+}
+
+static bool solver_pipe_write(void *ctx, const void *bytes, size_t n)
+{
+    const char *from = bytes;
+    (void)ctx;
+    while (n > 0) {
+        if (!solver_wait(solver.calls, POLLOUT))
+            return false;
+        ssize_t put = write(solver.calls, from, n);
+        if (put < 0 && errno != EINTR && errno != EAGAIN)
+            return solver.end = SOLVER_DIED, false;
+        if (put > 0)
+            from += put, n -= (size_t)put, solver.moved = slope_seconds();
+    }
+    return true;
+}
+
+SolverEnd solver_exchange(const Message *call, Message *answer)
+{
+    if (solver.pid == 0)
+        solver_start();
+    solver.end = SOLVER_GARBLED; /* unless reading or writing fails for another reason */
+    solver.moved = slope_seconds();
+    bool sent = wire_write(solver_pipe_write, NULL, call);
+    /* A solver that died may have said why. */
+    bool received = (sent || solver.end == SOLVER_DIED) &&
+                    wire_read(solver_pipe_read, NULL, answer);
+    if (received)
+        return SOLVER_ANSWERED;
+    if (solver.end == SOLVER_DIED)
+        return solver_died();
+    solver_end();
+    return solver.end;
+}
