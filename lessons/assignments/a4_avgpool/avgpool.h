@@ -19,26 +19,28 @@ typedef struct AvgPool {
 /* Each one's backward rule calls the other. */
 extern const Op op_avg_pool2d, op_avg_pool2d_scatter;
 
-/* y (N,C,P,Q), the mean of each window of x (N,C,H,W): the sum of its elements, divided by the
- * kernel's area if count_include_pad, else by the number of elements that are not padding.
+/* y (N,C,P,Q), the mean of each window of x (N,C,H,W): the sum of its elements in the plane, divided
+ * by the kernel's area if count_include_pad, else by the number of those elements.
  *
  * A stride of {0, 0} means the kernel's size. P = (H + 2 padding - kernel) / stride + 1, rounded
- * down, and Q likewise. x may have any strides. N or C may be 0.
+ * down, and Q likewise. x may have any strides, and N or C may be 0.
  *
- * Fails, naming var_avg_pool2d, if x does not have four axes (the sentence contains its shape), a
- * kernel or a stride is below 1 or a padding below 0 (it contains the number), a padding is more
- * than half the kernel (it contains both), a kernel is larger than the padded input (it contains
- * the kernel and the input's size along that axis), or H or W is 0 (it contains x's shape). */
+ * Fails with a sentence that names var_avg_pool2d, if
+ *  - x does not have four axes, or H or W is 0; the sentence contains x's shape;
+ *  - a kernel or a stride is below 1, or a padding below 0; it contains that number;
+ *  - a padding is more than half the kernel, rounded down; it contains both;
+ *  - a kernel is larger than the padded input; it contains the kernel and the size of x (without
+ *    padding) along that axis. */
 Var *var_avg_pool2d(Var *x, Pool2dOptions options, bool count_include_pad);
 
-/* The adjoint: y of shape x (N,C,H,W), zeros to which each element of g (N,C,P,Q), divided as
- * above, is added at every element of its window. g may have any strides.
+/* The adjoint: y of the given shape x (N,C,H,W). Each element of g (N,C,P,Q) is divided as above and
+ * added to every element of its window; elements in no window are 0. g may have any strides.
  *
  * Fails like var_avg_pool2d, but naming var_avg_pool2d_scatter, and also if g does not have the
- * shape of the pooled x (the sentence contains both shapes). */
+ * shape to which x is pooled; the sentence contains both shapes. */
 Var *var_avg_pool2d_scatter(Var *g, Shape x, Pool2dOptions options, bool count_include_pad);
 
-/* The pooling that both ops' samples call, of x (2,2,5,4); the shape of g is then (2,2,3,3). */
+/* What the samples of both ops call: a pooling of x (2,2,5,4), so g has shape (2,2,3,3). */
 #define AVG_POOL_SAMPLE ((Pool2dOptions){.kernel = {3, 2}, .stride = {2, 1}, .padding = {1, 0}})
 #define AVG_POOL_SAMPLE_SHAPE SHAPE(2, 2, 5, 4)
 #define AVG_POOL_SAMPLE_COUNT_INCLUDE_PAD false

@@ -1,7 +1,8 @@
 /* lessons/assignments/a4_avgpool/services.c -- what the judge can call in a submission.
  *
  * The numbers of a call are: which of the two ops is meant, 0 the pooling or 1 its adjoint; kernel,
- * stride and padding, a pair each; count_include_pad; and the sizes of x, the unpooled tensor.
+ * stride and padding, a pair each; count_include_pad; what unused memory holds, so that a result
+ * that is not cleared shows; and the sizes of x, the unpooled tensor.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -9,18 +10,39 @@
 
 #include "lessons/assignments/solver/solver.h"
 
-enum { AVGPOOL_SIZES = 8 }; /* the sizes of x are numbers 8, 9 … */
+enum { AVGPOOL_SIZES = 9 }; /* the sizes of x are numbers 9, 10 … */
+
+static Shape avgpool_shape(const Message *call)
+{
+    Shape x = {.ndim = call->numbers - AVGPOOL_SIZES};
+    for (int d = 0; d < x.ndim; d++)
+        x.dim[d] = (ptrdiff_t)call->number[AVGPOOL_SIZES + d];
+    return x;
+}
+
+/* Frees tensors of x's size: the next ones of that size are in their places. */
+static void avgpool_fill_memory(const Message *call)
+{
+    Tensor *x[WIRE_TENSORS];
+    for (int i = 0; i < WIRE_TENSORS; i++)
+        x[i] = tensor_full(avgpool_shape(call), (real)call->number[8]);
+    for (int i = 0; i < WIRE_TENSORS; i++)
+        tensor_free(x[i]);
+}
 
 static Var *avgpool_apply(const Message *call, Var *in)
 {
-    ptrdiff_t n[WIRE_NUMBERS];
-    for (int i = 0; i < call->numbers; i++)
-        n[i] = (ptrdiff_t)call->number[i];
-    Pool2dOptions o = {.kernel = {n[1], n[2]}, .stride = {n[3], n[4]}, .padding = {n[5], n[6]}};
-    if (n[0] == 0)
-        return var_avg_pool2d(in, o, n[7] != 0);
-    Shape x = shape_new(call->numbers - AVGPOOL_SIZES, n + AVGPOOL_SIZES);
-    return var_avg_pool2d_scatter(in, x, o, n[7] != 0);
+    Pool2dOptions o;
+    for (int i = 0; i < 2; i++) {
+        o.kernel[i] = (ptrdiff_t)call->number[1 + i];
+        o.stride[i] = (ptrdiff_t)call->number[3 + i];
+        o.padding[i] = (ptrdiff_t)call->number[5 + i];
+    }
+    avgpool_fill_memory(call);
+    bool count_include_pad = call->number[7] != 0;
+    return call->number[0] == 0
+               ? var_avg_pool2d(in, o, count_include_pad)
+               : var_avg_pool2d_scatter(in, avgpool_shape(call), o, count_include_pad);
 }
 
 /* The op's result for tensor 0. */
@@ -58,6 +80,7 @@ static void avgpool_sample(const Message *call, Message *answer)
     const Op *op = call->number[0] == 0 ? &op_avg_pool2d : &op_avg_pool2d_scatter;
     const OpSampleInput *in = &op->sample.in[0];
     Var *x[OP_SAMPLE_INPUTS] = {var_leaf(call->tensor[0])};
+    avgpool_fill_memory(call);
     message_add_tensor(answer, op->sample.call ? op->sample.call(x)->value : NULL);
     message_add_number(answer, op->sample.n_in);
     message_add_number(answer, (double)in->low), message_add_number(answer, (double)in->high);

@@ -47,14 +47,17 @@ static Pooling square(ptrdiff_t side, ptrdiff_t kernel, ptrdiff_t stride, ptrdif
     return pooling(SHAPE(2, 3, side, side), o, count_include_pad);
 }
 
+/* What a submission finds in unused memory. */
+enum { DIRT = 1024 };
+
 typedef enum Fault {
     NO_FAULT, BY_AREA, BY_INSIDE, NO_DIVISOR, UNSHIFTED, CLAMPED, EXCHANGED, ROWS_OF_H, STRIDE_1,
-    STRIDE_KERNEL, OVERWRITES, FAULTS
+    STRIDE_KERNEL, OVERWRITES, NOT_CLEARED, FAULTS
 } Fault;
 
 static const char *const fault_hint[FAULTS] = {
-    [BY_AREA] = "divides by the kernel's area at the border, too: without count_include_pad, divide "
-                "by the number of elements that are not padding",
+    [BY_AREA] = "divides by the kernel's area at the border, too: without count_include_pad, "
+                "divide by the number of elements that are not padding",
     [BY_INSIDE] = "divides by the number of elements that are not padding: with count_include_pad, "
                   "divide by the kernel's area",
     [NO_DIVISOR] = "the divisor is missing: the values are sums, not means",
@@ -66,6 +69,7 @@ static const char *const fault_hint[FAULTS] = {
     [STRIDE_1] = "the stride is ignored: window i begins at i stride - padding",
     [STRIDE_KERNEL] = "windows begin a kernel's size apart, not a stride",
     [OVERWRITES] = "where windows overlap, the last one overwrites the others: add",
+    [NOT_CLEARED] = "the memory of a new tensor holds anything: fill it with 0 before you add",
 };
 
 /* The pooling whose windows a fault yields, in place of those of p. */
@@ -136,7 +140,8 @@ static void move_window(const Pooling *p, PoolOp op, Fault fault, Window a, ptrd
 /* The result of the op for `from`, x or g. */
 static Var *moved(const Var *from, Pooling p, PoolOp op, Fault fault)
 {
-    Var *to = var_full(op == POOL ? p.y : p.x, 0);
+    bool dirty = op == SCATTER && fault == NOT_CLEARED;
+    Var *to = var_full(op == POOL ? p.y : p.x, dirty ? DIRT : 0);
     ptrdiff_t P = p.y.dim[2], Q = p.y.dim[3];
     p = faulty(p, fault);
     for (ptrdiff_t k = 0; k < shape_count(p.y); k++) {
@@ -201,8 +206,12 @@ static void compare(const char *what, const Var *got, const Var *from, Pooling p
     int n = 0;
     if (got)
         check_shape(what, got, &p, op);
-    for (Fault f = NO_FAULT + 1; f < FAULTS; f++)
-        mistake[n++] = (Mistake){moved(from, p, op, f), fault_hint[f]};
+    for (Fault f = NO_FAULT + 1; f < FAULTS; f++) {
+        Var *value = moved(from, p, op, f);
+        if (f == NOT_CLEARED && got && tensor_count(got->value) > 1) /* element 0 holds anything */
+            tensor_write(value->value)[0] = tensor_read(got->value)[0];
+        mistake[n++] = (Mistake){value, fault_hint[f]};
+    }
     Var *raw = ignoring_strides(from);
     mistake[n++] = (Mistake){raw ? moved(raw, p, op, NO_FAULT) : NULL,
                              "the strides are ignored: pass the input through var_contiguous"};
@@ -212,22 +221,22 @@ static void compare(const char *what, const Var *got, const Var *from, Pooling p
 
 /* --- asking ----------------------------------------------------------------------------------- */
 
-enum { POOL_NUMBERS = 8 + MAX_DIMS };
+enum { POOL_NUMBERS = 9 + MAX_DIMS };
 
 /* The numbers of a call, as services.c reads them; returns how many. */
 static int call_numbers(PoolOp op, const Pooling *p, double number[POOL_NUMBERS])
 {
-    int n = 0;
-    number[n++] = op;
+    number[0] = op;
     for (int i = 0; i < 2; i++) {
         number[1 + i] = (double)p->o.kernel[i];
         number[3 + i] = (double)p->o.stride[i];
         number[5 + i] = (double)p->o.padding[i];
     }
     number[7] = p->count_include_pad;
-    for (n = 8; n < 8 + p->x.ndim; n++)
-        number[n] = (double)p->x.dim[n - 8];
-    return n;
+    number[8] = DIRT;
+    for (int d = 0; d < p->x.ndim; d++)
+        number[9 + d] = (double)p->x.dim[d];
+    return 9 + p->x.ndim;
 }
 
 static Var *ask(const char *service, PoolOp op, Pooling p, Var *const *in, int n_in)

@@ -53,7 +53,7 @@ static AvgPool avg_pool_plan(Shape x, Pool2dOptions o, bool count_include_pad, c
 
 /* --- windows ---------------------------------------------------------------------------------- */
 
-/* The part of a window that is in the plane: rows top … bottom - 1, columns left … right - 1. */
+/* The part of a window in the plane: rows top … bottom - 1, columns left … right - 1. */
 typedef struct AvgPoolWindow {
     ptrdiff_t top, bottom, left, right;
     real      divisor;
