@@ -238,13 +238,12 @@ Dataset *csv_parse(const uint8_t *data, size_t size, const char *name, CsvOption
     csv_check(&options, "csv_parse");
     char separator = options.separator ? options.separator : ',';
     CsvTable *table = memory_try_new(sizeof *table);
-    if (!table) {
+    if (!table || !slope_csv_labels_begin(&table->labels, options.classes, options.class_names)) {
+        memory_free(table);
         error_set(err, name, -1, "out of memory for its labels");
         return NULL;
     }
     table->options = options;
-    table->labels.classes = options.classes;
-    table->labels.class_names = options.class_names;
     CsvText t = slope_csv_text_new(data, size, name, separator, err);
     Dataset *set = NULL;
     if (csv_survey(table, &t)) {

@@ -4,6 +4,7 @@
  */
 #include "datasets/csv.h"
 
+#include "tests/allocator.h"
 #include "tests/locale.h"
 #include "tests/scratch.h"
 #include "tests/testing.h"
@@ -180,6 +181,36 @@ START_TEST(a_test_set_takes_the_training_sets_names)
     ck_assert_ptr_nonnull(strstr(err.problem, "line 2, column 2"));
     ck_assert_str_eq(err.found, "'d'");
     dataset_free(test);
+}
+END_TEST
+
+/* So many labels that some share a place in a hash table. */
+START_TEST(every_one_of_many_names_has_its_own_number)
+{
+    enum { NAMES = 3000, FOUND = 1000 };
+    static char text[NAMES][8], file[16 * NAMES];
+    static const char *names[NAMES + 1];
+    size_t size = 0;
+    for (int i = 0; i < NAMES; i++) {
+        snprintf(text[i], sizeof text[i], "c%04d", i);
+        names[NAMES - 1 - i] = text[i];
+        size += (size_t)snprintf(file + size, sizeof file - size, "%s,%d\n", text[i], i);
+    }
+    names[NAMES] = names[5]; /* never used, because the first one is */
+    Dataset *given = parse(file, (CsvOptions){.label_column = 1, .classes = NAMES + 1,
+                                              .class_names = names});
+    for (int i = 0; i < NAMES; i++)
+        ck_assert_int_eq(given->labels.data[i], NAMES - 1 - i);
+    dataset_free(given);
+    size = 0;
+    for (int i = 0; i < 2 * FOUND; i++) /* downwards, each twice */
+        size += (size_t)snprintf(file + size, sizeof file - size, "%s,1\n",
+                                 text[(2 * FOUND - 1 - i) % FOUND]);
+    Dataset *found = parse(file, FIRST);
+    ck_assert_int_eq(found->classes, FOUND);
+    for (int i = 0; i < 2 * FOUND; i++)
+        ck_assert_int_eq(found->labels.data[i], (2 * FOUND - 1 - i) % FOUND);
+    dataset_free(found);
 }
 END_TEST
 
@@ -445,6 +476,25 @@ START_TEST(truncation_and_bit_flips_do_no_harm)
 }
 END_TEST
 
+START_TEST(running_out_of_memory_is_reported)
+{
+    static const char text[] = "a,1\nb,2\n";
+    Dataset *data = NULL;
+    Error err = {0};
+    watch_begin();
+    for (int i = 0; !data; i++) {
+        watch.calls = 0, watch.fail_at = i;
+        uint64_t before = testing_blocks();
+        data = csv_parse((const uint8_t *)text, sizeof text - 1, "memory", FIRST, &err);
+        ck_assert(data || strstr(err.problem, "out of memory"));
+        ck_assert(data || testing_blocks() == before);
+    }
+    ck_assert_int_gt(watch.calls, 5);
+    dataset_free(data);
+    watch_end();
+}
+END_TEST
+
 START_TEST(misuse_stops_with_a_sentence)
 {
     Error err;
@@ -489,7 +539,7 @@ int main(void)
         a_whole_number_is_one_class_however_it_is_written,
         a_number_that_is_not_a_class_is_refused_unless_it_is_a_name,
         files_with_the_same_labels_agree, what_the_reader_decided_can_be_printed,
-        a_test_set_takes_the_training_sets_names,
+        a_test_set_takes_the_training_sets_names, every_one_of_many_names_has_its_own_number,
         the_label_may_be_any_column, quotes_are_those_of_rfc_4180,
         blanks_empty_lines_and_a_mark_do_not_count, other_separators_will_do, NULL});
     testing_add(suite, "locales", 60,
@@ -498,7 +548,8 @@ int main(void)
         a_bad_cell_is_reported_with_line_and_column, only_decimal_numbers_are_numbers,
         what_is_wrong_with_the_whole_is_said, other_formats_of_spreadsheets_are_refused_with_a_hint,
         a_header_must_be_declared_and_must_look_like_one, files_of_other_kinds_are_named,
-        limits_are_kept, truncation_and_bit_flips_do_no_harm, misuse_stops_with_a_sentence, NULL});
+        limits_are_kept, truncation_and_bit_flips_do_no_harm,
+        running_out_of_memory_is_reported, misuse_stops_with_a_sentence, NULL});
     testing_add(suite, "files", 10, (const TTest *const[]){files_are_read, NULL});
     return scratch_main(suite);
 }
