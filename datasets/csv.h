@@ -24,7 +24,8 @@
  * may hold commas, line ends, and quotes written twice. Every line has the same number of cells.
  * Beyond the RFC, a byte-order mark at the start, empty lines, and blanks around a number, a label
  * or a column's name are ignored. Spreadsheets also save other formats: other separators are an
- * option; decimal commas, UTF-16 and a first line "sep=;" are refused with a hint at what to do.
+ * option; decimal commas, UTF-16, a first line "sep=;" and a separator at the end of every line are
+ * refused with a hint at what to do.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -415,6 +415,31 @@ START_TEST(a_header_must_be_declared_and_must_look_like_one)
 }
 END_TEST
 
+/* Spreadsheets may write them. */
+START_TEST(separators_at_the_ends_of_lines_are_recognised)
+{
+    static const char hint[] = "the last column is empty in every line: delete the separator at";
+    static const struct { const char *text; CsvOptions options; const char *what; } bad[] = {
+        {"1,2,a,\n3,4,b,\n", {.label_column = -1}, "line 1, column 4: the label is missing"},
+        {"1,2,a,\r\n3,4,b, ", {.label_column = 3}, "line 1, column 4: the number is missing"},
+        {"x,y,\n1,a,\n", {.header = true, .label = "y"}, "line 1, column 3: the column has no"},
+        {"x,y,\n1,a,\n", {.header = true, .label_column = -1}, "line 2, column 3: the label is"},
+        {"1;a;\n2;b;\n", {.separator = ';', .label_column = -1}, "line 1, column 3: the label"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_hint(bad[i].text, strlen(bad[i].text), bad[i].options, bad[i].what, hint);
+    assert_hint("x,y\n1,a,\n", 9, (CsvOptions){.header = true, .label_column = 2}, "more cells",
+                "does the line end with a separator?");
+    static const char *const other[] = {"1,2,\n3,4,b\n", "1,2,b\n3,4,\n", "1,,a\n2,,b\n",
+                                        "1,2,\n3,4,\n3,\"4"};
+    for (size_t i = 0; i < sizeof other / sizeof *other; i++) {
+        Error err;
+        ck_assert_ptr_null(parse_bytes(other[i], strlen(other[i]), LAST, &err));
+        ck_assert_str_eq(err.hint, "");
+    }
+}
+END_TEST
+
 START_TEST(files_of_other_kinds_are_named)
 {
     static const struct { const char *text; size_t size; const char *hint; } bad[] = {
@@ -547,7 +572,8 @@ int main(void)
     testing_add(suite, "bad", 10, (const TTest *const[]){
         a_bad_cell_is_reported_with_line_and_column, only_decimal_numbers_are_numbers,
         what_is_wrong_with_the_whole_is_said, other_formats_of_spreadsheets_are_refused_with_a_hint,
-        a_header_must_be_declared_and_must_look_like_one, files_of_other_kinds_are_named,
+        a_header_must_be_declared_and_must_look_like_one,
+        separators_at_the_ends_of_lines_are_recognised, files_of_other_kinds_are_named,
         limits_are_kept, truncation_and_bit_flips_do_no_harm,
         running_out_of_memory_is_reported, misuse_stops_with_a_sentence, NULL});
     testing_add(suite, "files", 10, (const TTest *const[]){files_are_read, NULL});

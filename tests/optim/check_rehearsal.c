@@ -114,8 +114,8 @@ START_TEST(labels_without_an_output_are_refused)
     more->labels.data[4] = -100; /* ignored, and alone in its batch, whose mean is then NaN */
     capture_begin();
     trainer_fit(&r.t);
-    ck_assert_ptr_nonnull(strstr(capture_end(), "warning: the test loss of epoch 1 is nan, although "
-                                 "the training loss is finite; does more contain NaN"));
+    ck_assert_ptr_nonnull(strstr(capture_end(), "warning: the test loss of epoch 1 is nan, "
+                                 "although the training loss is finite; does more contain NaN"));
     run_free(&r);
     dataset_free(more);
 }
