@@ -232,10 +232,15 @@ static Dataset *csv_dataset(const CsvTable *table, CsvText *t)
     if (labels->class_names && !dataset_try_name_classes(data, labels->class_names))
         return csv_no_memory(t, data);
     csv_write_note(table, data);
-    if (csv_fill(table, t, data))
-        return data;
-    dataset_free(data);
-    return NULL;
+    if (!csv_fill(table, t, data)) {
+        dataset_free(data);
+        return NULL;
+    }
+    if (!table->options.classes) { /* the reader chose them */
+        fprintf(stderr, "slope: ");
+        dataset_print(stderr, data);
+    }
+    return data;
 }
 
 static void csv_check(const CsvOptions *o, const char *function)

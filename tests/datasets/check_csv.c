@@ -5,6 +5,7 @@
 #include "datasets/csv.h"
 
 #include "tests/allocator.h"
+#include "tests/capture.h"
 #include "tests/locale.h"
 #include "tests/scratch.h"
 #include "tests/testing.h"
@@ -13,15 +14,20 @@
 #define LAST    ((CsvOptions){.label_column = -1})
 #define SPECIES ((CsvOptions){.header = true, .label = "species"})
 
-/* A refusal must give a reason and leave nothing behind. */
+static const char *said; /* what the last call of parse_bytes printed on stderr */
+
+/* A refusal must give a reason, print nothing and leave nothing behind. */
 static Dataset *parse_bytes(const void *text, size_t size, CsvOptions options, Error *err)
 {
     uint8_t *copy = testing_copy(text, size);
     uint64_t before = testing_blocks();
     *err = (Error){0};
+    capture_begin();
     Dataset *data = csv_parse(copy, size, "memory", options, err);
+    said = capture_end();
     free(copy);
     if (!data) {
+        ck_assert_str_eq(said, "");
         testing_error(err, "memory");
         ck_assert_uint_eq(testing_blocks(), before);
     }
@@ -162,6 +168,24 @@ START_TEST(what_the_reader_decided_can_be_printed)
                      "  no header; label: column 2 of 2; classes: the labels' values\n");
     ck_assert_str_eq(printed(parse("a,2.0,1\n", given)), "memory: 1 examples (2,), 2 classes: "
                      "b?, a\n  no header; label: column 1 of 3; classes: the names given\n");
+}
+END_TEST
+
+/* The reader says what it chose; a caller who chooses the classes sees nothing. */
+START_TEST(what_the_options_leave_open_is_said)
+{
+    const char *const names[] = {"a", "b"};
+    dataset_free(parse("x,species\n1,b\n2,a\n", SPECIES));
+    ck_assert_str_eq(said, "slope: memory: 2 examples (1,), 2 classes: a, b\n  a header; label: "
+                     "column 2 of 2, 'species'; classes: the names found, in byte order\n");
+    dataset_free(parse("5,2.0\n6,1\n", LAST));
+    ck_assert_str_eq(said, "slope: memory: 2 examples (1,), 3 classes\n  no header; label: column "
+                     "2 of 2; classes: the labels' values\n");
+    dataset_free(parse("5,2.0\n6,1\n", (CsvOptions){.label_column = -1, .classes = 3}));
+    ck_assert_str_eq(said, "");
+    dataset_free(parse("x,y\n1,b\n2,a\n", (CsvOptions){.header = true, .label = "y", .classes = 2,
+                                                       .class_names = names}));
+    ck_assert_str_eq(said, "");
 }
 END_TEST
 
@@ -506,6 +530,7 @@ START_TEST(running_out_of_memory_is_reported)
     static const char text[] = "a,1\nb,2\n";
     Dataset *data = NULL;
     Error err = {0};
+    capture_begin();
     watch_begin();
     for (int i = 0; !data; i++) {
         watch.calls = 0, watch.fail_at = i;
@@ -517,6 +542,7 @@ START_TEST(running_out_of_memory_is_reported)
     ck_assert_int_gt(watch.calls, 5);
     dataset_free(data);
     watch_end();
+    capture_end();
 }
 END_TEST
 
@@ -541,7 +567,8 @@ END_TEST
 START_TEST(files_are_read)
 {
     Error err;
-    Dataset *data = csv_read(scratch_write("a.csv", "1,2\n3,4\n", 8), FIRST, &err);
+    Dataset *data = csv_read(scratch_write("a.csv", "1,2\n3,4\n", 8),
+                             (CsvOptions){.label_column = 1, .classes = 4}, &err);
     ck_assert_ptr_nonnull(data);
     assert_features(data, 2, 1, (double[]){2, 4});
     dataset_free(data);
@@ -564,6 +591,7 @@ int main(void)
         a_whole_number_is_one_class_however_it_is_written,
         a_number_that_is_not_a_class_is_refused_unless_it_is_a_name,
         files_with_the_same_labels_agree, what_the_reader_decided_can_be_printed,
+        what_the_options_leave_open_is_said,
         a_test_set_takes_the_training_sets_names, every_one_of_many_names_has_its_own_number,
         the_label_may_be_any_column, quotes_are_those_of_rfc_4180,
         blanks_empty_lines_and_a_mark_do_not_count, other_separators_will_do, NULL});
