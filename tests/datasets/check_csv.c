@@ -212,7 +212,7 @@ END_TEST
 START_TEST(every_one_of_many_names_has_its_own_number)
 {
     enum { NAMES = 3000, FOUND = 1000 };
-    static char text[NAMES][8], file[16 * NAMES];
+    static char text[NAMES][16], file[24 * NAMES];
     static const char *names[NAMES + 1];
     size_t size = 0;
     for (int i = 0; i < NAMES; i++) {
