@@ -199,6 +199,8 @@ Lesson lesson_begin(int argc, char **argv, const char *number, const char *title
     record_begin(&l, options);
     random_seed(l.seed);
     say("\n=== Lesson %s: %s ===\n", number, title);
+    if (parallel_reason())
+        say("Threads: %d, %s.\n", parallel_threads(), parallel_reason());
     if (epochs == 0 && l.epochs > 0)
         say("(--epochs has no effect: this lesson trains nothing.)\n");
     return l;

@@ -1,6 +1,7 @@
 /* lessons/kit/lesson.h -- what every lesson needs: options, output, claims, files and data.
  *
- *  - lesson_begin reads the options, creates the output folder and prints the title.
+ *  - lesson_begin reads the options, creates the output folder and prints the title, and how many
+ *    threads there are unless there is one per processor.
  *  - say() prints the story on stdout; section() begins a part of it.
  *  - claim() checks a statement and prints it with [ok] or [FAILED]; lesson_end returns 1 if any
  *    claim failed.

@@ -1,4 +1,5 @@
-/* tests/lessons/check_kit.c -- the files that a lesson writes do not depend on the locale.
+/* tests/lessons/check_kit.c -- the files that a lesson writes do not depend on the locale, and it
+ * says how many threads there are if that is not the default.
  *
  * The kit is compiled into this program, because the Makefile links tests with the library only.
  *
@@ -77,10 +78,37 @@ START_TEST(files_are_the_same_in_every_locale)
 }
 END_TEST
 
+/* Asserts that output.txt contains the text, or does not contain it. */
+static void assert_output(const char *folder, const char *text, bool contains)
+{
+    size_t size;
+    char path[64];
+    snprintf(path, sizeof path, "%s/output.txt", folder);
+    unsigned char *output = scratch_read(scratch_path(path), &size);
+    output[size] = '\0';
+    ck_assert_msg(!strstr((char *)output, text) != contains, "'%s' in:\n%s", text, (char *)output);
+    free(output);
+}
+
+START_TEST(the_number_of_threads_is_said_if_it_is_limited)
+{
+    setenv("SLOPE_THREADS", "1", 1);
+    parallel_set_threads(0);
+    run_lesson(scratch_path("one"));
+    assert_output("one", "A test ===\nThreads: 1, set by SLOPE_THREADS.\n", true);
+    unsetenv("SLOPE_THREADS");
+    parallel_set_threads(0);
+    run_lesson(scratch_path("all"));
+    assert_output("all", "Threads:", parallel_reason() != NULL); /* there may be a quota */
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("lesson kit");
     testing_add(suite, "locale", 60,
                 (const TTest *const[]){files_are_the_same_in_every_locale, NULL});
+    testing_add(suite, "threads", 10,
+                (const TTest *const[]){the_number_of_threads_is_said_if_it_is_limited, NULL});
     return scratch_main(suite);
 }
