@@ -19,8 +19,8 @@ typedef struct AvgPool {
 /* Each one's backward rule calls the other. */
 extern const Op op_avg_pool2d, op_avg_pool2d_scatter;
 
-/* y (N,C,P,Q), the mean of each window of x (N,C,H,W): the sum of its elements in the plane, divided
- * by the kernel's area if count_include_pad, else by the number of those elements.
+/* y (N,C,P,Q), the mean of each window of x (N,C,H,W): the sum of its elements in the plane,
+ * divided by the kernel's area if count_include_pad, else by the number of those elements.
  *
  * A stride of {0, 0} means the kernel's size. P = (H + 2 padding - kernel) / stride + 1, rounded
  * down, and Q likewise. x may have any strides, and N or C may be 0.
@@ -33,8 +33,8 @@ extern const Op op_avg_pool2d, op_avg_pool2d_scatter;
  *    padding) along that axis. */
 Var *var_avg_pool2d(Var *x, Pool2dOptions options, bool count_include_pad);
 
-/* The adjoint: y of the given shape x (N,C,H,W). Each element of g (N,C,P,Q) is divided as above and
- * added to every element of its window; elements in no window are 0. g may have any strides.
+/* The adjoint: y of the given shape x (N,C,H,W). Each element of g (N,C,P,Q) is divided as above
+ * and added to every element of its window; elements in no window are 0. g may have any strides.
  *
  * Fails like var_avg_pool2d, but naming var_avg_pool2d_scatter, and also if g does not have the
  * shape to which x is pooled; the sentence contains both shapes. */

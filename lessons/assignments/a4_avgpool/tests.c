@@ -267,6 +267,24 @@ static void check_values(PoolOp op, Pooling p)
     check_values_of(op, p, input(op, p));
 }
 
+/* What just fits must not be refused. */
+static void check_accepted(const char *what, PoolOp op, Pooling p)
+{
+    double number[POOL_NUMBERS];
+    int count = call_numbers(op, &p, number);
+    Var *in = input(op, p);
+    const char *sentence = judge_refusal("value", VARS(in), number, count);
+    if (sentence)
+        judge_fail("refuse only what avgpool.h lists", "%s was refused: %s", what, sentence);
+}
+
+static void check_usual_stride(PoolOp op)
+{
+    Pooling p = square(8, 3, 0, 0, true);
+    check_accepted("a stride of {0, 0}, which means the kernel's size,", op, p);
+    check_values(op, p);
+}
+
 /* --- 1: pooling ------------------------------------------------------------------------------- */
 
 START_TEST(pool_values)
@@ -283,7 +301,7 @@ START_TEST(pool_strides)
     check_values(POOL, square(7, 3, 2, 0, true));
     check_values(POOL, square(8, 3, 2, 0, true)); /* the last row and column are in no window */
     check_values(POOL, square(8, 2, 3, 0, true));
-    check_values(POOL, square(8, 3, 0, 0, true)); /* the usual stride: the kernel's size */
+    check_usual_stride(POOL);
     check_values(POOL, pooling(SHAPE(2, 3, 8, 8), o, true));
 }
 END_TEST
@@ -357,8 +375,8 @@ END_TEST
 START_TEST(scatter_values)
 {
     check_values(SCATTER, square(6, 2, 2, 0, true));
-    check_values(SCATTER, square(8, 3, 0, 0, true)); /* the last rows and columns receive nothing */
-    check_values(SCATTER, square(8, 2, 3, 0, true)); /* and so do those between the windows */
+    check_values(SCATTER, square(8, 2, 3, 0, true)); /* elements between windows receive nothing */
+    check_usual_stride(SCATTER); /* and neither do those after the last one */
 }
 END_TEST
 
@@ -509,17 +527,6 @@ static void check_refused(const char *why, PoolOp op, Pooling p, Shape in, const
         if (!contains_number(sentence, contains[i]))
             judge_fail("say which sizes do not fit", "%s: %s: the sentence does not contain %g: %s",
                        name, why, contains[i], sentence);
-}
-
-/* What just fits must not be refused. */
-static void check_accepted(const char *what, PoolOp op, Pooling p)
-{
-    double number[POOL_NUMBERS];
-    int count = call_numbers(op, &p, number);
-    Var *in = input(op, p);
-    const char *sentence = judge_refusal("value", VARS(in), number, count);
-    if (sentence)
-        judge_fail("it fits", "%s was refused: %s", what, sentence);
 }
 
 static ptrdiff_t between(ptrdiff_t low, ptrdiff_t high)
