@@ -328,4 +328,6 @@ int main(int argc, char **argv)
  *    Compute the correlation of |sum w| / sum |w| with the slope.
  * 5. 98 % of the parameters are in one layer. Which? Replace the last pooling by one of 8x8
  *    windows: how many are left, and what does it cost in accuracy?
+ * 6. Average pooling, which the library lacks, is yours to write as an assignment:
+ *    lessons/assignments/a4_avgpool/README.md.
  */
