@@ -36,20 +36,20 @@ static void services_value(const Message *call, Message *answer)
     message_add_tensor(answer, services_apply(call, var_leaf(call->tensor[0]))->value);
 }
 
-/* Two results with different alpha, of which the first is looked at once the second exists. */
-static void services_both(const Message *call, Message *answer)
-{
-    Var *x = var_leaf(call->tensor[0]);
-    Var *first = var_elu(x, (real)call->number[0]);
-    message_add_tensor(answer, var_elu(x, (real)call->number[1])->value);
-    message_add_tensor(answer, first->value);
-}
-
 /* gx, for x = tensor 0 and gy = tensor 1. */
 static void services_gradient(const Message *call, Message *answer)
 {
     Var *x = var_leaf(call->tensor[0]);
     var_backward_with(services_apply(call, x), var_const(call->tensor[1]));
+    message_add_tensor(answer, x->grad);
+}
+
+/* gx of ELU with the first alpha, computed once ELU with the second exists. */
+static void services_both(const Message *call, Message *answer)
+{
+    Var *x = var_leaf(call->tensor[0]), *y = services_apply(call, x);
+    var_elu(x, (real)call->number[1]);
+    var_backward_with(y, var_const(call->tensor[1]));
     message_add_tensor(answer, x->grad);
 }
 
@@ -92,7 +92,7 @@ static void services_sample(const Message *call, Message *answer)
 }
 
 const Service solver_services[] = {
-    {"value", services_value}, {"both", services_both},     {"gradient", services_gradient},
-    {"twice", services_twice}, {"second", services_second}, {"sample", services_sample},
+    {"value", services_value}, {"gradient", services_gradient}, {"both", services_both},
+    {"twice", services_twice}, {"second", services_second},     {"sample", services_sample},
     {NULL, NULL},
 };
