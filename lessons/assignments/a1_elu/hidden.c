@@ -24,8 +24,8 @@ START_TEST(elu_gradient_far)
 }
 END_TEST
 
-/* x far to the right, moderately to the left, and far to the left. The expected values are alpha e^x
- * up to a factor, as a wrong gradient may have: it is lost elsewhere. */
+/* x is far to the right, a little to the left, or far to the left. Where it is negative, the result
+ * must be a multiple of e^x; which multiple is tested elsewhere. */
 START_TEST(elu_second_far)
 {
     static const char unstable[] = "not stable: e^x overflows on the side that is not selected, "

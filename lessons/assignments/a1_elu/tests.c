@@ -3,8 +3,8 @@
  * Each test checks one thing, so that one mistake costs its own points and no more: values and
  * gradients are compared with formulas, far from 0 to all digits; second derivatives are compared
  * with finite differences of the submission's gradient, so that a wrong gradient is not counted
- * twice, as long as it bends on the left as ELU's does. What an op's sample returns is judged by its values, not by a report of op_check, which
- * the submission could forge.
+ * twice, as long as it bends on the left as ELU's does. What an op's sample returns is judged by
+ * its values, not by a report of op_check, which the submission could forge.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -51,7 +51,8 @@ static double selu_slope_no_lambda(double x, double p) { return (void)p, slope(x
 
 static const FormulaMistake value_mistake[] = {
     {elu_no_alpha, "missing alpha"},
-    {elu_max, "max(x, alpha (e^x - 1)) is a different function for some alpha: branch on x > 0"},
+    {elu_max, "max(x, alpha (e^x - 1)) is a different function, because e^x exceeds x + 1 on "
+              "the right, too: branch on x > 0"},
     {elu_no_one, "alpha e^x without the - 1"},
 };
 enum { VALUE_MISTAKES = sizeof value_mistake / sizeof *value_mistake };
@@ -151,8 +152,8 @@ START_TEST(elu_gradient)
     judge_formula("gx of y + y", judge_ask("twice", VARS(x, u), ALPHA(-0.5)),
                   (Formula){slope, x, -0.5, var_scale(u, 2), 1e-11}, slope_mistake,
                   SLOPE_MISTAKES);
-    static const FormulaMistake shared = {slope_twice, "the gradient of ELU with alpha 1 is that of "
-        "alpha 2, with which ELU was applied later: keep alpha in y->attr, not in a variable"};
+    static const FormulaMistake shared = {slope_twice, "the gradient is that for alpha 2, with "
+        "which ELU was applied later: keep alpha in y->attr, not in a variable"};
     judge_formula("gx", judge_ask("both", VARS(x, u), NUMBERS(1, 2)),
                   (Formula){slope, x, 1, u, 1e-11}, &shared, 1);
 }
@@ -176,8 +177,8 @@ static double check_sample_alpha(Var *x)
         return 0.5;
     double alpha = 0.5 + 0.5 * (y - half) / (one - half);
     if (!isfinite(alpha) || fabs(alpha) < 1e-3 || fabs(alpha - 1) < 1e-3)
-        judge_fail("with alpha 0 the left side is not tested; with 1 the checker cannot notice that "
-                   "alpha was forgotten", "the sample's alpha is %.3g; choose another", alpha);
+        judge_fail("with alpha 0 the left side is not tested; with 1 the checker cannot notice "
+                   "that alpha was forgotten", "the sample's alpha is %.3g; choose another", alpha);
     return alpha;
 }
 
