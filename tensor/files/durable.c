@@ -13,6 +13,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/resource.h>
@@ -296,5 +297,25 @@ bool slope_durable_close(DurableFile *file, bool ok, Error *err)
     else
         unlinkat(file->folder, file->temporary, 0);
     close(file->folder);
+    return ok;
+}
+
+/* --- text ------------------------------------------------------------------------------------- */
+
+bool slope_durable_print(const char *path, void (*print)(FILE *f, const void *ctx),
+                         const void *ctx, Error *err)
+{
+    char *text = NULL;
+    size_t length = 0;
+    DurableFile file;
+    FILE *f = open_memstream(&text, &length);
+    if (f)
+        print(f, ctx);
+    bool printed = f && !ferror(f);
+    if ((f && fclose(f) != 0) || !printed)
+        error_set(err, path, -1, "out of memory for the contents of the file"), printed = false;
+    bool ok = printed && slope_durable_open(&file, path, err) &&
+              slope_durable_close(&file, slope_durable_write(&file, text, length, err), err);
+    free(text);
     return ok;
 }

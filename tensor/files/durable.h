@@ -27,6 +27,7 @@
 #define SLOPE_TENSOR_FILES_DURABLE_H
 
 #include <stddef.h>
+#include <stdio.h>
 #include <sys/stat.h>
 
 #include "tensor/error.h"
@@ -52,5 +53,10 @@ bool slope_durable_write(DurableFile *file, const void *bytes, size_t count, Err
  * one; if not, the old one stays. Returns false if !ok (*err is then left as it is), or if one of
  * the last steps failed. */
 bool slope_durable_close(DurableFile *file, bool ok, Error *err);
+
+/* All three steps for a text: replaces the file at the path with what print(f, ctx) writes to the
+ * stream f, which is in memory. */
+bool slope_durable_print(const char *path, void (*print)(FILE *f, const void *ctx),
+                         const void *ctx, Error *err);
 
 #endif
