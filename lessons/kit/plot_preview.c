@@ -15,8 +15,8 @@ static bool preview_begins(const char *line, const char *words)
     return strncmp(line, words, strlen(words)) == 0;
 }
 
-/* Copies the script up to its second panel, with terminal "dumb" in place of its own. Returns whether
- * that succeeded. */
+/* Copies the script up to its second panel, with terminal "dumb" in place of its own. Returns
+ * whether that succeeded. */
 static bool preview_script(FILE *script, FILE *out)
 {
     char line[PLOT_TEXT];

@@ -28,8 +28,8 @@ void record(const char *key, const char *format, ...) SLOPE_PRINTF(2, 3);
 /* Returns how many claims have failed so far; sets *claims to the number of all claims. */
 int record_failed(int *claims);
 
-/* Writes the last three lines and closes both files; after that, say() writes only to stdout. If any
- * of the output or of either file could not be written, ends the program with a message. */
+/* Writes the last three lines and closes both files; after that, say() writes only to stdout. Ends
+ * the program with a message if any of the output, or of either file, could not be written. */
 void record_end(const Lesson *lesson);
 
 #endif

@@ -10,9 +10,10 @@
  *    process may not write.
  *  - The new file has the mode of the old one, and its owner and group as far as this process may
  *    set them. It is a new file nevertheless: other hard links keep the old contents.
- *  - The temporary file of "net" is ".net.slope-PID-N.tmp", and its writer holds a lock (flock) on
- *    it. If that process is killed, the lock is released, and the next writer of "net" removes the
- *    file. On a file system without locks nothing is removed.
+ *  - The temporary file of "net" is ".net.slope-HOST-PID-N.tmp", where HOST is a hash of the host's
+ *    name, and its writer holds a lock (flock) on it. If that process is killed, the lock is
+ *    released, and the next writer of "net" on the same host removes the file. On a file system
+ *    without locks nothing is removed.
  *  - A file that would exceed RLIMIT_FSIZE is an Error, not a signal.
  *
  *      DurableFile file;
