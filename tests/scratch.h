@@ -38,8 +38,8 @@ static inline void scratch_remove_tree(const char *path)
     remove(path);
 }
 
-/* Between the two calls, the superuser may read and write no more than "nobody". Returns false where
- * that is impossible, as in a container with a single user: then there is nothing to test. */
+/* Between the two calls, the superuser may read and write no more than "nobody". Returns false
+ * where that is impossible, as in a container with a single user: then there is nothing to test. */
 static inline bool scratch_drop_rights(void)
 {
     if (getuid() != 0 || seteuid(65534) == 0)
