@@ -82,10 +82,10 @@ struct Trainer {
  * different network; examples, of .train or .test, that the network or the loss refuses; with
  * loss_cross_entropy and fewer outputs than the dataset has classes, labels for which the network
  * has no output; a last batch of one example, on which a batch norm cannot train. To find out, it
- * runs the network and the loss on the first batch of each loader, .train in training mode and .test
- * in evaluation mode, and then restores the network's modes, buffers, counters and random streams,
- * and the thread's next random_stream. After a failure that you catch, tape_rewind restores them.
- * If .epochs is 0, nothing is run.
+ * runs the network and the loss on the first batch of each loader, .train in training mode and
+ * .test in evaluation mode, and then restores the network's modes, buffers, counters and random
+ * streams, and the thread's next random_stream. After a failure that you catch, tape_rewind
+ * restores them. If .epochs is 0, nothing is run.
  *
  * Fails if the loss becomes NaN or Inf, naming the step and, if there is one, the example or the
  * parameter that is not finite. A checkpoint that cannot be saved does not stop the training: the
