@@ -4,11 +4,11 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include <errno.h>
 #include <stdarg.h>
 #include <string.h>
 
 #include "lessons/assignments/grader.h"
+#include "tensor/files/durable.h"
 #include "tensor/files/json.h"
 
 /* --- text ------------------------------------------------------------------------------------- */
@@ -80,11 +80,10 @@ static void results_test(FILE *f, const GradeTest *t)
     fputs("}", f);
 }
 
-bool results_write(const Grade *grade, const char *path, Error *err)
+/* For slope_durable_print. */
+static void results_print(FILE *f, const void *ctx)
 {
-    FILE *f = fopen(path, "w");
-    if (!f)
-        return error_set(err, path, -1, "cannot be written: %s", strerror(errno));
+    const Grade *grade = ctx;
     fprintf(f, "{\"score\": %g,\n \"execution_time\": %.3f,\n \"output\": ", grade_score(grade),
             grade->seconds);
     json_write_string(f, grade->output);
@@ -95,6 +94,9 @@ bool results_write(const Grade *grade, const char *path, Error *err)
         fputs(i + 1 < grade->n ? ",\n" : "\n", f);
     }
     fputs(" ],\n \"leaderboard\": []}\n", f);
-    bool good = !ferror(f);
-    return fclose(f) == 0 && good ? true : error_set(err, path, -1, "the disk may be full");
+}
+
+bool results_write(const Grade *grade, const char *path, Error *err)
+{
+    return slope_durable_print(path, results_print, grade, err);
 }
