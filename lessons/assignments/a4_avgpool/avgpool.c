@@ -1,8 +1,8 @@
-/* Average pooling: your work. README.md in this folder says what to do; autograd/ops/max_pool2d.c
- * and its scatter show how another pooling is written.
+/* Average pooling: your work. lessons/assignments/a4_avgpool/README.md says what to do, and how to
+ * check it; autograd/ops/max_pool2d.c and max_pool2d_scatter.c show how another pooling is written.
  *
- * `make start A=a4_avgpool` copies this file to lessons/work/a4_avgpool/, where you edit it;
- * `make grade A=a4_avgpool` grades the copy.
+ * `make start A=a4_avgpool` copies this starter to lessons/work/a4_avgpool/avgpool.c. Edit that
+ * copy: `make grade A=a4_avgpool` grades it.
  */
 #include "avgpool.h"
 

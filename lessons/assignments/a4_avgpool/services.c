@@ -30,6 +30,21 @@ static void avgpool_fill_memory(const Message *call)
         tensor_free(x[i]);
 }
 
+static const Op *avgpool_op(const Message *call)
+{
+    return call->number[0] == 0 ? &op_avg_pool2d : &op_avg_pool2d_scatter;
+}
+
+/* Fails unless y was computed by the op, not composed of others. */
+static Var *avgpool_own(const Message *call, Var *y)
+{
+    if (y->op != avgpool_op(call))
+        slope_fail(call->number[0] == 0 ? "var_avg_pool2d" : "var_avg_pool2d_scatter",
+                   "its result was composed of other ops: apply the op of your own, with "
+                   "var_apply_with, last");
+    return y;
+}
+
 static Var *avgpool_apply(const Message *call, Var *in)
 {
     Pool2dOptions o;
@@ -40,9 +55,10 @@ static Var *avgpool_apply(const Message *call, Var *in)
     }
     avgpool_fill_memory(call);
     bool count_include_pad = call->number[7] != 0;
-    return call->number[0] == 0
-               ? var_avg_pool2d(in, o, count_include_pad)
-               : var_avg_pool2d_scatter(in, avgpool_shape(call), o, count_include_pad);
+    if (call->number[0] == 0)
+        return avgpool_own(call, var_avg_pool2d(in, o, count_include_pad));
+    Shape x = avgpool_shape(call);
+    return avgpool_own(call, var_avg_pool2d_scatter(in, x, o, count_include_pad));
 }
 
 /* The op's result for tensor 0. */
@@ -77,11 +93,12 @@ static void avgpool_chain(const Message *call, Message *answer)
  * of the first. */
 static void avgpool_sample(const Message *call, Message *answer)
 {
-    const Op *op = call->number[0] == 0 ? &op_avg_pool2d : &op_avg_pool2d_scatter;
+    const Op *op = avgpool_op(call);
     const OpSampleInput *in = &op->sample.in[0];
     Var *x[OP_SAMPLE_INPUTS] = {var_leaf(call->tensor[0])};
     avgpool_fill_memory(call);
-    message_add_tensor(answer, op->sample.call ? op->sample.call(x)->value : NULL);
+    Var *y = op->sample.call ? avgpool_own(call, op->sample.call(x)) : NULL;
+    message_add_tensor(answer, y ? y->value : NULL);
     message_add_number(answer, op->sample.n_in);
     message_add_number(answer, (double)in->low), message_add_number(answer, (double)in->high);
     for (int d = 0; d < in->shape.ndim; d++)
