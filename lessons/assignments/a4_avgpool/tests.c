@@ -580,6 +580,7 @@ static void check_refused_axes(PoolOp op, Shape x)
     Pooling p = {x, x, {.kernel = {2, 2}}, true};
     check_refused("an input that does not have four axes", op, p, x,
                   NUMBERS((double)x.dim[x.ndim - 1], (double)x.dim[x.ndim - 2]));
+    check_accepted("an input that has four axes", op, plain());
 }
 
 START_TEST(refuse_axes)
@@ -605,6 +606,7 @@ static void check_refused_range(PoolOp op, int axis)
     check_refused("a negative stride", op, p, x, NUMBERS(below));
     p.o = along(axis, 2, (ptrdiff_t)below);
     check_refused("a negative padding", op, p, x, NUMBERS(below));
+    check_accepted("a kernel and a stride of 1 without padding", op, square(6, 1, 1, 0, true));
 }
 
 START_TEST(refuse_range)
@@ -623,6 +625,7 @@ START_TEST(refuse_gradient)
                   NUMBERS((double)C, 3));
     check_refused("a gradient with three axes", SCATTER, p, SHAPE(3, P, 20),
                   NUMBERS((double)P, 20));
+    check_accepted("a gradient of the right shape", SCATTER, p);
 }
 END_TEST
 
