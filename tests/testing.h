@@ -84,6 +84,17 @@ enum { TESTING_POOL = 0 };
 enum { TESTING_POOL = 1 };
 #endif
 
+#ifdef __SANITIZE_THREAD__ /* as GCC says it; clang says it differently */
+#define TESTING_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define TESTING_TSAN 1
+#endif
+#endif
+#ifndef TESTING_TSAN
+#define TESTING_TSAN 0
+#endif
+
 /* Asserts that the pool, if there is one, already holds all memory that the call needs. */
 #define ck_assert_allocates_nothing(call)                                                    \
     do {                                                                                     \
