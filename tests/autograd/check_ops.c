@@ -78,7 +78,7 @@ static GradReport ops_assert(const Op *op, GradFunction fn, Var **in, int n_in, 
 }
 
 /* Runs forward, backward and, unless the op allows only one, the backward of the backward. The two
- * largest tests do this under the thread sanitizer, instead of checking gradients: that repeats the
+ * largest tests do this if TESTING_SLOW, instead of checking gradients: that repeats the
  * same loops for every coordinate, but a race shows in one run. */
 static void ops_run(const Op *op, GradFunction fn, void *ctx, Var **in, int n_in)
 {
@@ -291,7 +291,7 @@ static void ops_check_layout(const Op *op, OpsLayout layout, unsigned set)
     Var *found = op->sample.call(in);
     ck_assert_msg(tensor_all_close(found->value, expected->value, 1e-13, 1e-13),
                   "%s, %s: the value differs", op->name, ops_layout_name[layout]);
-    if (TESTING_TSAN) {
+    if (TESTING_SLOW) {
         ops_run(op, ops_call, (void *)(uintptr_t)op, in, op->sample.n_in);
     } else {
         GradReport r = ops_assert(op, ops_call, in, op->sample.n_in, ops_layout_name[layout]);
@@ -363,9 +363,9 @@ static void ops_check_expanded(const Op *op, unsigned set, unsigned axes)
         if (set >> k & 1)
             small.in[k].shape = ops_shrunk(small.in[k].shape, axes);
     op_sample_inputs(&small, 7, in);
-    if (TESTING_TSAN)
+    if (TESTING_SLOW)
         ops_run(op, ops_call_expanded, &e, in, small.n_in);
-    for (int order = 1; !TESTING_TSAN && order <= (op->once ? 1 : 2); order++) {
+    for (int order = 1; !TESTING_SLOW && order <= (op->once ? 1 : 2); order++) {
         GradReport r = gradcheck(ops_call_expanded, &e, in, small.n_in, ops_order(order));
         ck_assert_msg(r.verdict == GRAD_PASS, "%s, inputs %u stretched along %u, order %d: %s",
                       op->name, set, axes, order, r.message);

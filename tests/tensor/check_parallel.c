@@ -19,7 +19,7 @@
 #include "tests/testing.h"
 
 /* Neither the thread sanitizer nor qemu lets the child of a fork start threads. */
-#if TESTING_TSAN || defined(TESTING_QEMU)
+#if TESTING_SLOW
 #define PARALLEL_NO_FORK 1
 #endif
 
