@@ -137,10 +137,13 @@ START_TEST(two_tapes)
     }
     judge_ask("two", VARS(rows_of(&p[0]), rows_of(&p[1])), NONE);
     for (int i = 0; i < 2; i++) {
-        judge_compare("a value on one of two tapes", answered(2 * i, p[i].n, p[i].n),
-                      expected_values(&p[i]), tight, NULL, 0);
-        judge_compare("a gradient on one of two tapes", answered(2 * i + 1, p[i].n, p[i].n),
-                      var_const_from(SHAPE(p[i].n), p[i].grad), tight, NULL, 0);
+        int n = p[i].n;
+        Var *value = answered(2 * i, n, n), *grad = answered(2 * i + 1, n, n);
+        static const char mixed[] = "does a static variable hold what belongs to one tape?";
+        judge_compare("a value on one of two tapes", value, expected_values(&p[i]), tight,
+                      MISTAKES({value, mixed}));
+        judge_compare("a gradient on one of two tapes", grad, var_const_from(SHAPE(n), p[i].grad),
+                      tight, MISTAKES({grad, mixed}));
     }
 }
 END_TEST
