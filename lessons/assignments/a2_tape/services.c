@@ -142,7 +142,8 @@ static void serve_run(const Message *call, Message *answer)
     run_end(&r);
 }
 
-/* Runs two programs of equal length at once, in turns, each on a tape of its own. */
+/* Runs two programs of equal length at once, in turns, each on a tape of its own. Neither has a
+ * ROW_COUNTED. */
 static void serve_two(const Message *call, Message *answer)
 {
     Run r[2] = {run_begin(call->tensor[0]), run_begin(call->tensor[1])};
@@ -160,7 +161,8 @@ static void serve_two(const Message *call, Message *answer)
 static const size_t rounds_withheld = (size_t)352 << 20;
 
 /* Runs a program again and again, each time with another number in row 0, and answers with the
- * gradients of row 0. Number 0 says whether the tape is cleared (1) or replaced (0) in between. */
+ * gradients of row 0. Number 0 says whether the tape is cleared (1) or replaced (0) in between. The
+ * program has no ROW_COUNTED. */
 static void serve_rounds(const Message *call, Message *answer)
 {
     void *volatile withheld = malloc(rounds_withheld);
