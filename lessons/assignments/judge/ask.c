@@ -44,6 +44,7 @@ static void ask_exchange(const char *service, Var *const *in, int n_in, const do
     char death[256];
     const char *suspicion = ask_suspicion;
     Message call = {.tensors = 0};
+    ask_suspicion = NULL;
     snprintf(call.text, sizeof call.text, "%s", service);
     for (int i = 0; i < n_in; i++)
         message_add_tensor(&call, in[i]->value);
@@ -52,7 +53,6 @@ static void ask_exchange(const char *service, Var *const *in, int n_in, const do
     message_clear(&ask_answer);
     SolverEnd end = solver_exchange(&call, &ask_answer);
     message_clear(&call);
-    ask_suspicion = NULL;
     judge_outcome->late = end == SOLVER_LATE || end == SOLVER_IDLE;
     if (end == SOLVER_LATE)
         judge_fail(suspicion ? suspicion : "an infinite loop?", "stopped after the allowed time");
