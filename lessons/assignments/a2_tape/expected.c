@@ -83,13 +83,6 @@ static int counted_at_random(Program *p, int i, int j)
     return counted(p, i, j, (rng_below(judge_rng(), 2) ? 1 : -1) * draw(0.5, 1.5));
 }
 
-static void clear(Program *p)
-{
-    row(p, ROW_CLEAR, 0, 0, 0, NULL);
-    memset(p->line, 0, sizeof p->line);
-    memset(p->grad, 0, sizeof p->grad);
-}
-
 static void zero_grad(Program *p)
 {
     row(p, ROW_ZERO_GRAD, 0, 0, 0, NULL);

@@ -115,6 +115,13 @@ START_TEST(own_random)
 }
 END_TEST
 
+static void clear(Program *p)
+{
+    row(p, ROW_CLEAR, 0, 0, 0, NULL);
+    memset(p->line, 0, sizeof p->line);
+    memset(p->grad, 0, sizeof p->grad);
+}
+
 START_TEST(cleared)
 {
     Program p = begin(draw(1, 2), 1.5);

@@ -159,7 +159,7 @@ typedef struct Chains {
     double *m, *c;
 } Chains;
 
-enum { LINK = 5 }; /* rows */
+enum { LINK = 5 }; /* rows per link */
 
 static Chains random_chains(int chains, int links)
 {
@@ -178,28 +178,29 @@ static int rows_in(const Chains *c)
     return 2 + c->chains * (c->links * LINK + 1);
 }
 
+/* Writes row *k, and returns its index. */
+static int chain_row(Var *rows, int *k, RowKind kind, int i, int j, double number)
+{
+    const real words[ROW_WIDTH] = {(real)kind, (real)i, (real)j, (real)number};
+    memcpy(tensor_write(rows->value) + ROW_WIDTH * *k, words, sizeof words);
+    return (*k)++;
+}
+
 static Var *rows_of_chains(const Chains *c)
 {
     Var *rows = var_empty(SHAPE(rows_in(c), ROW_WIDTH));
-    real(*r)[ROW_WIDTH] = (real(*)[ROW_WIDTH])(void *)tensor_write(rows->value);
-    int k = 0, sum = 0;
-#define ROW(...) memcpy(r[k++], (const real[ROW_WIDTH]){__VA_ARGS__}, sizeof *r)
-    ROW(ROW_INPUT, 0, 0, c->x);
-    ROW(ROW_INPUT, 0, 0, c->a);
+    int k = 0, v = 0, sum = -1, x = chain_row(rows, &k, ROW_INPUT, 0, 0, c->x);
+    int a = chain_row(rows, &k, ROW_INPUT, 0, 0, c->a);
     for (int l = 0; l < c->chains * c->links; l++) {
-        int v = l % c->links ? k - 1 : 0;
-        ROW(ROW_INPUT, 0, 0, c->m[l]);
-        ROW(ROW_MUL, v, k - 1);
-        ROW(ROW_INPUT, 0, 0, c->c[l]);
-        ROW(ROW_ADD, k - 2, k - 1);
-        ROW(ROW_PRELU, k - 1, 1);
-        if (l == c->links - 1)
-            sum = k - 1;
-        else if ((l + 1) % c->links == 0)
-            ROW(ROW_ADD, sum, k - 1), sum = k - 1;
+        int m = chain_row(rows, &k, ROW_INPUT, 0, 0, c->m[l]);
+        int product = chain_row(rows, &k, ROW_MUL, l % c->links ? v : x, m, 0);
+        int shift = chain_row(rows, &k, ROW_INPUT, 0, 0, c->c[l]);
+        int shifted = chain_row(rows, &k, ROW_ADD, product, shift, 0);
+        v = chain_row(rows, &k, ROW_PRELU, shifted, a, 0);
+        if ((l + 1) % c->links == 0)
+            sum = sum < 0 ? v : chain_row(rows, &k, ROW_ADD, sum, v, 0);
     }
-    ROW(ROW_BACKWARD, sum);
-#undef ROW
+    chain_row(rows, &k, ROW_BACKWARD, sum, 0, 0);
     return rows;
 }
 
@@ -239,7 +240,7 @@ START_TEST(unused)
     Program p = begin(x, w);
     exponential(&p, mul(&p, 0, input(&p, 1000)));
     backward(&p, mul(&p, 0, 1));
-    check_gradients(&p, 3, MISTAKES({VECTOR(NAN, x, NAN),
+    check_gradients(&p, 3, MISTAKES({VECTOR((real)NAN, x, (real)NAN),
         "the rule of a line runs although y does not depend on that line: it sends 0 times "
         "infinity, which is NaN"}));
 }
@@ -318,7 +319,7 @@ START_TEST(own_rule)
         {VECTOR(gx / u, gz / u), "the rule must be told the gradient of its line, gy"}));
     weigh(&q, own_square(&q, 0, draw(0.5, 2)), u);
     check_gradients(&q, 1, MISTAKES(
-        {VECTOR(NAN), "there is no second input, and so gx[1] must be ignored"}));
+        {VECTOR((real)NAN), "there is no second input, and so gx[1] must be ignored"}));
 }
 END_TEST
 
