@@ -52,7 +52,7 @@ Scalar scalar_prelu(ScalarTape *t, Scalar x, Scalar a);
 
 /* --- an op of the caller's own ---------------------------------------------------------------- */
 
-/* What a rule is told about its line. */
+/* What a rule knows about its line. */
 typedef struct ScalarLine {
     double x[2];    /* the values of the inputs; x[1] means nothing if there is only one */
     double y;       /* the value of the line */

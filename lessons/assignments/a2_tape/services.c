@@ -20,7 +20,7 @@ typedef struct Run {
 
 /* --- ops that the tape does not have ---------------------------------------------------------- */
 
-/* y = c x z^2. Its rule uses everything that it is told. */
+/* y = c x z^2. Its rule uses every member of ScalarLine. */
 static double own_value(double x, double z, double c) { return c * x * z * z; }
 
 static void own_rule(const ScalarLine *l, double gx[2])

@@ -313,10 +313,10 @@ START_TEST(own_rule)
     Program p = begin(draw(1, 2), -1.5), q = begin(draw(1, 2), 0);
     double u = draw(2, 3);
     weigh(&p, own(&p, 0, 1, draw(0.5, 2)), u);
-    judge_suspect("the rule must be told the context that was passed to scalar_record");
+    judge_suspect("the rule must receive the context that was passed to scalar_record");
     double gx = (double)p.grad[0], gz = (double)p.grad[1];
     check_gradients(&p, 2, MISTAKES({VECTOR(gz, gx), "gx[0] belongs to the first input"},
-        {VECTOR(gx / u, gz / u), "the rule must be told the gradient of its line, gy"}));
+        {VECTOR(gx / u, gz / u), "gy must be the gradient of the rule's line"}));
     weigh(&q, own_square(&q, 0, draw(0.5, 2)), u);
     check_gradients(&q, 1, MISTAKES(
         {VECTOR((real)NAN), "there is no second input, and so gx[1] must be ignored"}));
@@ -349,8 +349,8 @@ END_TEST
 
 /* --- 5: memory -------------------------------------------------------------------------------- */
 
-/* So often a tape of 101,001 lines is recorded and played, each time with another x. Unless memory
- * is given back, that takes more than the service leaves. */
+/* A tape of 101,001 lines is recorded and played this many times, with another x each time. Unless
+ * memory is given back, that takes more than the service leaves. */
 enum { ROUNDS = 60 };
 
 static void check_rounds(bool cleared)

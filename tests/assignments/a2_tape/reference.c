@@ -154,9 +154,9 @@ static void line_play(ScalarTape *t, const Line *l)
 {
     bool two = l->in[1] != SCALAR_NONE;
     Line *a = &t->line[l->in[0]], *b = two ? &t->line[l->in[1]] : NULL;
-    ScalarLine told = {{a->value, b ? b->value : 0}, l->value, l->grad, l->context};
+    ScalarLine known = {{a->value, b ? b->value : 0}, l->value, l->grad, l->context};
     double gx[2] = {0};
-    l->rule(&told, gx);
+    l->rule(&known, gx);
     line_add_grad(a, gx[0]);
     if (b)
         line_add_grad(b, gx[1]);
