@@ -108,10 +108,11 @@ bool results_write(const Grade *grade, const char *path, Error *err)
     return results_close(f, path, err);
 }
 
-/* A field of CSV: quoted, with quotes doubled. */
+/* A field of CSV: quoted, with quotes doubled. A spreadsheet takes a field that begins with one of
+ * these characters for a formula, quoted or not, but not after an apostrophe. */
 static void row_text(FILE *f, const char *text)
 {
-    fputc('"', f);
+    fputs(*text && strchr("=+-@\t\r\n", *text) ? "\"'" : "\"", f);
     for (; *text; text++)
         fputs(*text == '"' ? "\"\"" : (char[]){*text, '\0'}, f);
     fputc('"', f);

@@ -1,0 +1,26 @@
+# Which files of this tree are packed: `. lessons/assignments/tools/files.sh` at its top, with the
+# build folder in B, defines
+#
+#   tracked     prints the files of the tree, one per line: git's list where there is one, and
+#               otherwise every file that was not built
+#   pack_into   copies the files that standard input lists into a folder
+#
+# SPDX-License-Identifier: MIT
+# shellcheck shell=sh
+
+tracked() {
+    if [ -n "$(git ls-files ./Makefile 2>/dev/null)" ]; then
+        git -c core.quotePath=off ls-files
+    else
+        find . \( -path ./.git -o -path "./$B" -o -path './build*' -o -path ./data \
+            -o -path ./lessons/work \) -prune -o -type f ! -name '*.[oad]' -print |
+            sed 's|^\./||' | LC_ALL=C sort
+    fi
+}
+
+pack_into() { # pack_into FOLDER
+    while IFS= read -r name; do
+        [ -f "$name" ] || continue # git's list may still contain a deleted file
+        mkdir -p "$1/$(dirname "$name")" && cp -p "$name" "$1/$name" || return 1
+    done
+}
