@@ -13,7 +13,7 @@ set -u
 tool=grade${3:+-all}
 . lessons/assignments/tools/common.sh
 
-if [ $tool = grade ]; then
+if [ "$tool" = grade ]; then
     submission=${GRADE_SUBMISSION:-lessons/work/$A/$file}
     [ -n "$GRADE_SUBMISSION" ] || [ -e "$submission" ] ||
         stop "there is no $submission yet: make start A=$A puts the starter there"
@@ -40,7 +40,7 @@ rm -rf "$lock"
 trap - EXIT INT TERM
 
 run=$B/double/$folder/run
-if [ $tool = grade ]; then
+if [ "$tool" = grade ]; then
     echo "$A: $submission"
     echo
     sh "$run" --submission "$submission" --work "$B/work" --out "$out" --seed "$GRADE_SEED" \

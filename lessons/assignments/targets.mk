@@ -13,6 +13,12 @@ $(foreach a,$(ASSIGNMENTS),$(call program,lessons/assignments/$(a)/judge,\
 $(call program,lessons/assignments/tools/class,lessons/assignments/tools/class.c \
   $(addprefix lessons/assignments/judge/,points.c results.c))
 
+# A judge is rebuilt when its hidden tests are added or removed: tests.c includes them if they exist.
+$(B)/double/lessons/assignments/%/included: FORCE
+	@$(call keep,$(wildcard lessons/assignments/$*/hidden.c))
+$(foreach a,$(ASSIGNMENTS),$(eval \
+  $(B)/double/lessons/assignments/$(a)/tests.o: $(B)/double/lessons/assignments/$(a)/included))
+
 # What a user writes after A=, SUBMISSION= and so on is data: it is never expanded, by make or by a
 # shell.
 unexport A B SUBMISSION SEED LIMIT OUT DIR ANSWERS

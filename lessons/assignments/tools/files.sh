@@ -19,8 +19,7 @@ tracked() {
 }
 
 pack_into() { # pack_into FOLDER
-    while IFS= read -r name; do
-        [ -f "$name" ] || continue # git's list may still contain a deleted file
-        mkdir -p "$1/$(dirname "$name")" && cp -p "$name" "$1/$name" || return 1
-    done
+    mkdir -p "$1" && while IFS= read -r name; do
+        [ ! -f "$name" ] || printf '%s\n' "$name" # git's list may still contain a deleted file
+    done | tar -cf - -T - | tar -xf - -C "$1"
 }

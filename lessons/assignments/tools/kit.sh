@@ -13,7 +13,7 @@ stop() {
 }
 
 # What is not for students; .ci without deps tests what they do not have.
-hidden='^tests/assignments/|^lessons/assignments/[^/]*/hidden\.c$|^\.ci/'
+hidden='^tests/assignments/|^lessons/assignments/[^/]*/hidden[^/]*$|^\.ci/'
 answers='(^|/)TEACHING\.md$|(^|/)answers/'
 [ "$GRADE_ANSWERS" = 1 ] || hidden="$hidden|$answers"
 
