@@ -55,7 +55,7 @@ grade-all: export GRADE_DIR = $(value DIR)
 student-kit: export GRADE_ANSWERS = $(value ANSWERS)
 on_assignment = sh lessons/assignments/$(1) '$(B)' '$(ASSIGNMENTS)'
 
-## Assignments (lessons/assignments):
+## For students (lessons/assignments):
 
 start: ## begin an assignment: A=a1_elu copies its starter to lessons/work/a1_elu
 	@$(call on_assignment,tools/start.sh)
