@@ -74,4 +74,9 @@ student-kit: ## pack this folder without hidden tests and solutions (ANSWERS=1: 
 gradescope: ## pack an autograder for Gradescope: A=a1_elu
 	@$(call on_assignment,tools/gradescope.sh)
 
+# `make -j deps grade` compiles nothing until deps has finished.
+ifneq ($(filter deps,$(MAKECMDGOALS)),)
+grade grade-all: | deps
+endif
+
 .PHONY: start grade grade-all student-kit gradescope judge class

@@ -12,8 +12,9 @@ tracked() {
     if [ -n "$(git ls-files ./Makefile 2>/dev/null)" ]; then
         git -c core.quotePath=off ls-files
     else
-        find . \( -path ./.git -o -path "./$B" -o -path './build*' -o -path ./data \
-            -o -path ./lessons/work \) -prune -o -type f ! -name '*.[oad]' -print |
+        find . -type d \( -path ./.git -o -path "./$B" -o -path ./data -o -path ./lessons/work \
+            -o -exec test -e {}/double/flags \; -o -exec test -e {}/float/flags \; \) -prune \
+            -o -type f -print |
             sed 's|^\./||' | LC_ALL=C sort
     fi
 }
