@@ -18,8 +18,9 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 2' INT TERM HUP
 
 wanted="^(Makefile|LICENSE|slope\.h)$|^(tensor|autograd|nn|optim|datasets)/"
-wanted="$wanted|^lessons/assignments/(targets\.mk$|grade\.sh$|(judge|solver|tools|$A)/)"
-tracked | grep -E "$wanted" | pack_into "$work/slope" &&
+wanted="$wanted|^lessons/assignments/(targets\.mk$|grade\.sh$|(judge|solver|tools)/)"
+# The assignment's own files are packed even if git does not know them: hidden tests may be secret.
+{ tracked | grep -E "$wanted"; find "$folder" -type f; } | pack_into "$work/slope" &&
     echo "$A" >"$work/slope/assignment" &&
     cp lessons/assignments/tools/gradescope/setup.sh \
         lessons/assignments/tools/gradescope/run_autograder "$work" &&
