@@ -99,7 +99,7 @@ static void build_find(const BuildOptions *o, char path[GRADE_PATH])
                    : snprintf(path, GRADE_PATH, "%s", o->submission);
     if (n >= GRADE_PATH)
         judge_refuse("the path of the submission is too long");
-    if (lstat(path, &info) != 0 && errno == ENOENT)
+    if (lstat(o->submission, &info) != 0 && errno == ENOENT)
         judge_refuse("there is no file '%s'; expected your %s", path, o->file);
 }
 
@@ -109,14 +109,16 @@ static bool build_refuse(char said[GRADE_TEXT], const char *path, const char *pr
     return false;
 }
 
-/* Copies a regular file of bounded size. Opening a FIFO would wait, and a device never ends. */
+/* Copies a regular file of bounded size. Opening a FIFO would wait, a device never ends, and a link
+ * in a student's archive may point to a solution. */
 static bool build_copy(const char *from, const char *to, char said[GRADE_TEXT])
 {
     struct stat info;
     static char bytes[BUILD_SOURCE];
-    int in = open(from, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    int in = open(from, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     if (in < 0)
-        return build_refuse(said, from, strerror(errno));
+        return build_refuse(said, from, errno == ELOOP || errno == EMLINK
+                                            ? "is a symbolic link" : strerror(errno));
     bool regular = fstat(in, &info) == 0 && S_ISREG(info.st_mode);
     ssize_t n = regular ? read(in, bytes, sizeof bytes) : -1;
     close(in);
