@@ -13,6 +13,7 @@
 Var *var_prelu_named(Var *x, Var *a, const char *function);
 Var *var_conv2d_named(Var *x, Var *w, Var *b, Conv2dOptions options, const char *function);
 Var *var_max_pool2d_named(Var *x, Pool2dOptions options, const char *function);
+Var *var_batch_norm_named(Var *x, Var *w, Var *b, real eps, const char *function);
 
 /* Return the options, with the defaults in the fields that were left out. Each fails, naming
  * `function`, if an option is out of range. */

@@ -53,6 +53,20 @@ static bool csv_end_first_row(CsvTable *table, CsvText *t)
     return slope_csv_text_error(t, problem, NULL);
 }
 
+/* Adds a hint if every line ends with a separator, as if there were one more column. Returns
+ * whether it added one. */
+static bool csv_hint_empty_last(const CsvTable *table, const CsvText *t)
+{
+    CsvText all = slope_csv_text_new(t->bytes, t->size, t->file, (char)t->separator, NULL);
+    bool empty = t->column == table->columns;
+    while (empty && slope_csv_text_next(&all))
+        empty = !all.ends_row || all.cell[0] == '\0';
+    if (empty && !all.failed)
+        error_hint(t->err, "the last column is empty in every line: delete the separator at the "
+                           "end of each line");
+    return empty && !all.failed;
+}
+
 /* A header of numbers is most likely a row of data; pandas writes row numbers below an empty name.
  * Both would be misread without a warning. */
 static bool csv_check_header(CsvTable *table, const CsvText *start)
@@ -67,6 +81,8 @@ static bool csv_check_header(CsvTable *table, const CsvText *start)
             error_shown(t.cell, table->name);
         else if (t.cell[0] == '\0') {
             slope_csv_text_error(&t, "the column has no name", NULL);
+            if (csv_hint_empty_last(table, &t))
+                return false;
             return error_hint(t.err, "name it if it is a feature; if it holds row numbers, "
                                      "delete it (in pandas: to_csv(..., index=False))");
         }
@@ -114,10 +130,13 @@ static bool csv_survey_cell(CsvTable *table, CsvText *t)
                                   : "the line has fewer cells than the first",
                              NULL);
         error_expected(t->err, expected, last ? "more" : "%td", t->column);
-        return last && error_hint(t->err, "is a cell that contains the separator not quoted?");
+        return last && error_hint(t->err, "is a cell that contains the separator not quoted, or "
+                                          "does the line end with a separator?");
     }
     table->rows += t->ends_row;
-    return t->column != table->label || slope_csv_labels_add(&table->labels, t);
+    if (t->column != table->label || slope_csv_labels_add(&table->labels, t))
+        return true;
+    return csv_hint_empty_last(table, t) && false;
 }
 
 static bool csv_sep_line(CsvText *t, char separator)
@@ -155,8 +174,10 @@ static bool csv_not_a_number(const CsvTable *table, CsvText *t)
 static bool csv_number(const CsvTable *table, CsvText *t, real *value)
 {
     double number;
-    if (t->cell[0] == '\0')
-        return slope_csv_text_error(t, "the number is missing", "a number");
+    if (t->cell[0] == '\0') {
+        slope_csv_text_error(t, "the number is missing", "a number");
+        return csv_hint_empty_last(table, t) && false;
+    }
     if (!slope_csv_text_number(t, &number))
         return csv_not_a_number(table, t);
     *value = (real)number;
@@ -211,10 +232,15 @@ static Dataset *csv_dataset(const CsvTable *table, CsvText *t)
     if (labels->class_names && !dataset_try_name_classes(data, labels->class_names))
         return csv_no_memory(t, data);
     csv_write_note(table, data);
-    if (csv_fill(table, t, data))
-        return data;
-    dataset_free(data);
-    return NULL;
+    if (!csv_fill(table, t, data)) {
+        dataset_free(data);
+        return NULL;
+    }
+    if (!table->options.classes) { /* the reader chose them */
+        fprintf(stderr, "slope: ");
+        dataset_print(stderr, data);
+    }
+    return data;
 }
 
 static void csv_check(const CsvOptions *o, const char *function)
@@ -238,13 +264,12 @@ Dataset *csv_parse(const uint8_t *data, size_t size, const char *name, CsvOption
     csv_check(&options, "csv_parse");
     char separator = options.separator ? options.separator : ',';
     CsvTable *table = memory_try_new(sizeof *table);
-    if (!table) {
+    if (!table || !slope_csv_labels_begin(&table->labels, options.classes, options.class_names)) {
+        memory_free(table);
         error_set(err, name, -1, "out of memory for its labels");
         return NULL;
     }
     table->options = options;
-    table->labels.classes = options.classes;
-    table->labels.class_names = options.class_names;
     CsvText t = slope_csv_text_new(data, size, name, separator, err);
     Dataset *set = NULL;
     if (csv_survey(table, &t)) {

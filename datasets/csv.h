@@ -6,25 +6,26 @@
  *    error, not a 0.
  *  - A label has the same class whatever the order of the lines. A test set may lack a class, but
  *    must number its classes as the training set does: pass it the names of the training set.
- *  - dataset_print prints what the reader decided: header, label column, classes.
+ *  - dataset_print prints what the reader decided: header, label column, classes. The reader itself
+ *    prints this on stderr if it had to choose the classes, because the options do not.
  *
  *      // sepal,petal,species
  *      // 5.1,1.4,setosa
  *      // 6.2,4.5,versicolor
  *      Dataset *train = csv_read("train.csv", (CsvOptions){.header = true, .label = "species"},
- *                                &err);
+ *                                &err); // prints on stderr:
+ *      // slope: train.csv: 2 examples (2,), 2 classes: setosa, versicolor
+ *      //   a header; label: column 3 of 3, 'species'; classes: the names found, in byte order
  *      Dataset *test = csv_read("test.csv", (CsvOptions){.header = true, .label = "species",
  *                               .classes = train->classes, .class_names = train->class_names},
- *                               &err);
- *      dataset_print(stdout, train);
- *      // train.csv: 2 examples (2,), 2 classes: setosa, versicolor
- *      //   a header; label: column 3 of 3, 'species'; classes: the names found, in byte order
+ *                               &err); // prints nothing
  *
  * Format (RFC 4180): cells separated by commas, lines ended by LF or CRLF. A cell in double quotes
  * may hold commas, line ends, and quotes written twice. Every line has the same number of cells.
  * Beyond the RFC, a byte-order mark at the start, empty lines, and blanks around a number, a label
  * or a column's name are ignored. Spreadsheets also save other formats: other separators are an
- * option; decimal commas, UTF-16 and a first line "sep=;" are refused with a hint at what to do.
+ * option; decimal commas, UTF-16, a first line "sep=;" and a separator at the end of every line are
+ * refused with a hint at what to do.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -45,7 +46,8 @@ typedef struct CsvOptions {
     const char *label;        /* name of the label's column (needs a header); NULL: by number */
     int         label_column; /* 1 is the first, 2 the second; -1 is the last, -2 the one before */
     char        separator;    /* 0 means ','; ';' and a tab are also common */
-    /* The classes, if known beforehand (a test set); 0 and NULL: taken from the file. */
+    /* The classes, if known beforehand (a test set); 0 and NULL: taken from the file, which is
+     * reported on stderr. */
     int                classes;
     const char *const *class_names;
 } CsvOptions;

@@ -10,6 +10,45 @@
 
 #include "tensor/memory.h"
 
+/* --- finding a label -------------------------------------------------------------------------- */
+
+/* The slot of a label, or the empty one that it would take; more than half of them are empty. The
+ * hash is FNV-1a. Source: Fowler, Noll, Vo, "The FNV Non-Cryptographic Hash Algorithm". */
+static int *csv_label_slot(const CsvLabels *labels, const char *label)
+{
+    const char *const *names = labels->class_names ? labels->class_names
+                                                   : (const char *const *)labels->distinct;
+    uint32_t hash = 2166136261u;
+    for (const char *c = label; *c; c++)
+        hash = (hash ^ (unsigned char)*c) * 16777619u;
+    size_t i = hash & (labels->slots - 1);
+    while (labels->slot[i] && strcmp(names[labels->slot[i] - 1], label) != 0)
+        i = (i + 1) & (labels->slots - 1);
+    return &labels->slot[i];
+}
+
+/* Fills the table with class_names. A name that is given twice is the first of the two classes. */
+static void csv_label_enter_names(CsvLabels *labels)
+{
+    memset(labels->slot, 0, labels->slots * sizeof *labels->slot);
+    for (int i = 0; i < labels->classes; i++) {
+        int *slot = csv_label_slot(labels, labels->class_names[i]);
+        *slot = *slot ? *slot : i + 1;
+    }
+}
+
+bool slope_csv_labels_begin(CsvLabels *labels, int classes, const char *const *class_names)
+{
+    size_t most = class_names && classes > CSV_MAX_CLASSES ? (size_t)classes : CSV_MAX_CLASSES;
+    *labels = (CsvLabels){.classes = classes, .class_names = class_names, .slots = 1};
+    while (labels->slots <= 2 * most)
+        labels->slots *= 2;
+    labels->slot = memory_try_new(labels->slots * sizeof *labels->slot);
+    if (labels->slot && class_names)
+        csv_label_enter_names(labels);
+    return labels->slot != NULL;
+}
+
 /* --- one label -------------------------------------------------------------------------------- */
 
 /* Is it a decimal number? Sets *class to its value if that is a whole number from 0 to 999 ("7",
@@ -25,20 +64,12 @@ static bool csv_label_number(const CsvText *t, int *class)
     return true;
 }
 
-/* The index of a label in a list, or -1. */
-static int csv_label_find(const char *const *names, int count, const char *label)
-{
-    for (int i = 0; i < count; i++)
-        if (strcmp(names[i], label) == 0)
-            return i;
-    return -1;
-}
-
 /* Adds a label to the list if it is new. */
 static bool csv_label_collect(CsvLabels *labels, CsvText *t, bool number)
 {
     size_t size = strlen(t->cell) + 1;
-    if (csv_label_find((const char *const *)labels->distinct, labels->count, t->cell) >= 0)
+    int *slot = csv_label_slot(labels, t->cell);
+    if (*slot)
         return true;
     if (labels->count == CSV_MAX_CLASSES) {
         slope_csv_text_error(t, "there are more than 1000 different labels", NULL);
@@ -49,6 +80,7 @@ static bool csv_label_collect(CsvLabels *labels, CsvText *t, bool number)
         return slope_csv_text_error(t, "out of memory for the labels", NULL);
     labels->names += !number;
     labels->distinct[labels->count++] = memcpy(copy, t->cell, size);
+    *slot = labels->count;
     return true;
 }
 
@@ -59,7 +91,7 @@ bool slope_csv_labels_add(CsvLabels *labels, CsvText *t)
     if (t->cell[0] == '\0')
         return slope_csv_text_error(t, "the label is missing", "a label");
     if (labels->class_names)
-        return csv_label_find(labels->class_names, labels->classes, t->cell) >= 0 ||
+        return *csv_label_slot(labels, t->cell) ||
                slope_csv_text_error(t, "the label is not one of the classes",
                                     "one of the given names");
     bool number = csv_label_number(t, &class);
@@ -113,6 +145,7 @@ bool slope_csv_labels_end(CsvLabels *labels)
     qsort(labels->distinct, (size_t)labels->count, sizeof *labels->distinct, csv_label_compare);
     labels->class_names = (const char *const *)labels->distinct;
     labels->classes = labels->count;
+    csv_label_enter_names(labels);
     return true;
 }
 
@@ -120,7 +153,7 @@ int slope_csv_labels_class(const CsvLabels *labels, const CsvText *t)
 {
     int class;
     if (labels->class_names)
-        return csv_label_find(labels->class_names, labels->classes, t->cell);
+        return *csv_label_slot(labels, t->cell) - 1;
     csv_label_number(t, &class);
     return class;
 }
@@ -129,4 +162,5 @@ void slope_csv_labels_free(CsvLabels *labels)
 {
     for (int i = 0; i < labels->count; i++)
         memory_free(labels->distinct[i]);
+    memory_free(labels->slot);
 }

@@ -33,7 +33,7 @@
  * Run   make lesson-12
  * It prints, among other things:
  *
- *        it stops: slope: var_batch_norm: input (1, 3) has one value per channel, but
+ *        it stops: slope: BatchNorm1d: input (1, 3) for 'weight' has one value per channel, but
  *      training needs at least 2, because the variance of one value is 0; if this is the last
  *      batch of an epoch, set .drop_last in the loader's options or choose another batch size
  *        [ok] p = 0.5: 0.5003 of 262144 numbers are 0

@@ -297,7 +297,7 @@ int main(int argc, char **argv)
         history_free(&run[k]->history), module_free(run[k]->net);
     dataset_free(data);
     say("\nNow you. The first assignment is an op of your own, ELU: read\n"
-        "lessons/assignments/a1_elu/README.md, and then   make grade A=a1_elu\n");
+        "lessons/assignments/a1_elu/README.md, and then   make start A=a1_elu\n");
     return lesson_end(&lesson);
 }
 

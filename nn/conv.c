@@ -5,6 +5,7 @@
 #include "autograd/named.h"
 #include "nn/init.h"
 #include "nn/layers.h"
+#include "tensor/check.h"
 
 /* --- Conv2d ----------------------------------------------------------------------------------- */
 
@@ -42,14 +43,25 @@ Conv2dOptions conv2d_padding(ptrdiff_t padding)
     return options;
 }
 
+/* For a square kernel, padding of the height alone is almost always a mistake. */
+static void conv_check_padding(const ptrdiff_t kernel[2], const ptrdiff_t padding[2],
+                               atomic_bool *warned, const char *function)
+{
+    if (kernel[0] == kernel[1] && padding[0] > 0 && padding[1] == 0)
+        slope_warn_once(warned, function, "padding (%td, 0) for a %tdx%td kernel pads the height "
+                        "only%s", padding[0], kernel[0], kernel[1], PAIR_HINT(true));
+}
+
 static Module *conv2d_make(ptrdiff_t in, ptrdiff_t out, const ptrdiff_t kernel[2],
                            Conv2dOptions options, bool with_bias, const char *function)
 {
     static const ModuleType type = {"Conv2d", conv2d_module_forward, conv2d_describe};
+    static atomic_bool warned;
     if (in < 1 || out < 1 || kernel[0] < 1 || kernel[1] < 1)
         slope_fail(function, "%td channels in, %td out, kernel %td x %td; expected at least 1 of "
                    "each", in, out, kernel[0], kernel[1]);
     options = var_conv2d_options(options, function);
+    conv_check_padding(kernel, options.padding, &warned, function);
     if (in % options.groups || out % options.groups)
         slope_fail(function, "%td channels in and %td out do not divide into %td groups", in,
                    out, options.groups);
@@ -99,7 +111,9 @@ static void max_pool2d_describe(const Module *self, char *text, size_t size)
 static Module *max_pool2d_make(Pool2dOptions options, const char *function)
 {
     static const ModuleType type = {"MaxPool2d", max_pool2d_module_forward, max_pool2d_describe};
+    static atomic_bool warned;
     options = var_max_pool2d_options(options, function);
+    conv_check_padding(options.kernel, options.padding, &warned, function);
     MaxPool2d *m = module_new(sizeof *m, &type);
     m->options = options;
     return &m->base;

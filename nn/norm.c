@@ -2,8 +2,10 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "autograd/named.h"
 #include "nn/check.h"
 #include "nn/layers.h"
+#include "tensor/check.h"
 
 /* --- batch normalisation ---------------------------------------------------------------------- */
 
@@ -29,8 +31,8 @@ static void batch_norm_move(Tensor *running, const Tensor *batch, double m, doub
         r[c] = (real)((1 - m) * (double)r[c] + m * scale * (double)x[c]);
 }
 
-/* n / (n-1) makes the variance of n values unbiased. n is at least 2, because var_batch_norm
- * refuses fewer. */
+/* n / (n-1) makes the variance of n values unbiased. n is at least 2, because
+ * var_batch_norm_named refuses fewer. */
 static void batch_norm_track(BatchNorm *b, const Tensor *mean, const Tensor *var, ptrdiff_t n)
 {
     double m = (double)b->options.momentum;
@@ -41,7 +43,7 @@ static void batch_norm_track(BatchNorm *b, const Tensor *mean, const Tensor *var
 
 static Var *batch_norm_train(BatchNorm *b, Var *x)
 {
-    Var *y = var_batch_norm(x, b->weight, b->bias, b->options.eps);
+    Var *y = var_batch_norm_named(x, b->weight, b->bias, b->options.eps, b->base.type->name);
     ptrdiff_t n = tensor_count(x->value) / b->channels;
     batch_norm_track(b, var_output(y, 1)->value, var_output(y, 2)->value, n);
     return y;
@@ -69,9 +71,10 @@ static Var *batch_norm_forward_module(Module *self, Var *x)
     BatchNorm *b = (BatchNorm *)self;
     Shape s = var_shape(x);
     if (s.ndim < b->least_ndim || s.ndim > b->most_ndim || s.dim[1] != b->channels)
-        slope_fail(
-            self->type->name, "expected an input %s with %td channels on axis 1, found shape %s",
-            b->most_ndim == 4 ? "(N,C,H,W)" : "(N,C) or (N,C,L)", b->channels, SHAPE_TEXT(s));
+        slope_fail(self->type->name, "expected an input %s with %td channels on axis 1%s%s, found "
+                   "shape %s", b->most_ndim == 4 ? "(N,C,H,W)" : "(N,C) or (N,C,L)", b->channels,
+                   b->weight ? " for" : "", QUOTED(b->weight ? b->weight->name : ""),
+                   SHAPE_TEXT(s));
     return self->training ? batch_norm_train(b, x) : batch_norm_eval(b, x);
 }
 

@@ -43,6 +43,22 @@ static void rehearsal_check_fields(const Trainer *t)
                    (long long)t->checkpoint_every);
 }
 
+/* Labels are compared by number, so class i must have the same name in both sets. A set may lack
+ * names, or the last classes of the other. */
+static void rehearsal_check_classes(const Trainer *t)
+{
+    const Dataset *train = loader_dataset(t->train), *test = loader_dataset(t->test);
+    if (!train->class_names || !test->class_names)
+        return;
+    for (int i = 0; i < train->classes && i < test->classes; i++)
+        if (strcmp(train->class_names[i], test->class_names[i]) != 0)
+            slope_fail("trainer_fit", "class %d is '%s' in the .train data, %s, but '%s' in the "
+                       ".test data, %s; read a CSV file of test data with the names of the "
+                       "training data (CsvOptions.classes and .class_names)", i,
+                       SHOWN(train->class_names[i]), train->name, SHOWN(test->class_names[i]),
+                       test->name);
+}
+
 /* --- what a forward may write to -------------------------------------------------------------- */
 
 /* The block of a Var that holds the copy of a part; the copy of a buffer is the Var's value. */
@@ -265,6 +281,8 @@ void slope_rehearse(const Trainer *t)
 {
     rehearsal_check_fields(t);
     optimizer_check_covers(t->optimizer, t->net, "trainer_fit");
+    if (t->test)
+        rehearsal_check_classes(t);
     if (t->epochs == 0)
         return;
     if (t->test)

@@ -81,11 +81,12 @@ struct Trainer {
  * Fails before the first step if the trainer's parts do not fit together: an optimizer of a
  * different network; examples, of .train or .test, that the network or the loss refuses; with
  * loss_cross_entropy and fewer outputs than the dataset has classes, labels for which the network
- * has no output; a last batch of one example, on which a batch norm cannot train. To find out, it
- * runs the network and the loss on the first batch of each loader, .train in training mode and .test
- * in evaluation mode, and then restores the network's modes, buffers, counters and random streams,
- * and the thread's next random_stream. After a failure that you catch, tape_rewind restores them.
- * If .epochs is 0, nothing is run.
+ * has no output; a class that has one name in the training data and another in the test data; a
+ * last batch of one example, on which a batch norm cannot train. To find out, it runs the network
+ * and the loss on the first batch of each loader, .train in training mode and .test in evaluation
+ * mode, and then restores the network's modes, buffers, counters and random streams, and the
+ * thread's next random_stream. After a failure that you catch, tape_rewind restores them. If
+ * .epochs is 0, nothing is run.
  *
  * Fails if the loss becomes NaN or Inf, naming the step and, if there is one, the example or the
  * parameter that is not finite. A checkpoint that cannot be saved does not stop the training: the
@@ -138,7 +139,8 @@ Evaluation trainer_evaluate(Module *net, LossFn loss, Loader *loader, int32_t *p
 void history_free(History *history);
 
 /* epoch,train_loss,train_accuracy,test_loss,test_accuracy,seconds; numbers have a decimal point in
- * every locale. */
+ * every locale. The file is replaced as a checkpoint is: if it cannot be written completely, the
+ * result is false, *err says why, and the old file is kept. */
 bool history_write_csv(const History *history, const char *path, Error *err);
 
 #endif

@@ -24,6 +24,9 @@ int tensor_check_slice(Shape x, int axis, ptrdiff_t start, ptrdiff_t stop, ptrdi
                        const char *function);
 int tensor_check_select(Shape x, int axis, ptrdiff_t index, const char *function);
 
+/* Ends the message about a pair of options whose second number is 0 but should not be. */
+#define PAIR_HINT(zero) ((zero) ? "; in C, {2} means {2, 0}: give the height and the width" : "")
+
 /* " 'fc.weight'", or "" for the empty name: what follows the word "weight" in a message. The
  * string is valid until the end of the enclosing block. */
 enum { TENSOR_QUOTED_SIZE = 128 };

@@ -7,7 +7,7 @@
  *    then call tape_rewind(mark), which frees everything recorded on the tape since the mark.
  *  - slope_warn_once() is for what is legal but almost always a mistake; the program continues.
  *  - Error is for failures outside the program: a missing, truncated or corrupt file. Readers fill
- *    it and return NULL or false; they print nothing and never abort.
+ *    it and return NULL or false; they do not print it, and never abort.
  *
  *      Error err;
  *      Dataset *d = fashion_mnist_load(NULL, true, &err);

@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #include "tensor/cut.h"
+#include "tensor/error.h"
 #include "tensor/memory.h"
 #include "tensor/quota.h"
 
@@ -63,6 +64,7 @@ static struct {
     atomic_int      asleep;
     atomic_bool     stop;
     atomic_int      threads; /* 0: not decided yet */
+    const char *_Atomic reason; /* why so many, for parallel_reason */
     int             helpers; /* running now */
     Helper          helper[PARALLEL_MAX];
     Job             job;
@@ -218,6 +220,7 @@ static void pool_start(void)
         helper->ticket = atomic_load(&pool.ticket);
         if (pthread_create(&helper->thread, NULL, helper_main, helper) != 0) {
             atomic_store(&pool.threads, pool.helpers + 1);
+            atomic_store(&pool.reason, "all that the system allows");
             return;
         }
         pool.helpers++;
@@ -237,8 +240,9 @@ static int threads_by_default(void)
 #endif
     if (n < 1)
         n = sysconf(_SC_NPROCESSORS_ONLN);
-    if (quota > 0 && quota < n)
-        n = quota;
+    bool limited = quota > 0 && quota < n;
+    atomic_store(&pool.reason, limited ? "limited by the CPU quota" : NULL);
+    n = limited ? quota : n;
     return n < 1 ? 1 : n > PARALLEL_MAX ? PARALLEL_MAX : (int)n;
 }
 
@@ -246,16 +250,20 @@ static int threads_by_default(void)
  * here. */
 static int threads_from_environment(void)
 {
+    static atomic_bool warned;
     const char *text = getenv("SLOPE_THREADS");
     char *end = NULL;
     if (!text || !*text)
         return threads_by_default();
     long n = strtol(text, &end, 10);
-    if (*end == '\0' && n >= 1 && n <= PARALLEL_MAX)
+    if (*end == '\0' && n >= 1 && n <= PARALLEL_MAX) {
+        atomic_store(&pool.reason, "set by SLOPE_THREADS");
         return (int)n;
+    }
     n = threads_by_default();
-    fprintf(stderr, "slope: SLOPE_THREADS is '%s'; expected a whole number from 1 to %d; using %ld "
-                    "thread%s\n", text, PARALLEL_MAX, n, n == 1 ? "" : "s");
+    slope_warn_once(&warned, "parallel_threads", "SLOPE_THREADS is '%s'; expected a whole number "
+                    "from 1 to %d; using %ld thread%s", SHOWN(text), PARALLEL_MAX, n,
+                    n == 1 ? "" : "s");
     return (int)n;
 }
 
@@ -269,6 +277,12 @@ int parallel_threads(void)
     return atomic_compare_exchange_strong(&pool.threads, &found, n) ? n : found;
 }
 
+const char *parallel_reason(void)
+{
+    (void)parallel_threads(); /* which decides, if it has not yet */
+    return atomic_load(&pool.reason);
+}
+
 void parallel_set_threads(int n)
 {
     if (parallel_inside) /* the job holds the lock: waiting for it would deadlock */
@@ -276,8 +290,11 @@ void parallel_set_threads(int n)
     pool_watch_forks();
     pthread_mutex_lock(&pool.busy);
     pool_stop();
-    n = n < 1 ? threads_from_environment() : n > PARALLEL_MAX ? PARALLEL_MAX : n;
-    atomic_store(&pool.threads, n);
+    if (n < 1)
+        n = threads_from_environment();
+    else
+        atomic_store(&pool.reason, "set by parallel_set_threads");
+    atomic_store(&pool.threads, n > PARALLEL_MAX ? PARALLEL_MAX : n);
     pthread_mutex_unlock(&pool.busy);
 }
 

@@ -8,7 +8,8 @@
  *  - The other threads compute in the caller's floating-point mode (fesetround and the like).
  *  - Threads are started by the first call. SLOPE_THREADS sets their number, from 1 to 256; the
  *    default is the number of processors that this process may use, at most a container's CPU quota
- *    rounded up. After fork() the child starts its own.
+ *    rounded up. An invalid value is reported on stderr and ignored. After fork() the child starts
+ *    its own threads.
  *  - A block must not call slope_fail: check arguments before the loop.
  *
  * SPDX-License-Identifier: MIT
@@ -34,5 +35,9 @@ int parallel_worker(void);
  * loop has no effect. */
 int parallel_threads(void);
 void parallel_set_threads(int n);
+
+/* Why there are so many: "set by SLOPE_THREADS", "set by parallel_set_threads", "limited by the CPU
+ * quota" or "all that the system allows"; NULL if there is one thread per processor. */
+const char *parallel_reason(void);
 
 #endif

@@ -129,7 +129,7 @@ START_TEST(files_are_the_librarys)
     ck_assert_str_ne(err.problem, "");
     const char *table = "1.5,0\n2.5,1\n";
     Dataset *data = csv_parse((const uint8_t *)table, strlen(table), "table",
-                              (CsvOptions){.label_column = -1}, &err);
+                              (CsvOptions){.label_column = -1, .classes = 2}, &err);
     ck_assert_ptr_nonnull(data);
     ck_assert_int_eq(data->count, 2);
     dataset_free(data);

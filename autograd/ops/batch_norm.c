@@ -12,8 +12,10 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "autograd/named.h"
 #include "autograd/op.h"
 #include "autograd/record.h"
+#include "tensor/check.h"
 #include "tensor/kernels/norm.h"
 
 static real batch_norm_eps(const Var *y)
@@ -101,34 +103,34 @@ const Op op_batch_norm = {
                       {.shape = {1, {2}}, .low = -2, .high = 2}}},
 };
 
-static void batch_norm_check(Shape x, const Var *w, const Var *b)
+static void batch_norm_check(Shape x, const Var *w, const Var *b, const char *function)
 {
+    const char *name = w ? w->name : "";
     if (x.ndim < 2)
-        slope_fail("var_batch_norm", "input %s: expected (N,C,...)", SHAPE_TEXT(x));
+        slope_fail(function, "input %s: expected (N,C,...)", SHAPE_TEXT(x));
     if (shape_count(x) <= x.dim[1])
-        slope_fail("var_batch_norm",
-                   "input %s has %s value per channel, but training needs at least 2, because the "
-                   "variance of one value is 0; if this is the last batch of an epoch, set "
-                   ".drop_last in the loader's options or choose another batch size",
-                   SHAPE_TEXT(x), shape_count(x) ? "one" : "no");
+        slope_fail(function, "input %s%s%s has %s value per channel, but training needs at least "
+                   "2, because the variance of one value is 0; if this is the last batch of an "
+                   "epoch, set .drop_last in the loader's options or choose another batch size",
+                   SHAPE_TEXT(x), name[0] ? " for" : "", QUOTED(name),
+                   shape_count(x) ? "one" : "no");
     if (!w != !b)
-        slope_fail("var_batch_norm", "a weight needs a bias and vice versa");
+        slope_fail(function, "a weight needs a bias and vice versa");
     if (w && (!shape_equal(var_shape(w), SHAPE(x.dim[1])) ||
               !shape_equal(var_shape(b), SHAPE(x.dim[1]))))
-        slope_fail("var_batch_norm",
-                   "weight %s and bias %s: expected one element for each of the %td "
-                   "channels on axis 1 of %s",
-                   SHAPE_TEXT(var_shape(w)), SHAPE_TEXT(var_shape(b)), x.dim[1], SHAPE_TEXT(x));
+        slope_fail(function, "weight%s %s and bias %s: expected one element for each of the %td "
+                   "channels on axis 1 of %s", QUOTED(name), SHAPE_TEXT(var_shape(w)),
+                   SHAPE_TEXT(var_shape(b)), x.dim[1], SHAPE_TEXT(x));
 }
 
 /* The mean and the variance are for the running statistics: no gradient flows through them. */
-Var *var_batch_norm(Var *x, Var *w, Var *b, real eps)
+Var *var_batch_norm_named(Var *x, Var *w, Var *b, real eps, const char *function)
 {
-    var_check(x, "var_batch_norm");
+    var_check(x, function);
     if (w && b)
-        var_check(w, "var_batch_norm"), var_check(b, "var_batch_norm");
+        var_check(w, function), var_check(b, function);
     Shape s = var_shape(x);
-    batch_norm_check(s, w, b);
+    batch_norm_check(s, w, b, function);
     Shape c = SHAPE(s.dim[1]);
     Var *in[3] = {var_contiguous(x), w ? var_contiguous(w) : NULL, b ? var_contiguous(b) : NULL};
     Var *y = var_apply_all(&op_batch_norm, (const Shape *const[]){&s, &c, &c, &c}, 4, in, w ? 3 : 1,
@@ -136,4 +138,9 @@ Var *var_batch_norm(Var *x, Var *w, Var *b, real eps)
     for (int k = 1; k < 4; k++)
         var_output(y, k)->requires_grad = false;
     return y;
+}
+
+Var *var_batch_norm(Var *x, Var *w, Var *b, real eps)
+{
+    return var_batch_norm_named(x, w, b, eps, "var_batch_norm");
 }

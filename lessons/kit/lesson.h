@@ -1,6 +1,7 @@
 /* lessons/kit/lesson.h -- what every lesson needs: options, output, claims, files and data.
  *
- *  - lesson_begin reads the options, creates the output folder and prints the title.
+ *  - lesson_begin reads the options, creates the output folder and prints the title, and how many
+ *    threads there are unless there is one per processor.
  *  - say() prints the story on stdout; section() begins a part of it.
  *  - claim() checks a statement and prints it with [ok] or [FAILED]; lesson_end returns 1 if any
  *    claim failed.
@@ -31,7 +32,7 @@ typedef struct Lesson {
     bool        quiet;  /* --quiet: no story, only failed claims */
     const char *data;   /* --data, or NULL */
     char        out[512];
-    bool        has_gnuplot;
+    char        gnuplot[1024]; /* its path, or "" if it is not installed */
     bool        preview; /* draw the first suitable picture in characters on stdout */
 } Lesson;
 

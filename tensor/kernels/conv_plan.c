@@ -24,9 +24,10 @@ Conv2dOptions tensor_conv2d_options(Conv2dOptions o, const char *function)
     for (int i = 0; i < 2; i++) {
         if (o.stride[i] < 1 || o.padding[i] < 0 || o.dilation[i] < 1)
             slope_fail(function, "stride (%td, %td), padding (%td, %td), dilation (%td, %td): "
-                       "expected a stride and a dilation of 1 or more and a padding of 0 or more",
-                       o.stride[0], o.stride[1], o.padding[0], o.padding[1], o.dilation[0],
-                       o.dilation[1]);
+                       "expected a stride and a dilation of 1 or more and a padding of 0 or "
+                       "more%s", o.stride[0], o.stride[1], o.padding[0], o.padding[1],
+                       o.dilation[0], o.dilation[1],
+                       PAIR_HINT(o.stride[1] == 0 || o.dilation[1] == 0));
         if (o.stride[i] > CONV_MOST || o.padding[i] > CONV_MOST || o.dilation[i] > CONV_MOST)
             slope_fail(function, "stride %td, padding %td or dilation %td is too large; expected "
                        "at most %td", o.stride[i], o.padding[i], o.dilation[i], CONV_MOST);

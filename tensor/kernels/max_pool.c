@@ -14,6 +14,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "tensor/check.h"
 #include "tensor/kernels/vec.h"
 #include "tensor/memory.h"
 #include "tensor/parallel.h"
@@ -35,9 +36,11 @@ Pool2dOptions tensor_max_pool2d_options(Pool2dOptions o, const char *function)
     for (int i = 0; i < 2; i++)
         if (o.kernel[i] < 1 || o.stride[i] < 1 || o.padding[i] < 0 ||
             o.padding[i] > o.kernel[i] / 2)
-            slope_fail(function, "kernel %td, stride %td, padding %td: expected a kernel and a "
-                       "stride of 1 or more and a padding of 0 to half the kernel", o.kernel[i],
-                       o.stride[i], o.padding[i]);
+            slope_fail(function, "kernel (%td, %td), stride (%td, %td), padding (%td, %td): "
+                       "expected a kernel and a stride of 1 or more and a padding of 0 to half the "
+                       "kernel%s", o.kernel[0], o.kernel[1], o.stride[0], o.stride[1],
+                       o.padding[0], o.padding[1],
+                       PAIR_HINT(o.kernel[1] == 0 || o.stride[1] == 0));
     return o;
 }
 

@@ -1,8 +1,13 @@
 /* tensor/kernels/options.h -- the options that a kernel and its op share.
  *
- *  - In each pair, index 0 is the height and index 1 the width.
  *  - A field that is left out is 0 and has its usual value: (Conv2dOptions){.padding = {1, 1}} has
- *    stride 1. A pair of strides or dilations is given whole: {2} is {2, 0}, which is refused.
+ *    stride 1.
+ *  - In each pair, index 0 is the height and index 1 the width. Give both: in C, {2} means {2, 0}.
+ *    A stride, a dilation or a pooling kernel of {2, 0} is refused. A padding of {2, 0} is valid:
+ *    it adds two rows above and two below the image, but no columns. The constructors of modules
+ *    warn about it if the kernel is square.
+ *
+ *      Conv2dOptions half = {.stride = {2, 2}, .padding = {1, 1}};
  *
  * SPDX-License-Identifier: MIT
  */

@@ -319,13 +319,13 @@ static void refusals_pool(void)
     REFUSES(var_max_pool2d_scatter(x, g, full, o), "gradient (1, 2, 4, 4) and winners");
     REFUSES(var_max_pool2d_scatter(g, outside, full, o), "winner 0 is at offset 16");
     REFUSES(var_max_pool2d_scatter(g, g, negative, o), "axis 2 has size -4");
-    refusals_pool_option((Pool2dOptions){0}, "kernel 0");
+    refusals_pool_option((Pool2dOptions){0}, "kernel (0, 0)");
     refusals_pool_option((Pool2dOptions){.kernel = {5, 5}}, "the kernel 5 is larger");
     refusals_pool_option((Pool2dOptions){.kernel = {top, top}, .padding = {top, top}}, "padding");
     refusals_pool_option((Pool2dOptions){.kernel = {top, 2}}, "is larger");
     refusals_pool_option((Pool2dOptions){.kernel = {top, 2}, .padding = {top / 2, 0}}, "at most");
-    refusals_pool_option((Pool2dOptions){.kernel = {2, 2}, .stride = {-top - 1, 1}}, "stride -");
-    refusals_pool_option((Pool2dOptions){.kernel = {2, 2}, .padding = {-1, 0}}, "padding -1");
+    refusals_pool_option((Pool2dOptions){.kernel = {2, 2}, .stride = {-top - 1, 1}}, "stride (-");
+    refusals_pool_option((Pool2dOptions){.kernel = {2, 2}, .padding = {-1, 0}}, "padding (-1, 0)");
 }
 
 /* --- normalisation and losses ----------------------------------------------------------------- */

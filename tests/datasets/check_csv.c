@@ -4,6 +4,8 @@
  */
 #include "datasets/csv.h"
 
+#include "tests/allocator.h"
+#include "tests/capture.h"
 #include "tests/locale.h"
 #include "tests/scratch.h"
 #include "tests/testing.h"
@@ -12,15 +14,20 @@
 #define LAST    ((CsvOptions){.label_column = -1})
 #define SPECIES ((CsvOptions){.header = true, .label = "species"})
 
-/* A refusal must give a reason and leave nothing behind. */
+static const char *said; /* what the last call of parse_bytes printed on stderr */
+
+/* A refusal must give a reason, print nothing and leave nothing behind. */
 static Dataset *parse_bytes(const void *text, size_t size, CsvOptions options, Error *err)
 {
     uint8_t *copy = testing_copy(text, size);
     uint64_t before = testing_blocks();
     *err = (Error){0};
+    capture_begin();
     Dataset *data = csv_parse(copy, size, "memory", options, err);
+    said = capture_end();
     free(copy);
     if (!data) {
+        ck_assert_str_eq(said, "");
         testing_error(err, "memory");
         ck_assert_uint_eq(testing_blocks(), before);
     }
@@ -164,6 +171,24 @@ START_TEST(what_the_reader_decided_can_be_printed)
 }
 END_TEST
 
+/* The reader says what it chose; a caller who chooses the classes sees nothing. */
+START_TEST(what_the_options_leave_open_is_said)
+{
+    const char *const names[] = {"a", "b"};
+    dataset_free(parse("x,species\n1,b\n2,a\n", SPECIES));
+    ck_assert_str_eq(said, "slope: memory: 2 examples (1,), 2 classes: a, b\n  a header; label: "
+                     "column 2 of 2, 'species'; classes: the names found, in byte order\n");
+    dataset_free(parse("5,2.0\n6,1\n", LAST));
+    ck_assert_str_eq(said, "slope: memory: 2 examples (1,), 3 classes\n  no header; label: column "
+                     "2 of 2; classes: the labels' values\n");
+    dataset_free(parse("5,2.0\n6,1\n", (CsvOptions){.label_column = -1, .classes = 3}));
+    ck_assert_str_eq(said, "");
+    dataset_free(parse("x,y\n1,b\n2,a\n", (CsvOptions){.header = true, .label = "y", .classes = 2,
+                                                       .class_names = names}));
+    ck_assert_str_eq(said, "");
+}
+END_TEST
+
 START_TEST(a_test_set_takes_the_training_sets_names)
 {
     Error err;
@@ -180,6 +205,36 @@ START_TEST(a_test_set_takes_the_training_sets_names)
     ck_assert_ptr_nonnull(strstr(err.problem, "line 2, column 2"));
     ck_assert_str_eq(err.found, "'d'");
     dataset_free(test);
+}
+END_TEST
+
+/* So many labels that some share a place in a hash table. */
+START_TEST(every_one_of_many_names_has_its_own_number)
+{
+    enum { NAMES = 3000, FOUND = 1000 };
+    static char text[NAMES][16], file[24 * NAMES];
+    static const char *names[NAMES + 1];
+    size_t size = 0;
+    for (int i = 0; i < NAMES; i++) {
+        snprintf(text[i], sizeof text[i], "c%04d", i);
+        names[NAMES - 1 - i] = text[i];
+        size += (size_t)snprintf(file + size, sizeof file - size, "%s,%d\n", text[i], i);
+    }
+    names[NAMES] = names[5]; /* never used, because the first one is */
+    Dataset *given = parse(file, (CsvOptions){.label_column = 1, .classes = NAMES + 1,
+                                              .class_names = names});
+    for (int i = 0; i < NAMES; i++)
+        ck_assert_int_eq(given->labels.data[i], NAMES - 1 - i);
+    dataset_free(given);
+    size = 0;
+    for (int i = 0; i < 2 * FOUND; i++) /* downwards, each twice */
+        size += (size_t)snprintf(file + size, sizeof file - size, "%s,1\n",
+                                 text[(2 * FOUND - 1 - i) % FOUND]);
+    Dataset *found = parse(file, FIRST);
+    ck_assert_int_eq(found->classes, FOUND);
+    for (int i = 0; i < 2 * FOUND; i++)
+        ck_assert_int_eq(found->labels.data[i], (2 * FOUND - 1 - i) % FOUND);
+    dataset_free(found);
 }
 END_TEST
 
@@ -384,6 +439,31 @@ START_TEST(a_header_must_be_declared_and_must_look_like_one)
 }
 END_TEST
 
+/* Spreadsheets may write them. */
+START_TEST(separators_at_the_ends_of_lines_are_recognised)
+{
+    static const char hint[] = "the last column is empty in every line: delete the separator at";
+    static const struct { const char *text; CsvOptions options; const char *what; } bad[] = {
+        {"1,2,a,\n3,4,b,\n", {.label_column = -1}, "line 1, column 4: the label is missing"},
+        {"1,2,a,\r\n3,4,b, ", {.label_column = 3}, "line 1, column 4: the number is missing"},
+        {"x,y,\n1,a,\n", {.header = true, .label = "y"}, "line 1, column 3: the column has no"},
+        {"x,y,\n1,a,\n", {.header = true, .label_column = -1}, "line 2, column 3: the label is"},
+        {"1;a;\n2;b;\n", {.separator = ';', .label_column = -1}, "line 1, column 3: the label"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_hint(bad[i].text, strlen(bad[i].text), bad[i].options, bad[i].what, hint);
+    assert_hint("x,y\n1,a,\n", 9, (CsvOptions){.header = true, .label_column = 2}, "more cells",
+                "does the line end with a separator?");
+    static const char *const other[] = {"1,2,\n3,4,b\n", "1,2,b\n3,4,\n", "1,,a\n2,,b\n",
+                                        "1,2,\n3,4,\n3,\"4"};
+    for (size_t i = 0; i < sizeof other / sizeof *other; i++) {
+        Error err;
+        ck_assert_ptr_null(parse_bytes(other[i], strlen(other[i]), LAST, &err));
+        ck_assert_str_eq(err.hint, "");
+    }
+}
+END_TEST
+
 START_TEST(files_of_other_kinds_are_named)
 {
     static const struct { const char *text; size_t size; const char *hint; } bad[] = {
@@ -445,6 +525,27 @@ START_TEST(truncation_and_bit_flips_do_no_harm)
 }
 END_TEST
 
+START_TEST(running_out_of_memory_is_reported)
+{
+    static const char text[] = "a,1\nb,2\n";
+    Dataset *data = NULL;
+    Error err = {0};
+    capture_begin();
+    watch_begin();
+    for (int i = 0; !data; i++) {
+        watch.calls = 0, watch.fail_at = i;
+        uint64_t before = testing_blocks();
+        data = csv_parse((const uint8_t *)text, sizeof text - 1, "memory", FIRST, &err);
+        ck_assert(data || strstr(err.problem, "out of memory"));
+        ck_assert(data || testing_blocks() == before);
+    }
+    ck_assert_int_gt(watch.calls, 5);
+    dataset_free(data);
+    watch_end();
+    capture_end();
+}
+END_TEST
+
 START_TEST(misuse_stops_with_a_sentence)
 {
     Error err;
@@ -466,7 +567,8 @@ END_TEST
 START_TEST(files_are_read)
 {
     Error err;
-    Dataset *data = csv_read(scratch_write("a.csv", "1,2\n3,4\n", 8), FIRST, &err);
+    Dataset *data = csv_read(scratch_write("a.csv", "1,2\n3,4\n", 8),
+                             (CsvOptions){.label_column = 1, .classes = 4}, &err);
     ck_assert_ptr_nonnull(data);
     assert_features(data, 2, 1, (double[]){2, 4});
     dataset_free(data);
@@ -489,7 +591,8 @@ int main(void)
         a_whole_number_is_one_class_however_it_is_written,
         a_number_that_is_not_a_class_is_refused_unless_it_is_a_name,
         files_with_the_same_labels_agree, what_the_reader_decided_can_be_printed,
-        a_test_set_takes_the_training_sets_names,
+        what_the_options_leave_open_is_said,
+        a_test_set_takes_the_training_sets_names, every_one_of_many_names_has_its_own_number,
         the_label_may_be_any_column, quotes_are_those_of_rfc_4180,
         blanks_empty_lines_and_a_mark_do_not_count, other_separators_will_do, NULL});
     testing_add(suite, "locales", 60,
@@ -497,8 +600,10 @@ int main(void)
     testing_add(suite, "bad", 10, (const TTest *const[]){
         a_bad_cell_is_reported_with_line_and_column, only_decimal_numbers_are_numbers,
         what_is_wrong_with_the_whole_is_said, other_formats_of_spreadsheets_are_refused_with_a_hint,
-        a_header_must_be_declared_and_must_look_like_one, files_of_other_kinds_are_named,
-        limits_are_kept, truncation_and_bit_flips_do_no_harm, misuse_stops_with_a_sentence, NULL});
+        a_header_must_be_declared_and_must_look_like_one,
+        separators_at_the_ends_of_lines_are_recognised, files_of_other_kinds_are_named,
+        limits_are_kept, truncation_and_bit_flips_do_no_harm,
+        running_out_of_memory_is_reported, misuse_stops_with_a_sentence, NULL});
     testing_add(suite, "files", 10, (const TTest *const[]){files_are_read, NULL});
     return scratch_main(suite);
 }

@@ -363,10 +363,12 @@ START_TEST(one_value_per_channel_is_an_error_in_training_only)
 {
     Module *m1 = batch_norm1d_new(3), *m2 = batch_norm2d_new(3);
     ck_assert_fails(module_forward(m1, var_full(SHAPE(1, 3), 1)),
-                    "input (1, 3) has one value per channel, but training needs at least 2, "
-                    "because the variance of one value is 0; if this is the last batch of an "
-                    "epoch, set .drop_last in the loader's options or choose another batch size");
-    ck_assert_fails(module_forward(m2, var_full(SHAPE(1, 3, 1, 1), 1)), "one value per channel");
+                    "slope: BatchNorm1d: input (1, 3) for 'weight' has one value per channel, but "
+                    "training needs at least 2, because the variance of one value is 0; if this is "
+                    "the last batch of an epoch, set .drop_last in the loader's options or choose "
+                    "another batch size");
+    ck_assert_fails(module_forward(m2, var_full(SHAPE(1, 3, 1, 1), 1)),
+                    "slope: BatchNorm2d: input (1, 3, 1, 1) for 'weight' has one value per");
     ck_assert_fails(module_forward(m2, var_full(SHAPE(0, 3, 4, 4), 1)), "no value per channel");
     ck_assert_int_eq(norm_batches(m1) + norm_batches(m2), 0);
     ck_assert_tensor(norm_buffer(m1, "running_var"), SHAPE(3), 0, 1, 1, 1);
@@ -378,13 +380,17 @@ END_TEST
 
 START_TEST(the_axes_are_those_of_the_kind)
 {
-    Module *m1 = batch_norm1d_new(3), *m2 = batch_norm2d_new(3);
+    Module *m1 = batch_norm1d_new(3), *m2 = norm_plain(3);
     ck_assert_fails(module_forward(m1, var_full(SHAPE(4, 3, 2, 2), 1)), "BatchNorm1d: expected an "
-                    "input (N,C) or (N,C,L) with 3 channels on axis 1, found shape (4, 3, 2, 2)");
+                    "input (N,C) or (N,C,L) with 3 channels on axis 1 for 'weight', found shape "
+                    "(4, 3, 2, 2)");
     ck_assert_fails(module_forward(m1, var_full(SHAPE(3), 1)), "found shape (3,)");
     ck_assert_fails(module_forward(m1, var_full(SHAPE(2, 5, 3), 1)), "3 channels on axis 1");
     ck_assert_fails(module_forward(m2, var_full(SHAPE(4, 3), 1)), "BatchNorm2d: expected an input");
-    ck_assert_fails(module_forward(m2, var_full(SHAPE(2, 4, 3, 3), 1)), "found shape (2, 4, 3, 3)");
+    ck_assert_fails(module_forward(m2, var_full(SHAPE(2, 4, 3, 3), 1)),
+                    "with 3 channels on axis 1, found shape (2, 4, 3, 3)");
+    ck_assert_fails(module_forward(m2, var_full(SHAPE(1, 3, 1, 1), 1)),
+                    "slope: BatchNorm2d: input (1, 3, 1, 1) has one value per channel");
     ck_assert_fails(batch_norm1d_new(0), "batch_norm1d_new: 0 channels; expected at least 1");
     ck_assert_fails(batch_norm2d_new(-1), "batch_norm2d_new: -1 channels; expected at least 1");
     module_free(m1), module_free(m2);
@@ -412,6 +418,8 @@ START_TEST(the_op_checks_weight_and_bias)
     ck_assert_fails(var_batch_norm(x, w, two, 0), "weight (3,) and bias (2,): expected one element "
                     "for each of the 3 channels on axis 1 of (4, 3)");
     ck_assert_fails(var_batch_norm(w, NULL, NULL, 0), "input (3,): expected (N,C,...)");
+    ck_assert_fails(var_batch_norm(var_full(SHAPE(1, 3), 1), w, w, 0),
+                    "slope: var_batch_norm: input (1, 3) has one value per channel");
 }
 END_TEST
 

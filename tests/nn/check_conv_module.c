@@ -14,6 +14,7 @@
 #include "nn/summary.h"
 #include "optim/optimizer.h"
 #include "tensor/parallel.h"
+#include "tests/capture.h"
 #include "tests/conv_net.h"
 #include "tests/net.h"
 
@@ -227,9 +228,69 @@ START_TEST(impossible_options_are_refused_at_construction)
                     "conv2d_new_with: stride (1, 1), padding (-1, -1)");
     ck_assert_fails(conv2d_new(3, 4, 3, (Conv2dOptions){.dilation = {PTRDIFF_MAX, 1}}),
                     "too large; expected at most 1048576");
-    ck_assert_fails(max_pool2d_new(0), "max_pool2d_new: kernel 0, stride 0, padding 0: expected");
+    ck_assert_fails(max_pool2d_new(0), "max_pool2d_new: kernel (0, 0), stride (0, 0), padding "
+                                       "(0, 0): expected");
     ck_assert_fails(max_pool2d_new_with((Pool2dOptions){.kernel = {2, 2}, .padding = {2, 0}}),
-                    "max_pool2d_new_with: kernel 2, stride 2, padding 2: expected");
+                    "max_pool2d_new_with: kernel (2, 2), stride (2, 2), padding (2, 0): expected");
+}
+END_TEST
+
+/* In C, {2} is {2, 0}. */
+START_TEST(a_pair_of_which_only_the_height_is_given_is_refused)
+{
+    static const char hint[] = "; in C, {2} means {2, 0}: give the height and the width";
+    ck_assert_fails(conv2d_new(1, 1, 3, (Conv2dOptions){.stride = {2}}),
+                    "conv2d_new: stride (2, 0), padding (0, 0), dilation (1, 1): expected");
+    ck_assert_ptr_nonnull(strstr(testing_sentence, hint));
+    ck_assert_fails(conv2d_new(1, 1, 3, (Conv2dOptions){.dilation = {2}}), hint);
+    ck_assert_fails(max_pool2d_new_with((Pool2dOptions){.kernel = {2}}), hint);
+    ck_assert_fails(max_pool2d_new_with((Pool2dOptions){.kernel = {2, 2}, .stride = {2}}), hint);
+    ck_assert_fails(conv2d_new(1, 1, 3, conv2d_padding(-1)), "expected");
+    ck_assert_ptr_null(strstr(testing_sentence, hint));
+}
+END_TEST
+
+/* Makes the module and runs it on one 6x6 image; returns what its constructor printed. */
+static const char *conv_said(Module *(*make)(const ptrdiff_t padding[2]), ptrdiff_t height,
+                             ptrdiff_t width, Shape output)
+{
+    capture_begin();
+    Module *m = make((const ptrdiff_t[]){height, width});
+    const char *text = capture_end();
+    ck_assert(shape_equal(var_shape(module_forward(m, var_full(SHAPE(1, 1, 6, 6), 0))), output));
+    tape_rewind(0);
+    module_free(m);
+    return text;
+}
+
+static Module *conv_padded(const ptrdiff_t p[2])
+{
+    return conv2d_new(1, 1, 3, (Conv2dOptions){.padding = {p[0], p[1]}});
+}
+
+static Module *conv_padded_tall(const ptrdiff_t p[2])
+{
+    return conv2d_new_with(1, 1, 3, 1, (Conv2dOptions){.padding = {p[0], p[1]}}, false);
+}
+
+static Module *pool_padded(const ptrdiff_t p[2])
+{
+    return max_pool2d_new_with((Pool2dOptions){.kernel = {3, 3}, .padding = {p[0], p[1]}});
+}
+
+/* It is valid, and warned of once, since it is hardly what was meant. */
+START_TEST(a_padding_of_which_only_the_height_is_given_pads_the_height)
+{
+    ck_assert_str_eq(conv_said(conv_padded, 1, 1, SHAPE(1, 1, 6, 6)), "");
+    ck_assert_str_eq(conv_said(conv_padded, 0, 1, SHAPE(1, 1, 4, 6)), "");
+    ck_assert_str_eq(conv_said(conv_padded_tall, 1, 0, SHAPE(1, 1, 6, 6)), "");
+    ck_assert_str_eq(conv_said(conv_padded, 1, 0, SHAPE(1, 1, 6, 4)),
+                     "slope: conv2d_new: warning: padding (1, 0) for a 3x3 kernel pads the height "
+                     "only; in C, {2} means {2, 0}: give the height and the width\n");
+    ck_assert_str_eq(conv_said(conv_padded, 1, 0, SHAPE(1, 1, 6, 4)), "");
+    ck_assert_str_eq(conv_said(pool_padded, 1, 1, SHAPE(1, 1, 2, 2)), "");
+    ck_assert_ptr_nonnull(strstr(conv_said(pool_padded, 1, 0, SHAPE(1, 1, 2, 2)),
+                                 "max_pool2d_new_with: warning: padding (1, 0) for a 3x3 kernel"));
 }
 END_TEST
 
@@ -242,11 +303,11 @@ START_TEST(a_pooling_that_does_not_fit_is_refused)
                     "the kernel 3 is larger than the padded input 2 + 2 x 0");
     ck_assert_fails(conv_pool_with(SHAPE(2, 4, 4), o), "input (2, 4, 4): expected (N,C,H,W)");
     o.padding[0] = 2;
-    ck_assert_fails(conv_pool_with(SHAPE(1, 2, 4, 4), o), "kernel 3, stride 3, padding 2:");
+    ck_assert_fails(conv_pool_with(SHAPE(1, 2, 4, 4), o), "padding (2, 0):");
     o = (Pool2dOptions){.kernel = {0, 2}};
-    ck_assert_fails(conv_pool_with(SHAPE(1, 2, 4, 4), o), "kernel 0");
+    ck_assert_fails(conv_pool_with(SHAPE(1, 2, 4, 4), o), "kernel (0, 2)");
     o = (Pool2dOptions){.kernel = {2, 2}, .stride = {1, -1}};
-    ck_assert_fails(conv_pool_with(SHAPE(1, 2, 4, 4), o), "stride -1");
+    ck_assert_fails(conv_pool_with(SHAPE(1, 2, 4, 4), o), "stride (1, -1)");
 }
 END_TEST
 
@@ -432,6 +493,8 @@ int main(int argc, char **argv)
         a_convolution_that_cannot_be_is_not_made,
         an_input_that_does_not_fit_is_told_with_both_shapes, options_out_of_range_are_refused,
         a_bias_has_one_number_a_channel, impossible_options_are_refused_at_construction,
+        a_pair_of_which_only_the_height_is_given_is_refused,
+        a_padding_of_which_only_the_height_is_given_pads_the_height,
         a_refusal_names_the_layer_and_its_weight,
         a_pooling_that_does_not_fit_is_refused, NULL});
     testing_add(suite, "networks", 60, (const TTest *const[]){

@@ -114,8 +114,8 @@ START_TEST(labels_without_an_output_are_refused)
     more->labels.data[4] = -100; /* ignored, and alone in its batch, whose mean is then NaN */
     capture_begin();
     trainer_fit(&r.t);
-    ck_assert_ptr_nonnull(strstr(capture_end(), "warning: the test loss of epoch 1 is nan, although "
-                                 "the training loss is finite; does more contain NaN"));
+    ck_assert_ptr_nonnull(strstr(capture_end(), "warning: the test loss of epoch 1 is nan, "
+                                 "although the training loss is finite; does more contain NaN"));
     run_free(&r);
     dataset_free(more);
 }
@@ -130,6 +130,33 @@ START_TEST(labels_are_not_read_if_there_is_an_output_per_class)
     r.data->labels.data[19] = 7; /* not in the batch that is run */
     slope_rehearse(&r.t);
     run_free(&r);
+}
+END_TEST
+
+/* A set may lack names, or the last classes of the other. */
+START_TEST(a_class_with_two_names_is_refused)
+{
+    static const char *const train[] = {"cat", "dog"}, *const other[] = {"cat", "fish", "newt"},
+                      *const more[] = {"cat", "dog", "newt"};
+    Run r = rehearsal_run_new(rehearsal_net(2, 3), 8);
+    Dataset *test = dataset_new("test", DATASET_FEATURES, 5, SHAPE(2), 3);
+    r.t.test = loader_new(test, (LoaderOptions){.batch = 5});
+    test->class_names = other;
+    slope_rehearse(&r.t);
+    r.data->class_names = train;
+    rehearsal_refuses(&r, "trainer_fit: class 1 is 'dog' in the .train data, xor, but 'fish' in "
+                      "the .test data, test; read a CSV file of test data with the names of the "
+                      "training data (CsvOptions.classes and .class_names)");
+    test->classes = 2;
+    rehearsal_refuses(&r, "class 1 is 'dog'");
+    test->classes = 1;
+    slope_rehearse(&r.t);
+    test->classes = 3, test->class_names = more;
+    slope_rehearse(&r.t);
+    test->class_names = NULL;
+    slope_rehearse(&r.t);
+    run_free(&r);
+    dataset_free(test);
 }
 END_TEST
 
@@ -454,7 +481,7 @@ int main(void)
     testing_add(suite, "examples", 20, (const TTest *const[]){
         examples_that_the_network_cannot_accept_are_refused,
         test_examples_are_also_tried_before_training, labels_without_an_output_are_refused,
-        labels_are_not_read_if_there_is_an_output_per_class,
+        labels_are_not_read_if_there_is_an_output_per_class, a_class_with_two_names_is_refused,
         the_output_must_have_one_row_per_example, a_loss_of_your_own_may_use_a_single_output,
         a_loss_may_contain_gradients, NULL});
     testing_add(suite, "batch norm", 20, (const TTest *const[]){

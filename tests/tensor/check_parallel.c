@@ -454,10 +454,20 @@ START_TEST(a_quota_limits_only_the_default)
     const char *text = getenv("SLOPE_THREADS");
     char *before = text ? strdup(text) : NULL;
     int all = threads_by_environment(NULL);
-    for (quota_now = 1; quota_now <= all + 1; quota_now++)
+    ck_assert_ptr_null(parallel_reason());
+    for (quota_now = 1; quota_now <= all + 1; quota_now++) {
         ck_assert_int_eq(threads_by_environment(NULL), quota_now < all ? (int)quota_now : all);
+        if (quota_now < all)
+            ck_assert_str_eq(parallel_reason(), "limited by the CPU quota");
+        else
+            ck_assert_ptr_null(parallel_reason());
+    }
     quota_now = 1;
     ck_assert_int_eq(threads_by_environment("3"), 3);
+    ck_assert_str_eq(parallel_reason(), "set by SLOPE_THREADS");
+    parallel_set_threads(300);
+    ck_assert_int_eq(parallel_threads(), 256);
+    ck_assert_str_eq(parallel_reason(), "set by parallel_set_threads");
     quota_now = 0;
     threads_by_environment(before);
     free(before);
@@ -476,20 +486,44 @@ START_TEST(the_environment_sets_how_many)
     capture_begin();
     ck_assert_int_eq(threads_by_environment(""), standard);
     ck_assert_str_eq(capture_end(), "");
-    static const char *const invalid[] = {"0", "-2", "4x", "many", "257", "1000000",
-                                          "99999999999999999999"};
-    for (size_t i = 0; i < sizeof invalid / sizeof *invalid; i++) {
-        char expected[200];
-        snprintf(expected, sizeof expected, "slope: SLOPE_THREADS is '%s'; expected a whole number "
-                 "from 1 to 256; using %d thread%s\n", invalid[i], standard,
-                 standard == 1 ? "" : "s");
-        capture_begin();
-        int threads = threads_by_environment(invalid[i]);
-        ck_assert_str_eq(capture_end(), expected);
-        ck_assert_int_eq(threads, standard);
-    }
     parallel_set_threads(3);
     ck_assert_int_eq(parallel_threads(), 3);
+    threads_by_environment(before);
+    free(before);
+}
+END_TEST
+
+/* Is the value reported, but only once, and are there as many threads as without it? */
+static bool threads_ignore(const char *value, const char *report, int standard)
+{
+    capture_begin();
+    int threads = threads_by_environment(value);
+    bool reported = strcmp(capture_end(), report) == 0;
+    capture_begin();
+    bool same = threads == standard && threads_by_environment("none") == standard;
+    return strcmp(capture_end(), "") == 0 && reported && same;
+}
+
+/* Each value is tried in a child, because a process reports only one. */
+START_TEST(an_invalid_number_is_reported_once_and_ignored)
+{
+    static const char *const invalid[] = {"0", "-2", "4x", "many", "257", "1000000",
+                                          "99999999999999999999", "\n", "1 "};
+    const char *text = getenv("SLOPE_THREADS");
+    char *before = text ? strdup(text) : NULL;
+    int standard = threads_by_environment(NULL);
+    for (size_t i = 0; i < sizeof invalid / sizeof *invalid; i++) {
+        char report[200];
+        snprintf(report, sizeof report, "slope: parallel_threads: warning: SLOPE_THREADS is '%s'; "
+                 "expected a whole number from 1 to 256; using %d thread%s\n", SHOWN(invalid[i]),
+                 standard, standard == 1 ? "" : "s");
+        pid_t child = fork();
+        if (child == 0)
+            _exit(!threads_ignore(invalid[i], report, standard));
+        int status;
+        ck_assert_int_eq(waitpid(child, &status, 0), child);
+        ck_assert_msg(status == 0, "SLOPE_THREADS='%s' failed", invalid[i]);
+    }
     threads_by_environment(before);
     free(before);
 }
@@ -524,7 +558,7 @@ int main(void)
 #endif
         NULL});
     testing_add(suite, "number of threads", 10, (const TTest *const[]){
-        the_environment_sets_how_many, a_quota_limits_only_the_default,
-        the_number_may_change_between_jobs, NULL});
+        the_environment_sets_how_many, an_invalid_number_is_reported_once_and_ignored,
+        a_quota_limits_only_the_default, the_number_may_change_between_jobs, NULL});
     return testing_main(suite);
 }

@@ -272,12 +272,13 @@ static void refused(Shape x, Pool2dOptions o, const char *text)
 START_TEST(options_out_of_range_are_refused)
 {
     const Shape x = SHAPE(2, 3, 5, 6);
-    refused(x, (Pool2dOptions){.kernel = {0, 2}}, "kernel 0, stride 0, padding 0: expected");
-    refused(x, (Pool2dOptions){.kernel = {2, -1}}, "kernel -1");
-    refused(x, (Pool2dOptions){.kernel = {2, 2}, .stride = {-1, 1}}, "stride -1");
-    refused(x, (Pool2dOptions){.kernel = {2, 2}, .stride = {1, -1}}, "stride -1");
-    refused(x, (Pool2dOptions){.kernel = {2, 2}, .stride = {2}}, "stride 0");
-    refused(x, (Pool2dOptions){.kernel = {3, 3}, .padding = {0, -1}}, "padding -1");
+    refused(x, (Pool2dOptions){.kernel = {0, 2}}, "kernel (0, 2), stride (0, 2), padding (0, 0): "
+                                                "expected a kernel and a stride of 1 or more");
+    refused(x, (Pool2dOptions){.kernel = {2, -1}}, "kernel (2, -1)");
+    refused(x, (Pool2dOptions){.kernel = {2, 2}, .stride = {-1, 1}}, "stride (-1, 1)");
+    refused(x, (Pool2dOptions){.kernel = {2, 2}, .stride = {1, -1}}, "stride (1, -1)");
+    refused(x, (Pool2dOptions){.kernel = {2, 2}, .stride = {2}}, "stride (2, 0)");
+    refused(x, (Pool2dOptions){.kernel = {3, 3}, .padding = {0, -1}}, "padding (0, -1)");
     refused(x, (Pool2dOptions){.kernel = {3, 3}, .padding = {2, 0}}, "0 to half the kernel");
     refused(x, (Pool2dOptions){.kernel = {1, 1}, .padding = {0, 1}}, "0 to half the kernel");
     refused(x, (Pool2dOptions){.kernel = {PTRDIFF_MAX, 1}}, "is larger than the padded input");
