@@ -185,7 +185,7 @@ static bool build_step(const BuildOptions *o, char *const argument[], int second
 }
 
 /* Compiles the copy in the work folder, by way of a list of the files that it includes and of its
- * assembly. If there is no such list, the messages must not quote what the submission includes. */
+ * assembly. Before the list is checked, messages must not quote what the submission includes. */
 static const char *build_compile(const BuildOptions *o, const char *path, char said[GRADE_TEXT])
 {
     char copy[GRADE_PATH], list[GRADE_PATH], include[GRADE_PATH], assembly[GRADE_PATH],
@@ -197,15 +197,12 @@ static const char *build_compile(const BuildOptions *o, const char *path, char s
     snprintf(include, sizeof include, "-I%s", o->assignment);
     if (!build_copy(path, copy, said))
         return "cannot be read";
-    bool listed = build_step(o, (char *[]){include, "-w", "-M", copy, "-o", list, NULL},
-                             o->seconds, said);
+    bool listed = build_step(o, (char *[]){include, "-w", "-M", "-fno-diagnostics-show-caret",
+                                           copy, "-o", list, NULL}, o->seconds, said);
     if (listed && !sources_are_headers(list, copy, said))
         return "is not allowed";
-    if (said[0])
-        return "does not compile";
-    bool compiled = build_step(o, (char *[]){include, "-S", copy, "-o", assembly, listed ? NULL :
-                                             "-fno-diagnostics-show-caret", NULL},
-                               o->seconds, said);
+    bool compiled = listed && build_step(o, (char *[]){include, "-S", copy, "-o", assembly, NULL},
+                                         o->seconds, said);
     if (!said[0])
         build_messages(o->work, copy, path, said);
     if (!compiled)
