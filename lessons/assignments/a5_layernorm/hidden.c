@@ -109,8 +109,8 @@ START_TEST(layer_gx_offset)
     LayerGradient got = layer_gradient("gradient", &far, gy, WANT_ALL);
     for (int i = 0; i < 3; i++)
         layer_compare(gradient_name[i], got.g[i], own.g[i], (Tolerance){0, 1e-6},
-                      "not accurate at an offset of a million: subtract the mean from x before "
-                      "you multiply and sum, in every formula");
+                      "not accurate at an offset of a million: the rule contains x - mean, not x, "
+                      "and the variance is not E[x^2] - E[x]^2");
 }
 END_TEST
 

@@ -5,7 +5,8 @@
  *    an x of shape (2, 3, 4). It has at least one axis, and no size is 0. The elements of x that
  *    share all other indices are a *row*; x may have no rows, as (0, 4) has.
  *  - weight and bias have the shape `normalised`, or are both NULL.
- *  - What does not fit is refused with slope_fail, which names what was found and what was expected.
+ *  - What does not fit is refused with slope_fail and a sentence that says what was found and what
+ *    was expected.
  *
  * SPDX-License-Identifier: MIT
  */

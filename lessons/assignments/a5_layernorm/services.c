@@ -89,7 +89,8 @@ static void services_residual(const Message *call, Message *answer)
 
 static Var *services_normalise_other(const Message *call, Var *x, Var *y)
 {
-    var_layer_norm(var_add_scalar(var_scale(x, 3), 1), services_normalised(call), NULL, NULL, 9);
+    Var *w = var_const(call->tensor[2]), *other = var_add_scalar(var_scale(x, 3), 1);
+    var_layer_norm(other, services_normalised(call), w, w, 9);
     return y;
 }
 
