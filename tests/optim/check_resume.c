@@ -110,8 +110,38 @@ static Optimizer *make_groups(Module *net)
     return opt;
 }
 
+/* theta <- theta - lr (b + pull theta), with b <- keep b + g if keep is not 0. */
+enum { OWN_PULL, OWN_KEEP };
+
+static void own_update(const ParamGroup *group, const ParamRun *run)
+{
+    real keep = group->own[OWN_KEEP], pull = group->own[OWN_PULL], *b = run->slot[0];
+    for (ptrdiff_t i = 0; i < run->n; i++) {
+        real d = keep != 0 ? b[i] = keep * b[i] + run->g[i] : run->g[i];
+        run->theta[i] -= group->lr * (d + pull * run->theta[i]);
+    }
+}
+
+static int own_needs(const ParamGroup *group)
+{
+    return group->own[OWN_KEEP] != 0;
+}
+
+/* The groups differ in settings that the rule declares, and so in the slots that they need. */
+static Optimizer *make_own(Module *net)
+{
+    static const OptimizerType type = {
+        .name = "Own", .slots = 1, .update = own_update, .needs = own_needs,
+        .own = {[OWN_PULL] = {"pull", (real)-0.25}, [OWN_KEEP] = {"keep", 0}}};
+    Optimizer *opt = optimizer_new(net, &type, (real)0.05);
+    ParamGroup *slopes = optimizer_no_decay_on_slopes(opt);
+    slopes->own[OWN_PULL] = (real)0.375, slopes->own[OWN_KEEP] = (real)0.875;
+    return opt;
+}
+
 static const OptimizerMaker resume_makers[] = {make_sgd, make_late_sgd, make_early_slots,
-                                               make_adam, make_amsgrad, make_adamw, make_groups};
+                                               make_adam, make_amsgrad, make_adamw, make_groups,
+                                               make_own};
 enum { RESUME_MAKERS = sizeof resume_makers / sizeof *resume_makers };
 
 /* The seed determines the initial weights and the noise. A trainer that loads a checkpoint gets a
@@ -177,7 +207,7 @@ static void resume_schedule(const Trainer *t, int64_t step, void *ctx)
     Optimizer *opt = t->optimizer;
     (void)ctx;
     for (int g = 0; g < opt->n_groups; g++)
-        opt->group[g].lr *= (real)0.9;
+        opt->group[g].lr *= (real)0.9, opt->group[g].own[OWN_PULL] *= (real)0.9;
     if (step == 2 && opt->group[0].beta1 == 0 && opt->group[0].momentum == 0)
         opt->group[0].momentum = (real)0.8;
     if (step == 2 && opt->group[0].dampening == (real)0.5)
@@ -539,10 +569,12 @@ START_TEST(settings_out_of_range_are_refused)
         {"optimizer.group.1.lr", -1, "the learning rate of group 'slopes' is -1; expected 0 or "
                                      "more"},
         {"optimizer.group.0.beta1", 1, "the setting beta1 of group 'all' is 1; expected at least 0 "
-                                       "and less than 1"}};
+                                       "and less than 1"},
+        {"optimizer.group.1.keep", HUGE_VAL, "the setting keep of group 'slopes' is inf; expected "
+                                             "a finite number"}};
     Error err;
-    for (int i = 0; i < 2; i++) {
-        Run r = run_new(make_groups, 1);
+    for (int i = 0; i < 3; i++) {
+        Run r = run_new(i < 2 ? make_groups : make_own, 1);
         const char *path = scratch_path("settings");
         Safetensors *s = edit_begin(&r, path);
         *(real *)safetensors_find(s, bad[i].name)->data = (real)bad[i].value;
@@ -691,6 +723,42 @@ START_TEST(a_checkpoint_that_lacks_a_needed_slot_is_refused)
             ck_assert_ptr_nonnull(strstr(err.problem, bad[i].name));
             run_free(&saved), run_free(&r);
         }
+}
+END_TEST
+
+START_TEST(a_checkpoint_that_lacks_a_declared_setting_is_refused)
+{
+    static const char *const name[] = {"optimizer.group.0.keep", "optimizer.group.1.pull"};
+    Error err;
+    for (int i = 0; i < 2; i++) {
+        Run r = run_new(make_own, 1);
+        const char *path = scratch_path("undeclared");
+        Safetensors *s = edit_begin(&r, path);
+        edit_drop(s, name[i]);
+        edit_end(&r, path, s);
+        assert_not_loaded(&r, path, &err);
+        ck_assert_ptr_nonnull(strstr(err.problem, "the file has no tensor "));
+        ck_assert_ptr_nonnull(strstr(err.problem, name[i]));
+        run_free(&r);
+    }
+}
+END_TEST
+
+/* NaN in a setting that the rule declares is neither saved nor loaded. */
+START_TEST(a_declared_setting_that_is_nan_is_refused)
+{
+    Error err;
+    Run r = run_new(make_own, 1);
+    const char *path = scratch_path("declared");
+    Safetensors *s = edit_begin(&r, path);
+    *(real *)safetensors_find(s, "optimizer.group.0.pull")->data = (real)NAN;
+    edit_end(&r, path, s);
+    assert_not_loaded(&r, path, &err);
+    ck_assert_ptr_nonnull(strstr(err.problem, "the setting pull of group 'all' is "));
+    r.t.optimizer->group[1].own[OWN_KEEP] = (real)NAN;
+    ck_assert(!trainer_save(&r.t, path, &err));
+    ck_assert_ptr_nonnull(strstr(err.problem, "the setting keep of group 'slopes' is "));
+    run_free(&r);
 }
 END_TEST
 
@@ -1011,7 +1079,8 @@ int main(void)
         settings_out_of_range_are_refused, counts_that_do_not_agree_are_refused,
         invalid_numbers_are_refused, counts_that_do_not_agree_are_not_saved,
         a_checkpoint_that_lacks_a_needed_slot_is_refused, a_checkpoint_with_nan_is_refused,
-        NULL});
+        a_checkpoint_that_lacks_a_declared_setting_is_refused,
+        a_declared_setting_that_is_nan_is_refused, NULL});
     TCase *failing = testing_add(suite, "failing", 120, (const TTest *const[]){
         a_failing_disk_leaves_a_valid_checkpoint, a_failed_read_changes_nothing, NULL});
     tcase_add_loop_test(failing, out_of_memory_changes_nothing, 0, 4);
