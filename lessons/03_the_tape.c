@@ -97,7 +97,7 @@ static void by_tape(const Lesson *lesson, const Hand *h, Var **v)
     claim(v[T]->grad == NULL, "v%d  t is a constant: nobody asked for its gradient", T);
     FILE *dot = lesson_open(lesson, "tape.dot");
     graph_print_dot(dot, loss);
-    fclose(dot);
+    lesson_close(lesson, "tape.dot", dot);
     say("  graph: %s/tape.dot; draw it with: dot -Tsvg tape.dot -o graph.svg\n", lesson->out);
 }
 

@@ -4,13 +4,13 @@
  */
 #include "optim/trainer.h"
 
-#include <errno.h>
 #include <math.h>
 #include <string.h>
 
 #include "optim/progress.h"
 #include "optim/rehearsal.h"
 #include "tensor/files/decimal.h"
+#include "tensor/files/durable.h"
 #include "tensor/memory.h"
 
 static void tally_add(Tally *t, const Var *loss, const Var *output, const Batch *batch)
@@ -246,9 +246,12 @@ void history_free(History *history)
     *history = (History){0};
 }
 
-static void history_write_rows(FILE *f, const History *history)
+/* For slope_durable_print. */
+static void history_print(FILE *f, const void *ctx)
 {
+    const History *history = ctx;
     locale_t before = slope_decimal_begin();
+    fprintf(f, "epoch,train_loss,train_accuracy,test_loss,test_accuracy,seconds\n");
     for (int i = 0; i < history->count; i++) {
         const EpochRecord *r = &history->record[i];
         fprintf(f, "%d,%.6f,%.6f,%.6f,%.6f,%.3f\n", r->epoch, r->train_loss, r->train_accuracy,
@@ -259,15 +262,8 @@ static void history_write_rows(FILE *f, const History *history)
 
 bool history_write_csv(const History *history, const char *path, Error *err)
 {
-    if (!history)
-        slope_fail("history_write_csv", "the history is NULL");
-    FILE *f = fopen(path, "w");
-    if (!f)
-        return error_set(err, path, -1, "cannot be written: %s", strerror(errno));
-    fprintf(f, "epoch,train_loss,train_accuracy,test_loss,test_accuracy,seconds\n");
-    history_write_rows(f, history);
-    bool failed = ferror(f) != 0;
-    if (fclose(f) != 0 || failed)
-        return error_set(err, path, -1, "could not be written completely: %s", strerror(errno));
-    return true;
+    const char *missing = !history ? "history" : !path ? "path" : NULL;
+    if (missing)
+        slope_fail("history_write_csv", "the %s is NULL", missing);
+    return slope_durable_print(path, history_print, history, err);
 }

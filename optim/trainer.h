@@ -139,7 +139,8 @@ Evaluation trainer_evaluate(Module *net, LossFn loss, Loader *loader, int32_t *p
 void history_free(History *history);
 
 /* epoch,train_loss,train_accuracy,test_loss,test_accuracy,seconds; numbers have a decimal point in
- * every locale. */
+ * every locale. The file is replaced as a checkpoint is: if it cannot be written completely, the
+ * result is false, *err says why, and the old file is kept. */
 bool history_write_csv(const History *history, const char *path, Error *err);
 
 #endif

@@ -11,6 +11,7 @@
 #define SLOPE_TESTS_SCRATCH_H
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -37,11 +38,14 @@ static inline void scratch_remove_tree(const char *path)
     remove(path);
 }
 
-/* Between the two calls, the superuser may read and write no more than "nobody". */
-static inline void scratch_drop_rights(void)
+/* Between the two calls, the superuser may read and write no more than "nobody". Returns false
+ * where that is impossible, as in a container with a single user: then there is nothing to test. */
+static inline bool scratch_drop_rights(void)
 {
-    if (getuid() == 0)
-        ck_assert_int_eq(seteuid(65534), 0);
+    if (getuid() != 0 || seteuid(65534) == 0)
+        return true;
+    printf("the superuser cannot become another user (%s): not tested\n", strerror(errno));
+    return false;
 }
 
 static inline void scratch_regain_rights(void)

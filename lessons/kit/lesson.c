@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -118,7 +119,7 @@ void lesson_path(const Lesson *lesson, const char *name, char path[1024])
     snprintf(path, 1024, "%s/%s", lesson->out, name);
 }
 
-FILE *lesson_open(const Lesson *lesson, const char *name)
+FILE *lesson_create(const Lesson *lesson, const char *name)
 {
     char path[1024];
     lesson_path(lesson, name, path);
@@ -126,16 +127,30 @@ FILE *lesson_open(const Lesson *lesson, const char *name)
     if (!f)
         lesson_refuse("cannot write '%s': %s; choose another folder with --out", path,
                       strerror(errno));
+    return f;
+}
+
+FILE *lesson_open(const Lesson *lesson, const char *name)
+{
+    FILE *f = lesson_create(lesson, name);
     record("file", "%s", name);
     return f;
 }
 
+_Noreturn void lesson_refuse_partial(const Lesson *lesson, const char *name, int problem)
+{
+    lesson_refuse("could not write all of '%s/%s'%s%s; is the disk full, or the limit of `ulimit "
+                  "-f` too low? --out chooses another folder", lesson->out, name,
+                  problem ? ": " : "", problem ? strerror(problem) : "");
+}
+
+/* If only an earlier write failed, the reason is no longer known, and errno stays 0. */
 void lesson_close(const Lesson *lesson, const char *name, FILE *f)
 {
-    bool written = !ferror(f);
-    if (fclose(f) != 0 || !written)
-        lesson_refuse("could not write all of '%s/%s': %s; is the disk full? --out chooses another "
-                      "folder", lesson->out, name, strerror(errno));
+    errno = 0;
+    bool written = fflush(f) == 0 && !ferror(f);
+    if (!written || fclose(f) != 0)
+        lesson_refuse_partial(lesson, name, errno);
 }
 
 void lesson_write_history(const Lesson *lesson, const History *history)
@@ -144,25 +159,25 @@ void lesson_write_history(const Lesson *lesson, const History *history)
     Error err;
     lesson_path(lesson, "history.csv", path);
     if (!history_write_csv(history, path, &err))
-        lesson_refuse("'%s' %s; choose another folder with --out", path, err.problem);
+        lesson_refuse("could not write '%s': %s; --out chooses another folder", path, err.problem);
     record("file", "history.csv");
 }
 
 /* --- begin and end ---------------------------------------------------------------------------- */
 
-/* Is there a program with this name in the PATH? */
-static bool lesson_has_program(const char *name)
+/* Finds a program in the PATH. Relative folders are skipped, because the program will be started in
+ * another folder. If there is none, sets path to "". */
+static void lesson_find_program(const char *name, char path[1024])
 {
-    const char *path = getenv("PATH");
-    for (const char *at = path ? path : ""; *at;) {
+    const char *folders = getenv("PATH");
+    for (const char *at = folders ? folders : ""; *at;) {
         size_t length = strcspn(at, ":");
-        char file[1024];
-        snprintf(file, sizeof file, "%.*s/%s", (int)length, at, name);
-        if (access(file, X_OK) == 0)
-            return true;
+        int n = snprintf(path, 1024, "%.*s/%s", (int)length, at, name);
+        if (*at == '/' && n < 1024 && access(path, X_OK) == 0)
+            return;
         at += length + (at[length] == ':');
     }
-    return false;
+    path[0] = '\0';
 }
 
 /* The options that change what the run computes, as the user typed them. */
@@ -192,8 +207,9 @@ Lesson lesson_begin(int argc, char **argv, const char *number, const char *title
     for (int i = 1; i < argc;)
         i += lesson_option(&l, argv[i], i + 1 < argc ? argv[i + 1] : NULL);
     lesson_make_folder(l.out);
-    l.has_gnuplot = lesson_has_program("gnuplot");
-    l.preview = l.has_gnuplot && (l.preview || (lesson_only_terminal() && !l.quiet));
+    signal(SIGXFSZ, SIG_IGN); /* so that exceeding a limit is an error: lesson_close reports it */
+    lesson_find_program("gnuplot", l.gnuplot);
+    l.preview = l.gnuplot[0] && (l.preview || (lesson_only_terminal() && !l.quiet));
     char options[512];
     lesson_options_text(argc, argv, options);
     record_begin(&l, options);
@@ -208,13 +224,13 @@ Lesson lesson_begin(int argc, char **argv, const char *number, const char *title
 
 int lesson_end(Lesson *lesson)
 {
-    if (!lesson->has_gnuplot)
+    if (!lesson->gnuplot[0])
         say("\n(The pictures were not drawn: gnuplot is not installed. `make deps` installs it or\n"
             "says how. The scripts and their data are in %s.)\n",
             lesson->out);
     int claims, failed = record_failed(&claims);
     say("\nLesson %s: %d of %d claims hold.\n", lesson->number, claims - failed, claims);
-    record_end();
+    record_end(lesson);
     return failed ? 1 : 0;
 }
 

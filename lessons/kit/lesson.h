@@ -32,7 +32,7 @@ typedef struct Lesson {
     bool        quiet;  /* --quiet: no story, only failed claims */
     const char *data;   /* --data, or NULL */
     char        out[512];
-    bool        has_gnuplot;
+    char        gnuplot[1024]; /* its path, or "" if it is not installed */
     bool        preview; /* draw the first suitable picture in characters on stdout */
 } Lesson;
 

@@ -181,37 +181,57 @@ void plot_label(Plot *p, const char *text, double x, double y)
 
 /* --- drawing ---------------------------------------------------------------------------------- */
 
-/* A picture must depend only on its script. gnuplot is run with -d, which ignores the user's and
- * the system's gnuplotrc, and without the variables that choose its terminal, fonts and folders. */
-static void plot_clean_environment(void)
+extern char **environ;
+
+static bool plot_drops(const char *variable)
 {
-    static const char *const variable[] = {"GNUTERM", "GNUPLOT_LIB", "GNUPLOT_FONTPATH",
-                                           "GNUPLOT_DEFAULT_GDFONT", "GDFONTPATH"};
-    for (size_t i = 0; i < sizeof variable / sizeof *variable; i++)
-        unsetenv(variable[i]);
-    setenv("LC_ALL", "C", 1); /* a locale may select other fonts; the script sets its encoding */
+    static const char *const dropped[] = {"GNUTERM=", "GNUPLOT_LIB=", "GNUPLOT_FONTPATH=",
+                                          "GNUPLOT_DEFAULT_GDFONT=", "GDFONTPATH=", "LC_ALL="};
+    for (size_t i = 0; i < sizeof dropped / sizeof *dropped; i++)
+        if (strncmp(variable, dropped[i], strlen(dropped[i])) == 0)
+            return true;
+    return false;
 }
 
-/* In the child: becomes gnuplot. */
-static _Noreturn void plot_become_gnuplot(const Lesson *lesson, const char *script, FILE *input,
-                                          FILE *output, FILE *log)
+/* A picture must depend only on its script. gnuplot is run with -d, which ignores the user's and
+ * the system's gnuplotrc, and without the variables that choose its terminal, fonts and folders; a
+ * locale may select other fonts, and the script sets its encoding. Free the result. */
+static char **plot_environment(void)
 {
-    plot_clean_environment();
-    if (chdir(lesson->out) == 0 && (!input || dup2(fileno(input), STDIN_FILENO) >= 0) &&
-        dup2(fileno(output), STDOUT_FILENO) >= 0 && dup2(fileno(log), STDERR_FILENO) >= 0)
-        execlp("gnuplot", "gnuplot", "-d", script, (char *)NULL);
+    size_t n = 0, kept = 0;
+    while (environ && environ[n])
+        n++;
+    char **variable = memory_new_array(n + 2, sizeof *variable);
+    for (size_t i = 0; i < n; i++)
+        if (!plot_drops(environ[i]))
+            variable[kept++] = environ[i];
+    variable[kept] = (char *)"LC_ALL=C";
+    return variable;
+}
+
+/* In the child, where only async-signal-safe functions may be called, because other threads may
+ * have held locks when it was forked: becomes gnuplot. */
+static _Noreturn void plot_become_gnuplot(const Lesson *lesson, const char *script,
+                                          const int fd[3], char **environment)
+{
+    char *const arguments[] = {(char *)"gnuplot", (char *)"-d", (char *)script, NULL};
+    if (chdir(lesson->out) == 0 && (fd[0] < 0 || dup2(fd[0], STDIN_FILENO) >= 0) &&
+        dup2(fd[1], STDOUT_FILENO) >= 0 && dup2(fd[2], STDERR_FILENO) >= 0)
+        execve(lesson->gnuplot, arguments, environment);
     _exit(127);
 }
 
 bool plot_gnuplot(const Lesson *lesson, const char *script, FILE *input, FILE *output, FILE *log)
 {
-    fflush(NULL); /* otherwise the child inherits unwritten buffers and may write them again */
+    const int fd[3] = {input ? fileno(input) : -1, fileno(output), fileno(log)};
+    char **environment = plot_environment();
     pid_t child = fork();
     if (child == 0)
-        plot_become_gnuplot(lesson, script, input, output, log);
+        plot_become_gnuplot(lesson, script, fd, environment);
     int status = 0;
     while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
         ;
+    memory_free(environment);
     return child > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
@@ -222,10 +242,9 @@ static bool plot_run(const Plot *p)
     snprintf(script, sizeof script, "%s.gp", p->name);
     snprintf(name, sizeof name, "%s.log", p->name);
     lesson_path(p->lesson, name, path);
-    FILE *log = fopen(path, "w");
-    bool drawn = log && plot_gnuplot(p->lesson, script, NULL, log, log);
-    if (log)
-        fclose(log);
+    FILE *log = lesson_create(p->lesson, name);
+    bool drawn = plot_gnuplot(p->lesson, script, NULL, log, log);
+    fclose(log);
     if (drawn)
         remove(path);
     return drawn;
@@ -240,6 +259,22 @@ static void plot_close_files(const Plot *p)
     lesson_close(p->lesson, name, p->data);
 }
 
+/* Does the file end as its format does, apart from line breaks? gnuplot does not notice that a disk
+ * is full. */
+static bool plot_is_complete(const Plot *p, const char *path)
+{
+    const char *end = p->gif_delay ? ";" : p->png ? "IEND\xae\x42\x60\x82" : "</svg>";
+    char tail[16];
+    FILE *f = fopen(path, "rb");
+    bool found = f && fseek(f, -(long)sizeof tail, SEEK_END) == 0;
+    size_t n = found ? fread(tail, 1, sizeof tail, f) : 0, length = strlen(end);
+    while (n > length && tail[n - 1] == '\n')
+        n--;
+    if (f)
+        fclose(f);
+    return n >= length && memcmp(tail + n - length, end, length) == 0;
+}
+
 void plot_draw(Plot *p)
 {
     char file[80], path[1024];
@@ -250,8 +285,10 @@ void plot_draw(Plot *p)
     snprintf(file, sizeof file, "%s.%s", p->name, plot_extension(p));
     lesson_path(p->lesson, file, path);
     remove(path); /* a picture from an earlier run would not show these data */
-    bool drawn = p->lesson->has_gnuplot && plot_run(p);
-    if (p->lesson->has_gnuplot)
+    bool drawn = p->lesson->gnuplot[0] && plot_run(p);
+    if (drawn && !plot_is_complete(p, path))
+        lesson_refuse_partial(p->lesson, file, 0);
+    if (p->lesson->gnuplot[0])
         say("  picture: %s%s\n", path,
             drawn ? "" : " could not be drawn: see the .log file beside it");
     record(drawn ? "picture" : "undrawn", "%s %d %d %s", file, p->width, p->height, p->title);

@@ -15,8 +15,9 @@ static bool preview_begins(const char *line, const char *words)
     return strncmp(line, words, strlen(words)) == 0;
 }
 
-/* Copies the script up to its second panel, with terminal "dumb" in place of its own. */
-static void preview_script(FILE *script, FILE *out)
+/* Copies the script up to its second panel, with terminal "dumb" in place of its own. Returns
+ * whether that succeeded. */
+static bool preview_script(FILE *script, FILE *out)
 {
     char line[PLOT_TEXT];
     int panels = 0;
@@ -30,8 +31,9 @@ static void preview_script(FILE *script, FILE *out)
             !preview_begins(line, "set size ratio") && !preview_begins(line, "set key outside"))
             fputs(line, out);
     }
-    fflush(out);
+    bool copied = fflush(out) == 0 && !ferror(out);
     rewind(out);
+    return copied;
 }
 
 static void preview_show(FILE *drawn)
@@ -53,12 +55,10 @@ void plot_preview(const Plot *p)
     snprintf(name, sizeof name, "%s.gp", p->name);
     lesson_path(p->lesson, name, path);
     FILE *script = fopen(path, "r"), *input = tmpfile(), *drawn = tmpfile(), *log = tmpfile();
-    if (script && input && drawn && log) {
-        preview_script(script, input);
-        shown = plot_gnuplot(p->lesson, "-", input, drawn, log);
-        if (shown)
-            preview_show(drawn);
-    }
+    shown = script && input && drawn && log && preview_script(script, input) &&
+            plot_gnuplot(p->lesson, "-", input, drawn, log);
+    if (shown)
+        preview_show(drawn);
     FILE *const file[] = {script, input, drawn, log};
     for (int i = 0; i < 4; i++)
         if (file[i])

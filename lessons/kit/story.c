@@ -74,8 +74,8 @@ static double story_clock(void)
 
 void record_begin(const Lesson *lesson, const char *options)
 {
-    FILE *run = lesson_open(lesson, "run.txt"); /* truncates the previous run's record */
-    story_now.copy = lesson_open(lesson, "output.txt");
+    FILE *run = lesson_create(lesson, "run.txt"); /* truncates the previous run's record */
+    story_now.copy = lesson_create(lesson, "output.txt");
     story_now.run = run;
     story_now.quiet = lesson->quiet;
     story_now.began = story_clock();
@@ -107,13 +107,20 @@ int record_failed(int *claims)
     return story_now.failed;
 }
 
-void record_end(void)
+/* The three lines are the record of a run that is complete, so they come last. */
+void record_end(const Lesson *lesson)
 {
+    FILE *copy = story_now.copy, *run = story_now.run;
+    fclose(story_now.both);
+    story_now.both = story_now.copy = NULL;
+    if (fflush(stdout) != 0 || ferror(stdout))
+        lesson_refuse("could not write all of the output; is the disk full?");
+    lesson_close(lesson, "output.txt", copy);
     record("claims", "%d", story_now.claims);
     record("failed", "%d", story_now.failed);
     record("seconds", "%.1f", story_clock() - story_now.began);
-    fclose(story_now.both), fclose(story_now.copy), fclose(story_now.run);
-    story_now.both = story_now.copy = story_now.run = NULL;
+    story_now.run = NULL;
+    lesson_close(lesson, "run.txt", run);
 }
 
 /* --- the story -------------------------------------------------------------------------------- */

@@ -106,5 +106,5 @@ void trials_write(const Lesson *lesson, const Trials *t)
                     fprintf(f, ",%.6g", t->value[field][size][k][s]);
                 fprintf(f, "\n");
             }
-    fclose(f);
+    lesson_close(lesson, "runs.csv", f);
 }

@@ -54,16 +54,13 @@ static int page_lock(const char *folder)
     return lock;
 }
 
-static bool page_write(const Page *page, const char *path, Error *err)
+/* For slope_durable_print. */
+static void page_print(FILE *f, const void *page)
 {
     Text t = {0};
     page_html(&t, page);
-    DurableFile file;
-    if (!slope_durable_open(&file, path, err))
-        return text_free(&t), false;
-    bool ok = slope_durable_write(&file, t.bytes, t.length, err);
+    fwrite(t.bytes, 1, t.length, f);
     text_free(&t);
-    return slope_durable_close(&file, ok, err);
 }
 
 static void page_free(Page *page)
@@ -90,7 +87,7 @@ int main(int argc, char **argv)
     bool read = page_read(&page);
     if (!read)
         error_set(&err, page.sources, -1, "cannot be opened: %s", strerror(errno));
-    bool ok = read && page_write(&page, path, &err);
+    bool ok = read && slope_durable_print(path, page_print, &page, &err);
     if (!ok)
         error_print(stderr, &err);
     else if (!quiet)

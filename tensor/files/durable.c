@@ -13,6 +13,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/resource.h>
@@ -54,6 +55,14 @@ static const char *durable_kind(mode_t mode)
                             : "device";
 }
 
+/* May this process write the old file? If that cannot be found out, for example because a sandbox
+ * refuses the question (EPERM), the answer is yes: replacing it does not depend on it. */
+static bool durable_is_writable(const DurableFile *file)
+{
+    return faccessat(file->folder, file->name, W_OK, AT_EACCESS) == 0 ||
+           (errno != EACCES && errno != EROFS && errno != ETXTBSY);
+}
+
 /* Examines what is at the path, following links. Here the system follows them, because it refuses
  * links that another user has put into a folder like /tmp. */
 static bool durable_inspect(DurableFile *file, Error *err)
@@ -70,7 +79,7 @@ static bool durable_inspect(DurableFile *file, Error *err)
                   durable_kind(file->old.st_mode));
         return error_hint(err, "choose the name of a regular file, or a new name");
     }
-    if (faccessat(file->folder, file->name, W_OK, AT_EACCESS) == 0)
+    if (durable_is_writable(file))
         return true;
     error_set(err, file->path, -1, "the old file is write-protected (%s)", strerror(errno));
     return error_hint(err, "change its permissions, or choose another name");
@@ -100,13 +109,25 @@ static bool durable_follow(DurableFile *file, Error *err)
 
 /* --- temporary files -------------------------------------------------------------------------- */
 
-/* ".net.slope-" for the target "net"; a long name is cut, but not within a UTF-8 character. */
+/* A hash of this host's name (32-bit FNV-1a). */
+static unsigned durable_host(void)
+{
+    char name[256] = "";
+    uint32_t hash = 0x811c9dc5;
+    gethostname(name, sizeof name - 1); /* if it fails, the hash is that of no name */
+    for (const char *at = name; *at; at++)
+        hash = (hash ^ (unsigned char)*at) * 0x01000193;
+    return hash;
+}
+
+/* ".net.slope-HOST-" for the target "net"; a long name is cut, but not within a UTF-8 character. */
 static int durable_prefix(const DurableFile *file, char prefix[DURABLE_TEMPORARY])
 {
     int n = (int)strnlen(file->name, DURABLE_STEM);
     while (n > 0 && (file->name[n] & 0xc0) == 0x80)
         n--;
-    return snprintf(prefix, DURABLE_TEMPORARY, ".%.*s.slope-", n, file->name);
+    return snprintf(prefix, DURABLE_TEMPORARY, ".%.*s.slope-%08x-", n, file->name,
+                    durable_host());
 }
 
 /* Removes a temporary file, unless a writer holds its lock. A file that this process may not open,
@@ -121,7 +142,8 @@ static void durable_remove_unheld(int folder, const char *name)
     close(fd);
 }
 
-/* Removes the temporary files that killed writers of this file have left behind. */
+/* Removes the temporary files that killed writers of this file have left behind, except those of
+ * other hosts: on a network file system their locks may be visible only to them. */
 static void durable_clean(const DurableFile *file)
 {
     char prefix[DURABLE_TEMPORARY];
@@ -296,5 +318,25 @@ bool slope_durable_close(DurableFile *file, bool ok, Error *err)
     else
         unlinkat(file->folder, file->temporary, 0);
     close(file->folder);
+    return ok;
+}
+
+/* --- text ------------------------------------------------------------------------------------- */
+
+bool slope_durable_print(const char *path, void (*print)(FILE *f, const void *ctx),
+                         const void *ctx, Error *err)
+{
+    char *text = NULL;
+    size_t length = 0;
+    DurableFile file;
+    FILE *f = open_memstream(&text, &length);
+    if (f)
+        print(f, ctx);
+    bool printed = f && !ferror(f);
+    if ((f && fclose(f) != 0) || !printed)
+        error_set(err, path, -1, "out of memory for the contents of the file"), printed = false;
+    bool ok = printed && slope_durable_open(&file, path, err) &&
+              slope_durable_close(&file, slope_durable_write(&file, text, length, err), err);
+    free(text);
     return ok;
 }

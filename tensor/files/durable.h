@@ -10,9 +10,10 @@
  *    process may not write.
  *  - The new file has the mode of the old one, and its owner and group as far as this process may
  *    set them. It is a new file nevertheless: other hard links keep the old contents.
- *  - The temporary file of "net" is ".net.slope-PID-N.tmp", and its writer holds a lock (flock) on
- *    it. If that process is killed, the lock is released, and the next writer of "net" removes the
- *    file. On a file system without locks nothing is removed.
+ *  - The temporary file of "net" is ".net.slope-HOST-PID-N.tmp", where HOST is a hash of the host's
+ *    name, and its writer holds a lock (flock) on it. If that process is killed, the lock is
+ *    released, and the next writer of "net" on the same host removes the file. On a file system
+ *    without locks nothing is removed.
  *  - A file that would exceed RLIMIT_FSIZE is an Error, not a signal.
  *
  *      DurableFile file;
@@ -27,6 +28,7 @@
 #define SLOPE_TENSOR_FILES_DURABLE_H
 
 #include <stddef.h>
+#include <stdio.h>
 #include <sys/stat.h>
 
 #include "tensor/error.h"
@@ -52,5 +54,10 @@ bool slope_durable_write(DurableFile *file, const void *bytes, size_t count, Err
  * one; if not, the old one stays. Returns false if !ok (*err is then left as it is), or if one of
  * the last steps failed. */
 bool slope_durable_close(DurableFile *file, bool ok, Error *err);
+
+/* All three steps for a text: replaces the file at the path with what print(f, ctx) writes to the
+ * stream f, which is in memory. */
+bool slope_durable_print(const char *path, void (*print)(FILE *f, const void *ctx),
+                         const void *ctx, Error *err);
 
 #endif

@@ -1,5 +1,6 @@
-/* tests/lessons/check_kit.c -- the files that a lesson writes do not depend on the locale, and it
- * says how many threads there are if that is not the default.
+/* tests/lessons/check_kit.c -- the files that a lesson writes do not depend on the locale, a file
+ * that cannot be written stops the lesson, the number of threads is said if it is limited; and
+ * gnuplot's environment.
  *
  * The kit is compiled into this program, because the Makefile links tests with the library only.
  *
@@ -14,7 +15,16 @@
 #include "lessons/kit/plot_series.c"
 #include "lessons/kit/plot_shapes.c"
 #include "lessons/kit/slopes.c"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/resource.h>
+
+#include "tests/capture.h"
 #include "tests/locale.h"
+
+/* --- the locale ------------------------------------------------------------------------------- */
 
 /* Writes every kind of file with numbers in it: a picture's script and data, and tables. */
 static void write_files(const Lesson *lesson)
@@ -37,12 +47,18 @@ static void write_files(const Lesson *lesson)
     lesson_write_history(lesson, &(History){&record, 1});
 }
 
-/* As in a lesson, lesson_begin is called after the program has set its locale. */
-static void run_lesson(const char *out)
+static Lesson begin_lesson(const char *out)
 {
     char *argv[] = {"lesson", "--quiet", "--out", (char *)out, NULL};
     Lesson lesson = lesson_begin(4, argv, "99", "A test", 0);
-    lesson.has_gnuplot = lesson.preview = false;
+    lesson.gnuplot[0] = '\0', lesson.preview = false;
+    return lesson;
+}
+
+/* As in a lesson, lesson_begin is called after the program has set its locale. */
+static void run_lesson(const char *out)
+{
+    Lesson lesson = begin_lesson(out);
     write_files(&lesson);
     lesson_end(&lesson);
     uselocale(LC_GLOBAL_LOCALE);
@@ -103,6 +119,159 @@ START_TEST(the_number_of_threads_is_said_if_it_is_limited)
 }
 END_TEST
 
+/* --- files that cannot be written ------------------------------------------------------------- */
+
+enum { KIT_LIMIT = 8192 }; /* bytes per file */
+
+/* A program that takes gnuplot's place. */
+static const char *kit_program(const char *name, const char *script)
+{
+    const char *path = scratch_write(name, script, strlen(script));
+    ck_assert_int_eq(chmod(path, 0755), 0);
+    return path;
+}
+
+static void write_long_table(Lesson *lesson)
+{
+    FILE *f = lesson_open(lesson, "table.csv");
+    for (int i = 0; i < KIT_LIMIT; i++)
+        fputs("1,2\n", f);
+    lesson_close(lesson, "table.csv", f);
+}
+
+static void write_long_history(Lesson *lesson)
+{
+    static EpochRecord many[KIT_LIMIT];
+    lesson_write_history(lesson, &(History){many, KIT_LIMIT});
+}
+
+static void write_long_story(Lesson *lesson)
+{
+    (void)lesson;
+    for (int i = 0; i < KIT_LIMIT; i++)
+        say("said\n");
+}
+
+static void write_long_record(Lesson *lesson)
+{
+    (void)lesson;
+    for (int i = 0; i < KIT_LIMIT; i++)
+        record("file", "%d", i);
+}
+
+/* Like gnuplot, the program does not notice that its picture is cut off. */
+static void draw_large_picture(Lesson *lesson)
+{
+    snprintf(lesson->gnuplot, sizeof lesson->gnuplot, "%s", scratch_path("draws-half"));
+    Plot *p = plot_new(lesson, "half", "Half a picture", 1, 1);
+    plot_panel(p, "", "x", "y");
+    plot_draw(p);
+}
+
+static void fill_stdout(Lesson *lesson)
+{
+    int full = open("/dev/full", O_WRONLY);
+    dup2(full, STDOUT_FILENO);
+    close(full);
+    story_set_quiet(false);
+    write_files(lesson);
+}
+
+/* In a child process: a lesson that does this, and then ends. */
+static _Noreturn void run_limited(void (*write)(Lesson *lesson))
+{
+    struct rlimit limit;
+    getrlimit(RLIMIT_FSIZE, &limit);
+    limit.rlim_cur = KIT_LIMIT;
+    setrlimit(RLIMIT_FSIZE, &limit);
+    Lesson lesson = begin_lesson(scratch_path("limited"));
+    write(&lesson);
+    exit(lesson_end(&lesson));
+}
+
+/* Asserts that a lesson stops with exit status 2 and one sentence, which contains the text. */
+static void assert_stops(void (*write)(Lesson *lesson), const char *text)
+{
+    int status;
+    fflush(NULL);
+    capture_begin();
+    pid_t child = fork();
+    if (child == 0)
+        run_limited(write);
+    waitpid(child, &status, 0);
+    const char *said = capture_end();
+    ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 2 && strstr(said, text) &&
+                  strchr(said, '\n') == said + strlen(said) - 1,
+                  "'%s': status %d, said \"%s\"", text, status, said);
+}
+
+START_TEST(a_file_that_is_not_complete_stops_the_lesson)
+{
+    kit_program("draws-half", "#!/bin/sh\necho '<svg><g></g>' > half.svg\n");
+    assert_stops(write_long_table, "table.csv': File too large");
+    assert_stops(write_long_history, "history.csv': the file would become larger");
+    assert_stops(write_long_story, "output.txt'");
+    assert_stops(write_long_record, "run.txt'");
+    assert_stops(draw_large_picture, "half.svg'");
+    if (access("/dev/full", W_OK) == 0)
+        assert_stops(fill_stdout, "could not write all of the output");
+}
+END_TEST
+
+/* --- gnuplot ---------------------------------------------------------------------------------- */
+
+START_TEST(gnuplot_runs_in_the_folder_with_a_clean_environment)
+{
+    const char *out = scratch_path("environment");
+    Lesson lesson = begin_lesson(out);
+    snprintf(lesson.gnuplot, sizeof lesson.gnuplot, "%s",
+             kit_program("prints", "#!/bin/sh\npwd\nenv\necho \"arguments $*\"\n"));
+    setenv("GNUTERM", "dumb", 1), setenv("LC_ALL", "xx_XX", 1), setenv("GNUTERMS", "kept", 1);
+    FILE *output = tmpfile();
+    ck_assert(plot_gnuplot(&lesson, "x.gp", NULL, output, output));
+    static char text[65536];
+    rewind(output);
+    fread(text, 1, sizeof text - 1, output);
+    fclose(output);
+    ck_assert_ptr_nonnull(strstr(text, "environment\n"));
+    ck_assert_ptr_nonnull(strstr(text, "arguments -d x.gp\n"));
+    ck_assert_ptr_nonnull(strstr(text, "\nLC_ALL=C\n"));
+    ck_assert_ptr_nonnull(strstr(text, "\nGNUTERMS=kept\n"));
+    ck_assert_ptr_null(strstr(text, "\nGNUTERM="));
+    ck_assert_ptr_null(strstr(text, "xx_XX"));
+    lesson_end(&lesson);
+}
+END_TEST
+
+static atomic_bool kit_stop;
+
+/* Holds the lock of the environment most of the time, but changes nothing. */
+static void *hold_environment(void *ctx)
+{
+    (void)ctx;
+    while (!kit_stop)
+        unsetenv("KIT_NOTHING");
+    return NULL;
+}
+
+/* If the child took a lock after the fork that another thread holds at the time, such as that of
+ * setenv, it would wait for ever. */
+START_TEST(gnuplot_starts_although_another_thread_holds_a_lock)
+{
+    pthread_t thread;
+    Lesson lesson = begin_lesson(scratch_path("threads"));
+    snprintf(lesson.gnuplot, sizeof lesson.gnuplot, "%s", kit_program("stops", "#!/bin/sh\n"));
+    FILE *output = tmpfile();
+    ck_assert_int_eq(pthread_create(&thread, NULL, hold_environment, NULL), 0);
+    for (int i = 0; i < 50; i++)
+        ck_assert(plot_gnuplot(&lesson, "x.gp", NULL, output, output));
+    kit_stop = true;
+    pthread_join(thread, NULL);
+    fclose(output);
+    lesson_end(&lesson);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("lesson kit");
@@ -110,5 +279,10 @@ int main(void)
                 (const TTest *const[]){files_are_the_same_in_every_locale, NULL});
     testing_add(suite, "threads", 10,
                 (const TTest *const[]){the_number_of_threads_is_said_if_it_is_limited, NULL});
+    testing_add(suite, "files that cannot be written", 20,
+                (const TTest *const[]){a_file_that_is_not_complete_stops_the_lesson, NULL});
+    testing_add(suite, "gnuplot", 20, (const TTest *const[]){
+        gnuplot_runs_in_the_folder_with_a_clean_environment,
+        gnuplot_starts_although_another_thread_holds_a_lock, NULL});
     return scratch_main(suite);
 }
