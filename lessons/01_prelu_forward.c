@@ -94,7 +94,7 @@ static void edges(void)
         {{-0.0, 0, 0, 0, 0}, "+0 is on the slope's side: y = a (+0), which is -0 for a < 0"},
         {{0, -0.0, -0.0, -0.0, -0.0}, "-0 is too: y = a (-0), which is +0 for a < 0"},
         {{NaN, NaN, NaN, NaN, NaN}, "NaN stays NaN"},
-        {{Inf, Inf, Inf, Inf, Inf}, "+Inf stays +Inf, whatever a"},
+        {{Inf, Inf, Inf, Inf, Inf}, "+Inf stays +Inf for every a"},
         {{Inf, NaN, -Inf, -Inf, -Inf}, "-Inf becomes a (-Inf), and 0 times infinity is NaN"}};
     section("The edges: x = +0, -0, NaN, +Inf, -Inf");
     say_table(x, 5);
@@ -124,7 +124,7 @@ static void usage(void)
     say("Initial a: %.4f\n", (double)tensor_item(a));
     // print(f"Parameters shape: {prelu_per_channel.weight.shape}")
     say("Parameters shape: %s\n", SHAPE_TEXT(b->shape));
-    claim(tensor_item(a) == (real)0.25, "shared: one slope for all channels, 0.25 at first");
+    claim(tensor_item(a) == (real)0.25, "shared: one slope for all channels, initially 0.25");
     claim(shape_equal(b->shape, SHAPE(64)), "per channel: 64 slopes for 64 channels");
     Stats s = tensor_stats(module_param(custom, "weight")->value);
     claim_close(s.mean, 0.1, 1e-7, "init = 0.1: all %td slopes start there", s.count);

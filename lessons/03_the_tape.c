@@ -94,7 +94,7 @@ static void by_tape(const Lesson *lesson, const Hand *h, Var **v)
         if (i != T)
             claim((double)var_item(v[i]) == h->v[i] && (double)tensor_item(v[i]->grad) == h->g[i],
                   "v%d  %-15s = %-5g  g = %g, as by hand", i, line[i], h->v[i], h->g[i]);
-    claim(v[T]->grad == NULL, "v%d  t is a constant: nobody asked for its gradient", T);
+    claim(v[T]->grad == NULL, "v%d  t is a constant: its gradient was not requested", T);
     FILE *dot = lesson_open(lesson, "tape.dot");
     graph_print_dot(dot, loss);
     lesson_close(lesson, "tape.dot", dot);
@@ -147,7 +147,7 @@ static void shared_nodes(void)
           (double)tensor_item(top->grad), lines);
 }
 
-/* Programs that nobody planned: each line takes two earlier ones, whichever chance picks. */
+/* Random programs: each line takes two earlier ones, whichever chance picks. */
 static void creation_order(void)
 {
     section("Why nothing is sorted");
@@ -168,7 +168,7 @@ static void creation_order(void)
         "complete.\n");
     claim(edges > 500 && upward == 0,
           "in a random program of %zu lines, the input of each of %zu edges "
-          "lies above its user",
+          "is above its user",
           tape_mark() - start, edges);
 }
 

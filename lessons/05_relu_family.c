@@ -26,7 +26,7 @@
  * Run   make lesson-05
  * It prints, among other things:
  *
- *   after the accident:   w       b      dL/dw    dL/db    dL/da     loss: then  at last
+ *   after the accident:   w       b      dL/dw    dL/db    dL/da     loss: then  finally
  *   ReLU                  0.575  -1.600    0.0000   0.0000   0.0000     0.3385  3.4e-01
  *   LeakyReLU, 0.01       0.575  -1.600   -0.0035  -0.0103   0.0000     0.3528  6.2e-14
  *   PReLU from a = 0      0.575  -1.600    0.0000   0.0000   1.3964     0.3385  2.0e-12
@@ -185,7 +185,7 @@ static void dead_unit(const Lesson *lesson)
     train_unit(&unit[1], leaky_relu_new((real)0.01), x, t);
     train_unit(&unit[2], prelu_new(1, 0), x, t);
     train_unit(&unit[3], prelu_new(1, (real)0.25), x, t);
-    say("after the accident:   w       b      dL/dw    dL/db    dL/da     loss: then  at last\n");
+    say("after the accident:   w       b      dL/dw    dL/db    dL/da     loss: then  finally\n");
     for (int i = 0; i < UNITS; i++)
         say("%-20s %6.3f %7.3f %9.4f %8.4f %8.4f %10.4f %8.1e\n", unit[i].name, unit[i].start[0],
             unit[i].start[1], unit[i].first[0], unit[i].first[1], unit[i].first[2], unit[i].loss[1],
@@ -204,7 +204,7 @@ static void dead_unit(const Lesson *lesson)
     int slow = steps_to(leaky, 0.01), quick = steps_to(zero, 0.01),
         from_quarter = steps_to(quarter, 0.01);
     claim(zero->loss[STEPS] < 1e-6 && zero->first[2] != 0 && zero->end[2] != 0,
-          "... which moves a, and a nonzero a moves w and b: the loss is %.0e at last",
+          "... which moves a, and a nonzero a moves w and b: the loss falls to %.0e",
           zero->loss[STEPS]);
     claim(quick < slow && from_quarter < slow && slow <= STEPS,
           "LeakyReLU lives, too, but 0.01 g is little: it needs %d steps to a loss of 0.01, "

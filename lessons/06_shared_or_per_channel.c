@@ -29,7 +29,7 @@
  *
  *     dL/da_c:   1.4999  16.2964   2.9606  -3.8236   sum 16.9333
  *     [ok] shared: dL/ds = 16.9333
- *     [ok] L = 16, F = 32, 32 slopes: stopped, and told which axis was meant
+ *     [ok] L = 16, F = 32, 32 slopes: it stops, and names the axis that was meant
  *     [ok] shared: the slope goes to the mean of (2), 0.3731
  *     [ok] ... and the error to 0.2661: no training removes that
  *     784-64-64-10, 6000 images, 10 epochs, 10 pairs of runs; test accuracy +- standard error:
@@ -136,7 +136,7 @@ static void draw_trap(const Lesson *lesson, const Tensor *meant, const Tensor *g
 
 static void channel_axis(const Lesson *lesson)
 {
-    section("Channels are axis 1, whatever comes after");
+    section("Channels are axis 1, whatever follows it");
     const Shape shape[4] = {SHAPE(2, C), SHAPE(2, C, 3), SHAPE(2, C, 3, 5), SHAPE(2, C, 3, 5, 2)};
     Tensor *slopes = tensor_from(SHAPE(C), wanted);
     int agree = 0;
@@ -150,11 +150,12 @@ static void channel_axis(const Lesson *lesson)
     }
     claim(agree == 4,
           "(N,C), (N,C,L), (N,C,H,W), (N,C,D,H,W): each number uses its channel's slope");
-    say("\n  Sentences often lie as (N,L,F): L words of F features. Axis 1 is then the word.\n");
+    say("\n  Sentences are often stored as (N,L,F): L words of F features. Axis 1 is then the "
+        "word.\n");
     char sentence[512];
     Module *prelu = prelu_new(32, (real)0.25);
     claim(stops(sentence_of_16_words, prelu, sentence),
-          "L = 16, F = 32, 32 slopes: stopped, and told which axis was meant");
+          "L = 16, F = 32, 32 slopes: it stops, and names the axis that was meant");
     module_free(prelu);
     Var *x = random_normal(SHAPE(8, C, C)), *a = var_const(slopes); /* L = F: nothing to notice */
     Var *silent = var_prelu(x, a);                                  // prelu(x)
@@ -183,7 +184,7 @@ static void channel_axis(const Lesson *lesson)
 
 enum { N = 512, STEPS = 60 };
 
-/* Trains one PReLU on y = PReLU(x, wanted); notes its slopes (path: C or 1 of them a step). */
+/* Trains one PReLU on y = PReLU(x, wanted); records its slopes in path, C or 1 per step. */
 static double fit(ptrdiff_t slopes, Var *x, Var *y, double path[C][STEPS + 1])
 {
     Module *prelu = prelu_new(slopes, (real)0.25);
@@ -384,7 +385,7 @@ int main(int argc, char **argv)
  * 3. In `expressiveness` put a Linear(4, 4) before and after a shared PReLU and train all of it.
  *    Does the error reach 0? With Linear(4, 8) and Linear(8, 4)?
  * 4. A text network gives (N,L,F) with L = F = 64 in training and L = 50 in use. When does it fail,
- *    with a slope a feature on the wrong axis, and what has it learned until then?
+ *    with one slope per feature on the wrong axis, and what has it learned until then?
  * 5. Add a third mode to `best_results`, fixed slopes of 0.25 (an optimizer group of lr 0 for the
  *    slopes). How many runs does it take to tell a difference of 0.2 points from chance?
  */

@@ -2,8 +2,9 @@
  *
  * You will see  SGD, momentum and Adam take one slope to its optimum, on paths that are known
  *               beforehand; that Adam's first step forgets how large the gradient is; why slopes
- *               should not decay; that a slope's gradient grows with the picture, and who notices;
- *               which learning rates part two spirals, and the boundary as it forms.
+ *               should not decay; that a slope's gradient grows with the picture, and which
+ *               rule notices; which learning rates separate two spirals, and the boundary as
+ *               it forms.
  * You need      lesson 02, and powers of a complex number for (3).
  *
  * Let one PReLU learn t = PReLU(x, a*) on fixed x. With h = the mean of x^2, or 0 where x > 0,
@@ -17,12 +18,12 @@
  *                 the size sqrt(mu), and e swings inside C mu^(k/2)                      (3)
  *
  * Adam divides a running mean of g by the root of a running mean of g^2. After one step both means,
- * corrected, are g and g^2, so that, whatever the size of g,
+ * corrected, are g and g^2, so that, for every size of g,
  *
  *      Adam       first step  -lr g / (|g| + eps)  =  nearly -lr sign(g)                 (4)
  *
  * Weight decay as L2 adds lambda a to g. Where the data give none, g = lambda a, and (4) divides
- * lambda away: Adam walks to 0 at about lr a step. AdamW decays apart from the gradient:
+ * lambda away: Adam walks to 0 at about lr per step. AdamW decays apart from the gradient:
  *
  *      AdamW, SGD    a_k = a_0 (1 - lr lambda)^k                                       (5)
  *
@@ -37,7 +38,7 @@
  *     1e+06        -10000       -0.01
  *     0.001        -1e-05  -0.0099999
  *     -1e-08        1e-10       0.005
- *     [ok] ... and after 100 steps a = 0.1576: 0.00092 a step, where lr is 0.001
+ *     [ok] ... and after 100 steps a = 0.1576: 0.00092 per step, where lr is 0.001
  *     [ok] with data: L2 0.1 takes the slope to 1.0881 by (6), not to 1.25
  *     1600 steps; test accuracy, mean +- standard error of 5 runs
  *     lr      SGD               momentum 0.9      Adam
@@ -282,7 +283,7 @@ static void weight_decay(const Lesson *lesson)
     claim(apart < 1e-3, "Adam with L2: lambda = 0.001 and 1 differ by at most %.0e", apart);
     double pace = (START - path[1][100]) / 100;
     claim(pace > 0.8e-3 && pace <= 1.01e-3,
-          "... and after 100 steps a = %.4f: %.5f a step, where lr is 0.001", path[1][100], pace);
+          "... and after 100 steps a = %.4f: %.5f per step, where lr is 0.001", path[1][100], pace);
     claim_close(off, 0, 1e-5, "AdamW is (5): after %d steps %.4f with 0.001, %.4f with 1",
                 DECAY_STEPS, path[2][DECAY_STEPS], path[3][DECAY_STEPS]);
     claim(path[4][DECAY_STEPS] == START && w < 0.9,
@@ -437,7 +438,7 @@ static double over_seeds(const Lesson *lesson, int i, double lr, int runs, int e
 
 static void spirals(const Lesson *lesson)
 {
-    section("Two spirals and a network 2-32-32-2 with a slope a channel");
+    section("Two spirals and a network 2-32-32-2 with one slope per channel");
     double mean[THREE][LRS], error[THREE][LRS];
     int runs = lesson->quick ? 3 : RUNS,
         epochs = lesson->quick ? (lesson->epochs + 3) / 4 : lesson->epochs;
@@ -460,7 +461,7 @@ static void spirals(const Lesson *lesson)
     say("\n");
     if (epochs >= 50) { /* --epochs may ask for less than the spirals take */
         claim(mean[2][2] > 0.9 && mean[0][2] < 0.75,
-              "with lr = 0.01 Adam has the spirals, SGD has not");
+              "with lr = 0.01 Adam separates the spirals; SGD does not");
         claim(good[2] > good[0],
               "lr that give more than 0.9: %d for Adam, %d for momentum, %d for SGD", good[2],
               good[1], good[0]);

@@ -9,7 +9,7 @@
  *
  *      h1 = PReLU(W1 x  + b1; a1)       256 features, 256 slopes                           (1)
  *      h2 = PReLU(W2 h1 + b2; a2)       256 features, 256 slopes                           (2)
- *      z  = W3 h2 + b3                  10 scores, one a class                             (3)
+ *      z  = W3 h2 + b3                  10 scores, one per class                           (3)
  *
  * Softmax makes the scores probabilities, p_k = e^z_k / sum_j e^z_j, and the loss of an image of
  * class y is -log p_y. Its derivative is short, which is why the pair is used together:
@@ -39,7 +39,7 @@
 #include "lessons/kit/networks.h"
 #include "lessons/kit/plot.h"
 
-/* The document's network, in PyTorch and in Slope, stands in lessons/kit/networks.h and
+/* The document's network, in PyTorch and in Slope, is in lessons/kit/networks.h and
  * networks.c. */
 static void show_network(Module *net)
 {
@@ -95,7 +95,7 @@ static void draw_history(const Lesson *lesson, const History *h)
     Plot *p = plot_new(lesson, "history", "PReLUNetwork, epoch by epoch", 1, 2);
     for (int panel = 0; panel < 2; panel++) {
         plot_panel(p, panel ? "Accuracy" : "Loss", "epoch",
-                   panel ? "images classified rightly [%]" : "cross-entropy [nats per image]");
+                   panel ? "images classified correctly [%]" : "cross-entropy [nats per image]");
         plot_x_range(p, 0.5, h->count + 0.5);
         plot_set(p, h->count <= 15 ? "set xtics 1" : "set xtics auto");
         plot_key(p, "outside bottom center horizontal");

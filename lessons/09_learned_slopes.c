@@ -1,9 +1,10 @@
 /* Lesson 09: which slopes does a network choose?
  *
  * You will see  the network of lesson 08, trained twice: with a slope for each of its 512 hidden
- *               features, and with one slope a layer. Every slope is noted while it learns: how the
- *               slopes leave .25, how far they spread, how few are negative after five epochs, and
- *               how a single shared slope runs ahead of their mean to 0, where PReLU is ReLU.
+ *               features, and with one slope per layer. Every slope is recorded while it learns:
+ *               how the slopes leave .25, how far they spread, how few are negative after five
+ *               epochs, and how a single shared slope runs ahead of their mean to 0, where
+ *               PReLU is ReLU.
  * You need      lesson 08, and lesson 02 for the slope's gradient.
  *
  * The gradient of one slope is a sum over everything that shares it,
@@ -64,7 +65,8 @@ static Run train(const Lesson *lesson, const LessonData *data, SlopeMode mode)
                        .quiet = lesson->quiet,
                        .on_step = slope_log_step,
                        .ctx = run.log,
-                       .name = mode == SLOPES_SHARED ? "one slope a layer" : "a slope a channel"};
+                       .name = mode == SLOPES_SHARED ? "one slope per layer"
+                                                     : "one slope per channel"};
     trainer_fit(&trainer);
     slope_log_finish(run.log, &trainer);
     run.accuracy = trainer_evaluate(run.net, loss_cross_entropy, test_loader, NULL).accuracy;
@@ -89,7 +91,7 @@ static void show_stats(const Run *channels, const Run *shared)
     say("\nThe document's typical output:\n"
         "prelu1: mean=0.12, std=0.08, min=-0.02, max=0.35\n"
         "prelu2: mean=0.18, std=0.06, min=0.05, max=0.31\n");
-    say("\nOne slope a layer (test accuracy %.4f); one number has no standard deviation:\n",
+    say("\nOne slope per layer (test accuracy %.4f); one number has no standard deviation:\n",
         shared->accuracy);
     prelu_stats(story(), shared->net);
 }
@@ -152,7 +154,7 @@ static void check_channels(const SlopeLog *log, bool reference)
         claim(negative <= 0.1 * (double)s.count, "%s: negative slopes are rare: %d of %td", name,
               negative, s.count);
         claim(s.mean >= low[layer] && s.mean <= high[layer],
-              "%s: the mean lies in %.2f ... %.2f, as PyTorch's does", name, low[layer],
+              "%s: the mean is in %.2f ... %.2f, as PyTorch's is", name, low[layer],
               high[layer]);
         claim(fabs(s.mean - document[layer]) < 0.06,
               "%s: the document's %.2f is in the right region", name, document[layer]);

@@ -6,8 +6,8 @@
  *               not; and what all this means to a deep network that is to learn.
  * You need      lessons 02 and 03; what a variance is.
  *
- * For x from N(0, s^2), each half of the line counts half. With the integral of x over the positive
- * half, s / sqrt(2 pi), PReLU's output y has
+ * If x is drawn from N(0, s^2), it is positive with probability 1/2. With the integral of x over
+ * the positive half, s / sqrt(2 pi), PReLU's output y has
  *
  *      E[y]   = (1 - a) s / sqrt(2 pi)                                                     (1)
  *      E[y^2] = s^2/2 + a^2 s^2/2 = (1 + a^2)/2 s^2                                        (2)
@@ -169,7 +169,7 @@ static void measure(const Lesson *lesson, Signal signal[INITS][SLOPES], Rng *rng
     section("Thirty layers, equation (3)");
     say("Width %d, %d inputs from N(0,1), gradients from N(0,1) at the end, mean of %d networks.\n"
         "\n", WIDTH, BATCH, nets);
-    say("                             factor a layer         E[y^2] after   E[g^2] back\n"
+    say("                             factor per layer       E[y^2] after   E[g^2] back\n"
         "initialisation       a       (3)   forward  back     %d layers      at the input\n",
         DEPTH);
     for (int init = 0; init < INITS; init++)
@@ -355,7 +355,7 @@ static void consequence(const Lesson *lesson)
         loss_log_free(log);
     }
     say("\n");
-    claim_close(loss[0], log(10), 0.02, "default: it guesses still, which costs ln 10 = %.4f",
+    claim_close(loss[0], log(10), 0.02, "default: it is still guessing: its loss is ln 10 = %.4f",
                 log(10));
     if (lesson->epochs >= 10) {
         claim(loss[2] < 1.2, "He with the slope: it learns");

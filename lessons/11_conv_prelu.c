@@ -19,7 +19,7 @@
  *
  *      (3)  3x32x32 -> 64x32x32 -> 64x16x16 -> 128x16x16 -> 128x8x8 = 8192 numbers -> 512 -> 10
  *
- * The parameters are the kernels, a bias and a slope a channel, weight and bias of BatchNorm, and
+ * The parameters are the kernels, a bias and a slope per channel, weight and bias of BatchNorm, and
  * the two Linears; their number does not depend on the image but in the first Linear:
  *
  *      (4)  (64*3*9+64) + 64 + 2*64 + (128*64*9+128) + 128 + 2*128
@@ -264,8 +264,8 @@ static void draw_slopes(const Lesson *lesson, const Stats s[DEPTHS])
                  he[i].name, i + 1);
         plot_set(p, tic);
     }
-    plot_line_points(p, "a slope a channel: their mean", 13, x, channels);
-    plot_line_points(p, "one slope a layer", 13, x, shared);
+    plot_line_points(p, "one slope per channel: their mean", 13, x, channels);
+    plot_line_points(p, "one slope per layer", 13, x, shared);
     plot_horizontal(p, "start, a = 0.25", 0.25);
     plot_draw(p);
 }
@@ -328,4 +328,6 @@ int main(int argc, char **argv)
  *    Compute the correlation of |sum w| / sum |w| with the slope.
  * 5. 98 % of the parameters are in one layer. Which? Replace the last pooling by one of 8x8
  *    windows: how many are left, and what does it cost in accuracy?
+ * 6. Average pooling, which the library lacks, is yours to write as an assignment:
+ *    lessons/assignments/a4_avgpool/README.md.
  */

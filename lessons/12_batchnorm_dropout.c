@@ -20,9 +20,11 @@
  *
  * They start at 0 and 1. If the data's mean is M, what is expected after t batches follows:
  *
- *      (3)  E[running_mean] = M (1 - (1-m)^t),  its noise at last  s / sqrt(n) sqrt(m / (2-m))
+ *      (3)  E[running_mean] = M (1 - (1-m)^t),
+ *           and its standard deviation tends to  s / sqrt(n) sqrt(m / (2-m)),
  *
- * with s the data's deviation. A constant c added to x changes mean by c too, and x - mean not:
+ * with s the data's standard deviation. A constant c added to x changes mean by c, too, but not
+ * x - mean:
  *
  *      (4)  d y / d c = 0:   a bias before BatchNorm has gradient 0. BatchNorm's own b replaces it.
  *
@@ -185,7 +187,8 @@ static void bias_before(void)
         double w = largest_gradient(net, "0.weight"), b = largest_gradient(net, "0.bias");
         if (prelu_between)
             claim(b > 0.01 * w,
-                  "conv, PReLU, BatchNorm: it is %.1f, for PReLU bends where the bias puts it", b);
+                  "conv, PReLU, BatchNorm: it is %.1f, because the bias decides where PReLU bends",
+                  b);
         else
             claim(b < 1e-5 * w, "conv, BatchNorm: the bias's gradient is %.0e, the weight's %.1f",
                   b, w);
@@ -388,7 +391,7 @@ static void compare_orders(const Lesson *lesson)
     for (int o = 0; o < ORDERS; o++)
         plot_line(p, order_name[o], r.points, r.step, r.loss[o]);
     plot_panel(p, "After training, with the standard error", "",
-               "test images classified rightly [%]");
+               "test images classified correctly [%]");
     plot_set(p, "set xtics ('conv, PReLU, BN' 1, 'conv, BN, PReLU' 2, 'conv, PReLU' 3)");
     plot_x_range(p, 0.5, 3.5), plot_key(p, "bottom left");
     for (int o = 0; o < ORDERS; o++) {

@@ -320,7 +320,7 @@ static void per_channel_best(const Trials *t, bool full)
             "three sizes, seed by seed.");
     if (!full)
         return;
-    claim(best < 0.005, "a slope a channel beats one a layer by half a point at no size");
+    claim(best < 0.005, "one slope per channel beats one per layer by half a point at no size");
     double shared = trials_value(t, SLOPE_1, LARGE, SHARED).mean,
            channels = trials_value(t, SLOPE_1, LARGE, CHANNEL).mean;
     claim(fabs(shared - 0.25) > fabs(channels - 0.25),

@@ -1,8 +1,8 @@
 /* Lesson 14: what PReLU costs. Counting parameters.
  *
  * You will see  the document's table of overheads, computed from modules; where the slopes and the
- *               weights of its two networks sit; and why the overhead of a slope a channel falls as
- *               a layer grows, until one shared slope saves nothing that anyone would notice.
+ *               weights of its two networks are; and why the overhead of one slope per channel
+ *               falls as a layer grows, until sharing one slope saves nothing noticeable.
  * You need      lesson 01 for the two modes, lessons 08 and 11 for the two networks.
  *
  * A layer with O output channels, each computed from n inputs, has a row of n
@@ -12,7 +12,7 @@
  *      (2)  slopes      S = O             per channel,         S = 1             shared
  *      (3)  overhead    S / W = 1/(n+1)   per channel,         S / W = 1/(O (n+1))
  *
- * A Linear(in, out) has n = in; a Conv2d(in, out, k) has n = in k k, whatever the size of the
+ * A Linear(in, out) has n = in; a Conv2d(in, out, k) has n = in k k for every size of the
  * image, for the same kernel is used at every place. By (3) the overhead per channel depends on n
  * alone: how many layers or channels a network has does not matter, only how many inputs each of
  * them reads.
@@ -106,7 +106,7 @@ static void check_bias(void)
     claim(with == 200960 && without == 200704,
           "yes: 784 * 256 is %td, and with 256 biases it is %td", without, with);
     claim(with - without == count_and_free(prelu_new(256, (real)0.25)),
-          "a slope a channel costs just as much as a bias a channel");
+          "one slope per channel costs just as much as one bias per channel");
 }
 
 /* A count at the size of an image, to see that it does not matter. */
@@ -130,7 +130,7 @@ static void check_sizes(void)
     claim(large == 64 * small, "64 times as many outputs share the same 64 slopes");
 }
 
-/* A whole network: its parameters, its slopes, and what one shared slope a layer would save. */
+/* A whole network: its parameters, its slopes, and what one shared slope per layer would save. */
 static void check_network(const char *name, Module *net, Shape input, ptrdiff_t all,
                           ptrdiff_t slopes, double overhead, int prelus)
 {
@@ -141,7 +141,7 @@ static void check_network(const char *name, Module *net, Shape input, ptrdiff_t 
     claim(module_count_slopes(net) == slopes, "%td of them are slopes", slopes);
     claim(fabs(percent(slopes, all - slopes) - overhead) < 0.03 * overhead,
           "an overhead of %.4f %%", percent(slopes, all - slopes));
-    say("  One slope a layer would save %td of %td parameters: %.4f %%.\n", slopes - prelus, all,
+    say("  One slope per layer would save %td of %td parameters: %.4f %%.\n", slopes - prelus, all,
         percent(slopes - prelus, all));
     module_free(net);
 }
@@ -151,7 +151,7 @@ static void check_shared(void)
     section("Shared slopes");
     Module *net = prelu_network_new(784, 256, 10, SLOPES_SHARED);
     claim(module_count(net) == 269834 - 512 + 2 && module_count_slopes(net) == 2,
-          "PReLUNetwork with one slope a layer has %td parameters, 2 of them slopes",
+          "PReLUNetwork with one slope per layer has %td parameters, 2 of them slopes",
           module_count(net));
     module_free(net);
 }
@@ -199,8 +199,8 @@ static void draw_overhead(const Lesson *lesson, const double channel[ROWS],
         plot_centered(p, left[i], channel[i] * 1.6, "%.3g %%", channel[i]);
         plot_centered(p, x[i], shared[i] * 1.6, "%.2g %%", shared[i]);
     }
-    plot_bars(p, "a slope a channel: 1/(n+1)", ROWS, left, channel, 0.36);
-    plot_bars(p, "one slope a layer: 1/(O(n+1))", ROWS, x, shared, 0.36);
+    plot_bars(p, "one slope per channel: 1/(n+1)", ROWS, left, channel, 0.36);
+    plot_bars(p, "one slope per layer: 1/(O(n+1))", ROWS, x, shared, 0.36);
     plot_horizontal(p, "1 %", 1);
     plot_draw(p);
 }

@@ -9,13 +9,13 @@
  *
  *     d2y/dx da = 1 if x <= 0, else 0        d2y/dx2 = 0        d2y/da2 = 0                   (1)
  *
- * Backward rules are written in ops, so a gradient g lies on the tape as any value does, and can be
+ * Backward rules are written in ops, so a gradient g is on the tape as any value is, and can be
  * differentiated again. For D parameters the second derivatives of a loss L are a matrix, the
  * Hessian H = dg/dtheta, of D^2 numbers. Its product with a vector v needs no matrix:
  *
  *     H v = d (g . v) / dtheta                                                              (2)
  *
- * which is one more backward pass, whatever D is. Newton's method takes the parabola that fits L at
+ * which is one more backward pass for every D. Newton's method takes the parabola that fits L at
  * a, and goes to its lowest point; with error e and a* the minimum,
  *
  *     a <- a - L'(a) / L''(a)          e <- L'''/(2 L'') e^2, near a*                       (3)

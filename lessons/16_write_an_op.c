@@ -27,7 +27,8 @@
  *
  *     [ok] b = 100 misses ReLU by 0.28/b = 0.0028 at most
  *     [ok] order 2: swish: PASS: 51 coordinates agree, 0 at a kink between the left and the ...
- *     it stops: slope: var_swish: b has 3 numbers, one a channel, but axis 1 of x (2, 4, 3) has not
+ *     it stops: slope: var_swish: b has 3 numbers, one per channel, but x (2, 4, 3) does not have
+ *     3 channels
  *     [ok] PReLU: loss 0.0478, accuracy 98.5%
  *     [ok] Swish: loss 0.0527, accuracy 98.0%
  *     [ok] 1.sharpness went from 3 to 3.76 +- 1.04 [2.01, 6.41]
@@ -88,8 +89,9 @@ Var *var_swish(Var *x, Var *b)
     if (sharpness.ndim != 1)
         slope_fail("var_swish", "b has shape %s; expected (1) or (C)", SHAPE_TEXT(sharpness));
     if (sharpness.dim[0] > 1 && (s.ndim < 2 || s.dim[1] != sharpness.dim[0]))
-        slope_fail("var_swish", "b has %td numbers, one a channel, but axis 1 of x %s has not",
-                   sharpness.dim[0], SHAPE_TEXT(s));
+        slope_fail("var_swish",
+                   "b has %td numbers, one per channel, but x %s does not have %td channels",
+                   sharpness.dim[0], SHAPE_TEXT(s), sharpness.dim[0]);
     Shape spread = sharpness.dim[0] == 1 ? SHAPE_SCALAR : shape_channels(s);
     return var_apply(&op_swish, s, VARS(x, var_reshape(b, spread)));
 }
@@ -297,7 +299,7 @@ int main(int argc, char **argv)
         history_free(&run[k]->history), module_free(run[k]->net);
     dataset_free(data);
     say("\nNow you. The first assignment is an op of your own, ELU: read\n"
-        "lessons/assignments/a1_elu/README.md, and then   make grade A=a1_elu\n");
+        "lessons/assignments/a1_elu/README.md, and then   make start A=a1_elu\n");
     return lesson_end(&lesson);
 }
 

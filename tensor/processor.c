@@ -15,21 +15,39 @@ const char slope_processor_checked = 1;
 
 #if defined(__x86_64__) || defined(__i386__)
 
+#include <cpuid.h>
+
+/* What runs before the check is complete must itself run on every processor, whatever ARCH is. */
+#define PROCESSOR_ANY                                                                              \
+    __attribute__((target("no-sse3,no-popcnt,no-lzcnt,no-bmi,no-bmi2,no-movbe")))
+
+/* Is this bit set in the register ECX that CPUID returns for the leaf? Only for instructions that
+ * not every compiler's __builtin_cpu_supports knows. */
+PROCESSOR_ANY static int processor_has_bit(unsigned leaf, int bit)
+{
+    unsigned eax, ebx, ecx, edx;
+    __cpuid(leaf & 0x80000000, eax, ebx, ecx, edx); /* eax: the last leaf of this range */
+    if (eax < leaf)
+        return 0;
+    __cpuid(leaf, eax, ebx, ecx, edx);
+    return ecx >> bit & 1;
+}
+
 /* The compiler defines `macro` as 1 if it may use the instructions that it calls `name`. The text
  * of a macro that is not defined is its own name. */
 #define PROCESSOR_TEXT(macro)  PROCESSOR_TEXT_(macro)
 #define PROCESSOR_TEXT_(macro) #macro
-#define PROCESSOR_NEEDS(macro, name)                                                               \
+#define PROCESSOR_NEEDS_IF(macro, name, has)                                                       \
     do {                                                                                           \
-        if (PROCESSOR_TEXT(macro)[0] == '1' && !__builtin_cpu_supports(name))                      \
+        if (PROCESSOR_TEXT(macro)[0] == '1' && !(has))                                             \
             return name;                                                                           \
     } while (0)
+#define PROCESSOR_NEEDS(macro, name) PROCESSOR_NEEDS_IF(macro, name, __builtin_cpu_supports(name))
 
 /* Returns the name of instructions that the build may use and this processor lacks, or NULL. The
- * list holds those that compilers generate from ordinary C. This function and the next must
- * themselves run on every processor; for a chain of tests of one bit each, a compiler has no use
- * for newer instructions. */
-static const char *processor_lacks(void)
+ * list holds those that compilers generate from ordinary C. A processor without lzcnt does not stop
+ * at it, but computes something else. */
+PROCESSOR_ANY static const char *processor_lacks(void)
 {
     PROCESSOR_NEEDS(__AVX512F__, "avx512f");
     PROCESSOR_NEEDS(__AVX512VL__, "avx512vl");
@@ -44,6 +62,9 @@ static const char *processor_lacks(void)
     PROCESSOR_NEEDS(__FMA4__, "fma4");
     PROCESSOR_NEEDS(__XOP__, "xop");
     PROCESSOR_NEEDS(__AVX__, "avx");
+    PROCESSOR_NEEDS_IF(__F16C__, "f16c", processor_has_bit(1, 29));
+    PROCESSOR_NEEDS_IF(__MOVBE__, "movbe", processor_has_bit(1, 22));
+    PROCESSOR_NEEDS_IF(__LZCNT__, "lzcnt", processor_has_bit(0x80000001, 5));
     PROCESSOR_NEEDS(__POPCNT__, "popcnt");
     PROCESSOR_NEEDS(__SSE4_2__, "sse4.2");
     PROCESSOR_NEEDS(__SSE4_1__, "sse4.1");
@@ -53,7 +74,7 @@ static const char *processor_lacks(void)
     return NULL;
 }
 
-__attribute__((constructor)) static void processor_check(void)
+__attribute__((constructor)) PROCESSOR_ANY static void processor_check(void)
 {
     __builtin_cpu_init();
     const char *lacking = processor_lacks();

@@ -84,6 +84,18 @@ enum { TESTING_POOL = 0 };
 enum { TESTING_POOL = 1 };
 #endif
 
+/* The thread sanitizer and qemu slow a program down so much that exhaustive tests do less. */
+#if defined(__SANITIZE_THREAD__) || defined(TESTING_QEMU) /* the former as GCC says it */
+#define TESTING_SLOW 1
+#elif defined(__has_feature) /* as clang says it */
+#if __has_feature(thread_sanitizer)
+#define TESTING_SLOW 1
+#endif
+#endif
+#ifndef TESTING_SLOW
+#define TESTING_SLOW 0
+#endif
+
 /* Asserts that the pool, if there is one, already holds all memory that the call needs. */
 #define ck_assert_allocates_nothing(call)                                                    \
     do {                                                                                     \

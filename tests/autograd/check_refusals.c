@@ -14,8 +14,6 @@
 #include "autograd/gradcheck.h"
 #include "tests/testing.h"
 
-#define HUGE_SIZE ((ptrdiff_t)1 << 40) /* memory could not hold two such axes */
-
 /* --- the record ------------------------------------------------------------------------------- */
 
 enum { REFUSALS_MOST = 100 };
@@ -67,7 +65,8 @@ static Var *refusals_vast(Shape shape) { return var_expand(var_scalar(0), shape)
 static void refusals_elementwise(void)
 {
     Var *a = refusals_zeros(SHAPE(2, 3)), *b = refusals_zeros(SHAPE(2));
-    Var *vast0 = refusals_vast(SHAPE(HUGE_SIZE, 1)), *vast1 = refusals_vast(SHAPE(1, HUGE_SIZE));
+    Var *vast0 = refusals_vast(SHAPE(TESTING_BIG, 1));
+    Var *vast1 = refusals_vast(SHAPE(1, TESTING_BIG));
     REFUSES_BINARY(var_add, a, b, vast0, vast1);
     REFUSES_BINARY(var_sub, a, b, vast0, vast1);
     REFUSES_BINARY(var_mul, a, b, vast0, vast1);
@@ -153,7 +152,7 @@ static void refusals_views(void)
     const ptrdiff_t top = PTRDIFF_MAX;
     Var *x = refusals_zeros(SHAPE(2, 3));
     const Shape negative = {.ndim = 2, .dim = {-2, -3}}, many = {.ndim = 100};
-    const Shape vast = {.ndim = 2, .dim = {HUGE_SIZE, HUGE_SIZE}};
+    const Shape vast = {.ndim = 2, .dim = {TESTING_BIG, TESTING_BIG}};
     REFUSES(var_reshape(NULL, SHAPE(6)), "NULL");
     REFUSES(var_reshape(x, SHAPE(4)), "shape (2, 3) has 6 elements, but (4,) has 4");
     REFUSES(var_reshape(x, negative), "axis 0 has size -2");
@@ -226,9 +225,9 @@ static void refusals_products(void)
 {
     Var *x = refusals_zeros(SHAPE(2, 3)), *w = refusals_zeros(SHAPE(5, 3));
     Var *b = refusals_zeros(SHAPE(5));
-    Var *tall = refusals_vast(SHAPE(HUGE_SIZE, 3)), *wide = refusals_vast(SHAPE(3, HUGE_SIZE));
-    Var *deep = refusals_vast(SHAPE(HUGE_SIZE, 1, 2, 3));
-    Var *far = refusals_vast(SHAPE(HUGE_SIZE, 3, 2));
+    Var *tall = refusals_vast(SHAPE(TESTING_BIG, 3)), *wide = refusals_vast(SHAPE(3, TESTING_BIG));
+    Var *deep = refusals_vast(SHAPE(TESTING_BIG, 1, 2, 3));
+    Var *far = refusals_vast(SHAPE(TESTING_BIG, 3, 2));
     REFUSES(var_matmul(NULL, x), "NULL");
     REFUSES(var_matmul(x, NULL), "NULL");
     REFUSES(var_matmul(x, x), "the left has 3 columns, the right 2 rows");
@@ -267,7 +266,7 @@ static void refusals_conv(void)
     const Shape negative = {.ndim = 4, .dim = {1, -4, 5, 5}};
     Var *x = refusals_zeros(SHAPE(1, 4, 5, 5)), *w = refusals_zeros(SHAPE(6, 2, 3, 3));
     Var *g = refusals_zeros(SHAPE(1, 6, 3, 3)), *flat = refusals_zeros(SHAPE(3));
-    Var *vast = refusals_vast(SHAPE(HUGE_SIZE, 1, 1, 1));
+    Var *vast = refusals_vast(SHAPE(TESTING_BIG, 1, 1, 1));
     REFUSES(var_conv2d(NULL, w, NULL, o), "NULL");
     REFUSES(var_conv2d(x, NULL, NULL, o), "NULL");
     REFUSES(var_conv2d(flat, w, NULL, o), "expected (N,C,H,W)");

@@ -19,12 +19,8 @@
 #include "tests/testing.h"
 
 /* Neither the thread sanitizer nor qemu lets the child of a fork start threads. */
-#if defined(__SANITIZE_THREAD__) || defined(TESTING_QEMU)
+#if TESTING_SLOW
 #define PARALLEL_NO_FORK 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define PARALLEL_NO_FORK 1
-#endif
 #endif
 
 enum { INDICES = 2000 };

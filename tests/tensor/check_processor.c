@@ -9,6 +9,12 @@
 
 static const char *pretended_lack __attribute__((unused)) = "";
 #define __builtin_cpu_supports(name) (strcmp(name, pretended_lack) != 0)
+#if defined(__x86_64__)
+#include <cpuid.h>
+#undef __cpuid
+static unsigned pretended_bits; /* those that CPUID leaves out of ECX */
+#define __cpuid(leaf, a, b, c, d) (a = ~0u, c = ~pretended_bits, (void)&b, (void)&d)
+#endif
 #include "tensor/processor.c"
 
 #include "tests/capture.h"
@@ -39,6 +45,18 @@ START_TEST(only_instructions_that_the_build_uses_are_required)
     assert_lack("avx512f", true);
 #else
     assert_lack("avx512f", false);
+#endif
+    pretended_bits = 1u << 5;
+#ifdef __LZCNT__
+    assert_lack("lzcnt", true);
+#else
+    assert_lack("lzcnt", false);
+#endif
+    pretended_bits = 1u << 29;
+#ifdef __F16C__
+    assert_lack("f16c", true);
+#else
+    assert_lack("f16c", false);
 #endif
 }
 END_TEST

@@ -1,7 +1,8 @@
-/* ELU and SELU: your work. README.md in this folder says what to do; lesson 16 shows an example.
+/* ELU and SELU: your work. lessons/assignments/a1_elu/README.md says what to do, and how to
+ * check it; lesson 16 shows an example.
  *
- * Grade this file with `make grade A=a1_elu`, a file elsewhere with
- * `make grade A=a1_elu SUBMISSION=path/to/elu.c`.
+ * `make start A=a1_elu` copies this starter to lessons/work/a1_elu/elu.c. Edit that copy:
+ * `make grade A=a1_elu` grades it.
  */
 #include "elu.h"
 
@@ -12,7 +13,8 @@
  */
 static void elu_forward(Var *y)
 {
-    tensor_fill(y->value, 0); /* TODO: use y->in[0]->value, y->attr. See MAP1C in tensor/map.h. */
+    tensor_fill(y->value, 0); /* TODO: use y->in[0]->value and alpha, to which y->attr points.
+                               * See MAP1C in tensor/map.h. */
 }
 
 static void elu_backward(Var *y, Var *gy)
@@ -24,8 +26,7 @@ const Op op_elu = {
     .name = "elu",
     .forward = elu_forward,
     .backward = elu_backward,
-    /* TODO: .branch_hash and .sample. See autograd/ops/relu.c, and UNARY_WITH in
-     * autograd/pointwise.h for an op with a constant. */
+    /* TODO: .branch_hash and .sample. See autograd/ops/relu.c. */
 };
 
 Var *var_elu(Var *x, real alpha)
@@ -34,12 +35,24 @@ Var *var_elu(Var *x, real alpha)
 }
 
 /* selu ---------------------------------------- y = lambda elu(x; alpha)
- *   TODO
+ *   shape     y (...) = x (...)
+ *   backward  gx = ?
  */
+static void selu_forward(Var *y)
+{
+    tensor_fill(y->value, 0); /* TODO: what can it share with elu_forward? It has no y->attr. */
+}
+
+static void selu_backward(Var *y, Var *gy)
+{
+    (void)y, (void)gy; /* TODO */
+}
+
 const Op op_selu = {
     .name = "selu",
-    .forward = elu_forward,
-    .backward = elu_backward,
+    .forward = selu_forward,
+    .backward = selu_backward,
+    /* TODO: .branch_hash and .sample */
 };
 
 Var *var_selu(Var *x)

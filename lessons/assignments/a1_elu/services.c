@@ -8,26 +8,32 @@
 
 #include "lessons/assignments/solver/solver.h"
 
+/* Fails unless y was computed by this op, not composed of others. */
+static Var *services_own(Var *y, const Op *op)
+{
+    const char *name = op == &op_elu ? "elu" : "selu";
+    if (y->op != op)
+        slope_fail(op == &op_elu ? "var_elu" : "var_selu", "its result was not computed by "
+                   "op_%s, but composed of other ops: write the op, and apply it with %s", name,
+                   op == &op_elu ? "var_apply_with(&op_elu, ...)" : "var_apply_like(&op_selu, x)");
+    return y;
+}
+
+static const Op *services_op(const Message *call)
+{
+    return call->numbers > 0 ? &op_elu : &op_selu;
+}
+
 static Var *services_apply(const Message *call, Var *x)
 {
-    return call->numbers > 0 ? var_elu(x, (real)call->number[0]) : var_selu(x);
+    Var *y = call->numbers > 0 ? var_elu(x, (real)call->number[0]) : var_selu(x);
+    return services_own(y, services_op(call));
 }
 
-/* y, for x = tensor 0; and 1 if op_elu or op_selu computed it. */
+/* y, for x = tensor 0. */
 static void services_value(const Message *call, Message *answer)
 {
-    Var *y = services_apply(call, var_leaf(call->tensor[0]));
-    message_add_tensor(answer, y->value);
-    message_add_number(answer, y->op == (call->numbers > 0 ? &op_elu : &op_selu));
-}
-
-/* Two results with different alpha, of which the first is looked at once the second exists. */
-static void services_both(const Message *call, Message *answer)
-{
-    Var *x = var_leaf(call->tensor[0]);
-    Var *first = var_elu(x, (real)call->number[0]);
-    message_add_tensor(answer, var_elu(x, (real)call->number[1])->value);
-    message_add_tensor(answer, first->value);
+    message_add_tensor(answer, services_apply(call, var_leaf(call->tensor[0]))->value);
 }
 
 /* gx, for x = tensor 0 and gy = tensor 1. */
@@ -35,6 +41,15 @@ static void services_gradient(const Message *call, Message *answer)
 {
     Var *x = var_leaf(call->tensor[0]);
     var_backward_with(services_apply(call, x), var_const(call->tensor[1]));
+    message_add_tensor(answer, x->grad);
+}
+
+/* gx of ELU with the first alpha, computed once ELU with the second exists. */
+static void services_both(const Message *call, Message *answer)
+{
+    Var *x = var_leaf(call->tensor[0]), *y = services_apply(call, x);
+    var_elu(x, (real)call->number[1]);
+    var_backward_with(y, var_const(call->tensor[1]));
     message_add_tensor(answer, x->grad);
 }
 
@@ -63,11 +78,11 @@ static void services_second(const Message *call, Message *answer)
  * the branch hash of the result, in two halves that a double holds exactly. */
 static void services_sample(const Message *call, Message *answer)
 {
-    const Op *op = call->numbers > 0 ? &op_elu : &op_selu;
+    const Op *op = services_op(call);
     Var *x = var_leaf(call->tensor[0]), *in[OP_SAMPLE_INPUTS];
     if (!op->sample.call || op->sample.n_in != 1 || !op->branch_hash)
         return;
-    Var *y = op->sample.call(&x);
+    Var *y = services_own(op->sample.call(&x), op);
     uint64_t hash = op->branch_hash(y);
     op_sample_inputs(&op->sample, 1, in);
     message_add_tensor(answer, y->value);
@@ -77,7 +92,7 @@ static void services_sample(const Message *call, Message *answer)
 }
 
 const Service solver_services[] = {
-    {"value", services_value}, {"both", services_both},     {"gradient", services_gradient},
-    {"twice", services_twice}, {"second", services_second}, {"sample", services_sample},
+    {"value", services_value}, {"gradient", services_gradient}, {"both", services_both},
+    {"twice", services_twice}, {"second", services_second},     {"sample", services_sample},
     {NULL, NULL},
 };

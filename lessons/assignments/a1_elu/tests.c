@@ -3,8 +3,8 @@
  * Each test checks one thing, so that one mistake costs its own points and no more: values and
  * gradients are compared with formulas, far from 0 to all digits; second derivatives are compared
  * with finite differences of the submission's gradient, so that a wrong gradient is not counted
- * twice. What an op's sample returns is judged by its values, not by a report of op_check, which
- * the submission could forge.
+ * twice, as long as it bends on the left as ELU's does. What an op's sample returns is judged by
+ * its values, not by a report of op_check, which the submission could forge.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -12,7 +12,7 @@
 
 #include "lessons/assignments/judge/judge.h"
 
-#define NOTHING_ARRIVED "no gradient arrived: does the backward rule SEND to its input?"
+#define NOTHING_ARRIVED "does the backward rule SEND to its input?"
 #define NOT_IN_OPS                                                                           \
     "second derivative missing: the rule must be written in ops (var_mul, var_exp ...), not " \
     "as a loop over elements"
@@ -26,7 +26,6 @@ static double elu(double x, double a) { return x > 0 ? x : a * expm1(x); }
 static double elu_no_alpha(double x, double a) { return (void)a, elu(x, 1); }
 static double elu_exp(double x, double a) { return x > 0 ? x : a * (exp(x) - 1); }
 static double elu_max(double x, double a) { return fmax(x, a * expm1(x)); }
-static double elu_twice(double x, double a) { return elu(x, 2 * a); }
 static double elu_no_one(double x, double a) { return x > 0 ? x : a * exp(x); }
 
 static double slope(double x, double a) { return x > 0 ? 1 : a * exp(x); }
@@ -35,6 +34,7 @@ static double slope_right(double x, double a) { return x >= 0 ? 1 : a * exp(x); 
 static double slope_half(double x, double a) { return x == 0 ? (1 + a) / 2 : slope(x, a); }
 static double slope_of_output(double x, double a) { return x > 0 ? 1 : elu_exp(x, a) + a; }
 static double slope_of_expm1(double x, double a) { return x > 0 ? 1 : elu(x, a) + a; }
+static double slope_twice(double x, double a) { return slope(x, 2 * a); }
 static double slope_by_output(double x, double a)
 {
     return elu(x, a) > 0 ? 1 : a * exp(x);
@@ -51,7 +51,8 @@ static double selu_slope_no_lambda(double x, double p) { return (void)p, slope(x
 
 static const FormulaMistake value_mistake[] = {
     {elu_no_alpha, "missing alpha"},
-    {elu_max, "max(x, alpha (e^x - 1)) is a different function for some alpha: branch on x > 0"},
+    {elu_max, "max(x, alpha (e^x - 1)) is a different function, because e^x exceeds x + 1 on "
+              "the right, too: branch on x > 0"},
     {elu_no_one, "alpha e^x without the - 1"},
 };
 enum { VALUE_MISTAKES = sizeof value_mistake / sizeof *value_mistake };
@@ -80,6 +81,18 @@ static Var *mixed_input(void) /* elements on both sides, none at 0 */
     return var_leaf_from(SHAPE(3, 4), x);
 }
 
+/* judge_ask, for an answer whose elements are read here: it must have the shape of in[0]. */
+static Var *ask(const char *service, Var *const *in, int n_in, const double *number, int n)
+{
+    Var *y = judge_ask(service, in, n_in, number, n);
+    if (!y)
+        judge_fail(NOTHING_ARRIVED, "%s was not computed", service);
+    if (!shape_equal(var_shape(y), var_shape(in[0])))
+        judge_fail("", "%s has shape %s, expected %s", service, SHAPE_TEXT(var_shape(y)),
+                   SHAPE_TEXT(var_shape(in[0])));
+    return var_contiguous(y);
+}
+
 /* A tolerance of 1e-9 allows e^x - 1 in place of expm1 unless |x| < 1e-7; elu_small does not. */
 static void check_values(Var *x, double alpha)
 {
@@ -94,14 +107,6 @@ static void check_gradient(Var *x, double alpha)
                   (Formula){slope, x, alpha, u, 1e-11}, slope_mistake, SLOPE_MISTAKES);
 }
 
-/* Fails unless the last "value" was computed by the op that was asked for. */
-static void check_op(const char *hint, const char *message)
-{
-    const Message *answer = judge_answer();
-    if (answer->numbers < 1 || answer->number[0] != 1)
-        judge_fail(hint, "%s", message);
-}
-
 /* --- 1: ELU forward --------------------------------------------------------------------------- */
 
 START_TEST(elu_values)
@@ -110,11 +115,6 @@ START_TEST(elu_values)
     Var *x = mixed_input();
     for (int i = 0; i < 4; i++)
         check_values(x, alpha[i]);
-    check_op("apply it with var_apply_with(&op_elu, ...)", "var_elu does not use op_elu");
-    judge_ask("both", VARS(x), NUMBERS(1, 2));
-    static const FormulaMistake shared = {elu_twice, "ELU with alpha 1 changed when ELU with "
-        "alpha 2 was applied: keep alpha in y->attr, not in a static variable"};
-    judge_formula("y", judge_answer_var(1), (Formula){elu, x, 1, NULL, 1e-9}, &shared, 1);
 }
 END_TEST
 
@@ -152,6 +152,10 @@ START_TEST(elu_gradient)
     judge_formula("gx of y + y", judge_ask("twice", VARS(x, u), ALPHA(-0.5)),
                   (Formula){slope, x, -0.5, var_scale(u, 2), 1e-11}, slope_mistake,
                   SLOPE_MISTAKES);
+    static const FormulaMistake shared = {slope_twice, "the gradient is that for alpha 2, with "
+        "which ELU was applied later: keep alpha in y->attr, not in a variable"};
+    judge_formula("gx", judge_ask("both", VARS(x, u), NUMBERS(1, 2)),
+                  (Formula){slope, x, 1, u, 1e-11}, &shared, 1);
 }
 END_TEST
 
@@ -162,53 +166,88 @@ START_TEST(elu_gradient_at_0)
 }
 END_TEST
 
-/* The sample must call the op itself. The alpha of ELU's sample is the submission's choice; it
- * follows from one value. */
-static void check_sample_values(Var *x, Var *y, const double *number)
+/* The alpha of ELU's sample is the submission's choice. It follows from one value, if the op is
+ * linear in alpha, as even most wrong ones are. */
+static double check_sample_alpha(Var *x)
 {
-    double alpha = (double)tensor_read(y->value)[0] / expm1((double)tensor_read(x->value)[0]);
-    Var *own = number ? judge_ask("value", VARS(x), ALPHA(alpha))
-                      : judge_ask("value", VARS(x), NONE);
-    judge_compare("y of the sample", y, own, (Tolerance){1e-9, 0}, NULL, 0);
+    double y = (double)tensor_read(ask("sample", VARS(x), ALPHA(1))->value)[0];
+    double one = (double)tensor_read(ask("value", VARS(x), ALPHA(1))->value)[0];
+    double half = (double)tensor_read(ask("value", VARS(x), ALPHA(0.5))->value)[0];
+    if (one == half) /* alpha is ignored, which elu_values reports */
+        return 0.5;
+    double alpha = 0.5 + 0.5 * (y - half) / (one - half);
+    if (!isfinite(alpha) || fabs(alpha) < 1e-3 || fabs(alpha - 1) < 1e-3)
+        judge_fail("with alpha 0 the left side is not tested; with 1 the checker cannot notice "
+                   "that alpha was forgotten", "the sample's alpha is %.3g; choose another", alpha);
+    return alpha;
 }
 
-/* Asks for the sample's result at x; returns its hash. */
+/* Asks for the sample's result at x, which must be the op's; returns its hash. */
 static double check_sample_at(Var *x, const double *number, int n)
 {
-    Var *y = judge_ask("sample", VARS(x), number, n);
-    if (!y || judge_answer()->numbers != 2)
-        judge_fail("see .sample and .branch_hash in autograd/ops/relu.c; by its branch_hash the "
-                   "checker detects the kink", "%s lacks a sample of one input, or a branch_hash",
-                   n > 0 ? "op_elu" : "op_selu");
+    Var *y = ask("sample", VARS(x), number, n);
     double hash = judge_answer()->number[0] * 0x1p32 + judge_answer()->number[1];
-    check_sample_values(x, y, number);
+    Var *own = ask("value", VARS(x), number, n);
+    Stats s = tensor_stats(own->value);
+    if (s.min == 0 && s.max == 0)
+        judge_fail("is the forward function written?", "the sample's result is 0 everywhere");
+    judge_compare("y of the sample", y, own, (Tolerance){1e-5, 0}, NULL, 0);
     return hash;
 }
 
-static void check_sample(const double *number, int n)
+/* Compares the hash at x with that after steps that cross no kink, or one. */
+static void check_sample_hash(Var *x, const double *number, int n)
 {
-    Var *x = judge_input(SHAPE(4), -2, -1), *near = var_scale(x, (real)0.5);
-    Var *other = var_concat((Var *[]){var_slice(x, 0, 0, 3, 1), var_full(SHAPE(1), 1)}, 2, 0);
     double hash = check_sample_at(x, number, n);
-    if (check_sample_at(near, number, n) != hash)
+    if (check_sample_at(var_scale(x, (real)0.5), number, n) != hash)
         judge_fail("it must depend on the side of each element, and on nothing else",
                    "branch_hash changes although every element stays on its side of 0");
-    if (check_sample_at(other, number, n) == hash)
-        judge_fail("see op_branch_of_signs in autograd/op.h",
-                   "branch_hash stays the same although an element crosses 0");
-    judge_ask("sample", VARS(x), number, n);
-    Stats s = tensor_stats(judge_answer_var(1)->value);
+    for (int i = 0; i < 4; i++) {
+        Var *other = var_scale(x, 1);
+        tensor_write(other->value)[i] = 1;
+        if (check_sample_at(other, number, n) == hash)
+            judge_fail("see op_branch_of_signs in autograd/op.h",
+                       "branch_hash stays the same although element %d crosses 0", i);
+    }
+}
+
+/* `op` is for messages; n is 1 for ELU, which has a constant, and 0 for SELU. */
+static void check_sample(const char *op, int n)
+{
+    Var *x = judge_input(SHAPE(4), -2, -1), *drawn;
+    judge_ask("sample", VARS(x), &(double){1}, n);
+    if (judge_answer()->numbers != 2 || !(drawn = judge_answer_var(1)))
+        judge_fail("see .sample and .branch_hash in autograd/ops/relu.c; by its branch_hash the "
+                   "checker detects the kink", "%s lacks a sample of one input, or a branch_hash",
+                   op);
+    Stats s = tensor_stats(drawn->value);
     if (!(s.min < 0 && s.max > 0))
         judge_fail("choose .low, .high and .both_signs so that both formulas are tested",
-                   "the sample's inputs are all on one side of 0");
+                   "the inputs of %s's sample are all on one side of 0", op);
+    double alpha = n > 0 ? check_sample_alpha(x) : 0;
+    check_sample_hash(x, &alpha, n);
 }
 
 START_TEST(elu_sample)
 {
-    check_sample(ALPHA(1));
-    check_sample(NONE);
+    check_sample("op_elu", 1);
+    check_sample("op_selu", 0);
 }
 END_TEST
+
+/* The second derivative of a wrong gradient need not be wrong. But gx must bend: on the left,
+ * `bend`, its derivative, must be some multiple of e^x, and not 0. */
+static void check_bend(Var *x, Var *bend)
+{
+    const real *at = tensor_read(x->value), *change = tensor_read(bend->value);
+    double ratio = (double)change[0] / exp((double)at[0]);
+    for (ptrdiff_t i = 0; i < tensor_count(x->value); i++) {
+        double own = (double)change[i] / exp((double)at[i]);
+        if (!isfinite(own) || (at[i] < 0 && !(own != 0 && fabs(own / ratio - 1) < 1e-3)))
+            judge_fail("first make gx right: see test 2.1 or 3.2", "on the left, gx does not "
+                       "change with x as alpha e^x does, so there is nothing to differentiate");
+    }
+}
 
 /* Compares the gradients of <v, gx> with respect to x and gy with differences of gx. */
 static void check_second(Var *x, const double *number, int n)
@@ -216,17 +255,17 @@ static void check_second(Var *x, const double *number, int n)
     const real h = (real)1e-5;
     Var *gy = judge_input(var_shape(x), 1, 2), *v = judge_input(var_shape(x), 1, 2);
     Var *one = var_full(var_shape(x), 1);
-    Var *above = judge_ask("gradient", VARS(var_add_scalar(x, h), gy), number, n);
-    Var *below = judge_ask("gradient", VARS(var_add_scalar(x, -h), gy), number, n);
-    Var *unit = judge_ask("gradient", VARS(x, one), number, n);
-    if (!above || !below || !unit)
-        judge_fail(NOTHING_ARRIVED, "gx was not computed");
+    Var *above = ask("gradient", VARS(var_add_scalar(x, h), gy), number, n);
+    Var *below = ask("gradient", VARS(var_add_scalar(x, -h), gy), number, n);
+    Var *unit = ask("gradient", VARS(x, one), number, n);
+    Var *change = var_scale(var_sub(above, below), 1 / (2 * h));
+    check_bend(x, var_div(change, gy));
     Var *ggx = judge_ask("second", VARS(x, gy, v), number, n), *ggy = judge_answer_var(1);
     if (judge_answer()->tensors == 0)
         judge_fail(NOT_IN_OPS, "gx does not depend on x");
-    Var *expected = var_mul(v, var_scale(var_sub(above, below), 1 / (2 * h)));
     judge_compare("the gradient of <v, gx> with respect to x", ggx ? ggx : var_scale(x, 0),
-                  expected, (Tolerance){1e-5, 1e-7}, MISTAKES({var_scale(x, 0), NOT_IN_OPS}));
+                  var_mul(v, change), (Tolerance){1e-5, 1e-7},
+                  MISTAKES({var_scale(x, 0), NOT_IN_OPS}));
     judge_compare("the gradient of <v, gx> with respect to gy", ggy, var_mul(v, unit),
                   (Tolerance){1e-9, 0}, NULL, 0);
 }
@@ -249,7 +288,6 @@ START_TEST(selu_values)
     Var *x = mixed_input();
     judge_formula("y", judge_ask("value", VARS(x), NONE), (Formula){selu, x, 0, NULL, 1e-12},
                   mistake, 2);
-    check_op("apply it with var_apply_like(&op_selu, x)", "var_selu does not use op_selu");
 }
 END_TEST
 

@@ -14,6 +14,7 @@
 
 Outcome *judge_outcome;
 static Message ask_answer;
+static const char *ask_suspicion; /* for the next call, or NULL */
 
 _Noreturn void judge_fail(const char *hint, const char *format, ...)
 {
@@ -26,6 +27,11 @@ _Noreturn void judge_fail(const char *hint, const char *format, ...)
     abort(); /* not reached: ck_abort_msg does not return */
 }
 
+void judge_suspect(const char *hint)
+{
+    ask_suspicion = hint;
+}
+
 /* What the answer says after this prefix; NULL if it does not begin so. */
 static const char *ask_said(const char *prefix)
 {
@@ -36,7 +42,9 @@ static const char *ask_said(const char *prefix)
 static void ask_exchange(const char *service, Var *const *in, int n_in, const double *number, int n)
 {
     char death[256];
+    const char *suspicion = ask_suspicion;
     Message call = {.tensors = 0};
+    ask_suspicion = NULL;
     snprintf(call.text, sizeof call.text, "%s", service);
     for (int i = 0; i < n_in; i++)
         message_add_tensor(&call, in[i]->value);
@@ -47,11 +55,11 @@ static void ask_exchange(const char *service, Var *const *in, int n_in, const do
     message_clear(&call);
     judge_outcome->late = end == SOLVER_LATE || end == SOLVER_IDLE;
     if (end == SOLVER_LATE)
-        judge_fail("an infinite loop?", "stopped after the allowed time");
+        judge_fail(suspicion ? suspicion : "an infinite loop?", "stopped after the allowed time");
     if (end == SOLVER_IDLE)
         judge_fail("does it wait for something?", "stopped because it did nothing");
     if (end == SOLVER_DIED)
-        judge_fail("", "%s", solver_death(death));
+        judge_fail(suspicion ? suspicion : "", "%s", solver_death(death));
     if (end == SOLVER_GARBLED)
         judge_fail("does the submission write to files that it did not open?",
                    "what arrived is not an answer");

@@ -63,6 +63,9 @@ Var *judge_input(Shape shape, double low, double high);
  * test, with the reason, if the solver crashed, did not finish or was stopped. */
 Var *judge_ask(const char *service, Var *const *in, int n_in, const double *number, int n);
 
+/* The hint to print if the solver crashes in the next call, or does not finish it in time. */
+void judge_suspect(const char *hint);
+
 /* The whole last answer, valid until the next call. */
 const Message *judge_answer(void);
 Var *judge_answer_var(int i); /* its tensor i, or NULL */
