@@ -247,6 +247,17 @@ static void judge_write_all(const JudgeOptions *o, const Grade *grade)
         judge_publish(o->out, file[i]);
 }
 
+/* Prints the seed of the hidden tests, if any has run. */
+static void judge_print_seed(const Grade *grade)
+{
+    bool ran = false;
+    for (int i = 0; i < grade->n; i++)
+        ran |= test_is_hidden(&grade->test[i]) && !grade->test[i].outcome.absent;
+    if (ran && strcmp(grade->status, "graded") == 0)
+        printf("\nThe hidden tests used seed %llu; SEED=%llu draws the same inputs again.\n",
+               (unsigned long long)grade->seed, (unsigned long long)grade->seed);
+}
+
 /* --- options ---------------------------------------------------------------------------------- */
 
 static JudgeOptions judge_options(int argc, char **argv)
@@ -322,8 +333,6 @@ int main(int argc, char **argv)
     judge_remove_folder();
     printf("  total %3g of %g%s\n", grade_score(&grade), grade_most(&grade),
            strstr(grade.output, "Not sandboxed") ? "  (not sandboxed: see SECURITY.md)" : "");
-    if (strcmp(grade.status, "graded") == 0)
-        printf("\nThe hidden tests used seed %llu; SEED=%llu draws the same inputs again.\n",
-               (unsigned long long)grade.seed, (unsigned long long)grade.seed);
+    judge_print_seed(&grade);
     return 0;
 }
