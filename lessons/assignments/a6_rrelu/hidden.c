@@ -1,5 +1,5 @@
-/* lessons/assignments/a6_rrelu/hidden.c -- the hidden tests, included by tests.c. Copies for students
- * lack this file.
+/* lessons/assignments/a6_rrelu/hidden.c -- the hidden tests, included by tests.c. Copies for
+ * students lack this file.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -70,8 +70,8 @@ START_TEST(rrelu_words)
     Var *expected = words_at(n, d, p, 1);
     judge_compare("the slope", ask_slopes(SHAPE(n), d), expected, (Tolerance){1e-9, 0},
                   MISTAKES({words_at(n, d, 0, 1), "rng.position is ignored"},
-                           {words_at(n, d, p + 1, 1), "element 0 uses the word at rng.position, not "
-                                                      "the one after it"},
+                           {words_at(n, d, p + 1, 1), "element 0 uses the word at rng.position, "
+                                                      "not the one after it"},
                            {words_at(n, d, p, 2), "one word for each element, not two"},
                            {words_at(n, d, (double)(uint32_t)p, 1), "the position has 64 bits"},
                            {var_sub(var_scalar((real)both), expected), "upper and lower are "
@@ -87,8 +87,8 @@ static void check_layout(Var *x)
     if (tensor_count(x->value) > 1)
         read_slopes(x, y);
     judge_compare("y", y, ask_value(copy, d), (Tolerance){0, 0},
-                  MISTAKES({y, "the elements of x, or their slopes, are taken in another order than "
-                               "row-major: x may be transposed, sliced or expanded"}));
+                  MISTAKES({y, "the elements of x, or their slopes, are taken in another order "
+                               "than row-major: x may be transposed, sliced or expanded"}));
 }
 
 START_TEST(rrelu_layouts)

@@ -10,9 +10,9 @@
 extern const Op op_rrelu;
 
 /* y = x if x > 0, else a x, with a slope a for each element. Element i of x, counted in row-major
- * order, has the slope a = lower + (upper - lower) u, where u is the number that rng_uniform returns
- * from the word at position rng.position + i. All three are constants: there is no gradient of a,
- * and the caller's rng does not change. Needs lower <= upper. [Xu et al. 2015] */
+ * order, has the slope a = lower + (upper - lower) u, where u is the number that rng_uniform makes
+ * of the word at position rng.position + i. Slopes are constants: no gradient flows into them.
+ * Needs lower <= upper. [Xu et al. 2015] */
 Var *var_rrelu(Var *x, real lower, real upper, Rng rng);
 
 /* A module without parameters. In training it applies var_rrelu with a random stream of its own:

@@ -555,14 +555,14 @@ static void check_mean(Run run)
         ask_slopes(SHAPE(2), draw_new(l, u));
     judge_compare("y in evaluation", y, is_same(y, own) ? own : leaky(x, mean),
                   (Tolerance){1e-12, 0},
-                  MISTAKES({x, "in evaluation y = x is right for dropout; RReLU has its mean slope"},
+                  MISTAKES({x, "in evaluation y = x is right for dropout; RReLU has a mean slope"},
                            {leaky(x, var_scalar((real)l)), "in evaluation the slope is the mean, "
                                                            "not lower"},
                            {leaky(x, var_scalar((real)(l + u))), "the mean is (lower + upper) / 2"},
                            {leaky(x, var_scalar((real)((u - l) / 2))),
                             "the mean is (lower + upper) / 2"},
-                           {leaky(x, var_scalar((real)(2 / (1 / l + 1 / u)))), "this is the paper's "
-                            "2 / (1/lower + 1/upper); by rrelu.h, the slope is (lower + upper) / 2"},
+                           {leaky(x, var_scalar((real)(2 / (1 / l + 1 / u)))), "this is the "
+                            "paper's slope; by rrelu.h, it is (lower + upper) / 2"},
                            {var_mul(x, mean), "positive inputs are multiplied, too"},
                            {are_slopes(x, x, y, (Draw){{l, u}}) ? y : NULL, "in evaluation "
                             "nothing is random: the slope is (lower + upper) / 2"}));
