@@ -1,11 +1,9 @@
 /* lessons/assignments/a6_rrelu/tests.c -- what RReLU must do; points.txt assigns the points.
  *
- * A call of var_rrelu is described by five numbers, a Draw, so that the judge can make the same
- * call twice, or a call that shares some of its random numbers. At x = -1 the result is -a, which
- * shows the slopes. Each test checks one thing: gradients are compared with the slopes that the
- * submission drew, whatever their distribution, and modules with one another. All of that would
- * hold for slopes of 0, or for the same slope everywhere, so wherever slopes are read, they must
- * differ (see read_slopes).
+ * Each test checks one thing: gradients are compared with the slopes that the submission drew,
+ * whatever their distribution, and modules with one another. All of that would hold for slopes of
+ * 0, or for the same slope everywhere, so wherever slopes are read, they must differ (see
+ * read_slopes in draws.h).
  *
  * rrelu.h leaves nothing to chance, so a visible test, whose seed is fixed, passes always or never.
  * The statistics of the hidden tests, whose seeds are fresh, reject good slopes with a probability
@@ -15,124 +13,16 @@
  */
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "lessons/assignments/judge/judge.h"
+#include "draws.h"
+#include "modules.h"
 
-#define NOTHING_ARRIVED "does the backward rule SEND to its input?"
 #define NOT_IN_OPS                                                                              \
     "second derivative missing: the rule must be written in ops (var_mul, var_where ...), not as " \
     "a loop over elements"
 #define OTHER_SLOPES                                                                            \
     "backward multiplies by slopes within the limits, but not by those that forward drew: keep " \
     "what is needed to draw the same ones again in y->attr"
-#define SLOPES_FIRST "first make tests 1.1 and 1.4 pass"
-
-enum { DRAW = 5, LOWER = 0, UPPER, SEED, STREAM, POSITION };
-static const double draw_lower = 1 / 8., draw_upper = 1 / 3.;
-
-typedef struct Draw {
-    double number[DRAW];
-} Draw;
-
-/* A random seed and stream. */
-static Draw draw_new(double lower, double upper)
-{
-    double seed = (double)rng_below(judge_rng(), (uint64_t)1 << 53);
-    double stream = (double)rng_below(judge_rng(), (uint64_t)1 << 40);
-    return (Draw){{lower, upper, seed, stream, 1000}};
-}
-
-static Draw draw_default(void)
-{
-    return draw_new(draw_lower, draw_upper);
-}
-
-static Draw draw_plus(Draw d, int which, double more)
-{
-    d.number[which] += more;
-    return d;
-}
-
-/* --- calling ---------------------------------------------------------------------------------- */
-
-static double at(const Var *x, ptrdiff_t i)
-{
-    return (double)tensor_read(x->value)[tensor_locate(x->value, i)];
-}
-
-/* A tensor of the answer whose elements are read here: it must have x's shape. */
-static Var *check_shape(const char *what, Var *y, const Var *x)
-{
-    if (!y)
-        judge_fail(NOTHING_ARRIVED, "%s was not computed", what);
-    if (!shape_equal(var_shape(y), var_shape(x)))
-        judge_fail("", "%s has shape %s, expected %s", what, SHAPE_TEXT(var_shape(y)),
-                   SHAPE_TEXT(var_shape(x)));
-    return y;
-}
-
-static Var *ask_value(Var *x, Draw d)
-{
-    return check_shape("y", judge_ask("value", VARS(x), d.number, DRAW), x);
-}
-
-static Var *minus_one(Shape shape)
-{
-    return var_full(shape, -1);
-}
-
-/* The slope y / x of each element with x < 0, and 1 for the others. Fails unless there are slopes:
- * numbers other than 0 and 1, not all of them equal. */
-static Var *read_slopes(const Var *x, const Var *y)
-{
-    Var *slope = var_full(var_shape(x), 1);
-    double first = (double)NAN;
-    bool differ = false;
-    for (ptrdiff_t i = 0; i < tensor_count(x->value); i++) {
-        if (!(at(x, i) < 0))
-            continue;
-        double a = at(y, i) / at(x, i);
-        if (!isfinite(a) || a == 0 || a == 1)
-            judge_fail(a == 0 ? "is the forward function written?" : SLOPES_FIRST,
-                       "at x = %g the result is %g, which is not a random slope times x", at(x, i),
-                       at(y, i));
-        first = isnan(first) ? a : first;
-        differ = differ || fabs(a - first) > 1e-9;
-        tensor_write(slope->value)[i] = (real)a;
-    }
-    if (!differ)
-        judge_fail("a slope is to be drawn for each element", "all slopes are %.6g", first);
-    return slope;
-}
-
-static Var *ask_slopes(Shape shape, Draw d)
-{
-    Var *x = minus_one(shape);
-    return read_slopes(x, ask_value(x, d));
-}
-
-/* The share of positions where a and b are equal. */
-static double share_equal(const Var *a, const Var *b)
-{
-    ptrdiff_t n = tensor_count(a->value), equal = 0;
-    for (ptrdiff_t i = 0; i < n; i++)
-        equal += at(a, i) == at(b, i);
-    return (double)equal / (double)n;
-}
-
-static Var *mixed_input(void) /* elements on both sides, none at 0 */
-{
-    static const real x[] = {-5,          -2, -1, -(real)0.5, -(real)0.25, -(real)0.125,
-                             (real)0.125, 1,  2,  (real)0.5,  3,           -3};
-    return var_leaf_from(SHAPE(3, 4), x);
-}
-
-/* x where x > 0, else a x. */
-static Var *leaky(Var *x, Var *a)
-{
-    return var_where(var_is_positive(x), x, var_mul(a, x));
-}
 
 /* --- 1: forward ------------------------------------------------------------------------------- */
 
@@ -157,9 +47,9 @@ static void check_sides(Var *x, Draw d)
                             "function if a > 1: branch on x > 0"},
                            {swapped, "positive inputs are multiplied, negative ones are not"},
                            {y, "y must be x where x > 0: only the left side has slopes"}));
-    read_slopes(x, y);
     judge_compare("y of 2 x", ask_value(twice, d), var_scale(y, 2), (Tolerance){1e-12, 0},
                   MISTAKES({var_where(right, twice, y), "on the left, y is a slope times x"}));
+    read_slopes(x, y, d);
 }
 
 /* With slopes from 2 to 3, max(x, a x) is wrong; with negative ones, the sign of y. */
@@ -201,26 +91,6 @@ START_TEST(rrelu_bounds)
 }
 END_TEST
 
-/* Fails if all slopes with the same index of this axis are equal. */
-static void check_pattern(const Var *slope, int axis, const char *hint)
-{
-    Shape s = var_shape(slope);
-    ptrdiff_t inner = 1;
-    double first[16];
-    bool pattern = true;
-    for (int d = axis + 1; d < s.ndim; d++)
-        inner *= s.dim[d];
-    for (int k = 0; k < 16; k++)
-        first[k] = (double)NAN;
-    for (ptrdiff_t i = 0; i < tensor_count(slope->value); i++) {
-        ptrdiff_t index = i / inner % s.dim[axis];
-        first[index] = isnan(first[index]) ? at(slope, i) : first[index];
-        pattern = pattern && at(slope, i) == first[index];
-    }
-    if (pattern)
-        judge_fail(hint, "all slopes at the same index of axis %d are equal", axis);
-}
-
 static int compare_numbers(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
@@ -252,17 +122,23 @@ static double correlation(const Var *slope, ptrdiff_t lag)
     return sum / (double)n / (s.std * s.std);
 }
 
+/* Two equal ones among 1680 have a probability of 1e-10. */
+static void check_distinct(Shape shape)
+{
+    ptrdiff_t distinct = count_distinct(ask_slopes(shape, draw_default()));
+    const char *hint = distinct == shape.dim[0] ? "each element has its own slope, not each sample"
+                     : distinct == shape.dim[1] ? "each element has its own slope; RReLU is not "
+                                                  "PReLU, which has one for each channel"
+                     : "each element has its own slope, made from all bits of a random word";
+    if (distinct < shape_count(shape))
+        judge_fail(hint, "%td elements have only %td different slopes", shape_count(shape),
+                   distinct);
+}
+
 START_TEST(rrelu_own)
 {
-    Var *slope = ask_slopes(SHAPE(8, 6, 5, 7), draw_default());
-    check_pattern(slope, 0, "each element has its own slope, not each sample");
-    check_pattern(slope, 1, "each element has its own slope, not each channel: RReLU is not PReLU");
-    check_pattern(slope, 3, "each element has its own slope");
-    ptrdiff_t n = tensor_count(slope->value), distinct = count_distinct(slope);
-    if (distinct < n - 1) /* even two equal ones are unlikely: 1e-10 */
-        judge_fail("each element has its own slope, made from all bits of a random word",
-                   "%td elements have only %td different slopes", n, distinct);
-    slope = ask_slopes(SHAPE(20000), draw_default());
+    check_distinct(SHAPE(8, 6, 5, 7));
+    Var *slope = ask_slopes(SHAPE(20000), draw_default());
     for (ptrdiff_t lag = 1; lag <= 64; lag++)
         if (fabs(correlation(slope, lag)) > 7 / sqrt(20000))
             judge_fail("draw them with the library's generator: see tensor/random.h",
@@ -270,16 +146,6 @@ START_TEST(rrelu_own)
                        lag, correlation(slope, lag));
 }
 END_TEST
-
-/* Slopes i ... of the first are slopes i - shift ... of the second. */
-static void check_shift(const char *what, const Var *first, const Var *second, ptrdiff_t shift,
-                        const char *hint)
-{
-    for (ptrdiff_t i = shift; i < tensor_count(first->value); i++)
-        if (i - shift < tensor_count(second->value) && at(first, i) != at(second, i - shift))
-            judge_fail(hint, "%s: slope %td was %.10g and is %.10g", what, i, at(first, i),
-                       at(second, i - shift));
-}
 
 /* Another seed, stream or position yields other slopes. */
 static void check_depends(Var *slope, Draw d, int which, const char *name)
@@ -305,7 +171,7 @@ START_TEST(rrelu_positions)
     check_shift("rng.position + 100", slope, ask_slopes(all, draw_plus(d, POSITION, 100)), 100,
                 "slope i must come from the word at rng.position + i");
     Var *sign = var_add_scalar(var_scale(var_is_positive(x), 2), -1);
-    Var *mixed = read_slopes(sign, ask_value(sign, d));
+    Var *mixed = read_slopes(sign, ask_value(sign, d), d);
     check_shift("where other inputs are positive", var_where(var_is_positive(x), mixed, slope),
                 mixed, 0, "slope i must be number i of rng, whatever the inputs are: draw one for "
                 "each element, not only where x is negative");
@@ -314,27 +180,13 @@ END_TEST
 
 /* --- 2: backward ------------------------------------------------------------------------------ */
 
-/* Wrong slopes are far off, and how precisely they must be drawn is tested by rrelu_words. */
-static const Tolerance check_slopes = {.relative = 1e-6};
-
-/* Are all gradients gx / gy on the left within the limits? Then other slopes were drawn. */
-static bool are_slopes(const Var *x, const Var *gy, const Var *gx, Draw d)
-{
-    for (ptrdiff_t i = 0; i < tensor_count(x->value); i++) {
-        double a = at(gx, i) / at(gy, i);
-        if (at(x, i) < 0 && !(a >= d.number[LOWER] && a <= d.number[UPPER]))
-            return false;
-    }
-    return true;
-}
-
 /* Compares gx, the answer to this service, with `factor` gy and the slopes of the answer's y. */
 static void check_gradient(const char *service, Var *x, Draw d, double factor)
 {
     double mean = (d.number[LOWER] + d.number[UPPER]) / 2;
     Var *gy = judge_input(var_shape(x), 1, 2), *one = var_full(var_shape(x), 1);
     Var *y = check_shape("y", judge_ask(service, VARS(x, gy), d.number, DRAW), x);
-    Var *gx = check_shape("gx", judge_answer_var(1), x), *slope = read_slopes(x, y);
+    Var *gx = check_shape("gx", judge_answer_var(1), x), *slope = read_slopes(x, y, d);
     Var *g = var_scale(gy, (real)factor), *by_output = var_is_positive(y);
     Var *averaged = var_where(var_is_positive(x), one, var_scale(one, (real)mean));
     judge_compare("gx", gx, var_mul(g, slope), check_slopes,
@@ -386,7 +238,7 @@ static void check_second(Var *x, Draw d)
     Var *ggx = judge_answer_var(2), *ggy = judge_answer_var(3);
     if (judge_answer()->tensors < 4)
         judge_fail(NOT_IN_OPS, "gx depends on nothing");
-    read_slopes(x, var_mul(var_div(gx, gy), x));
+    read_slopes(x, var_mul(var_div(gx, gy), x), d);
     judge_compare("the gradient of <v, gx> with respect to gy", ggy ? ggy : none,
                   var_mul(v, var_div(gx, gy)), (Tolerance){1e-9, 0},
                   MISTAKES({none, NOT_IN_OPS},
@@ -403,32 +255,28 @@ START_TEST(rrelu_second)
 }
 END_TEST
 
-static double sample_hash(void)
-{
-    return judge_answer()->number[0] * 0x1p32 + judge_answer()->number[1];
-}
-
 /* Asks for the sample's result at x; returns its hash. *slope receives its slopes. */
 static double ask_sample(Var *x, Var **slope)
 {
+    const Draw any = {{-(double)INFINITY, (double)INFINITY}};
     Var *y = judge_ask("sample", VARS(x), NONE);
     if (judge_answer()->numbers != 2 || !judge_answer_var(1))
         judge_fail("see .sample and .branch_hash in autograd/ops/relu.c; by its branch_hash the "
                    "checker detects the kink", "op_rrelu lacks a sample of one input, or a "
                    "branch_hash");
-    double hash = sample_hash();
-    *slope = read_slopes(x, check_shape("y of the sample", y, x));
+    double hash = judge_answer()->number[0] * 0x1p32 + judge_answer()->number[1];
+    *slope = read_slopes(x, check_shape("y of the sample", y, x), any);
     return hash;
 }
 
 static void check_sample_hash(Var *x, double hash)
 {
     Var *slope;
+    if (ask_sample(var_scale(x, (real)0.5), &slope) != hash)
+        judge_fail("it must depend on the side of each element, and on nothing else",
+                   "branch_hash changes although every element stays on its side of 0");
     for (int i = 0; i < 4; i++) {
         Var *other = var_scale(x, (real)0.5);
-        if (i == 0 && ask_sample(other, &slope) != hash)
-            judge_fail("it must depend on the side of each element, and on nothing else",
-                       "branch_hash changes although every element stays on its side of 0");
         tensor_write(other->value)[i] = 1;
         if (ask_sample(other, &slope) == hash)
             judge_fail("see op_branch_of_signs in autograd/op.h",
@@ -444,185 +292,11 @@ START_TEST(rrelu_sample)
     if (!(drawn.min < 0 && drawn.max > 0))
         judge_fail("choose .low, .high and .both_signs so that both sides are tested",
                    "the inputs of op_rrelu's sample are all on one side of 0");
-    ask_sample(x, &again);
+    ask_sample(var_scale(x, (real)0.5), &again);
     if (share_equal(slope, again) < 1)
         judge_fail("the checker can compare two calls only if both have the same slopes: give the "
                    "sample a fixed Rng", "the sample draws other slopes when it is called again");
     check_sample_hash(x, hash);
-}
-END_TEST
-
-/* --- 3: the module ---------------------------------------------------------------------------- */
-
-/* What a module does in a list of forwards: see services_forwards. */
-enum { A, B, A_EVAL, B_EVAL };
-
-typedef struct Run {
-    double lower, upper, seed;
-    int    wanted; /* the index in `forward` of the result to return */
-    int    n, forward[8];
-} Run;
-
-/* The default limits and a random seed. */
-static Run run_new(void)
-{
-    return (Run){draw_lower, draw_upper, draw_default().number[SEED], 0, 1, {A}};
-}
-
-#define FORWARDS(...) (int)(sizeof((int[]){__VA_ARGS__}) / sizeof(int)), (int[]){__VA_ARGS__}
-
-/* `run` with these forwards, the last of which is wanted. */
-static Run run_with(Run run, int n, const int *forward)
-{
-    run.n = n, run.wanted = n - 1;
-    memcpy(run.forward, forward, (size_t)n * sizeof *forward);
-    return run;
-}
-
-/* Returns y; the answer's tensor 1 is gx. */
-static Var *ask_forwards(Run run, Var *x, Var *gy)
-{
-    double number[12] = {run.lower, run.upper, run.seed, run.wanted};
-    for (int i = 0; i < run.n; i++)
-        number[4 + i] = run.forward[i];
-    return check_shape("y", judge_ask("forwards", VARS(x, gy), number, 4 + run.n), x);
-}
-
-/* The slopes of the wanted forward, which is in training. */
-static Var *ask_run(Run run)
-{
-    Var *x = minus_one(SHAPE(6, 10));
-    return read_slopes(x, ask_forwards(run, x, var_full(SHAPE(6, 10), 1)));
-}
-
-/* Fails if a slope of one forward is among those of another. */
-static void check_disjoint(const Var *a, const Var *b, const char *hint)
-{
-    for (ptrdiff_t i = 0; i < tensor_count(a->value); i++)
-        for (ptrdiff_t k = 0; k < tensor_count(b->value); k++)
-            if (at(a, i) == at(b, k))
-                judge_fail(hint, "two forwards share slopes: slope %td of one is slope %td of the "
-                           "other, %.10g", i, k, at(a, i));
-}
-
-/* Fails if many slopes are equal: the statement about `what` then says nothing. */
-static void check_differ(const Var *a, const Var *b, const char *hint, const char *what)
-{
-    if (share_equal(a, b) > 0.1)
-        judge_fail(hint, "%s: they draw the same slopes", what);
-}
-
-static void check_same(const Var *a, const Var *b, const char *hint, const char *message)
-{
-    for (ptrdiff_t i = 0; i < tensor_count(a->value); i++)
-        if (at(a, i) != at(b, i))
-            judge_fail(hint, "%s: slope %td was %.10g and is %.10g", message, i, at(a, i),
-                       at(b, i));
-}
-
-static const char not_new[] = "each forward in training draws new slopes: advance the module's "
-                              "stream by one word for each element";
-
-START_TEST(module_draws)
-{
-    Run run = run_new();
-    Var *slope[3];
-    for (int i = 0; i < 3; i++) {
-        slope[i] = ask_run(run_with(run, i + 1, (int[]){A, A, A}));
-        for (int k = 0; k < i; k++)
-            check_disjoint(slope[k], slope[i], not_new);
-    }
-}
-END_TEST
-
-static bool is_same(const Var *a, const Var *b)
-{
-    return a && b ? tensor_all_close(a->value, b->value, 0, 1e-12) : !a && !b;
-}
-
-/* y and gx are right, or what the op returns if both limits are the mean, so that a mistake in the
- * op is not counted twice. */
-static void check_mean(Run run)
-{
-    double l = run.lower, u = run.upper;
-    Draw both = draw_new((l + u) / 2, (l + u) / 2);
-    Var *x = mixed_input(), *gy = judge_input(var_shape(x), 1, 2);
-    Var *one = var_full(var_shape(x), 1), *mean = var_scalar((real)both.number[LOWER]);
-    Var *y = ask_forwards(run, x, gy), *gx = judge_answer_var(1);
-    Var *own = judge_ask("gradient", VARS(x, gy), both.number, DRAW);
-    Var *own_gx = judge_answer_var(1), *right_gx = var_where(var_is_positive(x), one, mean);
-    if (is_same(y, own) && !is_same(y, leaky(x, mean)))
-        ask_slopes(SHAPE(2), draw_new(l, u));
-    judge_compare("y in evaluation", y, is_same(y, own) ? own : leaky(x, mean),
-                  (Tolerance){1e-12, 0},
-                  MISTAKES({x, "in evaluation y = x is right for dropout; RReLU has a mean slope"},
-                           {leaky(x, var_scalar((real)l)), "in evaluation the slope is the mean, "
-                                                           "not lower"},
-                           {leaky(x, var_scalar((real)(l + u))), "the mean is (lower + upper) / 2"},
-                           {leaky(x, var_scalar((real)((u - l) / 2))),
-                            "the mean is (lower + upper) / 2"},
-                           {leaky(x, var_scalar((real)(2 / (1 / l + 1 / u)))), "this is the "
-                            "paper's slope; by rrelu.h, it is (lower + upper) / 2"},
-                           {var_mul(x, mean), "positive inputs are multiplied, too"},
-                           {are_slopes(x, x, y, (Draw){{l, u}}) ? y : NULL, "in evaluation "
-                            "nothing is random: the slope is (lower + upper) / 2"}));
-    if (!is_same(gx, own_gx))
-        judge_compare("gx in evaluation", gx, var_mul(gy, right_gx), (Tolerance){1e-12, 0}, NULL,
-                      0);
-}
-
-START_TEST(module_mean)
-{
-    Run run = run_new();
-    check_mean(run_with(run, FORWARDS(A_EVAL)));
-    check_mean(run_with(run, FORWARDS(A, A_EVAL)));
-    run.lower = -0.5, run.upper = 0.25;
-    check_mean(run_with(run, FORWARDS(A_EVAL, A_EVAL)));
-}
-END_TEST
-
-START_TEST(module_streams)
-{
-    static const char shared[] = "each module has a stream of its own: random_stream() in "
-                                 "rrelu_new, and module_add_rng";
-    Run run = run_new();
-    Var *a = ask_run(run_with(run, FORWARDS(A))), *b = ask_run(run_with(run, FORWARDS(B)));
-    check_differ(a, b, shared, "two modules");
-    judge_restart();
-    Var *after = ask_run(run_with(run, FORWARDS(A, A, B)));
-    check_same(b, after, shared, "a module draws other slopes once another has drawn");
-}
-END_TEST
-
-START_TEST(module_seeds)
-{
-    static const char twice[] = "only random_seed and the module decide what is drawn: take "
-                                "random_stream() in rrelu_new";
-    Run run = run_new(), other = run_new();
-    Var *slope = ask_run(run);
-    check_same(slope, ask_run(run), twice, "the same seed again");
-    check_differ(slope, ask_run(other), twice, "two seeds");
-    judge_restart();
-    check_same(slope, ask_run(run), twice, "the same seed in another process");
-}
-END_TEST
-
-static void check_refused(double lower, double upper)
-{
-    if (!judge_refusal("new", NONE, NUMBERS(lower, upper)))
-        judge_fail("stop with slope_fail unless lower <= upper and both are finite",
-                   "rrelu_new(%g, %g) creates a module", lower, upper);
-}
-
-START_TEST(module_refuses)
-{
-    const double inf = (double)INFINITY, nan = (double)NAN;
-    judge_ask("new", NONE, NUMBERS(draw_lower, draw_upper));
-    judge_ask("new", NONE, NUMBERS(0.25, 0.25));
-    judge_ask("new", NONE, NUMBERS(-1, 2));
-    check_refused(0.5, 0.25);
-    check_refused(nan, 0.25), check_refused(0.25, nan);
-    check_refused(-inf, 0.25), check_refused(0.25, inf);
 }
 END_TEST
 
