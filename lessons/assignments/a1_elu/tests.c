@@ -59,8 +59,8 @@ enum { VALUE_MISTAKES = sizeof value_mistake / sizeof *value_mistake };
 
 static const FormulaMistake slope_mistake[] = {
     {slope_no_alpha, "missing alpha"},
-    {slope_right, "the derivative is from the wrong side: elu.h says that x = 0 is on the left"},
-    {slope_half, "the derivative is the mean of both sides: elu.h says that x = 0 is on the left"},
+    {slope_right, "the derivative is from the wrong side: in elu.h, x = 0 is on the left"},
+    {slope_half, "the derivative is the mean of both sides: in elu.h, x = 0 is on the left"},
     {slope_by_output, "the side is selected by the sign of the output, but for alpha < 0 the left "
                       "half is positive too. Test the sign of the input"},
     {slope_of_output, "alpha e^x is computed as y + alpha, but far to the left y is -alpha up to "
