@@ -38,7 +38,7 @@ START_TEST(a_parameter_without_gradient_is_left_alone)
 }
 END_TEST
 
-START_TEST(what_a_rule_always_needs_is_made_at_once_the_rest_when_needed)
+START_TEST(slots_a_rule_always_needs_are_allocated_at_once_others_when_used)
 {
     Module *m = optim_holder(1, -2);
     Optimizer *opt = adam_new(m, (real)0.125);
@@ -226,7 +226,7 @@ int main(void)
     Suite *suite = suite_create("optim groups");
     testing_add(suite, "skipping", 20, (const TTest *const[]){
         a_parameter_without_gradient_is_left_alone,
-        what_a_rule_always_needs_is_made_at_once_the_rest_when_needed,
+        slots_a_rule_always_needs_are_allocated_at_once_others_when_used,
         momentum_switched_on_late_starts_from_that_gradient,
         a_step_between_forward_and_backward_is_named, NULL});
     testing_add(suite, "groups", 20, (const TTest *const[]){

@@ -109,7 +109,7 @@ static void resume_set_note(Safetensors *s, const char *key, const char *value)
         }
 }
 
-START_TEST(what_is_not_such_a_checkpoint_is_refused)
+START_TEST(what_is_not_a_valid_checkpoint_is_refused)
 {
     const char *other_real = sizeof(real) == 4 ? "double" : "float";
     const char *note[][3] = {{"format", "recipe", "not a training checkpoint"},
@@ -390,7 +390,7 @@ int main(void)
     Suite *suite = suite_create("resume: refused");
     testing_add(suite, "refusing", 60, (const TTest *const[]){
         another_network_is_refused, another_optimizer_is_refused,
-        another_order_of_the_data_is_refused, what_is_not_such_a_checkpoint_is_refused,
+        another_order_of_the_data_is_refused, what_is_not_a_valid_checkpoint_is_refused,
         a_damaged_checkpoint_changes_nothing, NULL});
     testing_add(suite, "edited", 60, (const TTest *const[]){
         settings_out_of_range_are_refused, counts_that_do_not_agree_are_refused,

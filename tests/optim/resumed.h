@@ -71,7 +71,7 @@ static inline Optimizer *make_late_sgd(Module *net)
     return opt;
 }
 
-/* This one also gets its buffers then, instead of at the third step. */
+/* For this one, resume_schedule allocates the buffers then, before the third step needs them. */
 static inline Optimizer *make_early_slots(Module *net)
 {
     Optimizer *opt = sgd_new(net, (real)0.05, 0);
@@ -132,8 +132,8 @@ static inline Optimizer *make_own(Module *net)
     return opt;
 }
 
-/* The seed determines the initial weights and the noise. A trainer that loads a checkpoint gets a
- * different seed than the one that saved it. */
+/* The seed determines the initial weights and the noise. A trainer that loads a checkpoint gets
+ * another seed than the one that saved it. */
 static inline Run run_new(OptimizerMaker maker, uint64_t seed)
 {
     random_seed(seed);
