@@ -3,8 +3,8 @@
  *
  * Each test checks one thing, so that one mistake costs its own points and no more. Tests of values
  * and gradients compare them with formulas, which are written here in two passes. Tests of other
- * things, such as strides, compare the submission's results with one another, provided that they are
- * those of a layer norm or of a known mistake: LayerOwn holds the 1/sqrt(var + eps) that the
+ * things, such as strides, compare the submission's results with one another, provided that they
+ * are those of a layer norm or of a known mistake: LayerOwn holds the 1/sqrt(var + eps) that the
  * submission uses, and its gradient must be in a list of right and wrong ones. Inputs are so large,
  * and eps so small, that a wrong eps shows only where eps is tested.
  *
