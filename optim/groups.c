@@ -47,7 +47,8 @@ void slope_param_defaults(const OptimizerType *type, ParamGroup *g, const char *
             if (strcmp(list[k].name, list[i].name) == 0)
                 slope_fail(function, "%s declares the setting '%s', but %s; give it another name",
                            type->name, list[i].name, k < PARAM_SETTINGS - OPTIMIZER_OWN
-                           ? "every group has one of that name" : "it has declared it before");
+                           ? "every group has one of that name"
+                           : "another of its settings has that name");
     }
 }
 

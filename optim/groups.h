@@ -8,23 +8,23 @@
 
 #include "optim/optimizer.h"
 
-/* A setting of a group: a number from `low` to below `end`, or a flag. */
+/* A setting of a group: a number, at least `low` and less than `end`, or a flag. */
 typedef struct ParamSetting {
     const char *name;  /* in a checkpoint, and in messages if `title` is NULL */
     const char *title;
     real       *number;
-    bool       *flag; /* one of the two is NULL */
+    bool       *flag; /* either number or flag is NULL */
     real        low, end;
 } ParamSetting;
 
-/* Lists every setting of the group: those of ParamGroup, then those that the rule declares. Returns
- * how many there are. */
+/* Lists every setting of the group: the fields of ParamGroup, then those that the rule declares.
+ * Returns how many there are. */
 enum { PARAM_SETTINGS = 9 + OPTIMIZER_OWN };
 int slope_param_settings(const OptimizerType *type, ParamGroup *group,
                          ParamSetting list[PARAM_SETTINGS]);
 
-/* Sets those that the rule declares to their defaults. Fails, naming `function`, if one of their
- * names is empty, too long or not unique. */
+/* Sets the settings that the rule declares to their defaults. Fails, naming `function`, if one of
+ * their names is empty, too long or not unique. */
 void slope_param_defaults(const OptimizerType *type, ParamGroup *group, const char *function);
 
 /* Are all settings in their ranges? If not, writes a clause about the first one that is not, such

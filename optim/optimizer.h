@@ -23,11 +23,12 @@
 
 #include "nn/module.h"
 
-/* The most groups, slots per parameter, and settings that a rule may declare. */
+/* The largest numbers of groups, of slots per parameter, and of settings that a rule declares. */
 enum { OPTIMIZER_GROUPS = 8, OPTIMIZER_SLOTS = 3, OPTIMIZER_OWN = 4 };
 
 /* Settings of a group. A rule uses some of them and ignores the rest. Every number must be finite
- * and 0 or more; otherwise the constructors, optimizer_set_lr and every step fail. */
+ * and, except in .own, 0 or more; otherwise the constructors, optimizer_set_lr and every step
+ * fail. */
 typedef struct ParamGroup {
     char name[32];
     real lr;           /* learning rate */
@@ -36,7 +37,7 @@ typedef struct ParamGroup {
     bool nesterov;            /* SGD; needs momentum > 0 and dampening 0 */
     real beta1, beta2, eps;   /* Adam, AdamW; beta1, beta2 < 1 */
     bool amsgrad;             /* Adam, AdamW */
-    real own[OPTIMIZER_OWN];  /* those that the rule declares in its OptimizerType; may be < 0 */
+    real own[OPTIMIZER_OWN];  /* those that the rule's OptimizerType declares; may be < 0 */
 } ParamGroup;
 
 /* A parameter and the rule's state for it. */
@@ -70,8 +71,8 @@ typedef struct ParamRun {
  *      }
  *      static const OptimizerType sign = {.name = "Sign", .update = sign_update};
  *
- * If ParamGroup lacks a setting that the rule has, declare it with its default: it is then held by
- * each group, and saved and loaded by a checkpoint under its name.
+ * If ParamGroup lacks a setting that the rule uses, declare it with its default: each group then
+ * has a value of its own, which checkpoints save and load under the setting's name.
  *
  *      // theta <- theta - lr g / (|g| + softness)
  *      enum { SOFTNESS };
@@ -90,9 +91,9 @@ typedef struct OptimizerType {
     void (*update)(const ParamGroup *group, const ParamRun *run);
     int (*needs)(const ParamGroup *group); /* slots needed with these settings; NULL: `slots` */
     struct {
-        const char *name; /* less than 32 bytes, and not the name of a ParamGroup's field */
+        const char *name; /* 1 to 31 bytes, unique, and not the name of a field of ParamGroup */
         real        value; /* the default */
-    } own[OPTIMIZER_OWN]; /* ends at the first that has no name */
+    } own[OPTIMIZER_OWN]; /* ends before the first without a name */
 } OptimizerType;
 
 typedef struct Optimizer {
@@ -126,12 +127,12 @@ Optimizer *adam_new(Module *net, real lr);
  * without decay. weight_decay starts at .01. */
 Optimizer *adamw_new(Module *net, real lr);
 
-/* For your own rule: one group, with the defaults of the settings that the rule declares, and all
- * other settings 0 except lr. Fails if the rule declares an invalid name. */
+/* For your own rule: one group, in which the settings that the rule declares have their defaults,
+ * and all others except lr are 0. Fails if the rule declares an invalid name or default. */
 Optimizer *optimizer_new(Module *net, const OptimizerType *type, real lr);
 
 /* The same with these settings, except that .own is set to the defaults. Messages name `function`,
- * the constructor that calls it. */
+ * the constructor that calls this function. */
 Optimizer *optimizer_new_with(Module *net, const OptimizerType *type, ParamGroup settings,
                               const char *function);
 void optimizer_free(Optimizer *opt);

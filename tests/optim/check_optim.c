@@ -203,7 +203,7 @@ static void optim_sign_update(const ParamGroup *group, const ParamRun *run)
     }
 }
 
-START_TEST(a_rule_of_ones_own_is_one_function)
+START_TEST(a_rule_of_your_own_is_one_function)
 {
     static const OptimizerType type = {.name = "Sign", .slots = 1, .update = optim_sign_update};
     Module *m = optim_holder(1, -2);
@@ -404,7 +404,7 @@ int main(void)
     testing_add(suite, "decay", 20, (const TTest *const[]){
         adamw_shrinks_by_1_minus_lr_lambda, adam_with_l2_shrinks_by_lr_whatever_lambda, NULL});
     testing_add(suite, "custom", 20, (const TTest *const[]){
-        a_rule_of_ones_own_is_one_function, NULL});
+        a_rule_of_your_own_is_one_function, NULL});
     testing_add(suite, "sizes", 60, (const TTest *const[]){
         a_step_treats_every_parameter_alike, threads_do_not_change_a_step, NULL});
     testing_add(suite, "clipping", 20, (const TTest *const[]){

@@ -139,9 +139,9 @@ START_TEST(slopes_do_not_decay_after_one_call)
 }
 END_TEST
 
-/* --- settings that a rule declares -------------------------------------------------------------- */
+/* --- settings that a rule declares ------------------------------------------------------------ */
 
-/* theta <- theta - lr (g + pull theta), and the first slot is needed if `twice` is set. */
+/* theta <- theta - lr (g + pull theta). The first slot is needed if `twice` is not 0. */
 enum { OPTIM_PULL, OPTIM_TWICE };
 
 static void optim_pull_update(const ParamGroup *group, const ParamRun *run)
@@ -164,7 +164,8 @@ static bool optim_is_second(const Parameter *p)
     return strcmp(p->name, "other") == 0;
 }
 
-/* Each group starts with the defaults, a new one with the first's settings, and has its own. */
+/* The first group starts with the defaults, a new one with the first's settings; then each has its
+ * own. */
 START_TEST(a_rule_may_declare_settings_of_its_own)
 {
     Module *m = optim_two();
@@ -205,9 +206,9 @@ START_TEST(settings_that_a_checkpoint_could_not_hold_are_refused)
                  "group has one of that name; give it another name", taken[i]);
         optim_refuse_own(m, taken[i], 0, text);
     }
-    optim_refuse_own(m, "pull", 0, "the setting 'pull', but it has declared it before; give it");
+    optim_refuse_own(m, "pull", 0, "'pull', but another of its settings has that name; give it");
     optim_refuse_own(m, "", 0, "the setting '' of Pull has a name of 0 bytes; expected 1 to 31");
-    optim_refuse_own(m, "a_name_of_32_bytes_is_one_too_lon", 0, "has a name of 33 bytes");
+    optim_refuse_own(m, "a_name_of_32_bytes_is_1_too_long", 0, "has a name of 32 bytes");
     optim_refuse_own(m, "third", (real)NAN, "optimizer_new: the setting third is ");
     optim_refuse_own(m, "third", (real)-HUGE_VAL, "the setting third is -inf; expected a finite");
     Optimizer *opt = optimizer_new(m, &optim_pull, (real)0.5);

@@ -120,7 +120,7 @@ static inline int own_needs(const ParamGroup *group)
     return group->own[OWN_KEEP] != 0;
 }
 
-/* The groups differ in settings that the rule declares, and so in the slots that they need. */
+/* The groups differ in settings that the rule declares, and hence in the slots that they need. */
 static inline Optimizer *make_own(Module *net)
 {
     static const OptimizerType type = {

@@ -9,8 +9,8 @@ static double uniform(double low, double high)
     return low + (high - low) * (double)rng_uniform(judge_rng());
 }
 
-/* If the gradient stays the same, v and m^2 meet, and their difference is rounding. eps is large
- * enough for its root not to matter. */
+/* If the gradient stays the same, v - m^2 tends to 0, until only rounding error is left. eps is so
+ * large that the root of that error does not matter. */
 START_TEST(centered_still)
 {
     enum { STEPS = 100, N = 50 };
@@ -22,8 +22,8 @@ START_TEST(centered_still)
     Var *path = train(&t);
     for (ptrdiff_t i = 0; i < STEPS * N; i++)
         if (isnan((double)tensor_read(path->value)[i]))
-            judge_fail("v - m^2 is never negative, but rounding can make it so: take fmax of it "
-                       "and 0", "theta is NaN after step %td, if the gradient is %g in every step",
+            judge_fail("v - m^2 is never negative, but rounding can make it so: use fmax(v - m^2, "
+                       "0)", "theta is NaN after step %td if the gradient is %g in every step",
                        i / N + 1, (double)g[i]);
     compare_paths(path, &t, (Tolerance){1e-3, 1e-3});
 }

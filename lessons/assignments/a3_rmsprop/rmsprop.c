@@ -15,10 +15,10 @@ static void rmsprop_update(const ParamGroup *group, const ParamRun *run)
 
 const OptimizerType rmsprop_type = {
     .name = "RMSprop",
-    .slots = 0, /* TODO: the most that it can need */
+    .slots = 0, /* TODO: the most that the rule can need */
     .update = rmsprop_update,
-    /* TODO: .needs, the number of slots that it needs with a group's settings
-     * TODO: .own, the settings that it declares, with their defaults */
+    /* TODO: .needs, the number of slots that the rule needs with a group's settings
+     * TODO: .own, the settings that the rule declares, with their defaults */
 };
 
 Optimizer *rmsprop_new(Module *net, real lr)

@@ -23,8 +23,8 @@ enum { RMSPROP_ALPHA, RMSPROP_CENTERED };
  *      RMSPROP_BUFFER  b, the buffer of momentum                 if momentum is not 0
  *      RMSPROP_MEAN    m, the running mean of g                  if centring is on
  *
- * The library allocates slots 0 to needs - 1, so centring needs three slots, with momentum or
- * without. */
+ * The library allocates slots 0 to needs - 1, so centring needs three slots, with or without
+ * momentum. */
 enum { RMSPROP_V, RMSPROP_BUFFER, RMSPROP_MEAN };
 
 /* The rule, as PyTorch defines it [torch.optim.RMSprop; Hinton 2012; Graves 2013 for centring]:
@@ -37,7 +37,7 @@ enum { RMSPROP_V, RMSPROP_BUFFER, RMSPROP_MEAN };
  *      b <- momentum b + d,  and then d = b                    if momentum is not 0
  *      theta <- theta - lr d
  *
- * v, m and b start at 0. Its name is "RMSprop". */
+ * v, m and b start at 0. The name of the type is "RMSprop". */
 extern const OptimizerType rmsprop_type;
 
 /* An optimizer of all of net's parameters in one group, with eps 1e-8, alpha .99, and everything

@@ -1,9 +1,9 @@
 /* lessons/assignments/a3_rmsprop/services.c -- what the judge can ask of RMSprop.
  *
  * Settings are sent as SERVICES_SETTINGS numbers: lr, alpha, eps, weight_decay, momentum, centered.
- * The gradients of a parameter are one tensor with one row per step; in a row that begins with NaN,
- * the parameter has no gradient. The answer to every training is the parameter after each step, in
- * a tensor of the same shape as its gradients.
+ * The gradients of a parameter are one tensor with one row per step; if a row begins with NaN, the
+ * parameter has no gradient in that step. Each service that trains answers with the values of the
+ * parameter after each step, in a tensor of the same shape as its gradients.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -30,7 +30,7 @@ static void services_set(ParamGroup *group, const double *number)
 typedef struct Training {
     Var          *param;
     const Tensor *g;    /* (steps,n) */
-    Tensor       *path; /* (steps,n): what param was after each step */
+    Tensor       *path; /* (steps,n): the values of param after each step */
 } Training;
 
 static Training services_training(Var *param, const Tensor *g)
@@ -38,7 +38,7 @@ static Training services_training(Var *param, const Tensor *g)
     return (Training){param, g, tensor_new(g->shape)};
 }
 
-/* Gives the parameter its gradient of this step, if it has one. */
+/* Sets the parameter's gradient for this step, if it has one. */
 static void services_gradient(Training *t, ptrdiff_t step)
 {
     const real *row = tensor_read(t->g) + step * t->g->shape.dim[1];
@@ -84,8 +84,8 @@ static Module *services_holder(const Tensor *theta)
 
 /* --- services --------------------------------------------------------------------------------- */
 
-/* What rmsprop_new sets: lr, the other five settings, dampening, and the characters of the names
- * that the type declares, each followed by 0. */
+/* What rmsprop_new sets: the six settings, in the order above, and the characters of the names that
+ * the type declares, each followed by 0. */
 static void services_defaults(const Message *call, Message *answer)
 {
     Module *m = services_holder(call->tensor[0]);
@@ -102,8 +102,8 @@ static void services_defaults(const Message *call, Message *answer)
     module_free(m);
 }
 
-/* What a checkpoint restores: the slots of a parameter, and how many steps it has had. An empty
- * tensor stands for a slot that the checkpoint lacks. */
+/* Restores what a checkpoint does: the slots of a parameter, and the number of its steps so far. An
+ * empty tensor stands for a slot that the checkpoint lacks. */
 static void services_restore(ParamState *p, const Message *call)
 {
     p->step = (int64_t)call->number[0];
@@ -114,8 +114,8 @@ static void services_restore(ParamState *p, const Message *call)
     }
 }
 
-/* Trains theta = tensor 0 with gradients = tensor 1. The numbers are the steps that the slots,
- * tensors 2 to 4, have had before, and then, for each segment of the training, its length and its
+/* Trains theta = tensor 0 with gradients = tensor 1, from the slots in tensors 2 to 4. The numbers
+ * are the steps taken before, and then, for each segment of the training, its length and its
  * settings. Also answers with the slots, and with the number of slots that a checkpoint saves. */
 static void services_train(const Message *call, Message *answer)
 {

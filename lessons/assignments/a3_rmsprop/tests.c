@@ -1,10 +1,10 @@
 /* lessons/assignments/a3_rmsprop/tests.c -- what RMSprop must do; points.txt assigns the points.
  *
  * Values are compared with those of a rule computed here, which with a Fault yields the values of a
- * known mistake. What concerns the state, the groups and the runs is compared with what the
- * submission itself computes for one parameter alone, in a solver of its own: a wrong formula then
- * costs its own points and no more. But that must be RMSprop, if with a known mistake: another rule
- * earns nothing there.
+ * known mistake. The tests of state, groups and runs compare the submission with itself: with what
+ * it computes for one parameter alone, in a solver of its own. So a wrong formula costs its own
+ * points and no more. But what it computes must be RMSprop, or RMSprop with a known mistake: any
+ * other rule earns nothing in those tests.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -21,7 +21,8 @@ typedef struct Settings {
 } Settings;
 enum { SETTINGS = sizeof(Settings) / sizeof(double) };
 
-/* Values are compared with eps 0, unless eps is tested: its place then costs no other points. */
+/* For tests that compare the submission with itself. Those that compare values with the rule's use
+ * eps 0, unless they test eps, so that a misplaced eps costs no other points. */
 static const Settings plain = {.lr = 0.1, .alpha = 0.9, .eps = 1e-8};
 
 typedef enum Fault {
@@ -35,15 +36,14 @@ static const char *const fault_hint[FAULTS] = {
     [UPHILL] = "the sign is flipped: a step goes against the gradient",
     [NO_ROOT] = "g is divided by v, not by its root",
     [EPS_INSIDE] = "eps is inside the root: add it to sqrt(v), not to v",
-    [NO_SHARE] = "v is a sum, not a mean: g^2 is multiplied by 1 - alpha",
-    [EXCHANGED] = "alpha and 1 - alpha are exchanged: alpha multiplies the old v",
-    [CORRECTED] = "v is divided by 1 - alpha^t: that is Adam's correction, which RMSprop does not "
-                  "have",
-    [STARTS_AT_SQUARE] = "v starts at g^2: it starts at 0, so the first v is (1 - alpha) g^2",
+    [NO_SHARE] = "v is a sum, not a mean: multiply g^2 by 1 - alpha",
+    [EXCHANGED] = "alpha and 1 - alpha are exchanged: multiply the old v by alpha",
+    [CORRECTED] = "v is divided by 1 - alpha^t, as in Adam: RMSprop has no correction",
+    [STARTS_AT_SQUARE] = "v starts at g^2, not at 0: the first v must be (1 - alpha) g^2",
     [LATE] = "the step uses the old v: update v first",
     [DEFAULTS] = "the settings have no effect: read them from the group that update gets",
-    [FIRST] = "the settings are those of the first step: read them from the group that update "
-              "gets, in every call",
+    [FIRST] = "every step uses the settings of the first: in every call, read them from the group "
+              "that update gets",
     [NO_DECAY] = "weight_decay is not used",
     [DECAY_ADDED] = "weight decay pulls theta away from 0: add weight_decay theta to g",
     [DECAY_APART] = "the decay is decoupled, as in AdamW: add weight_decay theta to g before "
@@ -52,19 +52,20 @@ static const char *const fault_hint[FAULTS] = {
     [DECAY_NOT_IN_MEANS] = "v and m are computed from g without the decay: add weight_decay theta "
                            "to g first",
     [NO_MOMENTUM] = "momentum is not used",
-    [MOMENTUM_OF_G] = "the buffer adds up g: divide by the root first, and add up the quotients",
+    [MOMENTUM_OF_G] = "the buffer accumulates g: divide by the root first, and accumulate "
+                      "the quotients",
     [MOMENTUM_SHARE] = "d is multiplied by 1 - momentum: the buffer is a sum, not a mean",
     [RATE_IN_BUFFER] = "lr is inside the buffer: b <- momentum b + d, theta <- theta - lr b. The "
                        "two differ as soon as lr changes",
     [NO_CENTER] = "centring has no effect",
     [NOT_SQUARED] = "m is subtracted from v, not m^2",
-    [NUMERATOR] = "centring changes only what is divided by: the numerator stays g, not g - m",
-    [NO_MEAN_SHARE] = "m is a sum, not a mean: g is multiplied by 1 - alpha",
-    [DEVIATION] = "v is the mean of (g - m)^2: it is that of g^2, and m^2 is subtracted from it",
+    [NUMERATOR] = "centring changes only the divisor: the numerator is g, not g - m",
+    [NO_MEAN_SHARE] = "m is a sum, not a mean: multiply g by 1 - alpha",
+    [DEVIATION] = "v is the mean of (g - m)^2: take the mean of g^2, and subtract m^2 from it",
     [ROOT_FIRST] = "sqrt(v) - m: subtract m^2 from v before the root is taken",
-    [BY_SLOT] = "centring goes on although it was switched off: ask the settings, not whether the "
+    [BY_SLOT] = "centring continues after it was switched off: check the settings, not whether the "
                 "slot exists",
-    [SGD] = "g is not divided by anything: that is SGD",
+    [SGD] = "g is not divided by anything: this is SGD",
 };
 
 /* The state of one element. */
@@ -94,7 +95,7 @@ static void element_means(Element *e, const Settings *s, Fault f, double g, doub
                                                 : mean(a, e->v, off * off);
 }
 
-/* What g is divided by. `v` is the mean that is used, with Adam's correction perhaps. */
+/* The divisor of g. `v` is the mean to use, which may contain Adam's correction. */
 static double element_divisor(const Element *e, const Settings *s, Fault f, double v)
 {
     bool centered = (s->centered != 0 && f != NO_CENTER && f != DEVIATION) ||
@@ -107,7 +108,7 @@ static double element_divisor(const Element *e, const Settings *s, Fault f, doub
     return f == NO_ROOT ? v + s->eps : f == EPS_INSIDE ? sqrt(v + s->eps) : sqrt(v) + s->eps;
 }
 
-/* What theta is moved by, in units of -lr. */
+/* The step of theta, in units of -lr. */
 static double element_move(Element *e, const Settings *s, Fault f, double g, double divisor)
 {
     double mu = f == NO_MOMENTUM ? 0 : s->momentum;
@@ -139,7 +140,7 @@ static void element_step(Element *e, const Settings *settings, Fault f, double g
 
 /* --- trainings -------------------------------------------------------------------------------- */
 
-/* The segments of a training: so many steps with these settings. */
+/* A segment of a training: this many steps with these settings. */
 typedef struct Segment {
     int      steps;
     Settings s;
@@ -198,7 +199,7 @@ static int put_settings(double *number, const Settings *s)
     return SETTINGS;
 }
 
-/* Trains; `slot` is what earlier steps have left, or NULL. Returns the path. */
+/* Trains, and returns the path. `slot` holds the slots after earlier steps, or is NULL. */
 static Var *train_from(const Training *t, int steps_before, Var *const slot[OPTIMIZER_SLOTS])
 {
     double number[WIRE_NUMBERS] = {steps_before};
@@ -231,7 +232,7 @@ static void compare_paths(const Var *got, const Training *t, Tolerance tolerance
 
 static void check_training(const Training *t)
 {
-    judge_restart(); /* what earlier trainings have left in static variables costs other points */
+    judge_restart(); /* forget static variables, which cost points elsewhere */
     compare_paths(train(t), t, (Tolerance){1e-8, 1e-10});
 }
 
@@ -270,7 +271,7 @@ END_TEST
 
 /* --- 2: settings ------------------------------------------------------------------------------ */
 
-/* The name that the answer to "defaults" contains from *at on. */
+/* Reads the name that begins at *at in the answer to "defaults". */
 static void read_name(const Message *answer, int *at, char name[16])
 {
     int n = 0;
@@ -338,8 +339,8 @@ END_TEST
 /* --- 3: state --------------------------------------------------------------------------------- */
 
 #define SHARED                                                                                  \
-    "it is not updated as it is alone: keep nothing in static variables, which all parameters " \
-    "and all optimizers share"
+    "it is updated differently when trained alone: keep nothing in static variables, which all " \
+    "parameters and all optimizers share"
 
 static bool paths_agree(const Var *a, const Var *b)
 {
@@ -350,7 +351,7 @@ static bool paths_agree(const Var *a, const Var *b)
     return true;
 }
 
-/* What a new solver yields for one parameter. */
+/* The path of one parameter, trained alone in a new solver. */
 static Var *alone(Training t)
 {
     judge_restart();
@@ -360,10 +361,10 @@ static Var *alone(Training t)
         if (paths_agree(path, training_path(&t, f)))
             return path;
     judge_fail("first make the tests of values pass: what this one looks for shows only with a "
-               "rule that is nearly right", "theta is not moved by RMSprop");
+               "rule that is nearly right", "this rule is not RMSprop");
 }
 
-/* `got` must have the bits of `expected`; `hint` explains the values in `wrong`, if it has them. */
+/* `got` must have the bits of `expected`; `hint` explains it if it has the values of `wrong`. */
 static void check_same(const char *what, const Var *got, const Var *expected, const char *hint,
                        const Var *wrong)
 {
@@ -383,7 +384,7 @@ START_TEST(slots)
         for (int k = 0; k < OPTIMIZER_SLOTS; k++)
             if ((judge_answer_var(1 + k) != NULL) != (k < needed))
                 judge_fail("`needs` returns 3 if centring is on, otherwise 2 if momentum is not "
-                           "0, otherwise 1", "with momentum %g and centring %s, the slot %s is %s",
+                           "0, otherwise 1", "with momentum %g and centring %s, slot %s is %s",
                            s.momentum, s.centered != 0 ? "on" : "off", name[k],
                            k < needed ? "missing" : "allocated, but not needed");
         if (judge_answer()->numbers < 1 || judge_answer()->number[0] != OPTIMIZER_SLOTS)
@@ -414,8 +415,8 @@ static Var *rows(const Var *x, ptrdiff_t first, ptrdiff_t last)
     return var_const_from(SHAPE(last - first, n), tensor_read(x->value) + first * n);
 }
 
-/* The second half of a training is repeated in another solver, from the theta and the slots that
- * the first half has left. Each of these slots must matter. */
+/* Repeats the second half of a training in another solver, from theta and the slots at the end of
+ * the first half. Each of these slots must matter. */
 static void check_resume(Settings s)
 {
     enum { HALF = 10, ALL = 2 * HALF, N = 5 };
@@ -431,8 +432,8 @@ static void check_resume(Settings s)
     judge_restart();
     Var *resumed_path = train_from(&second, HALF, slot);
     check_same("theta after each resumed step", resumed_path, end,
-               "state is lost that a checkpoint does not save: keep all of it in slots, and let "
-               ".slots and .needs count them", resumed_path);
+               "some state is missing from the checkpoint: keep all of it in slots, and let .slots "
+               "and .needs count them", resumed_path);
     for (int k = 0; k < OPTIMIZER_SLOTS && saved > 0; k++) {
         Var *kept = slot[k];
         bool used = k == 0 || (k == 1 && s.momentum != 0) || (k == 2 && s.centered != 0);
@@ -491,7 +492,7 @@ static void network_train(const Training t[PARAMS], const double *number, int n,
         path[i] = judge_answer_var(i);
 }
 
-/* The bias has a gradient in every second step only. */
+/* The bias has a gradient only in every second step. */
 START_TEST(skipped)
 {
     enum { STEPS = 8, N = 3 };
@@ -515,7 +516,7 @@ START_TEST(skipped)
 }
 END_TEST
 
-/* The library divides large parameters into runs; each element must move as it does alone. */
+/* The library divides large parameters into runs; each piece must be updated as it is alone. */
 START_TEST(large)
 {
     enum { STEPS = 3, N = 40000, PIECE = 900 };
@@ -564,8 +565,8 @@ START_TEST(refused)
     const char *sentence = judge_refusal("train", VARS(t.theta, t.g), number, 2 + SETTINGS);
     if (!sentence || !strstr(sentence, expected))
         judge_fail("the last argument of optimizer_new_with is the name of the function that "
-                   "messages begin with", "a learning rate of %g: %s", number[2],
-                   sentence ? sentence : "is not refused");
+                   "messages begin with", "a learning rate of %g %s%s", number[2],
+                   sentence ? "is refused with: " : "is not refused", sentence ? sentence : "");
 }
 END_TEST
 

@@ -9,7 +9,7 @@ static const char strides_hint[] = "the strides are ignored: neighbours are not 
 
 /* --- 1: forward ------------------------------------------------------------------------------- */
 
-/* Compares y with that for contiguous copies of the inputs. */
+/* Compares y with y for contiguous copies of the inputs. */
 static void check_strides(const Layer *strided, const char *what)
 {
     Layer c = *strided;
@@ -40,11 +40,11 @@ END_TEST
 static const char *const gradient_name[] = {"gx", "the gradient of the weight",
                                             "the gradient of the bias"};
 
-/* The gradient of one input, of two of them, and of x in a layer norm without parameters; here with
- * two normalised axes. */
+/* The gradients of one input, of two inputs, and of x in a layer norm without parameters; with two
+ * normalised axes. */
 START_TEST(layer_wanted)
 {
-    static const char hint[] = "a gradient must not depend on which others are wanted: "
+    static const char hint[] = "a gradient must not depend on which others are needed: "
         "var_needs_grad says which are";
     Layer c = layer_input(SHAPE(4, 3, 2), 2);
     Var *gy = judge_input(var_shape(c.x), -2, 2);
@@ -63,7 +63,7 @@ START_TEST(layer_wanted)
 }
 END_TEST
 
-/* gy is the gradient of the call, `copy` the same in row-major order. */
+/* Compares the gradients for gy with those for a copy of gy in row-major order. */
 static void check_gy_strides(const Layer *c, Var *gy)
 {
     Var *copy = var_contiguous(gy);
@@ -92,11 +92,11 @@ START_TEST(layer_network)
     for (int i = 0; i < 3; i++)
         layer_compare(gradient_name[i], two.g[i], own.g[i], close_g,
                       "the gradient is wrong once another layer norm has been computed: a static "
-                      "variable keeps what belongs to y->attr or to an output");
+                      "variable keeps what belongs into y->attr or into an output");
     LayerGradient residual = layer_gradient("residual", &c, gy, WANT_ALL);
     layer_compare("gx of y + x", residual.g[0], var_add(own.g[0], gy), close_g,
-                  "was gy overwritten? It is the gradient of others, too; var_may_overwrite says "
-                  "when it is not");
+                  "was gy overwritten? Others may use it, too; var_may_overwrite says whether they "
+                  "do");
 }
 END_TEST
 
@@ -130,7 +130,7 @@ START_TEST(module_modes)
                   "a layer norm has no running statistics: in evaluation, too, each row is "
                   "normalised by its own mean and variance");
     layer_compare("y in training", judge_answer_var(1), y, close_y,
-                  "what the module has seen before must not matter");
+                  "earlier inputs of the module must not matter");
 }
 END_TEST
 

@@ -1,5 +1,5 @@
 /* Layer normalisation: your work. lessons/assignments/a5_layernorm/README.md says what to do, and
- * how to check it; autograd/ops/batch_norm.c and nn/norm.c show something similar.
+ * how to check it; autograd/ops/batch_norm.c and nn/norm.c contain a similar op and its module.
  *
  * `make start A=a5_layernorm` copies this starter to lessons/work/a5_layernorm/layernorm.c. Edit
  * that copy: `make grade A=a5_layernorm` grades it.
@@ -20,14 +20,14 @@ typedef struct LayerNormAttr {
 
 static void layer_norm_forward(Var *y)
 {
-    tensor_fill(y->value, 0); /* TODO: row after row, use y->in[0]->value and, if y->n_in is 3,
+    tensor_fill(y->value, 0); /* TODO: row by row, use y->in[0]->value and, if y->n_in is 3,
                                * y->in[1]->value (w) and y->in[2]->value (b). */
 }
 
 static void layer_norm_backward(Var *y, Var *gy)
 {
-    (void)y, (void)gy; /* TODO: allocate the gradients that are wanted (var_needs_grad) with
-                        * var_empty, fill them row after row, and send them (var_send). */
+    (void)y, (void)gy; /* TODO: allocate the gradients that are needed (var_needs_grad), fill
+                        * them row by row, and send them (var_send). */
 }
 
 /* The inputs are x, w and b, with two normalised axes. */
@@ -40,7 +40,7 @@ const Op op_layer_norm = {
     .name = "layer_norm",
     .forward = layer_norm_forward,
     .backward = layer_norm_backward,
-    /* TODO: what must an op say whose rule is not made of ops? See autograd/op.h. */
+    /* TODO: what must an op declare whose rule is not made of ops? See autograd/op.h. */
     .sample = {.call = layer_norm_sample, .n_in = 3,
                .in = {{.shape = {3, {4, 2, 3}}, .low = -2, .high = 2},
                       {.shape = {2, {2, 3}}, .low = (real)0.5, .high = 2},

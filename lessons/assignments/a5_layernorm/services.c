@@ -23,14 +23,14 @@ static Shape services_normalised(const Message *call)
 
 /* --- the op ----------------------------------------------------------------------------------- */
 
-/* Fails unless y was computed by the op, not composed of others. */
+/* Fails unless op_layer_norm computed y; returns y. */
 static Var *services_own(Var *y)
 {
     const Var *from = y;
     while (from->op == &op_reshape)
         from = from->in[0];
     if (from->op != &op_layer_norm)
-        slope_fail("var_layer_norm", "its result was not computed by op_layer_norm, but composed "
+        slope_fail("var_layer_norm", "its result is not computed by op_layer_norm, but composed "
                    "of other ops: write the op, and apply it with var_apply_with");
     return y;
 }
@@ -40,7 +40,7 @@ static Var *services_apply(const Message *call, Var *x, Var *w, Var *b)
     return services_own(var_layer_norm(x, services_normalised(call), w, b, (real)call->number[0]));
 }
 
-/* Tensor i as a leaf if bit `bit` of the option is set, or else as a constant; NULL if missing. */
+/* Tensor i: a leaf if bit `bit` of the option is set, otherwise a constant; NULL if missing. */
 static Var *services_input(const Message *call, int i, int bit)
 {
     if (i >= call->tensors || !call->tensor[i])
@@ -57,8 +57,8 @@ static void services_value(const Message *call, Message *answer)
     message_add_tensor(answer, y->value);
 }
 
-/* The gradients of x, w and b, for x, gy, w and b; bits 0, 1 and 2 of the option say for which of
- * them a gradient is wanted. Afterwards `then` is called with x, y and gy. */
+/* The gradients of x, w and b, for x, gy, w and b; bits 0, 1 and 2 of the option say which of them
+ * are wanted. If `then` is given, gy is the gradient of the Var that it returns for x and y. */
 static void services_differentiate(const Message *call, Message *answer,
                                    Var *(*then)(const Message *call, Var *x, Var *y))
 {
@@ -94,13 +94,13 @@ static Var *services_normalise_other(const Message *call, Var *x, Var *y)
     return y;
 }
 
-/* The gradients of y, computed once another layer norm exists. */
+/* The gradients of y, computed after another layer norm has been applied. */
 static void services_two(const Message *call, Message *answer)
 {
     services_differentiate(call, answer, services_normalise_other);
 }
 
-/* gx, for x, gy, w and b, to be differentiated again. */
+/* gx, for x, gy, w and b, recorded so that it can be differentiated again. */
 static void services_second(const Message *call, Message *answer)
 {
     Var *x = services_input(call, 0, 0), *g[1];
@@ -129,7 +129,7 @@ static void services_list_part(const char *name, const ModulePart *part, void *c
         message_add_tensor(answer, value);
 }
 
-/* The kinds and names of all parts of a new module as a text, and their values. */
+/* The kinds and names of all parts of a new module, as text, and their values. */
 static void services_parts(const Message *call, Message *answer)
 {
     Module *m = services_module(call);

@@ -1,12 +1,12 @@
 /* lessons/assignments/a5_layernorm/tests.c -- what a layer norm must do; points.txt assigns the
  * points.
  *
- * Each test checks one thing, so that one mistake costs its own points and no more. Values and
- * gradients are compared with formulas, written here in two passes. Where another thing is tested,
- * such as strides, the submission's results are compared with one another, provided that they are
- * those of a layer norm or of a known mistake: LayerOwn holds the 1/sqrt(var + eps) that the
- * submission used, and its gradient must be in a list. Inputs are so large, and eps so small, that
- * a wrong eps shows only where eps is tested.
+ * Each test checks one thing, so that one mistake costs its own points and no more. Tests of values
+ * and gradients compare them with formulas, which are written here in two passes. Tests of other
+ * things, such as strides, compare the submission's results with one another, provided that they
+ * are those of a layer norm or of a known mistake: LayerOwn holds the 1/sqrt(var + eps) that the
+ * submission uses, and its gradient must be in a list of right and wrong ones. Inputs are so large,
+ * and eps so small, that a wrong eps shows only where eps is tested.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -32,7 +32,7 @@ typedef struct Layer {
     double eps;
 } Layer;
 
-/* x uniform in -1000 ... 1000 with these axes, weights and biases of both signs. */
+/* x of this shape, uniform in -1000 ... 1000; weights and biases of both signs. */
 static Layer layer_input(Shape x, int normalised_axes)
 {
     Layer c = {.eps = TINY, .normalised.ndim = normalised_axes};
@@ -66,12 +66,12 @@ static Var *layer_ask(const char *service, const Layer *c, Var *gy, int option)
     return judge_ask(service, in, tensors, number, n);
 }
 
-/* y, which must have x's shape because its elements are read here. */
+/* y. Fails unless it has x's shape, because its elements are read here. */
 static Var *layer_value(const Layer *c)
 {
     Var *y = layer_ask("value", c, NULL, 0);
     if (!y || !shape_equal(var_shape(y), var_shape(c->x)))
-        judge_fail("", "y has shape %s, expected that of x, %s",
+        judge_fail("", "y has shape %s; expected that of x, %s",
                    y ? SHAPE_TEXT(var_shape(y)) : "none", SHAPE_TEXT(var_shape(c->x)));
     return var_contiguous(y);
 }
@@ -87,7 +87,7 @@ static Var *layer_matrix(const Layer *c, Var *x)
     return var_reshape(var_contiguous(x), SHAPE(tensor_count(x->value) / n, n));
 }
 
-/* A Var of the normalised shape as one row, and the reverse. */
+/* A Var of the normalised shape as one row. */
 static Var *layer_flat(const Layer *c, Var *w)
 {
     return var_reshape(var_contiguous(w), SHAPE(shape_count(c->normalised)));
@@ -99,7 +99,7 @@ static Var *layer_centred(Var *x)
     return var_sub(x, var_mean(x, layer_row, true));
 }
 
-/* x - mean. Subtracting the mean twice removes what rounding it has lost. */
+/* x - mean. Subtracting the mean a second time removes the rounding error of the first. */
 static Var *layer_deviation(const Layer *c)
 {
     return layer_centred(layer_centred(layer_matrix(c, c->x)));
@@ -144,14 +144,14 @@ static Var *layer_over_batch(const Layer *c)
 
 /* --- what the submission does ----------------------------------------------------------------- */
 
-/* A layer norm of the submission with weight 1 and bias 1, as (rows, n): d is x - mean, rstd is the
- * factor by which it multiplies d, and xhat = d rstd. */
+/* The submission's layer norm with weight 1 and bias 1, as (rows, n): d is x - mean, rstd is the
+ * factor by which the submission multiplies d, and xhat = d rstd. */
 typedef struct LayerOwn {
     Var *d, *rstd, *xhat;
 } LayerOwn;
 
-/* Fails unless y is x, shifted and scaled row by row so that its deviation is about 1. A wrong
- * divisor passes, and so does a mean that is not subtracted, but noise or x itself does not. */
+/* Fails unless y is x, shifted and scaled row by row, with a variance between 1/4 and 4. A wrong
+ * divisor passes, and so does a mean that is not subtracted; noise and x itself do not. */
 static LayerOwn layer_own(const Layer *c)
 {
     Layer plain = *c;
@@ -163,7 +163,7 @@ static LayerOwn layer_own(const Layer *c)
     Stats variance = tensor_stats(layer_variance(xhat)->value), sign = tensor_stats(rstd->value);
     if (!(off.max < 1e-6 && off.min > -1e-6 && variance.min > 0.25 && variance.max < 4 &&
           sign.min > 0))
-        judge_fail(FORWARD_FIRST, "the rows of x do not become rows of deviation 1");
+        judge_fail(FORWARD_FIRST, "the rows of y do not have a standard deviation of 1");
     return (LayerOwn){d, rstd, xhat};
 }
 
@@ -197,23 +197,23 @@ static void rules_gx(LayerRules *r, const Layer *c, const LayerOwn *o, Var *gy)
     Var *stretch = var_mul(o->xhat, rules_mean(var_mul(g, o->xhat)));
     rules_add(r, 0, rules_gx_of(o, g), s, "");
     rules_add(r, 0, var_mul(o->rstd, var_sub(g, stretch)), s,
-              "the term of the mean is missing: mean depends on every x of the row, which "
+              "the term of the mean is missing: the mean depends on every x of the row, which "
               "subtracts E[gy w]");
     rules_add(r, 0, var_mul(o->rstd, var_sub(g, rules_mean(g))), s,
-              "the xhat term is missing: var depends on every x of the row, which subtracts "
-              "xhat E[gy w xhat]");
+              "the xhat term is missing: the variance depends on every x of the row, which "
+              "subtracts xhat E[gy w xhat]");
     rules_add(r, 0, var_mul(o->rstd, g), s,
               "mean and var are treated as constants, but they depend on every x of the row: two "
               "terms are missing");
     rules_add(r, 0, rules_gx_of(o, gy), s, "the weight is missing: xhat's gradient is gy w");
     rules_add(r, 0, var_mul(w, rules_gx_of(o, gy)), s,
               "the weight is multiplied last, as in a batch norm; here it differs within a row, "
-              "so it belongs inside the means: E[gy w], E[gy w xhat]");
+              "so it must be inside the means: E[gy w], E[gy w xhat]");
     rules_add(r, 0, var_div(rules_gx_of(o, g), o->rstd), s, "rstd is missing");
     rules_add(r, 0, var_neg(rules_gx_of(o, g)), s, "the sign is flipped");
     rules_add(r, 0, var_mul(o->rstd, var_sub(var_sub(g, rules_sum(g)), var_mul(o->xhat,
               rules_sum(var_mul(g, o->xhat))))), s,
-              "sums over the row instead of means: divide by n");
+              "there are sums over the row instead of means: divide by n");
 }
 
 static Var *rules_last(Var *g)
@@ -231,7 +231,7 @@ static void rules_sums(LayerRules *r, int input, const Layer *c, Var *g)
     rules_add(r, input, rules_last(g), c->normalised,
               "only the last row counts: is += written as = ?");
     rules_add(r, input, var_sum(var_mul(g, layer_flat(c, c->w)), layer_rows, false), c->normalised,
-              "the weight is a factor too many: only gx contains it");
+              "the weight is one factor too many: only gx contains it");
 }
 
 static void rules_gw_gb(LayerRules *r, const Layer *c, const LayerOwn *o, Var *gy)
@@ -270,7 +270,7 @@ static LayerGradient layer_gradient(const char *service, const Layer *c, Var *gy
     return got;
 }
 
-/* Roughly, so that what is computed in float is known, too. */
+/* Compares roughly, so that results computed in float are recognised, too. */
 static bool layer_is_known(const Var *got, const Mistake *rule, int n)
 {
     for (int k = 0; k < n && got; k++)
@@ -280,7 +280,7 @@ static bool layer_is_known(const Var *got, const Mistake *rule, int n)
     return false;
 }
 
-/* All gradients of the submission, which must be right or known mistakes. */
+/* All gradients of the submission. Fails unless each is right or a known mistake. */
 static LayerGradient layer_known_gradient(const Layer *c, Var *gy)
 {
     LayerRules r = rules_of(c, gy);
@@ -291,7 +291,7 @@ static LayerGradient layer_known_gradient(const Layer *c, Var *gy)
     return own;
 }
 
-/* Compares two results that must agree; if they do not, `hint` says why. */
+/* Compares two results that must agree; `hint` explains why they may not. */
 static void layer_compare(const char *what, Var *got, const Var *expected, Tolerance t,
                           const char *hint)
 {
@@ -350,7 +350,7 @@ static void check_axes(Shape x, int normalised_axes)
     Var *expected = layer_value(&flat);
     last.normalised = SHAPE(x.dim[x.ndim - 1]);
     last.w = var_full(last.normalised, 1), last.b = var_full(last.normalised, 0);
-    start = last; /* which also takes only the first of all weights */
+    start = last; /* the same mistake, using only the first weights */
     start.w = var_slice(flat.w, 0, 0, x.dim[x.ndim - 1], 1);
     start.b = var_slice(flat.b, 0, 0, x.dim[x.ndim - 1], 1);
     snprintf(what, sizeof what, "y with %d normalised axes", normalised_axes);
@@ -367,8 +367,8 @@ START_TEST(layer_axes)
 }
 END_TEST
 
-/* y with a tiny eps yields the submission's own variance, to which eps must be added. The means are
- * not compared. */
+/* y for a tiny eps yields the submission's own variance, to which eps must be added. The mean of y
+ * is not compared. */
 static void check_eps(double eps)
 {
     Var *one = var_full(SHAPE(6), 1);
@@ -381,9 +381,10 @@ static void check_eps(double eps)
     c.eps = eps;
     judge_compare("y - E[y]", layer_centred(layer_value(&c)), var_mul(own.d, inside), close_y,
                   MISTAKES(
-        {own.xhat, "eps is ignored: the argument counts, whatever its usual value is"},
-        {var_mul(own.d, outside), "eps is added to the root: sqrt(var + eps), not sqrt(var) + eps"},
-        {var_mul(own.d, squared), "eps is squared: it is added to the variance as it is"}));
+        {own.xhat, "eps is ignored: use the argument, not a fixed value"},
+        {var_mul(own.d, outside),
+         "eps is added to the root: use sqrt(var + eps), not sqrt(var) + eps"},
+        {var_mul(own.d, squared), "eps is squared: add it to the variance as it is"}));
 }
 
 START_TEST(layer_eps)
@@ -394,7 +395,7 @@ START_TEST(layer_eps)
 }
 END_TEST
 
-/* x with elements of few digits, so that adding a million to them is exact. */
+/* The elements of x have few digits, so that adding a million is exact. */
 static Layer offset_input(void)
 {
     Layer c = layer_input(SHAPE(8, 24), 1);
@@ -425,7 +426,7 @@ START_TEST(layer_offset)
 }
 END_TEST
 
-/* y of rows without deviation is the bias. */
+/* In a row of equal elements, y is the bias. */
 static void check_constant(Var *x, const char *what, const char *nan_hint)
 {
     Layer c = {.x = x, .normalised = SHAPE(var_shape(x).dim[1]), .eps = 1e-5};
@@ -494,7 +495,7 @@ START_TEST(layer_gb)
 }
 END_TEST
 
-/* Without .once, what a loop computes passes for a constant. */
+/* Without .once, the result of a loop looks like a constant. */
 START_TEST(layer_once)
 {
     double number[WIRE_NUMBERS];
@@ -524,8 +525,8 @@ static void check_parts(bool affine, const char *expected)
     const char *found = judge_answer()->text;
     if (strcmp(found, expected) != 0)
         judge_fail("use module_add_param with the names \"weight\" and \"bias\", in this order, "
-                   "if affine is true; nothing else belongs into a checkpoint",
-                   "with affine %s the module has '%s', expected '%s'",
+                   "if affine is true; the module has no other state",
+                   "with affine %s the module has '%s'; expected '%s'",
                    affine ? "true" : "false", found, expected);
     if (!affine)
         return;
@@ -542,7 +543,7 @@ START_TEST(module_parts)
 }
 END_TEST
 
-/* The module with the values of a checkpoint must do what the op does. */
+/* With the same parameters, the module must do what the op does. */
 START_TEST(module_value)
 {
     for (int affine = 0; affine <= 1; affine++) {
@@ -563,7 +564,7 @@ START_TEST(module_value)
 }
 END_TEST
 
-/* The sentence with which this call is refused; fails if it is not refused. */
+/* Returns the sentence with which this call is refused; fails if it is not refused. */
 static const char *refusal_of(const char *service, const Layer *c, double option,
                               const char *problem)
 {
@@ -578,7 +579,7 @@ static const char *refusal_of(const char *service, const Layer *c, double option
         in[tensors++] = c->b;
     const char *sentence = judge_refusal(service, in, tensors, number, n);
     if (!sentence)
-        judge_fail("check it, and call slope_fail", "%s is not refused", problem);
+        judge_fail("check this argument, and call slope_fail", "%s is not refused", problem);
     return sentence;
 }
 
@@ -616,7 +617,7 @@ static void check_constructor(Shape normalised, double eps, const char *problem)
     Layer c = {.normalised = normalised, .eps = eps};
     const char *sentence = refusal_of("parts", &c, 1, problem);
     if (!strstr(sentence, "layer_norm_new"))
-        judge_fail("refuse it in layer_norm_new, by slope_fail(\"layer_norm_new\", ...)",
+        judge_fail("refuse it in layer_norm_new, with slope_fail(\"layer_norm_new\", ...)",
                    "%s: the sentence does not name layer_norm_new: %s", problem, sentence);
 }
 

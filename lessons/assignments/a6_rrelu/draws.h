@@ -1,7 +1,7 @@
 /* lessons/assignments/a6_rrelu/draws.h -- how the tests call RReLU, and read its slopes.
  *
- * A call of var_rrelu is described by five numbers, a Draw, so that the judge can make the same
- * call twice, or a call that shares some of its random numbers. At x = -1 the result is -a, which
+ * Five numbers, a Draw, describe a call of var_rrelu, so that the judge can make the same call
+ * twice, or another call that shares some of its random numbers. At x = -1 the result is -a, which
  * shows the slopes.
  *
  * SPDX-License-Identifier: MIT
@@ -23,7 +23,7 @@ typedef struct Draw {
     double number[DRAW]; /* lower, upper, and the seed, stream and position of the Rng */
 } Draw;
 
-/* A random seed and stream. */
+/* A Draw with a random seed and stream. */
 static Draw draw_new(double lower, double upper)
 {
     double seed = (double)rng_below(judge_rng(), (uint64_t)1 << 53);
@@ -49,13 +49,13 @@ static double at(const Var *x, ptrdiff_t i)
     return (double)tensor_read(x->value)[tensor_locate(x->value, i)];
 }
 
-/* A tensor of the answer whose elements are read here: it must have x's shape. */
+/* Returns y, a tensor of the answer; fails unless it has x's shape. `what` names it in messages. */
 static Var *check_shape(const char *what, Var *y, const Var *x)
 {
     if (!y)
         judge_fail(NOTHING_ARRIVED, "%s was not computed", what);
     if (!shape_equal(var_shape(y), var_shape(x)))
-        judge_fail("", "%s has shape %s, expected %s", what, SHAPE_TEXT(var_shape(y)),
+        judge_fail("", "%s has shape %s; expected %s", what, SHAPE_TEXT(var_shape(y)),
                    SHAPE_TEXT(var_shape(x)));
     return y;
 }
@@ -77,8 +77,8 @@ static bool is_slope(double a, Draw d)
     return a > low - slack && a < high + slack && a != 0 && a != 1;
 }
 
-/* The slope y / x of each element with x < 0, and 1 for the others. Fails unless there are slopes:
- * not 0, not 1, not all equal, and roughly within the limits of d. */
+/* The slope y / x of each element with x < 0, and 1 for the others. Fails unless these are possible
+ * slopes: not 0, not 1, not all equal, and roughly within the limits of d. */
 static Var *read_slopes(const Var *x, const Var *y, Draw d)
 {
     Var *slope = var_full(var_shape(x), 1);
@@ -97,7 +97,7 @@ static Var *read_slopes(const Var *x, const Var *y, Draw d)
         tensor_write(slope->value)[i] = (real)a;
     }
     if (!differ)
-        judge_fail("a slope is to be drawn for each element", "all slopes are %.6g", first);
+        judge_fail("draw a slope for each element", "all slopes are %.6g", first);
     return slope;
 }
 
@@ -131,20 +131,20 @@ static Var *leaky(Var *x, Var *a)
 
 /* --- comparing -------------------------------------------------------------------------------- */
 
-/* Slopes i ... of the first must be slopes i - shift ... of the second. */
+/* Slope i of the first, for i from `shift` on, must be slope i - shift of the second. */
 static void check_shift(const char *what, const Var *first, const Var *second, ptrdiff_t shift,
                         const char *hint)
 {
     for (ptrdiff_t i = shift; i < tensor_count(first->value); i++)
         if (i - shift < tensor_count(second->value) && at(first, i) != at(second, i - shift))
-            judge_fail(hint, "%s: slope %td was %.10g and is %.10g", what, i, at(first, i),
+            judge_fail(hint, "%s: slope %td was %.10g and is now %.10g", what, i, at(first, i),
                        at(second, i - shift));
 }
 
-/* Wrong slopes are far off, and how precisely they must be drawn is tested by rrelu_words. */
+/* Wrong slopes differ by far more than this; rrelu_words tests how precisely they are computed. */
 static const Tolerance check_slopes = {.relative = 1e-6};
 
-/* Are all gradients gx / gy on the left within the limits? Then other slopes were drawn. */
+/* On the left, is gx / gy within the limits everywhere? Then backward has drawn other slopes. */
 static bool are_slopes(const Var *x, const Var *gy, const Var *gx, Draw d)
 {
     for (ptrdiff_t i = 0; i < tensor_count(x->value); i++) {

@@ -6,8 +6,8 @@
 
 /* --- 1: forward ------------------------------------------------------------------------------- */
 
-/* The largest distance between the share of slopes below t and what it should be, times sqrt(n): it
- * exceeds 3.6 with probability 2 e^(-2 3.6^2) = 1e-11 (Kolmogorov and Smirnov). */
+/* The largest difference between the share of slopes below t and its expected value, times sqrt(n).
+ * It exceeds 3.6 with probability 2 e^(-2 3.6^2) = 1e-11 (Kolmogorov and Smirnov). */
 static double distance(const Var *slope, double lower, double upper)
 {
     ptrdiff_t n = tensor_count(slope->value);
@@ -21,8 +21,8 @@ static double distance(const Var *slope, double lower, double upper)
     return most * sqrt((double)n);
 }
 
-/* Uniform slopes: the mean's standard deviation is w / sqrt(12 n), and that of the variance, which
- * is w^2 / 12, is w^2 / sqrt(180 n). */
+/* For n uniform slopes, the standard deviation of the mean is w / sqrt(12 n); the variance is w^2 /
+ * 12, with a standard deviation of w^2 / sqrt(180 n). */
 static void check_uniform(double lower, double upper)
 {
     static const char uniform[] = "lower + (upper - lower) u, with one uniform number u",
@@ -39,7 +39,7 @@ static void check_uniform(double lower, double upper)
         judge_fail(uniform, "the variance of %g slopes is %.6f, expected %.6f", n, s.std * s.std,
                    variance);
     if (distance(slope, lower, upper) > 3.6)
-        judge_fail(uniform, "mean and variance of the slopes are right, but they are not uniform");
+        judge_fail(uniform, "the slopes have the right mean and variance, but are not uniform");
 }
 
 START_TEST(rrelu_uniform)
@@ -49,7 +49,7 @@ START_TEST(rrelu_uniform)
 }
 END_TEST
 
-/* n slopes by rrelu.h, but from the words at `position` + `step` i. */
+/* n slopes as in rrelu.h, but from the words at `position` + `step` i. */
 static Var *words_at(ptrdiff_t n, Draw d, double position, uint64_t step)
 {
     Var *slope = var_empty(SHAPE(n));
@@ -79,14 +79,14 @@ START_TEST(rrelu_words)
 }
 END_TEST
 
-/* y of x is y of a contiguous copy. */
+/* y of x must be y of a contiguous copy. */
 static void check_layout(Var *x)
 {
     Draw d = draw_default();
     Var *copy = var_leaf(var_contiguous(x)->value), *y = ask_value(x, d);
     judge_compare("y", y, ask_value(copy, d), (Tolerance){0, 0},
-                  MISTAKES({y, "the elements of x, or their slopes, are taken in another order "
-                               "than row-major: x may be transposed, sliced or expanded"}));
+                  MISTAKES({y, "the elements of x, or their slopes, are not in row-major order: "
+                               "x may be transposed, sliced or expanded"}));
     read_slopes(x, y, d);
 }
 
@@ -106,7 +106,7 @@ END_TEST
 
 /* --- 2: backward ------------------------------------------------------------------------------ */
 
-/* The gradient of a module's forward, after it has drawn again. */
+/* The gradient of a module's first forward, computed after its second. */
 static void check_kept_in_module(void)
 {
     Run run = run_with(run_new(), FORWARDS(A, A));
@@ -131,7 +131,7 @@ END_TEST
 
 START_TEST(module_keeps)
 {
-    static const char hint[] = "in evaluation nothing is drawn: the stream must stay where it is";
+    static const char hint[] = "in evaluation nothing is drawn: the stream must not advance";
     Run run = run_new();
     Var *first = ask_run(run_with(run, FORWARDS(A)));
     check_shift("after two forwards in evaluation", first,
@@ -144,8 +144,8 @@ START_TEST(module_keeps)
 }
 END_TEST
 
-/* The state after some forwards, put into a module of another process and another seed, yields what
- * the next forward would have drawn. */
+/* The state after some forwards, loaded into a module in another process with another seed, must
+ * yield the slopes that the next forward would have drawn. */
 static void check_resumed(int before)
 {
     static const int training[] = {A, A, A, A, A};

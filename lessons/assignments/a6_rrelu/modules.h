@@ -1,6 +1,6 @@
 /* lessons/assignments/a6_rrelu/modules.h -- the tests of the module, included by tests.c.
  *
- * A test lists forwards of two modules, in training or in evaluation, and looks at one of them.
+ * A test lists forwards of two modules, in training or in evaluation, and examines one of them.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -11,7 +11,7 @@
 
 #include "draws.h"
 
-/* What a module does in a list of forwards: see services_forwards. */
+/* A forward of module A or B, in training or in evaluation: see services_forwards. */
 enum { A, B, A_EVAL, B_EVAL };
 
 typedef struct Run {
@@ -33,7 +33,7 @@ static Draw run_limits(Run run)
 
 #define FORWARDS(...) (int)(sizeof((int[]){__VA_ARGS__}) / sizeof(int)), (int[]){__VA_ARGS__}
 
-/* `run` with these forwards, the last of which is wanted. */
+/* `run` with these forwards, of which it returns the last. */
 static Run run_with(Run run, int n, const int *forward)
 {
     run.n = n, run.wanted = n - 1;
@@ -41,7 +41,7 @@ static Run run_with(Run run, int n, const int *forward)
     return run;
 }
 
-/* Returns y; the answer's tensor 1 is gx. */
+/* Returns y of the wanted forward; the answer's tensor 1 is gx. */
 static Var *ask_forwards(Run run, Var *x, Var *gy)
 {
     double number[12] = {run.lower, run.upper, run.seed, run.wanted};
@@ -50,7 +50,7 @@ static Var *ask_forwards(Run run, Var *x, Var *gy)
     return check_shape("y", judge_ask("forwards", VARS(x, gy), number, 4 + run.n), x);
 }
 
-/* The slopes of the wanted forward, which is in training. */
+/* The slopes of the wanted forward, which must be in training. */
 static Var *ask_run(Run run)
 {
     Var *x = minus_one(SHAPE(6, 10));
@@ -67,7 +67,7 @@ static void check_disjoint(const Var *a, const Var *b, const char *hint)
                            "other, %.10g", i, k, at(a, i));
 }
 
-/* Fails if many slopes are equal: the statement about `what` then says nothing. */
+/* Fails if many slopes are equal: a comparison of `what` would then prove nothing. */
 static void check_differ(const Var *a, const Var *b, const char *hint, const char *what)
 {
     if (share_equal(a, b) > 0.1)
@@ -94,8 +94,8 @@ static bool is_same(const Var *a, const Var *b)
     return a && b ? tensor_all_close(a->value, b->value, 0, 1e-12) : !a && !b;
 }
 
-/* On the right y, and everywhere gx, may be what the op itself returns if both limits are the mean,
- * so that a mistake in the op is not counted twice. */
+/* Where x > 0, y may also be what the op itself returns if both limits are the mean, and so may gx
+ * everywhere: a mistake in the op is not counted twice. */
 static void check_mean(Run run)
 {
     double l = run.lower, u = run.upper;
@@ -110,7 +110,7 @@ static void check_mean(Run run)
         is_same(var_where(right, y, one), var_where(right, own, one)))
         expected = var_where(right, y, expected);
     judge_compare("y in evaluation", y, expected, check_slopes,
-                  MISTAKES({x, "in evaluation y = x is right for dropout; RReLU has a mean slope"},
+                  MISTAKES({x, "in evaluation, y = x is right for dropout; RReLU has a mean slope"},
                            {leaky(x, var_scalar((real)l)), "in evaluation the slope is the mean, "
                                                            "not lower"},
                            {leaky(x, var_scalar((real)(l + u))), "the mean is (lower + upper) / 2"},
@@ -151,7 +151,7 @@ END_TEST
 
 START_TEST(module_seeds)
 {
-    static const char twice[] = "only random_seed and the module decide what is drawn: take "
+    static const char twice[] = "only random_seed and the module decide what is drawn: call "
                                 "random_stream() in rrelu_new";
     Run run = run_new(), other = run_new();
     Var *slope = ask_run(run);
@@ -165,7 +165,7 @@ END_TEST
 static void check_refused(double lower, double upper)
 {
     if (!judge_refusal("new", NONE, NUMBERS(lower, upper)))
-        judge_fail("stop with slope_fail unless lower <= upper and both are finite",
+        judge_fail("call slope_fail unless lower <= upper and both are finite",
                    "rrelu_new(%g, %g) creates a module", lower, upper);
 }
 

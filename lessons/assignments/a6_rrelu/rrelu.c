@@ -1,5 +1,5 @@
 /* RReLU: your work. lessons/assignments/a6_rrelu/README.md says what to do, and how to check it;
- * autograd/ops/dropout.c and the end of nn/norm.c show another random op and its module.
+ * autograd/ops/dropout.c and the end of nn/norm.c contain another random op and its module.
  *
  * `make start A=a6_rrelu` copies this starter to lessons/work/a6_rrelu/rrelu.c. Edit that copy:
  * `make grade A=a6_rrelu` grades it.
@@ -50,14 +50,14 @@ typedef struct RReLU {
 
 static Var *rrelu_forward_module(Module *self, Var *x)
 {
-    (void)self; /* TODO: self->training says in which mode the module is. */
+    (void)self; /* TODO: self->training says whether the module is in training. */
     return x;
 }
 
 Module *rrelu_new(real lower, real upper)
 {
     static const ModuleType type = {"RReLU", rrelu_forward_module, NULL};
-    RReLU *r = module_new(sizeof *r, &type); /* TODO: first refuse impossible limits */
+    RReLU *r = module_new(sizeof *r, &type); /* TODO: first refuse invalid limits */
     r->lower = lower, r->upper = upper;
     return &r->base;
 }

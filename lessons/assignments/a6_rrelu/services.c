@@ -11,11 +11,11 @@
 
 /* --- the op ----------------------------------------------------------------------------------- */
 
-/* Fails unless y was computed by op_rrelu, not composed of others. */
+/* Fails unless op_rrelu computed y; returns y. */
 static Var *services_own(Var *y)
 {
     if (y->op != &op_rrelu)
-        slope_fail("var_rrelu", "its result was not computed by op_rrelu, but composed of other "
+        slope_fail("var_rrelu", "its result is not computed by op_rrelu, but composed of other "
                    "ops: write the op, and apply it with var_apply_with(&op_rrelu, ...)");
     return y;
 }
@@ -42,7 +42,7 @@ static void services_gradient(const Message *call, Message *answer)
     message_add_tensor(answer, x->grad);
 }
 
-/* The same, with y used twice, and another RReLU applied before the gradient is computed. */
+/* The same, with y used twice, and another RReLU applied before backward. */
 static void services_both(const Message *call, Message *answer)
 {
     Var *x = var_leaf(call->tensor[0]), *y = services_apply(call, x);
@@ -68,7 +68,7 @@ static void services_second(const Message *call, Message *answer)
 }
 
 /* The op's own sample, called with the judge's x; the inputs that op_check would draw for it; and
- * the branch hash of the result, in two halves that a double holds exactly. */
+ * the branch hash of the result, in two halves, which a double represents exactly. */
 static void services_sample(const Message *call, Message *answer)
 {
     Var *x = var_leaf(call->tensor[0]), *in[OP_SAMPLE_INPUTS];
@@ -100,7 +100,7 @@ static Rng *services_rng(const Module *m)
     return rng;
 }
 
-/* The state in halves of words, which a double holds exactly; nothing if there is no stream. */
+/* The state in halves of words, which a double represents exactly; nothing without a stream. */
 static void services_add_state(const Module *m, Message *answer)
 {
     const Rng *rng = services_rng(m);
@@ -156,7 +156,7 @@ static void services_forwards(const Message *call, Message *answer)
     module_free(m[0]), module_free(m[1]);
 }
 
-/* y of a new module in training, once its state is that of numbers 3 ... 8. */
+/* y of a new module in training, with the state in numbers 3 ... 8. */
 static void services_resume(const Message *call, Message *answer)
 {
     const double *n = call->number;

@@ -1,13 +1,13 @@
 /* lessons/assignments/a6_rrelu/tests.c -- what RReLU must do; points.txt assigns the points.
  *
  * Each test checks one thing: gradients are compared with the slopes that the submission drew,
- * whatever their distribution, and modules with one another. All of that would hold for slopes of
- * 0, or for the same slope everywhere, so wherever slopes are read, they must differ (see
- * read_slopes in draws.h).
+ * whatever their distribution, and modules with one another. Slopes of 0, or the same slope
+ * everywhere, would pass all of these comparisons, so wherever slopes are read, they must differ
+ * (see read_slopes in draws.h).
  *
- * rrelu.h leaves nothing to chance, so a visible test, whose seed is fixed, passes always or never.
- * The statistics of the hidden tests, whose seeds are fresh, reject good slopes with a probability
- * below 1e-10: their bounds are at 7 standard deviations.
+ * rrelu.h leaves nothing to chance, so a visible test, whose seed is fixed, always passes or always
+ * fails. The hidden tests, whose seeds are new in each run, reject correct slopes with a
+ * probability below 1e-10: their bounds are at 7 standard deviations.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -18,15 +18,15 @@
 #include "modules.h"
 
 #define NOT_IN_OPS                                                                              \
-    "second derivative missing: the rule must be written in ops (var_mul, var_where ...), not as " \
-    "a loop over elements"
+    "the second derivative is missing: the rule must be written in ops (var_mul, var_where ...), " \
+    "not as a loop over elements"
 #define OTHER_SLOPES                                                                            \
     "backward multiplies by slopes within the limits, but not by those that forward drew: keep " \
-    "what is needed to draw the same ones again in y->attr"
+    "in y->attr what is needed to draw the same ones again"
 
 /* --- 1: forward ------------------------------------------------------------------------------- */
 
-/* What y would be if only inputs that are not positive were multiplied, by whatever slopes. */
+/* y as it must be if only inputs that are not positive are multiplied, whatever the slopes are. */
 static Var *sides_of(Var *x, Var *y)
 {
     Var *expected = var_scale(x, 1);
@@ -37,14 +37,14 @@ static Var *sides_of(Var *x, Var *y)
     return expected;
 }
 
-/* Compares y of x, and of 2 x: twice the input, twice the result. */
+/* Compares y for x with y for 2 x: twice the input must yield twice the result. */
 static void check_sides(Var *x, Draw d)
 {
     Var *y = ask_value(x, d), *right = var_is_positive(x), *twice = var_scale(x, 2);
     Var *swapped = var_where(right, y, x);
     judge_compare("y", y, sides_of(x, y), (Tolerance){0, 0},
                   MISTAKES({d.number[LOWER] > 1 ? swapped : NULL, "max(x, a x) is a different "
-                            "function if a > 1: branch on x > 0"},
+                            "function if a > 1: test whether x > 0"},
                            {swapped, "positive inputs are multiplied, negative ones are not"},
                            {y, "y must be x where x > 0: only the left side has slopes"}));
     judge_compare("y of 2 x", ask_value(twice, d), var_scale(y, 2), (Tolerance){1e-12, 0},
@@ -67,17 +67,18 @@ START_TEST(rrelu_sides)
 }
 END_TEST
 
-/* The slopes fill at least nine tenths of the interval: among 1000 good ones, all but surely. */
+/* The slopes must span at least 0.9 of the interval, as 1000 uniform ones almost surely do. */
 static void check_bounds(double lower, double upper)
 {
     Stats s = tensor_stats(ask_slopes(SHAPE(1000), draw_new(lower, upper))->value);
     double slack = 1e-12 * (fabs(lower) + fabs(upper));
     if (s.min < lower - slack || s.max > upper + slack)
         judge_fail("a = lower + (upper - lower) u with u from 0 to 1",
-                   "for slopes from %g to %g they lie from %g to %g", lower, upper, s.min, s.max);
+                   "slopes from %g to %g were requested; they are from %g to %g", lower, upper,
+                   s.min, s.max);
     if (s.max - s.min < 0.9 * (upper - lower))
-        judge_fail("a = lower + (upper - lower) u with u from 0 to 1", "for slopes from %g to %g "
-                   "all lie from %g to %g", lower, upper, s.min, s.max);
+        judge_fail("a = lower + (upper - lower) u with u from 0 to 1", "slopes from %g to %g "
+                   "were requested; all are from %g to %g", lower, upper, s.min, s.max);
 }
 
 START_TEST(rrelu_bounds)
@@ -97,7 +98,7 @@ static int compare_numbers(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* How many different values x contains. */
+/* The number of different values in x. */
 static ptrdiff_t count_distinct(const Var *x)
 {
     ptrdiff_t n = tensor_count(x->value), distinct = 1;
@@ -122,7 +123,7 @@ static double correlation(const Var *slope, ptrdiff_t lag)
     return sum / (double)n / (s.std * s.std);
 }
 
-/* Two equal ones among 1680 have a probability of 1e-10. */
+/* With 53 random bits, two of 1680 slopes are equal with a probability of 1e-10. */
 static void check_distinct(Shape shape)
 {
     ptrdiff_t distinct = count_distinct(ask_slopes(shape, draw_default()));
@@ -147,7 +148,7 @@ START_TEST(rrelu_own)
 }
 END_TEST
 
-/* Another seed, stream or position yields other slopes. */
+/* Another seed, stream or position must yield other slopes. */
 static void check_depends(Var *slope, Draw d, int which, const char *name)
 {
     Var *other = ask_slopes(var_shape(slope), draw_plus(d, which, 1));
@@ -180,7 +181,7 @@ END_TEST
 
 /* --- 2: backward ------------------------------------------------------------------------------ */
 
-/* Compares gx, the answer to this service, with `factor` gy and the slopes of the answer's y. */
+/* Compares gx, the service's answer, with `factor` gy times the slopes in the answer's y. */
 static void check_gradient(const char *service, Var *x, Draw d, double factor)
 {
     double mean = (d.number[LOWER] + d.number[UPPER]) / 2;
@@ -193,7 +194,7 @@ static void check_gradient(const char *service, Var *x, Draw d, double factor)
                   MISTAKES({var_where(by_output, g, var_mul(g, slope)), "the side is selected by "
                             "the sign of the output, but for a < 0 the left side is positive, "
                             "too. Test the sign of the input"},
-                           {g, "missing slope: gx = a gy where x is not positive"},
+                           {g, "the slope is missing: gx = a gy where x is not positive"},
                            {var_mul(g, averaged), "the mean slope belongs to evaluation: gx uses "
                                                   "the slopes that forward drew"},
                            {are_slopes(x, g, gx, d) ? gx : NULL, OTHER_SLOPES}));
@@ -228,8 +229,8 @@ START_TEST(rrelu_gradient_0)
 }
 END_TEST
 
-/* The gradients of <v, gx>. The slopes are those of the submission's own gx, so that a mistake in
- * them is not counted twice. */
+/* Checks the gradients of <v, gx>. The slopes are those of the submission's own gx, so that a
+ * mistake in them is not counted twice. */
 static void check_second(Var *x, Draw d)
 {
     Var *gy = judge_input(var_shape(x), 1, 2), *v = judge_input(var_shape(x), 1, 2);
@@ -255,14 +256,14 @@ START_TEST(rrelu_second)
 }
 END_TEST
 
-/* Asks for the sample's result at x; returns its hash. *slope receives its slopes. */
+/* Asks for the sample's result at x; returns its branch hash, and its slopes in *slope. */
 static double ask_sample(Var *x, Var **slope)
 {
     const Draw any = {{-(double)INFINITY, (double)INFINITY}};
     Var *y = judge_ask("sample", VARS(x), NONE);
     if (judge_answer()->numbers != 2 || !judge_answer_var(1))
-        judge_fail("see .sample and .branch_hash in autograd/ops/relu.c; by its branch_hash the "
-                   "checker detects the kink", "op_rrelu lacks a sample of one input, or a "
+        judge_fail("see .sample and .branch_hash in autograd/ops/relu.c; the checker detects the "
+                   "kink by branch_hash", "op_rrelu lacks a sample of one input, or a "
                    "branch_hash");
     double hash = judge_answer()->number[0] * 0x1p32 + judge_answer()->number[1];
     *slope = read_slopes(x, check_shape("y of the sample", y, x), any);

@@ -14,8 +14,8 @@ static inline real rmsprop_mean(real alpha, real mean, real x)
     return alpha * mean + (1 - alpha) * x;
 }
 
-/* What is switched off is known by the settings, not by its slot, which may be left from when it
- * was on, or be allocated because of the one after it. */
+/* Only the settings say whether momentum and centring are on. A slot may also exist because its
+ * setting was on before, or because a later slot is needed. */
 static void rmsprop_update(const ParamGroup *o, const ParamRun *p)
 {
     real alpha = o->own[RMSPROP_ALPHA], decay = o->weight_decay, lr = o->lr;

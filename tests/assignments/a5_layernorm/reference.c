@@ -11,9 +11,9 @@
  *   backward  with xhat = (x - mean) rstd, gh = gy w and E the mean over a row:
  *             gx = rstd (gh - E[gh] - xhat E[gh xhat]); over all rows, gw = sum of gy xhat and
  *             gb = sum of gy
- *   care      E[x^2] - E[x]^2 would cancel if the mean is large in comparison with the deviation,
- *             so the deviations are squared; mean and rstd are computed again in backward, which
- *             reads the row anyway
+ *   care      E[x^2] - E[x]^2 would cancel if the mean were large compared with the standard
+ *             deviation, so the mean is subtracted before squaring; backward computes mean and
+ *             rstd again, as it reads the row anyway
  *   source    Ba, Kiros, Hinton, arXiv:1607.06450, 2016
  */
 typedef struct LayerNormAttr {
@@ -75,7 +75,7 @@ static void layer_norm_gx(real *gx, const real *gy, const real *x, const real *w
     }
 }
 
-/* The gradient of input i, still 0; NULL if it is not wanted. */
+/* A gradient of input i, set to 0; NULL if none is needed. */
 static Var *layer_norm_slot(const Var *y, int i)
 {
     return i < y->n_in && var_needs_grad(y->in[i]) ? var_full(var_shape(y->in[i]), 0) : NULL;

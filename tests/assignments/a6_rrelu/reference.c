@@ -53,7 +53,7 @@ static void rrelu_backward(Var *y, Var *gy)
     SEND(x, rrelu_times_slope(y, gy));
 }
 
-/* A fixed stream: the checker calls it again and again, and the slopes must stay. */
+/* The stream is fixed: the checker calls this repeatedly, and the slopes must not change. */
 static Var *rrelu_sample(Var **in)
 {
     return var_rrelu(in[0], RRELU_LOWER, RRELU_UPPER, rng_new(3, 0));
@@ -82,7 +82,7 @@ typedef struct RReLU {
     Rng   *rng;
 } RReLU;
 
-/* In evaluation both limits are the mean, so that whatever is drawn, the slope is the mean. */
+/* In evaluation both limits are the mean, so the slope is the mean, whatever is drawn. */
 static Var *rrelu_forward_module(Module *self, Var *x)
 {
     RReLU *r = (RReLU *)self;

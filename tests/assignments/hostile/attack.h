@@ -1,4 +1,4 @@
-/* tests/assignments/hostile/attack.h -- begins every hostile submission; see attacks.txt.
+/* tests/assignments/hostile/attack.h -- the beginning of every hostile submission; see attacks.txt.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -51,7 +51,7 @@ static inline void attack_serve(void (*answer)(const Message *))
 {
     static Message call;
     while (wire_read(attack_get, NULL, &call)) {
-        for (int i = 0; i < 2; i++) /* as many as any service answers */
+        for (int i = 0; i < 2; i++) /* as many as the services answer with */
             message_add_number(&attack_answer, 1);
         answer(&call);
         if (!wire_write(attack_put, NULL, &attack_answer))
