@@ -1,36 +1,28 @@
 #!/bin/sh
 # Grades a submission: `make grade A=a1_elu SUBMISSION=path/to/elu.c` calls this, with the build
 # folder and the names of the assignments as arguments, and everything else in variables that begin
-# with GRADE_.
+# with GRADE_. With a third argument it grades every submission in GRADE_DIR (make grade-all).
 #
 # The judge (judge/main.c) compiles the submission in a fresh folder and runs it in a process of its
-# own. The results are written to GRADE_OUT, or to $B/grade/A.
+# own. The results are written to GRADE_OUT, or to $B/grade/A; those of a class, to $B/marks/A.
 #
 # The exit status is 0 if the submission was graded, whatever the points, and 2 if grading itself
 # failed.
 # SPDX-License-Identifier: MIT
 set -u
-B=$1 assignments=$2
-home=lessons/assignments
+tool=grade${3:+-all}
+. lessons/assignments/tools/common.sh
 
-stop() {
-    echo "grade: $*" >&2
-    exit 2
-}
-
-[ -n "$GRADE_A" ] || stop "A is not set: use make grade A=NAME; there are: $assignments"
-case " $assignments " in
-*" $GRADE_A "*) ;;
-*) stop "there is no assignment '$GRADE_A'; there are: $assignments" ;;
-esac
-A=$GRADE_A
-folder=$home/$A
-file=$(cat "$folder/submit")
-submission=${GRADE_SUBMISSION:-lessons/work/$A/$file}
-[ -n "$GRADE_SUBMISSION" ] || [ -e "$submission" ] ||
-    stop "there is no $submission yet: make start A=$A puts the starter there"
-
-out=${GRADE_OUT:-$B/grade/$A}
+if [ "$tool" = grade ]; then
+    submission=${GRADE_SUBMISSION:-lessons/work/$A/$file}
+    [ -n "$GRADE_SUBMISSION" ] || [ -e "$submission" ] ||
+        stop "there is no $submission yet: make start A=$A puts the starter there"
+    out=${GRADE_OUT:-$B/grade/$A}
+else
+    [ -n "$GRADE_DIR" ] || stop "DIR is not set: the folder that contains the submissions"
+    [ -d "$GRADE_DIR" ] || stop "there is no folder '$GRADE_DIR'"
+    out=${GRADE_OUT:-$B/marks/$A}
+fi
 mkdir -p "$B/work" "$out" || stop "cannot create the folder '$out'"
 
 # Gradings that start side by side wait for one another while they build the judge.
@@ -42,15 +34,28 @@ until mkdir "$lock" 2>/dev/null; do
 done
 echo $$ >"$lock/pid"
 trap 'rm -rf "$lock"' EXIT INT TERM
-$MAKE --no-print-directory -s B="$B" A="$A" judge >&2 || stop "the judge cannot be built"
+$MAKE --no-print-directory -s B="$B" A="$A" judge ${3:+class} >&2 ||
+    stop "the judge cannot be built"
 rm -rf "$lock"
 trap - EXIT INT TERM
 
-echo "$A: $submission"
-echo
-objects="$B/double/$home/solver/solver.o $B/double/$home/solver/wire.o"
-objects="$objects $B/double/$home/$A/services.o"
-"$B/double/$home/$A/judge" --assignment "$folder" --submission "$submission" \
-    --work "$B/work" --out "$out" --compile "$GRADE_COMPILE" --objects "$objects" \
-    --link "$GRADE_LINK" --seed "$GRADE_SEED" --limit "$GRADE_LIMIT" || exit 2
-echo "Results: $out/results.json (for Gradescope) and report.txt; output: printed.txt there."
+run=$B/double/$folder/run
+if [ "$tool" = grade ]; then
+    echo "$A: $submission"
+    echo
+    sh "$run" --submission "$submission" --work "$B/work" --out "$out" --seed "$GRADE_SEED" \
+        --limit "$GRADE_LIMIT" || exit 2
+    [ -e "$folder/hidden.c" ] ||
+        echo "The instructor's grader also runs the hidden tests, which this copy does not contain."
+    echo "Results: $out/results.json (for Gradescope) and report.txt; output: printed.txt there."
+else
+    # A submission is graded again if anything that its marks depend on has changed.
+    version=$(cat "$run" "${run%run}judge" "${run%run}services.o" "$B/libslope-double.a" \
+        "$folder"/*.txt "$folder"/*.h lessons/assignments/judge/allow.txt | cksum)
+    work=$(mktemp -d "$B/work/all-XXXXXX") || stop "cannot create a folder in '$B/work'"
+    trap 'rm -rf "$work"' EXIT
+    trap 'exit 2' INT TERM HUP
+    "$B/double/lessons/assignments/tools/class" --dir "$GRADE_DIR" --out "$out" --work "$work" \
+        --run "$run" --assignment "$folder" --file "$file" --seed "$GRADE_SEED" \
+        --limit "$GRADE_LIMIT" --version "$version $GRADE_SEED $GRADE_LIMIT"
+fi

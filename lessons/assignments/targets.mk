@@ -1,7 +1,5 @@
-# Targets for instructors, included by the Makefile.
+# Targets for assignments, included by the Makefile.
 # SPDX-License-Identifier: MIT
-
-## For instructors (lessons/assignments):
 
 ASSIGNMENTS := $(patsubst lessons/assignments/%/points.txt,%,\
                  $(sort $(wildcard lessons/assignments/*/points.txt)))
@@ -12,31 +10,73 @@ SOLVER      := $(patsubst %.c,$(B)/double/%.o,$(wildcard lessons/assignments/sol
 $(foreach a,$(ASSIGNMENTS),$(call program,lessons/assignments/$(a)/judge,\
   $(wildcard lessons/assignments/judge/*.c) lessons/assignments/solver/wire.c \
   lessons/assignments/$(a)/tests.c,$$(CHECK)))
+$(call program,lessons/assignments/tools/class,lessons/assignments/tools/class.c \
+  $(addprefix lessons/assignments/judge/,points.c results.c))
 
-# What a user writes after A= and SUBMISSION= is data: it is never expanded, by make or by a shell.
-unexport A B SUBMISSION SEED LIMIT OUT
+# A judge is rebuilt when its hidden tests are added or removed: tests.c includes them if they exist.
+$(B)/double/lessons/assignments/%/included: FORCE
+	@$(call keep,$(wildcard lessons/assignments/$*/hidden.c))
+$(foreach a,$(ASSIGNMENTS),$(eval \
+  $(B)/double/lessons/assignments/$(a)/tests.o: $(B)/double/lessons/assignments/$(a)/included))
+
+# What a user writes after A=, SUBMISSION= and so on is data: it is never expanded, by make or by a
+# shell.
+unexport A B SUBMISSION SEED LIMIT OUT DIR ANSWERS
 asked := $(filter $(ASSIGNMENTS),$(value A))
 
 # Submissions are compiled with these flags, whatever CFLAGS and MODE are.
 SUBMISSION_FLAGS = -std=c11 -D_DEFAULT_SOURCE -DSLOPE_DOUBLE -O2 -I. $(WARN) $(MATH) $(ARCHFLAGS) \
   -fno-stack-protector -U_FORTIFY_SOURCE
 
-$(B)/grade.flags: FORCE
-	@$(call keep,$(SUBMISSION_FLAGS))
+# The shell script that runs the judge of assignment A: the same for one submission, for a class and
+# on Gradescope.
+services  = $(SOLVER) $(B)/double/lessons/assignments/$(1)/services.o
+run_judge = exec $(call quote,$(B)/double/lessons/assignments/$(1)/judge) \
+  --assignment lessons/assignments/$(1) --compile $(call quote,$(CC) $(SUBMISSION_FLAGS)) \
+  --objects $(call quote,$(call services,$(1))) \
+  --link $(call quote,$(B)/libslope-double.a $(LIBS) $(call accepted,-static)) "$$@"
 
-# The judge of assignment A and what it needs; grade.sh calls this.
+$(B)/double/lessons/assignments/%/run: FORCE
+	@$(call keep,$(call run_judge,$*))
+
+# The judge of assignment A and what it needs; the scripts call this.
 judge: $(foreach a,$(asked),$(B)/double/lessons/assignments/$(a)/judge \
-                            $(B)/double/lessons/assignments/$(a)/services.o) \
-       $(SOLVER) $(B)/libslope-double.a
+                            $(B)/double/lessons/assignments/$(a)/run $(call services,$(a))) \
+       $(B)/libslope-double.a
+class: $(B)/double/lessons/assignments/tools/class
 
-grade: export GRADE_A = $(value A)
+# The scripts get the values of variables in the environment, under names that begin with GRADE_.
+start grade grade-all gradescope: export GRADE_A = $(value A)
+grade grade-all: export GRADE_SEED = $(value SEED)
+grade grade-all: export GRADE_LIMIT = $(value LIMIT)
+grade grade-all: export GRADE_OUT = $(value OUT)
 grade: export GRADE_SUBMISSION = $(value SUBMISSION)
-grade: export GRADE_SEED = $(value SEED)
-grade: export GRADE_LIMIT = $(value LIMIT)
-grade: export GRADE_OUT = $(value OUT)
-grade: export GRADE_COMPILE = $(CC) $(SUBMISSION_FLAGS)
-grade: export GRADE_LINK = $(B)/libslope-double.a $(LIBS) $(call accepted,-static)
-grade: ## grade a solution: A=a1_elu SUBMISSION=elu.c
-	@MAKE='$(MAKE)' sh lessons/assignments/grade.sh '$(B)' '$(ASSIGNMENTS)'
+grade-all: export GRADE_DIR = $(value DIR)
+student-kit: export GRADE_ANSWERS = $(value ANSWERS)
+on_assignment = sh lessons/assignments/$(1) '$(B)' '$(ASSIGNMENTS)'
 
-.PHONY: grade judge
+## For students (lessons/assignments):
+
+start: ## begin an assignment: A=a1_elu copies its starter to lessons/work/a1_elu
+	@$(call on_assignment,tools/start.sh)
+
+grade: ## grade a solution: A=a1_elu (SUBMISSION=path/to/elu.c for another file)
+	@MAKE='$(MAKE)' $(call on_assignment,grade.sh)
+
+## For instructors (lessons/assignments):
+
+grade-all: ## grade a folder of submissions: A=a1_elu DIR=path writes build/marks/a1_elu
+	@MAKE='$(MAKE)' $(call on_assignment,grade.sh) all
+
+student-kit: ## pack this folder without hidden tests and solutions (ANSWERS=1: with answers)
+	@sh lessons/assignments/tools/kit.sh '$(B)'
+
+gradescope: ## pack an autograder for Gradescope: A=a1_elu
+	@$(call on_assignment,tools/gradescope.sh)
+
+# `make -j deps grade` compiles nothing until deps has finished.
+ifneq ($(filter deps,$(MAKECMDGOALS)),)
+grade grade-all: | deps
+endif
+
+.PHONY: start grade grade-all student-kit gradescope judge class

@@ -53,6 +53,7 @@ static void ask_exchange(const char *service, Var *const *in, int n_in, const do
     message_clear(&ask_answer);
     SolverEnd end = solver_exchange(&call, &ask_answer);
     message_clear(&call);
+    text_make_printable(ask_answer.text, "");
     judge_outcome->late = end == SOLVER_LATE || end == SOLVER_IDLE;
     if (end == SOLVER_LATE)
         judge_fail(suspicion ? suspicion : "an infinite loop?", "stopped after the allowed time");

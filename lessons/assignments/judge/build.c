@@ -21,7 +21,7 @@
 #include "optim/progress.h"
 
 enum {
-    BUILD_SECONDS = 10,
+    BUILD_LINK_SECONDS = 10,
     BUILD_SOURCE = 1 << 20, /* bytes of a submission */
     BUILD_OUTPUT = 64 << 20, /* bytes of a file that the compiler writes */
     BUILD_ARGUMENTS = 16,
@@ -45,7 +45,7 @@ static _Noreturn void build_become(const char *command, char *const argument[], 
     build_limit(RLIMIT_CORE, 0);
     build_limit(RLIMIT_FSIZE, BUILD_OUTPUT);
 #ifdef RLIMIT_AS
-    build_limit(RLIMIT_AS, (rlim_t)2 << 30);
+    build_limit(RLIMIT_AS, (rlim_t)1 << 30);
 #endif
     int in = open("/dev/null", O_RDONLY);
     int out = open(said, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600);
@@ -55,10 +55,19 @@ static _Noreturn void build_become(const char *command, char *const argument[], 
     _exit(127);
 }
 
+static double build_cpu(void)
+{
+    struct rusage used = {0};
+    getrusage(RUSAGE_CHILDREN, &used);
+    return (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
+           (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) * 1e-6;
+}
+
 int build_run(const char *command, char *const argument[], const char *said, int seconds)
 {
     int status = 0;
-    double deadline = slope_seconds() + 3 * seconds;
+    double deadline = slope_seconds() + 3 * seconds, cpu = build_cpu();
+    bool late = false;
     fflush(NULL);
     pid_t child = fork();
     if (child < 0)
@@ -66,16 +75,17 @@ int build_run(const char *command, char *const argument[], const char *said, int
     if (child == 0)
         build_become(command, argument, said, seconds);
     setpgid(child, child); /* the child does so too: either may run first */
-    while (waitpid(child, &status, WNOHANG) == 0) {
-        if (slope_seconds() > deadline) {
+    while (waitpid(child, &status, late ? 0 : WNOHANG) == 0) {
+        late = slope_seconds() > deadline || judge_interrupted;
+        if (late)
             kill(-child, SIGKILL);
-            waitpid(child, &status, 0);
-            return -1;
-        }
-        nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
+        else
+            nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
     }
     kill(-child, SIGKILL); /* whatever it has left behind */
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    judge_check_interrupt();
+    /* The compiler reports one of its processes that was stopped as an error of its own. */
+    return WIFEXITED(status) && build_cpu() - cpu < seconds ? WEXITSTATUS(status) : -1;
 }
 
 /* --- reading the submission ------------------------------------------------------------------- */
@@ -89,7 +99,7 @@ static void build_find(const BuildOptions *o, char path[GRADE_PATH])
                    : snprintf(path, GRADE_PATH, "%s", o->submission);
     if (n >= GRADE_PATH)
         judge_refuse("the path of the submission is too long");
-    if (lstat(path, &info) != 0 && errno == ENOENT)
+    if (lstat(o->submission, &info) != 0 && errno == ENOENT)
         judge_refuse("there is no file '%s'; expected your %s", path, o->file);
 }
 
@@ -99,14 +109,16 @@ static bool build_refuse(char said[GRADE_TEXT], const char *path, const char *pr
     return false;
 }
 
-/* Copies a regular file of bounded size. Opening a FIFO would wait, and a device never ends. */
+/* Copies a regular file of bounded size. Opening a FIFO would wait, a device never ends, and a link
+ * in a student's archive may point to a solution. */
 static bool build_copy(const char *from, const char *to, char said[GRADE_TEXT])
 {
     struct stat info;
     static char bytes[BUILD_SOURCE];
-    int in = open(from, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    int in = open(from, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     if (in < 0)
-        return build_refuse(said, from, strerror(errno));
+        return build_refuse(said, from, errno == ELOOP || errno == EMLINK
+                                            ? "is a symbolic link" : strerror(errno));
     bool regular = fstat(in, &info) == 0 && S_ISREG(info.st_mode);
     ssize_t n = regular ? read(in, bytes, sizeof bytes) : -1;
     close(in);
@@ -129,6 +141,15 @@ static char *build_path(char path[GRADE_PATH], const char *folder, const char *n
     return path;
 }
 
+void text_make_printable(char *text, const char *keep)
+{
+    for (unsigned char *p = (unsigned char *)text; *p; p++) {
+        bool escape = *p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0; /* a control character in UTF-8 */
+        if (escape || ((*p < 0x20 || *p == 0x7f) && !strchr(keep, *p)))
+            *p = '?';
+    }
+}
+
 /* Appends the compiler's messages, with the submitted file's name in place of its copy's. */
 static void build_messages(const char *work, const char *copy, const char *name,
                            char said[GRADE_TEXT])
@@ -140,6 +161,7 @@ static void build_messages(const char *work, const char *copy, const char *name,
     if (f)
         fclose(f);
     all[n] = '\0';
+    text_make_printable(all, "\n\t");
     for (const char *p = all; *p && used + 1 < GRADE_TEXT;) {
         const char *at = strstr(p, copy), *end = at ? at : p + strlen(p);
         used += (size_t)snprintf(said + used, GRADE_TEXT - used, "%.*s%s", (int)(end - p), p,
@@ -148,24 +170,47 @@ static void build_messages(const char *work, const char *copy, const char *name,
     }
 }
 
-/* Compiles the copy in the work folder. */
+/* One run of the compiler. Returns false if it fails, and if it was stopped says so. */
+static bool build_step(const BuildOptions *o, char *const argument[], int seconds,
+                       char said[GRADE_TEXT])
+{
+    char command[GRADE_COMMAND], messages[GRADE_PATH];
+    snprintf(command, sizeof command, "exec %s \"$@\"", o->compile);
+    build_path(messages, o->work, "messages.txt");
+    int status = build_run(command, argument, messages, seconds);
+    if (status < 0)
+        snprintf(said, GRADE_TEXT, "The compiler was stopped: it used more than %d seconds.\n",
+                 seconds);
+    return status == 0;
+}
+
+/* Compiles the copy in the work folder, by way of a list of the files that it includes and of its
+ * assembly. Before the list is checked, messages must not quote what the submission includes. */
 static const char *build_compile(const BuildOptions *o, const char *path, char said[GRADE_TEXT])
 {
-    char copy[GRADE_PATH], object[GRADE_PATH], include[GRADE_PATH], command[GRADE_COMMAND];
+    char copy[GRADE_PATH], list[GRADE_PATH], include[GRADE_PATH], assembly[GRADE_PATH],
+        object[GRADE_PATH];
     build_path(copy, o->work, o->file);
+    build_path(list, o->work, "includes.txt");
+    build_path(assembly, o->work, "submission.s");
     build_path(object, o->work, "submission.o");
     snprintf(include, sizeof include, "-I%s", o->assignment);
-    snprintf(command, sizeof command, "exec %s \"$@\"", o->compile);
     if (!build_copy(path, copy, said))
         return "cannot be read";
-    int status = build_run(command, (char *[]){include, "-c", copy, "-o", object, NULL},
-                           build_path((char[GRADE_PATH]){0}, o->work, "messages.txt"),
-                           BUILD_SECONDS);
-    if (status < 0)
-        return snprintf(said, GRADE_TEXT, "The compiler was stopped: it used more than %d seconds "
-                        "or 2 GB.\n", BUILD_SECONDS), "does not compile";
-    build_messages(o->work, copy, path, said);
-    return status == 0 ? NULL : "does not compile";
+    bool listed = build_step(o, (char *[]){include, "-w", "-M", "-fno-diagnostics-show-caret",
+                                           copy, "-o", list, NULL}, o->seconds, said);
+    if (listed && !sources_are_headers(list, copy, said))
+        return "is not allowed";
+    bool compiled = listed && build_step(o, (char *[]){include, "-S", copy, "-o", assembly, NULL},
+                                         o->seconds, said);
+    if (!said[0])
+        build_messages(o->work, copy, path, said);
+    if (!compiled)
+        return "does not compile";
+    if (!sources_read_no_files(assembly, said))
+        return "is not allowed";
+    return build_step(o, (char *[]){"-c", assembly, "-o", object, NULL}, o->seconds, said)
+               ? NULL : "does not compile";
 }
 
 static const char *build_link(const BuildOptions *o, const char *path, char said[GRADE_TEXT])
@@ -175,7 +220,8 @@ static const char *build_link(const BuildOptions *o, const char *path, char said
     build_path(program, o->work, "solver");
     build_path(messages, o->work, "messages.txt");
     snprintf(command, sizeof command, "exec %s %s \"$@\" %s", o->compile, o->objects, o->link);
-    if (build_run(command, (char *[]){object, "-o", program, NULL}, messages, BUILD_SECONDS) == 0)
+    if (build_run(command, (char *[]){object, "-o", program, NULL}, messages,
+                  BUILD_LINK_SECONDS) == 0)
         return NULL;
     build_messages(o->work, object, path, said);
     return "does not link";

@@ -3,6 +3,7 @@
  *
  *  - points_read (points.c) reads an assignment's points.txt.
  *  - build_solver (build.c) compiles and links a submission, or says why it was refused.
+ *    sources.c and names.c check what it includes, needs and defines.
  *  - solver_start, solver_call and solver_stop (process.c) run it, within limits.
  *  - main.c runs each test and fills in its Outcome.
  *  - results_write (results.c) writes results.json in Gradescope's format.
@@ -12,6 +13,7 @@
 #ifndef SLOPE_LESSONS_ASSIGNMENTS_JUDGE_GRADE_H
 #define SLOPE_LESSONS_ASSIGNMENTS_JUDGE_GRADE_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -65,6 +67,10 @@ bool results_write(const Grade *grade, const char *path, Error *err);
 /* Writes a header and one line of marks: name, points, the points of each test, status. */
 bool results_write_row(const Grade *grade, const char *name, const char *path, Error *err);
 
+/* Set by SIGINT, SIGTERM and SIGHUP; judge_check_interrupt then ends the judge. */
+extern volatile sig_atomic_t judge_interrupted;
+void judge_check_interrupt(void);
+
 /* Prints a sentence "grade: ..." and ends the judge with status 2: the grading itself failed. */
 _Noreturn void judge_refuse(const char *format, ...) SLOPE_PRINTF(1, 2);
 
@@ -79,6 +85,7 @@ typedef struct BuildOptions {
     const char *objects;    /* what the submission is linked with */
     const char *link;       /* flags after those, in the shell's syntax */
     const char *names;      /* what every submission may use: allow.txt */
+    int         seconds;    /* of CPU time, for the compiler */
 } BuildOptions;
 
 /* Compiles and links work/solver. Returns NULL, or a status such as "does not compile"; `said` is
@@ -90,9 +97,20 @@ const char *build_solver(const BuildOptions *o, char said[GRADE_TEXT]);
 bool names_are_allowed(const char *object, const char *common, const char *own,
                        char said[GRADE_TEXT]);
 
+/* Are all files in `list`, in the form of make's rules, headers or the submission itself? */
+bool sources_are_headers(const char *list, const char *copy, char said[GRADE_TEXT]);
+
+/* Is the assembly free of directives that read files? */
+bool sources_read_no_files(const char *assembly, char said[GRADE_TEXT]);
+
+/* Replaces every character that could move the cursor or forge a line, unless it is in `keep`. What
+ * comes from a submission passes through this before anybody reads it. */
+void text_make_printable(char *text, const char *keep);
+
 /* Runs a command of the shell, with `argument` as its "$@" (a list that ends in NULL), no input,
- * and its output in the file `said`. It may use this much CPU time, three times as much time, and
- * 2 GB of memory. Returns its exit status, or -1 if it was stopped. */
+ * and its output in the file `said`. Each of its processes may use this much CPU time and 1 GB of
+ * memory, and all may take three times as much time. Returns its exit status, or -1 if it was
+ * stopped. */
 int build_run(const char *command, char *const argument[], const char *said, int seconds);
 
 /* --- the solver ------------------------------------------------------------------------------- */
@@ -100,7 +118,8 @@ int build_run(const char *command, char *const argument[], const char *said, int
 typedef struct SolverOptions {
     const char *program;
     const char *printed; /* the file to which the submission's output is appended */
-    double      limit;   /* seconds of CPU time */
+    double      limit;    /* seconds of CPU time */
+    double      patience; /* seconds in which it may do nothing */
     bool        sandbox;
 } SolverOptions;
 
@@ -108,7 +127,7 @@ typedef struct SolverOptions {
 typedef enum SolverEnd {
     SOLVER_ANSWERED,
     SOLVER_LATE,    /* it exceeded its limit */
-    SOLVER_IDLE,    /* it did nothing for a while */
+    SOLVER_IDLE,    /* it did nothing for most of the time */
     SOLVER_DIED,    /* see solver_death */
     SOLVER_GARBLED, /* what it sent was not a message */
 } SolverEnd;

@@ -14,6 +14,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -68,6 +69,32 @@ _Noreturn void judge_refuse(const char *format, ...)
     exit(2);
 }
 
+volatile sig_atomic_t judge_interrupted;
+
+static void judge_interrupt(int signal_number)
+{
+    (void)signal_number;
+    judge_interrupted = 1;
+}
+
+void judge_check_interrupt(void)
+{
+    if (judge_interrupted) {
+        judge_interrupted = 0; /* the folder must still be removed */
+        judge_refuse("interrupted");
+    }
+}
+
+static void judge_catch_signals(void)
+{
+    const struct sigaction action = {.sa_handler = judge_interrupt};
+    const int stop[] = {SIGINT, SIGTERM, SIGHUP};
+    for (int i = 0; i < 3; i++)
+        sigaction(stop[i], &action, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+/* The compiler's temporary files belong there too: some remain if it is stopped. */
 static void judge_make_folder(const JudgeOptions *o)
 {
     judge_path(judge_folder, o->work, "XXXXXX");
@@ -77,6 +104,7 @@ static void judge_make_folder(const JudgeOptions *o)
         judge_folder[0] = '\0';
         judge_refuse("cannot create the folder '%s': %s", wanted, strerror(errno));
     }
+    setenv("TMPDIR", judge_folder, 1);
 }
 
 /* --- inputs and tests ------------------------------------------------------------------------- */
@@ -164,9 +192,8 @@ static double judge_number(const char *name, const char *text, double least, dou
 /* A visible test draws the same inputs in every run, a hidden one fresh inputs. Once a few tests
  * had to be stopped, the others get a tenth of the time: a test that needs little passes still, and
  * a submission that never ends does not keep the judge for minutes. */
-static void judge_run_all(const JudgeOptions *o, Grade *grade, SolverOptions solver)
+static void judge_run_all(double limit, Grade *grade, SolverOptions solver)
 {
-    double limit = o->limit ? judge_number("LIMIT", o->limit, 0.1, 3600) : 10;
     int late = 0;
     SRunner *runner = srunner_create(judge_suite);
     srunner_set_fork_status(runner, CK_NOFORK);
@@ -174,6 +201,7 @@ static void judge_run_all(const JudgeOptions *o, Grade *grade, SolverOptions sol
         GradeTest *t = &grade->test[i];
         judge_stream = rng_new(rng_word(test_is_hidden(t) ? grade->seed : 0, (uint64_t)i, 0), 0);
         solver.limit = late < JUDGE_LATE ? limit : limit / 10;
+        solver.patience = late < JUDGE_LATE ? 4 : 1;
         solver_begin(solver);
         judge_run(runner, t, &t->outcome);
         late += t->outcome.late;
@@ -212,39 +240,58 @@ static void judge_write_report(const Grade *grade, const char *path)
         judge_refuse("cannot write '%s': the disk may be full", path);
 }
 
-/* Each file is copied beside its final place and renamed when complete, so that gradings side by
- * side, or one that is interrupted, leave no half of a file. */
-static void judge_publish(const char *out, const char *name)
+/* Copies a file beside its final place and renames the copy when it is complete, so that gradings
+ * side by side, or one that is interrupted, leave no half of a file. */
+static void judge_publish(const char *folder, const char *name, const char *out)
 {
     char from[GRADE_PATH], to[GRADE_PATH], beside[GRADE_PATH], bytes[4096];
     judge_path(to, out, name);
     judge_path(beside, out, ".XXXXXX");
-    FILE *in = fopen(judge_path(from, judge_folder, name), "rb");
+    struct stat info;
+    int in = open(judge_path(from, folder, name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     int file = mkstemp(beside);
-    bool good = in && file >= 0 && fchmod(file, 0644) == 0;
-    for (size_t n; good && (n = fread(bytes, 1, sizeof bytes, in)) > 0;)
-        good = write(file, bytes, n) == (ssize_t)n;
-    if (in)
-        fclose(in);
-    if (file < 0 || close(file) != 0 || !good || rename(beside, to) != 0)
-        judge_refuse("cannot write '%s': %s", to, strerror(errno));
+    bool good = in >= 0 && fstat(in, &info) == 0 && S_ISREG(info.st_mode) && file >= 0 &&
+                fchmod(file, 0644) == 0;
+    for (ssize_t n; good && (n = read(in, bytes, sizeof bytes)) != 0;)
+        good = n > 0 && write(file, bytes, (size_t)n) == n;
+    close(in);
+    if (file < 0 || close(file) != 0 || !good || rename(beside, to) != 0) {
+        int problem = errno;
+        unlink(beside);
+        judge_refuse("cannot write '%s': %s", to, strerror(problem));
+    }
 }
 
+/* The results are written into a folder that did not exist while the submission ran. */
 static void judge_write_all(const JudgeOptions *o, const Grade *grade)
 {
-    static const char *const file[] = {"results.json", "row.csv", "report.txt", "printed.txt"};
-    char path[GRADE_PATH];
+    static const char *const file[] = {"results.json", "row.csv", "report.txt"};
+    char folder[GRADE_PATH], path[GRADE_PATH];
     Error err = {0};
-    if (!results_write(grade, judge_path(path, judge_folder, file[0]), &err) ||
+    if (!mkdtemp(judge_path(folder, judge_folder, "XXXXXX")))
+        judge_refuse("cannot create the folder '%s': %s", folder, strerror(errno));
+    if (!results_write(grade, judge_path(path, folder, file[0]), &err) ||
         !results_write_row(grade, o->name ? o->name : o->submission,
-                           judge_path(path, judge_folder, file[1]), &err))
+                           judge_path(path, folder, file[1]), &err))
         error_print(stderr, &err), judge_refuse("the results cannot be written");
-    judge_write_report(grade, judge_path(path, judge_folder, file[2]));
-    FILE *printed = fopen(judge_path(path, judge_folder, file[3]), "a"); /* it may not exist yet */
-    if (printed)
-        fclose(printed);
+    judge_write_report(grade, judge_path(path, folder, file[2]));
     for (size_t i = 0; i < sizeof file / sizeof *file; i++)
-        judge_publish(o->out, file[i]);
+        judge_publish(folder, file[i], o->out);
+    int printed = open(judge_path(path, judge_folder, "printed.txt"),
+                       O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0600);
+    close(printed); /* it does not exist yet if no test ran */
+    judge_publish(judge_folder, "printed.txt", o->out);
+}
+
+/* Prints the seed of the hidden tests, if any has run. */
+static void judge_print_seed(const Grade *grade)
+{
+    bool ran = false;
+    for (int i = 0; i < grade->n; i++)
+        ran |= test_is_hidden(&grade->test[i]) && !grade->test[i].outcome.absent;
+    if (ran && strcmp(grade->status, "graded") == 0)
+        printf("\nThe hidden tests used seed %llu; SEED=%llu draws the same inputs again.\n",
+               (unsigned long long)grade->seed, (unsigned long long)grade->seed);
 }
 
 /* --- options ---------------------------------------------------------------------------------- */
@@ -284,17 +331,18 @@ static void judge_grade(const JudgeOptions *o, Grade *grade)
 {
     char file[128], printed[GRADE_PATH], program[GRADE_PATH];
     bool sandbox = strstr(o->link, "-static") && sandbox_works();
+    double limit = o->limit ? judge_number("LIMIT", o->limit, 0.1, 3600) : 10;
     judge_file_name(o->assignment, file);
     const char *status = build_solver(
         &(BuildOptions){o->assignment, o->submission, file, judge_folder, o->compile, o->objects,
-                        o->link, "lessons/assignments/judge/allow.txt"}, grade->output);
+                        o->link, "lessons/assignments/judge/allow.txt", (int)limit + 2}, grade->output);
     if (status) {
         judge_refused(grade, status);
         return;
     }
     judge_path(printed, judge_folder, "printed.txt");
     judge_path(program, judge_folder, "solver");
-    judge_run_all(o, grade, (SolverOptions){program, printed, 0, sandbox});
+    judge_run_all(limit, grade, (SolverOptions){program, printed, 0, 0, sandbox});
     snprintf(grade->output, sizeof grade->output, "%g of %g points.%s", grade_score(grade),
              grade_most(grade), sandbox ? "" : " Not sandboxed: see SECURITY.md.");
 }
@@ -307,7 +355,7 @@ int main(int argc, char **argv)
     JudgeOptions o = judge_options(argc, argv);
     double start = slope_seconds();
     sandbox_shield();
-    signal(SIGPIPE, SIG_IGN);
+    judge_catch_signals();
     slope_on_fail(judge_stopped, NULL);
     if (!points_read(&grade, judge_path(path, o.assignment, "points.txt"), &err))
         return error_print(stderr, &err), 2;
@@ -322,8 +370,6 @@ int main(int argc, char **argv)
     judge_remove_folder();
     printf("  total %3g of %g%s\n", grade_score(&grade), grade_most(&grade),
            strstr(grade.output, "Not sandboxed") ? "  (not sandboxed: see SECURITY.md)" : "");
-    if (strcmp(grade.status, "graded") == 0)
-        printf("\nThe hidden tests used seed %llu; SEED=%llu draws the same inputs again.\n",
-               (unsigned long long)grade.seed, (unsigned long long)grade.seed);
+    judge_print_seed(&grade);
     return 0;
 }

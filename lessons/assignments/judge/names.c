@@ -93,7 +93,7 @@ static bool names_check_line(const NameRules *rules, const char *line, char said
     }
     if (!isupper((unsigned char)type) && type != 'i' && type != 'u')
         return true; /* local to the file */
-    if (type == 'i' || type == 'u' || !names_find(rules, "defines", name)) {
+    if (!names_find(rules, "defines", name)) {
         snprintf(said, GRADE_TEXT, "It defines %s, which the assignment does not ask for: make it "
                  "static.\n", name);
         return false;

@@ -2,14 +2,15 @@
  * it, and ends it, whatever the submission in it does.
  *
  *  - CPU time is limited, not the time on the clock, so that gradings side by side take longer but
- *    find the same. A solver that does nothing is ended too: no allowed call waits, except for
- *    the pipe from the judge.
+ *    find the same. A solver is also ended if it spends most of its time waiting: no honest one
+ *    waits, except for the pipe from the judge and for a processor.
  *  - Memory, stack, output and open files are limited; everything else is up to the sandbox.
  *
  * SPDX-License-Identifier: MIT
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -20,6 +21,9 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#ifdef __linux__
+#include <sys/syscall.h>
+#endif
 
 #include "lessons/assignments/judge/grade.h"
 #include "lessons/assignments/judge/sandbox.h"
@@ -33,8 +37,9 @@ enum {
     SOLVER_TICK = 20,        /* milliseconds between looks at the clocks */
 };
 
-/* A solver that has used no CPU time for this long is waiting for something that never comes. */
-static const double solver_idle_limit = 4; /* seconds */
+/* In one test the judge waits at most its patience plus this many times the CPU time of the solver,
+ * so that as many processes may share a processor. */
+static const double solver_share = 10;
 
 static SolverOptions solver_options;
 static struct {
@@ -42,7 +47,8 @@ static struct {
     int       calls, answers; /* the judge's ends of the pipes */
     int       status;         /* of the last one, from waitpid */
     SolverEnd end;            /* why an exchange failed */
-    double    cpu, moved;     /* its CPU time, and when that was last seen to grow */
+    double    cpu, waited;    /* its CPU time, and how long the judge has waited for it */
+    double    looked;         /* when solver_is_over last looked */
 } solver;
 
 void solver_begin(SolverOptions options)
@@ -86,8 +92,12 @@ static void solver_place_files(const int from[6])
         if (dup2(moved[i], i) < 0)
             _exit(126);
     fcntl(5, F_SETFD, FD_CLOEXEC);
+#ifdef SYS_close_range
+    if (syscall(SYS_close_range, 6, ~0U, 0) == 0)
+        return;
+#endif
     long most = sysconf(_SC_OPEN_MAX);
-    for (int i = 6; i < (most > 0 && most < 1024 ? most : 1024); i++)
+    for (int i = 6; i < (most > 0 && most < 65536 ? most : 65536); i++)
         close(i);
 }
 
@@ -109,7 +119,7 @@ static _Noreturn void solver_become(const int from[6])
 
 static int solver_open(const char *path, int flags)
 {
-    int file = open(path, flags | O_CLOEXEC | O_NOCTTY, 0600);
+    int file = open(path, flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
     if (file < 0)
         judge_refuse("cannot open '%s': %s", path, strerror(errno));
     return file;
@@ -140,7 +150,7 @@ static void solver_start(void)
     close(empty), close(printed), close(program), close(calls[0]), close(answers[1]);
     solver.calls = calls[1], solver.answers = answers[0];
     fcntl(solver.calls, F_SETFL, O_NONBLOCK);
-    solver.cpu = 0;
+    solver.cpu = solver.waited = 0;
 }
 
 /* --- ending ----------------------------------------------------------------------------------- */
@@ -216,17 +226,18 @@ static double solver_cpu(void)
     return -1;
 }
 
-/* Has the solver exceeded a limit? Without its CPU time, only the clock on the wall counts. */
+/* Has the solver exceeded a limit? A long time between two looks is not the solver's: the judge was
+ * stopped. Where CPU time cannot be read, the time waited counts as such. */
 static bool solver_is_over(void)
 {
     double now = slope_seconds(), cpu = solver_cpu();
-    if (cpu < 0)
-        cpu = solver.cpu;
-    if (cpu > solver.cpu + 0.001)
-        solver.cpu = cpu, solver.moved = now;
+    judge_check_interrupt();
+    solver.waited += fmin(now - solver.looked, SOLVER_TICK * 5e-3);
+    solver.looked = now;
+    solver.cpu = fmax(solver.cpu, cpu < 0 ? solver.waited : cpu);
     if (solver.cpu > solver_options.limit)
         return solver.end = SOLVER_LATE, true;
-    if (now - solver.moved > solver_idle_limit)
+    if (solver.waited > solver_options.patience + solver_share * solver.cpu)
         return solver.end = SOLVER_IDLE, true;
     return false;
 }
@@ -252,7 +263,7 @@ static bool solver_pipe_read(void *ctx, void *bytes, size_t n)
         if (got == 0 || (got < 0 && errno != EINTR && errno != EAGAIN))
             return solver.end = SOLVER_DIED, false;
         if (got > 0)
-            to += got, n -= (size_t)got, solver.moved = slope_seconds();
+            to += got, n -= (size_t)got;
         if (solver_is_over())
             return false;
     }
@@ -270,7 +281,7 @@ static bool solver_pipe_write(void *ctx, const void *bytes, size_t n)
         if (put < 0 && errno != EINTR && errno != EAGAIN)
             return solver.end = SOLVER_DIED, false;
         if (put > 0)
-            from += put, n -= (size_t)put, solver.moved = slope_seconds();
+            from += put, n -= (size_t)put;
     }
     return true;
 }
@@ -280,7 +291,7 @@ SolverEnd solver_exchange(const Message *call, Message *answer)
     if (solver.pid == 0)
         solver_start();
     solver.end = SOLVER_GARBLED; /* unless reading or writing fails for another reason */
-    solver.moved = slope_seconds();
+    solver.looked = slope_seconds();
     bool sent = wire_write(solver_pipe_write, NULL, call);
     /* A solver that died may have said why. */
     bool received = (sent || solver.end == SOLVER_DIED) &&

@@ -108,10 +108,11 @@ bool results_write(const Grade *grade, const char *path, Error *err)
     return results_close(f, path, err);
 }
 
-/* A field of CSV: quoted, with quotes doubled. */
+/* A field of CSV: quoted, with quotes doubled. A spreadsheet takes a field that begins with one of
+ * these characters for a formula, quoted or not, but not after an apostrophe. */
 static void row_text(FILE *f, const char *text)
 {
-    fputc('"', f);
+    fputs(*text && strchr("=+-@\t\r\n", *text) ? "\"'" : "\"", f);
     for (; *text; text++)
         fputs(*text == '"' ? "\"\"" : (char[]){*text, '\0'}, f);
     fputc('"', f);
@@ -128,8 +129,13 @@ bool results_write_row(const Grade *grade, const char *name, const char *path, E
     fputs(",status\n", f);
     row_text(f, name);
     fprintf(f, ",%g", grade_score(grade));
-    for (int i = 0; i < grade->n; i++)
-        fprintf(f, ",%g", grade->test[i].outcome.passed ? grade->test[i].points : 0);
+    for (int i = 0; i < grade->n; i++) {
+        const GradeTest *t = &grade->test[i];
+        if (t->outcome.absent)
+            fputc(',', f);
+        else
+            fprintf(f, ",%g", t->outcome.passed ? t->points : 0);
+    }
     fprintf(f, ",%s\n", grade->status);
     return results_close(f, path, err);
 }

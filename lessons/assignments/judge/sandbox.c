@@ -2,7 +2,8 @@
  *
  * The filter is a program of the kernel's seccomp, inherited through execve and impossible to
  * remove. A refused call raises SIGSYS, which the solver reports with the call's number; a solver
- * that has changed its handlers just dies. Some calls of the C library's start-up fail quietly.
+ * that has changed its handlers just dies. Some calls of the C library's start-up fail quietly,
+ * as does madvise, which for root can take pages of memory from the whole machine.
  * Source: the Linux kernel's userspace-api/seccomp_filter.rst.
  *
  * SPDX-License-Identifier: MIT
@@ -37,6 +38,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -53,9 +55,8 @@ typedef enum SandboxRule {
     FAIL,        /* returns EPERM: start-up code asks and lives without the answer */
     NOT_EXEC,    /* allowed unless the third argument asks for executable memory */
     SELF_FIRST,  /* allowed if the first argument is the process itself */
-    OWN_FILE,    /* allowed if the call is about an open file, not a path */
     ONLY_ASK,    /* allowed if the third argument is NULL and the first 0 */
-    THE_PROGRAM, /* allowed if the first argument is the solver's program, which is closed by it */
+    WITH_SECRET, /* allowed if the sixth argument, which the kernel ignores, is the secret */
 } SandboxRule;
 
 typedef struct SandboxCall {
@@ -68,7 +69,7 @@ typedef struct SandboxCall {
 static const SandboxCall sandbox_call[] = {
     /* computing and printing */
     CALL(read, ALLOW) CALL(write, ALLOW) CALL(writev, ALLOW) CALL(brk, ALLOW)
-    CALL(munmap, ALLOW) CALL(mremap, ALLOW) CALL(madvise, ALLOW) CALL(mprotect, NOT_EXEC)
+    CALL(munmap, ALLOW) CALL(mremap, ALLOW) CALL(madvise, FAIL) CALL(mprotect, NOT_EXEC)
 #ifdef SYS_mmap
     CALL(mmap, NOT_EXEC)
 #endif
@@ -84,14 +85,17 @@ static const SandboxCall sandbox_call[] = {
 #ifdef SYS_time
     CALL(time, ALLOW)
 #endif
+    /* the start of a program, and of its output */
 #ifdef SYS_fstat
-    CALL(fstat, ALLOW)
+    CALL(fstat, FAIL)
 #endif
 #ifdef SYS_newfstatat
-    CALL(newfstatat, OWN_FILE)
+    CALL(newfstatat, FAIL)
 #endif
-    /* the start of a program */
-    CALL(execveat, THE_PROGRAM) CALL(set_tid_address, ALLOW) CALL(set_robust_list, ALLOW)
+#ifdef SYS_statx
+    CALL(statx, FAIL)
+#endif
+    CALL(execveat, WITH_SECRET) CALL(set_tid_address, ALLOW) CALL(set_robust_list, ALLOW)
     CALL(prlimit64, ONLY_ASK) CALL(ioctl, FAIL) CALL(lseek, FAIL) CALL(readlinkat, FAIL)
 #ifdef SYS_rseq
     CALL(rseq, FAIL)
@@ -116,7 +120,7 @@ static const SandboxCall sandbox_call[] = {
     CALL(clock_nanosleep, REFUSE) CALL(ppoll, REFUSE) CALL(setitimer, REFUSE) CALL(dup, REFUSE)
     CALL(pipe2, REFUSE) CALL(fcntl, REFUSE) CALL(close, REFUSE) CALL(getdents64, REFUSE)
     CALL(chdir, REFUSE) CALL(personality, REFUSE) CALL(memfd_create, REFUSE)
-    CALL(getppid, REFUSE) CALL(getcwd, REFUSE) CALL(statx, REFUSE) CALL(pwrite64, REFUSE)
+    CALL(getppid, REFUSE) CALL(getcwd, REFUSE) CALL(pwrite64, REFUSE)
 #ifdef SYS_open
     CALL(open, REFUSE) CALL(creat, REFUSE) CALL(unlink, REFUSE) CALL(mkdir, REFUSE)
     CALL(rename, REFUSE) CALL(link, REFUSE) CALL(symlink, REFUSE) CALL(chmod, REFUSE)
@@ -189,12 +193,9 @@ static void sandbox_want(SandboxFilter *f, int argument, int high, uint32_t k)
 }
 
 /* What follows the comparison of the call's number: ends in a return on every path. */
-static void sandbox_add_rule(SandboxFilter *f, SandboxRule rule, int program)
+static void sandbox_add_rule(SandboxFilter *f, SandboxRule rule, unsigned long secret)
 {
     switch (rule) {
-    case REFUSE:
-        sandbox_return(f, SECCOMP_RET_TRAP);
-        break;
     case FAIL:
         sandbox_return(f, SECCOMP_RET_ERRNO | EPERM);
         break;
@@ -206,45 +207,46 @@ static void sandbox_add_rule(SandboxFilter *f, SandboxRule rule, int program)
     case SELF_FIRST:
         sandbox_want(f, 0, 0, (uint32_t)getpid());
         break;
-    case OWN_FILE:
-        sandbox_want(f, 3, 0, AT_EMPTY_PATH);
-        break;
     case ONLY_ASK:
         sandbox_want(f, 0, 0, 0);
         sandbox_want(f, 2, 0, 0);
         sandbox_want(f, 2, 1, 0);
         break;
-    case THE_PROGRAM:
-        sandbox_want(f, 0, 0, (uint32_t)program);
-        sandbox_want(f, 4, 0, AT_EMPTY_PATH);
+    case WITH_SECRET:
+        sandbox_want(f, 5, 0, (uint32_t)secret);
+        if (sizeof(long) > sizeof(uint32_t))
+            sandbox_want(f, 5, 1, (uint32_t)((uint64_t)secret >> 32));
         break;
     case ALLOW:
+    case REFUSE:
         break;
     }
     sandbox_return(f, SECCOMP_RET_ALLOW);
 }
 
 /* Calls of another architecture have other numbers, so they end the process. */
-static void sandbox_build(SandboxFilter *f, int program)
+static void sandbox_build(SandboxFilter *f, unsigned long secret)
 {
     sandbox_load(f, offsetof(struct seccomp_data, arch));
     sandbox_add(f, BPF_JMP | BPF_JEQ | BPF_K, SANDBOX_ARCH, 1, 0);
     sandbox_return(f, SECCOMP_RET_KILL_PROCESS);
     for (int i = 0; i < SANDBOX_CALLS; i++) {
+        if (sandbox_call[i].rule == REFUSE)
+            continue;
         sandbox_load(f, offsetof(struct seccomp_data, nr));
         unsigned short jump = f->n;
         sandbox_add(f, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)sandbox_call[i].number, 0, 0);
-        sandbox_add_rule(f, sandbox_call[i].rule, program);
+        sandbox_add_rule(f, sandbox_call[i].rule, secret);
         f->code[jump].jf = (unsigned char)(f->n - jump - 1);
     }
     sandbox_return(f, SECCOMP_RET_TRAP);
 }
 
-static bool sandbox_install(int program)
+static bool sandbox_install(unsigned long secret)
 {
     static SandboxFilter filter;
     filter.n = 0;
-    sandbox_build(&filter, program);
+    sandbox_build(&filter, secret);
     struct sock_fprog whole = {filter.n, filter.code};
     return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
            prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &whole) == 0;
@@ -257,14 +259,18 @@ bool sandbox_works(void)
     int status = 0;
     pid_t child = fork();
     if (child == 0)
-        _exit(sandbox_install(-1) ? 0 : 1);
+        _exit(sandbox_install(0) ? 0 : 1);
     return child > 0 && waitpid(child, &status, 0) == child && status == 0;
 }
 
+/* A filter cannot see which program a call starts, so the one allowed call carries a random number.
+ * The submission cannot know it: the exec clears the memory and the registers that held it. */
 void sandbox_exec(int program, char *const argv[], char *const envp[])
 {
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && sandbox_install(program))
-        syscall(SYS_execveat, program, "", argv, envp, AT_EMPTY_PATH);
+    unsigned long secret = 0;
+    if (syscall(SYS_getrandom, &secret, sizeof secret, 0) == (long)sizeof secret &&
+        prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && sandbox_install(secret))
+        syscall(SYS_execveat, program, "", argv, envp, AT_EMPTY_PATH, secret);
 }
 
 void sandbox_shield(void)

@@ -1,0 +1,22 @@
+#!/bin/sh
+# Copies an assignment's starter to lessons/work, which git ignores: `make start A=a1_elu`. A file
+# that is already there is never overwritten.
+# SPDX-License-Identifier: MIT
+set -u
+tool=start
+. lessons/assignments/tools/common.sh
+
+work=lessons/work/$A
+if [ -e "$work/$file" ] || [ -L "$work/$file" ]; then
+    echo "$work/$file is already there; it was not changed."
+else
+    # The link fails if the file has appeared meanwhile.
+    mkdir -p "$work" && cp "$folder/$file" "$work/$file.$$" &&
+        ln "$work/$file.$$" "$work/$file" && rm "$work/$file.$$" ||
+        stop "cannot create '$work/$file'"
+    echo "Copied the starter to $work/$file."
+fi
+echo
+echo "  1. Read $folder/README.md."
+echo "  2. Edit $work/$file."
+echo "  3. make grade A=$A"
