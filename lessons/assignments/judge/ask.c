@@ -101,6 +101,16 @@ Var *judge_ask(const char *service, Var *const *in, int n_in, const double *numb
     return judge_answer_var(0);
 }
 
+void judge_use_solver(const char *name)
+{
+    solver_use(name);
+}
+
+double judge_seconds(void)
+{
+    return solver_spent();
+}
+
 void judge_end_test(void)
 {
     solver_end();

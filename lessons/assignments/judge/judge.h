@@ -75,6 +75,17 @@ Var *judge_answer_var(int i); /* its tensor i, or NULL */
 const char *judge_refusal(const char *service, Var *const *in, int n_in, const double *number,
                           int n);
 
+/* --- speed ------------------------------------------------------------------------------------ */
+
+/* The calls that follow, until the end of the test, go to a solver of the assignment's own, made of
+ * solvers/NAME.c in place of a submission; if `name` is NULL, to the submission's. */
+void judge_use_solver(const char *name);
+
+/* The CPU time in seconds that this solver used from the beginning of the last call until its
+ * answer had arrived, read by the judge. It includes reading the call and writing the answer, and,
+ * in the first call, starting. Where CPU time cannot be read, it is the time that passed. */
+double judge_seconds(void);
+
 /* --- comparing -------------------------------------------------------------------------------- */
 
 /* |got - expected| <= relative |expected| + absolute. With absolute 0, tiny values must be accurate
