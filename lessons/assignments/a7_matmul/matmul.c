@@ -6,7 +6,7 @@
 
 #include "tensor/kernels/vec.h"
 
-/* TODO: the sizes of the micro-tile and of the blocks, as in equations (4) to (6). */
+/* TODO: the sizes of the micro-tile and of the blocks, by (4) to (7). */
 
 /* TODO: pack a block of A and a block of B. */
 

@@ -11,7 +11,7 @@
 
 #include "lessons/assignments/solver/solver.h"
 
-enum { MATMUL_GUARD = 64 }; /* elements before and after C, also in tests.c */
+enum { MATMUL_GUARD = 4096 }; /* elements before and after C, also in tests.c */
 
 /* Memory for n elements. The page after the last one cannot be touched, so reading or writing
  * beyond it ends the solver. It is not freed: the solver is about to end. */
@@ -39,9 +39,10 @@ static void matmul_add(Message *answer, Tensor *x)
     tensor_free(x);
 }
 
-/* The product of tensors 0 and 1. Number 0 is what C and the elements before and after it hold at
- * first; number 1 is whether memory ends after A, B and C. The answer is C with the elements around
- * it, of which only those before C exist if memory ends; and A and B after the call. */
+/* The product of tensors 0 and 1. Number 0 is what C holds at first, number 2 what the elements
+ * before and after it hold, and number 1 is whether memory ends after A, B and C. The answer is C
+ * with the elements around it, of which only those before C exist if memory ends; and A and B after
+ * the call. */
 static void matmul_product(const Message *call, Message *answer)
 {
     ptrdiff_t M = call->tensor[0]->shape.dim[0], K = call->tensor[0]->shape.dim[1];
@@ -56,7 +57,7 @@ static void matmul_product(const Message *call, Message *answer)
         B = memcpy(matmul_protected(K * N), B, (size_t)(K * N) * sizeof(real));
     }
     for (ptrdiff_t i = 0; i < n; i++)
-        C[i] = (real)call->number[0];
+        C[i] = (real)call->number[i < MATMUL_GUARD || i >= MATMUL_GUARD + M * N ? 2 : 0];
     matmul(C + MATMUL_GUARD, A, B, M, N, K);
     matmul_add(answer, matmul_copy(C, n));
     matmul_add(answer, matmul_copy(A, M * K));
@@ -66,41 +67,42 @@ static void matmul_product(const Message *call, Message *answer)
 
 /* --- speed ------------------------------------------------------------------------------------ */
 
-/* A network without biases whose layers share the weight A (M,M): X (M,N) becomes prelu(A X). */
-static Tensor *matmul_A, *matmul_X, *matmul_Y;
+static Tensor *matmul_A, *matmul_X, *matmul_Z, *matmul_Y; /* A (M,M), the others (M,N) */
 
 /* Keeps tensors 0 and 1 as A and X. */
 static void matmul_begin(const Message *call, Message *answer)
 {
     (void)answer;
-    tensor_free(matmul_A), tensor_free(matmul_X), tensor_free(matmul_Y);
+    tensor_free(matmul_A), tensor_free(matmul_X), tensor_free(matmul_Z), tensor_free(matmul_Y);
     matmul_A = tensor_ref(call->tensor[0]);
-    matmul_X = tensor_clone(call->tensor[1]);
-    matmul_Y = tensor_clone(call->tensor[1]);
+    matmul_X = tensor_ref(call->tensor[1]);
+    matmul_Z = tensor_clone(matmul_X);
+    matmul_Y = tensor_clone(matmul_X);
 }
 
-/* One layer, with the slope number 0. The answer is the number r X s, with the vectors r (M) and
- * s (N), tensors 0 and 1. Because of PReLU, it cannot be computed without computing all of A X. */
+/* The answer is the number r prelu(A Z) s, where row i of Z is d[i] times row i of X; d (M), r (M)
+ * and s (N) are tensors 0 to 2, and the slope is number 0. A Z cannot be computed before d is known,
+ * and because of PReLU, r A Z s does not help. */
 static void matmul_layer(const Message *call, Message *answer)
 {
     ptrdiff_t M = matmul_X->shape.dim[0], N = matmul_X->shape.dim[1];
-    const real *r = tensor_read(call->tensor[0]), *s = tensor_read(call->tensor[1]);
-    real *Y = tensor_write(matmul_Y), slope = (real)call->number[0], sum = 0;
-    memset(Y, 0, (size_t)(M * N) * sizeof(real));
-    matmul(Y, tensor_read(matmul_A), tensor_read(matmul_X), M, N, M);
+    const real *d = tensor_read(call->tensor[0]), *r = tensor_read(call->tensor[1]),
+               *s = tensor_read(call->tensor[2]), *X = tensor_read(matmul_X);
+    real *Z = tensor_write(matmul_Z), *Y = tensor_write(matmul_Y), sum = 0;
+    const real slope = (real)call->number[0];
+    for (ptrdiff_t i = 0; i < M; i++)
+        for (ptrdiff_t j = 0; j < N; j++)
+            Z[i * N + j] = d[i] * X[i * N + j], Y[i * N + j] = 0;
+    matmul(Y, tensor_read(matmul_A), Z, M, N, M);
     Tensor *rows = tensor_full(SHAPE(N), 0);
     real *row = tensor_write(rows);
     for (ptrdiff_t i = 0; i < M; i++, Y += N)
-        for (ptrdiff_t j = 0; j < N; j++) {
-            Y[j] = Y[j] > 0 ? Y[j] : slope * Y[j];
-            row[j] += r[i] * Y[j];
-        }
+        for (ptrdiff_t j = 0; j < N; j++)
+            row[j] += r[i] * (Y[j] > 0 ? Y[j] : slope * Y[j]);
     for (ptrdiff_t j = 0; j < N; j++)
         sum += row[j] * s[j];
     message_add_number(answer, (double)sum);
     tensor_free(rows);
-    Tensor *before = matmul_X;
-    matmul_X = matmul_Y, matmul_Y = before;
 }
 
 const Service solver_services[] = {

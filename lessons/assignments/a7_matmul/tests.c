@@ -6,8 +6,8 @@
  *
  * Speed is CPU time, read by the judge, compared with that of two solvers of the assignment's own
  * (solvers/), which run in turns with the submission: what slows down one slows down the others.
- * The least time of each over all turns counts. Each call computes a chain of products on inputs
- * that did not exist before, and the result is compared, so no product can be left out.
+ * The least time of each counts. Each call brings inputs that did not exist before, and its answer
+ * is compared, so no product can be left out or computed before the clock is read.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -18,7 +18,8 @@
 
 #include "lessons/assignments/judge/judge.h"
 
-enum { GUARD = 64 }; /* elements before and after C, as in services.c */
+/* Elements before and after C, as in services.c, and what they hold. */
+enum { GUARD = 4096, GUARD_HOLDS = 77 };
 
 static ptrdiff_t between(ptrdiff_t low, ptrdiff_t high)
 {
@@ -80,7 +81,7 @@ static Var *ask(const Product *p)
     judge_suspect(p->ends ? "it reads or writes beyond the last element of A, B or C, in a "
                             "micro-tile at the edge, say; or it needs aligned addresses"
                           : "");
-    Var *room = judge_ask("product", VARS(p->A, p->B), NUMBERS(p->fill, p->ends));
+    Var *room = judge_ask("product", VARS(p->A, p->B), NUMBERS(p->fill, p->ends, GUARD_HOLDS));
     ptrdiff_t n = GUARD + p->M * p->N + (p->ends ? 0 : GUARD);
     if (!room || !shape_equal(var_shape(room), SHAPE(n)))
         judge_fail("", "C was not computed");
@@ -117,6 +118,52 @@ static bool is_unwritten(const Product *p, const Var *C, const Var *expected, do
     return false;
 }
 
+/* Are all elements around C untouched? */
+static bool is_kept(const Product *p, const Var *room)
+{
+    for (ptrdiff_t i = 0; i < tensor_count(room->value); i++)
+        if ((i < GUARD || i >= GUARD + p->M * p->N) && element(room, i) != GUARD_HOLDS)
+            return false;
+    return true;
+}
+
+/* If both corners of C are sums from some k on, that k; otherwise 0. */
+static ptrdiff_t missing_terms(const Product *p, const Var *C)
+{
+    double first = 0, last = 0;
+    for (ptrdiff_t k = p->K - 1; k > 0; k--) {
+        first += term(p, NO_FAULT, 0, 0, k);
+        last += term(p, NO_FAULT, p->M - 1, p->N - 1, k);
+        if (fabs(element(C, 0) - first) < 1e-9 &&
+            fabs(element(C, p->M * p->N - 1) - last) < 1e-9)
+            return k;
+    }
+    return 0;
+}
+
+static const char *const tile_hint =
+    "a micro-tile at the edge of C is written as a whole: write only the part that lies in C";
+
+/* What is wrong with C, if none of the faults explains it. */
+static const char *compare_hint(const Product *p, const Var *room, const Var *C,
+                                const Var *expected, double bound)
+{
+    static char text[128];
+    ptrdiff_t k = missing_terms(p, C);
+    snprintf(text, sizeof text, "only the terms from k = %td on are in C: add to what the blocks "
+             "of k before have stored", k);
+    if (is_within(C, expected, (double)(p->K + 2) * 1e-6))
+        return "right to about seven digits, as if added in float: use real";
+    if (k > 0)
+        return text;
+    if (!is_kept(p, room))
+        return tile_hint;
+    if (is_unwritten(p, C, expected, bound))
+        return "some elements of C are never written: do the loops reach the last rows and "
+               "columns?";
+    return "";
+}
+
 static void compare(const Product *p, Var *room)
 {
     char what[128];
@@ -124,16 +171,15 @@ static void compare(const Product *p, Var *room)
                                         SHAPE(p->M, p->N)));
     Var *expected = defined(p, NO_FAULT);
     double bound = (double)(p->K + 2) * DBL_EPSILON;
-    Mistake mistake[FAULTS + 1];
+    Mistake mistake[FAULTS];
     int n = 0;
     bool within = is_within(C, expected, bound);
     for (int f = 1; !within && f < FAULTS; f++)
-        mistake[n++] = (Mistake){defined(p, (Fault)f), fault_hint[f]};
-    if (!within && is_within(C, expected, (double)(p->K + 2) * 1e-6))
-        mistake[n++] = (Mistake){C, "right to about seven digits, as if added in float: use real"};
-    else if (!within && is_unwritten(p, C, expected, bound))
-        mistake[n++] = (Mistake){C, "some elements of C are never written: do the loops reach the "
-                                    "last rows and columns?"};
+        mistake[n++] = (Mistake){defined(p, (Fault)f), p->K == 0 ? "a sum of no terms is 0: for "
+                                 "K = 0, C becomes zeros" : fault_hint[f]};
+    const char *hint = within ? "" : compare_hint(p, room, C, expected, bound);
+    if (hint[0])
+        mistake[n++] = (Mistake){C, hint};
     snprintf(what, sizeof what, "C (%td,%td) = A (%td,%td) B (%td,%td)", p->M, p->N, p->M, p->K,
              p->K, p->N);
     judge_compare(what, C, expected, (Tolerance){.absolute = bound}, mistake, n);
@@ -200,7 +246,7 @@ START_TEST(product_dirty)
 }
 END_TEST
 
-/* C holds zeros before, which is another test's matter; but not where K is 0. */
+/* C holds zeros before, except where K is 0: whether it is overwritten is another test's matter. */
 START_TEST(product_empty)
 {
     const ptrdiff_t size[][3] = {{4, 4, 4}, {0, 4, 4}, {4, 0, 4}, {0, 0, 0}, {4, 4, 0}};
@@ -212,17 +258,6 @@ START_TEST(product_empty)
     }
 }
 END_TEST
-
-static void check_untouched(const Product *p, const Var *room)
-{
-    for (ptrdiff_t i = 0; i < tensor_count(room->value); i++) {
-        bool in_C = i >= GUARD && i < GUARD + p->M * p->N;
-        if (!in_C && element(room, i) != p->fill)
-            judge_fail("a micro-tile at the edge of C is written as a whole: write only the part "
-                       "of it that lies in C", "an element %s C (%td,%td) was overwritten",
-                       i < GUARD ? "before" : "after", p->M, p->N);
-    }
-}
 
 static void check_inputs(const Product *p)
 {
@@ -247,7 +282,9 @@ START_TEST(product_bounds)
         Product p = product(size[i / 2][0], size[i / 2][1], size[i / 2][2]);
         p.ends = i % 2 == 1;
         Var *room = ask(&p);
-        check_untouched(&p, room);
+        if (!is_kept(&p, room))
+            judge_fail(tile_hint, "elements before or after C (%td,%td) were overwritten", p.M,
+                       p.N);
         check_inputs(&p);
         compare(&p, room);
     }
@@ -258,15 +295,15 @@ END_TEST
 
 typedef enum SpeedOf { PLAIN, LIBRARY, OWN, SPEEDS } SpeedOf;
 
-/* The least CPU time of each solver for a layer, X = prelu(A X) with A (M,M) and X (M,N). */
+/* The least CPU time of each solver for a layer: prelu(A Z) with A (M,M) and Z (M,N). */
 typedef struct Speed {
     ptrdiff_t M, N;
     bool      measured;
     double    seconds[SPEEDS];
 } Speed;
 
-/* In each turn every solver gets the same A and X, and computes layers, one per call, for this
- * time or this many. */
+/* In each turn the solvers get the same A and X, and alternate in computing layers until they have
+ * used this time, or have computed this many. */
 enum { SPEED_TURNS = 6, SPEED_LAYERS = 12 };
 static const double speed_seconds = 0.02, speed_slope = 0.25;
 
@@ -278,40 +315,40 @@ static void speed_ask(SpeedOf which, const char *service, Var *const *in, int n)
     judge_ask(service, in, n, NUMBERS(speed_slope));
 }
 
-/* r prelu(A X) s, with X replaced by prelu(A X). */
-static Var *speed_expected(Var *A, Var **X, Var *const rs[2])
+/* r prelu(A Z) s, with row i of Z = d[i] times row i of X. */
+static double speed_expected(Var *A, Var *X, Var *const drs[3])
 {
-    *X = var_prelu(var_matmul(A, *X), var_full(SHAPE(1), (real)speed_slope));
-    return var_sum(var_mul(var_matmul(rs[0], *X), rs[1]), ALL_AXES, false);
+    Var *Z = var_mul(X, var_reshape(drs[0], SHAPE(var_shape(X).dim[0], 1)));
+    Var *Y = var_prelu(var_matmul(A, Z), var_full(SHAPE(1), (real)speed_slope));
+    return element(var_dot(var_reshape(var_matmul(drs[1], Y), var_shape(drs[2])), drs[2]), 0);
 }
 
-static void speed_compare(const Var *expected)
+static void speed_compare(double expected)
 {
     const Message *answer = judge_answer();
-    double e = (double)tensor_read(expected->value)[0];
-    if (answer->numbers != 1 || !(fabs(answer->number[0] - e) <= 1e-8 * (1 + fabs(e))))
+    if (answer->numbers != 1 ||
+        !(fabs(answer->number[0] - expected) <= 1e-9 * (1 + fabs(expected))))
         judge_fail("see the tests of part 1: the speed of a wrong product does not count",
                    "the product was wrong");
 }
 
 static void speed_turn(Speed *s)
 {
-    /* weights that keep the sizes of the elements of X [He15] */
-    double bound = sqrt(6 / ((1 + speed_slope * speed_slope) * (double)s->M)), used[SPEEDS] = {0};
-    Var *A = judge_input(SHAPE(s->M, s->M), -bound, bound);
-    Var *X = judge_input(SHAPE(s->M, s->N), -1, 1);
+    double used[SPEEDS] = {0};
+    Var *A = judge_input(SHAPE(s->M, s->M), -1, 1), *X = judge_input(SHAPE(s->M, s->N), -1, 1);
     for (int i = 0; i < SPEEDS; i++)
         speed_ask((SpeedOf)i, "begin", VARS(A, X));
     for (int layer = 0; layer < SPEED_LAYERS; layer++) {
-        Var *rs[] = {judge_input(SHAPE(1, s->M), -1, 1), judge_input(SHAPE(1, s->N), -1, 1)};
+        Var *drs[] = {judge_input(SHAPE(1, s->M), -1, 1), judge_input(SHAPE(1, s->M), -1, 1),
+                      judge_input(SHAPE(1, s->N), -1, 1)};
         for (int i = 0; i < SPEEDS; i++) {
             if (used[i] >= speed_seconds)
                 continue;
-            speed_ask((SpeedOf)i, "layer", rs, 2);
+            speed_ask((SpeedOf)i, "layer", drs, 3);
             used[i] += judge_seconds();
             s->seconds[i] = fmin(s->seconds[i], judge_seconds());
             if (i == OWN)
-                speed_compare(speed_expected(A, &X, rs));
+                speed_compare(speed_expected(A, X, drs));
         }
     }
 }
@@ -362,7 +399,7 @@ END_TEST
 START_TEST(speed_most)
 {
     check_speed(&speed_even, LIBRARY, 0.75,
-                "pack both operands, and choose the micro-tile by (5) (hints 5 to 7)");
+                "pack both operands, and choose the micro-tile by (4) and (5) (hints 5 to 7)");
 }
 END_TEST
 
