@@ -81,8 +81,8 @@ static void matmul_begin(const Message *call, Message *answer)
 }
 
 /* The answer is the number r prelu(A Z) s, where row i of Z is d[i] times row i of X; d (M), r (M)
- * and s (N) are tensors 0 to 2, and the slope is number 0. A Z cannot be computed before d is known,
- * and because of PReLU, r A Z s does not help. */
+ * and s (N) are tensors 0 to 2, and the slope is number 0. A Z cannot be computed before d is
+ * known, and because of PReLU, no shorter way to the number avoids it. */
 static void matmul_layer(const Message *call, Message *answer)
 {
     ptrdiff_t M = matmul_X->shape.dim[0], N = matmul_X->shape.dim[1];

@@ -1,8 +1,7 @@
 /* A fast matrix product: the solution that scores all points.
  *
  * KC rows and NC columns of B are packed at a time, then MC rows of A. Both become micro-panels, in
- * the order in which the micro-kernel reads them, and are filled up with zeros to whole micro-tiles.
- * So there is one micro-kernel for every size; only what it writes to C is cut off at the edges.
+ * the order in which the micro-kernel reads them, filled up with zeros to whole micro-tiles. So there is one micro-kernel for every size; only what it writes to C is cut off at the edges.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -71,8 +70,8 @@ static void pack_a(real *panel, const real *A, ptrdiff_t row, ptrdiff_t m, ptrdi
 
 /* --- the micro-kernel ------------------------------------------------------------------------- */
 
-/* tile[i][j] = the sum over k of a[k][i] b[k][j]; rows of the tile are `row` apart. Adds to what the
- * tile holds, unless these are the first terms. */
+/* tile[i][j] = the sum over k of a[k][i] b[k][j]; rows of the tile are `row` apart. Adds to what
+ * the tile holds, unless these are the first terms. */
 static inline void micro_kernel(real *tile, ptrdiff_t row, const real *a, const real *b,
                                 ptrdiff_t K, bool first)
 {
