@@ -4,6 +4,11 @@
  * SPDX-License-Identifier: MIT
  */
 
+static ptrdiff_t between(ptrdiff_t low, ptrdiff_t high)
+{
+    return low + (ptrdiff_t)rng_below(judge_rng(), (uint32_t)(high - low + 1));
+}
+
 /* Most sizes small, and in every third round one of them large. */
 START_TEST(product_random)
 {

@@ -21,11 +21,6 @@
 /* Elements before and after C, as in services.c, and what they hold. */
 enum { GUARD = 4096, GUARD_HOLDS = 77 };
 
-static ptrdiff_t between(ptrdiff_t low, ptrdiff_t high)
-{
-    return low + (ptrdiff_t)rng_below(judge_rng(), (uint32_t)(high - low + 1));
-}
-
 /* --- the definition --------------------------------------------------------------------------- */
 
 typedef enum Fault { NO_FAULT, B_TRANSPOSED, A_TRANSPOSED, ADDED, ZEROS_SKIPPED, FAULTS } Fault;
