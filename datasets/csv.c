@@ -54,7 +54,7 @@ static bool csv_end_first_row(CsvTable *table, CsvText *t)
 }
 
 /* Adds a hint if every line ends with a separator, as if there were one more column. Returns
- * whether it added one. */
+ * whether the hint was added. */
 static bool csv_hint_empty_last(const CsvTable *table, const CsvText *t)
 {
     CsvText all = slope_csv_text_new(t->bytes, t->size, t->file, (char)t->separator, NULL);

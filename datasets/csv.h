@@ -7,7 +7,7 @@
  *  - A label has the same class whatever the order of the lines. A test set may lack a class, but
  *    must number its classes as the training set does: pass it the names of the training set.
  *  - dataset_print prints what the reader decided: header, label column, classes. The reader itself
- *    prints this on stderr if it had to choose the classes, because the options do not.
+ *    prints this on stderr if the options do not specify the classes.
  *
  *      // sepal,petal,species
  *      // 5.1,1.4,setosa
@@ -25,7 +25,7 @@
  * Beyond the RFC, a byte-order mark at the start, empty lines, and blanks around a number, a label
  * or a column's name are ignored. Spreadsheets also save other formats: other separators are an
  * option; decimal commas, UTF-16, a first line "sep=;" and a separator at the end of every line are
- * refused with a hint at what to do.
+ * refused with a hint that says what to do.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -27,7 +27,7 @@ static int *csv_label_slot(const CsvLabels *labels, const char *label)
     return &labels->slot[i];
 }
 
-/* Fills the table with class_names. A name that is given twice is the first of the two classes. */
+/* Fills the table with class_names. A name that is given twice means the first of its classes. */
 static void csv_label_enter_names(CsvLabels *labels)
 {
     memset(labels->slot, 0, labels->slots * sizeof *labels->slot);

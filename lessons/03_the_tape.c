@@ -147,7 +147,7 @@ static void shared_nodes(void)
           (double)tensor_item(top->grad), lines);
 }
 
-/* Random programs: each line takes two earlier ones, whichever chance picks. */
+/* Random programs: each line takes two earlier ones at random. */
 static void creation_order(void)
 {
     section("Why nothing is sorted");

@@ -385,7 +385,7 @@ int main(int argc, char **argv)
  * 3. In `expressiveness` put a Linear(4, 4) before and after a shared PReLU and train all of it.
  *    Does the error reach 0? With Linear(4, 8) and Linear(8, 4)?
  * 4. A text network gives (N,L,F) with L = F = 64 in training and L = 50 in use. When does it fail,
- *    with one slope per feature on the wrong axis, and what has it learned until then?
+ *    with one slope per feature on the wrong axis, and what has it learned by then?
  * 5. Add a third mode to `best_results`, fixed slopes of 0.25 (an optimizer group of lr 0 for the
  *    slopes). How many runs does it take to tell a difference of 0.2 points from chance?
  */

@@ -64,7 +64,7 @@ static struct {
     atomic_int      asleep;
     atomic_bool     stop;
     atomic_int      threads; /* 0: not decided yet */
-    const char *_Atomic reason; /* why so many, for parallel_reason */
+    const char *_Atomic reason; /* for parallel_reason */
     int             helpers; /* running now */
     Helper          helper[PARALLEL_MAX];
     Job             job;

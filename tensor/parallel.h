@@ -36,8 +36,8 @@ int parallel_worker(void);
 int parallel_threads(void);
 void parallel_set_threads(int n);
 
-/* Why there are so many: "set by SLOPE_THREADS", "set by parallel_set_threads", "limited by the CPU
- * quota" or "all that the system allows"; NULL if there is one thread per processor. */
+/* What decided the number: "set by SLOPE_THREADS", "set by parallel_set_threads", "limited by the
+ * CPU quota" or "all that the system allows"; NULL if there is one thread per processor. */
 const char *parallel_reason(void);
 
 #endif

@@ -85,9 +85,9 @@ enum { TESTING_POOL = 1 };
 #endif
 
 /* The thread sanitizer and qemu slow a program down so much that exhaustive tests do less. */
-#if defined(__SANITIZE_THREAD__) || defined(TESTING_QEMU) /* the former as GCC says it */
+#if defined(__SANITIZE_THREAD__) || defined(TESTING_QEMU) /* GCC defines the former */
 #define TESTING_SLOW 1
-#elif defined(__has_feature) /* as clang says it */
+#elif defined(__has_feature) /* clang does not */
 #if __has_feature(thread_sanitizer)
 #define TESTING_SLOW 1
 #endif

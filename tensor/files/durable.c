@@ -56,7 +56,7 @@ static const char *durable_kind(mode_t mode)
 }
 
 /* May this process write the old file? If that cannot be found out, for example because a sandbox
- * refuses the question (EPERM), the answer is yes: replacing it does not depend on it. */
+ * refuses the question (EPERM), the answer is yes: replacing the file needs no such permission. */
 static bool durable_is_writable(const DurableFile *file)
 {
     return faccessat(file->folder, file->name, W_OK, AT_EACCESS) == 0 ||
@@ -143,7 +143,7 @@ static void durable_remove_unheld(int folder, const char *name)
 }
 
 /* Removes the temporary files that killed writers of this file have left behind, except those of
- * other hosts: on a network file system their locks may be visible only to them. */
+ * other hosts: on a network file system, their locks may not be visible here. */
 static void durable_clean(const DurableFile *file)
 {
     char prefix[DURABLE_TEMPORARY];

@@ -77,9 +77,9 @@ static GradReport ops_assert(const Op *op, GradFunction fn, Var **in, int n_in, 
     return first;
 }
 
-/* Runs forward, backward and, unless the op allows only one, the backward of the backward. The two
- * largest tests do this if TESTING_SLOW, instead of checking gradients: that repeats the
- * same loops for every coordinate, but a race shows in one run. */
+/* Runs forward, backward and, unless the op allows only one, the backward of the backward. If
+ * TESTING_SLOW, the two largest tests do this instead of checking gradients, which repeats the same
+ * loops for every coordinate: one run is enough to show a race. */
 static void ops_run(const Op *op, GradFunction fn, void *ctx, Var **in, int n_in)
 {
     Var *g[OP_SAMPLE_INPUTS], *y = fn(in, ctx);

@@ -172,7 +172,7 @@ START_TEST(what_the_reader_decided_can_be_printed)
 END_TEST
 
 /* The reader says what it chose; a caller who chooses the classes sees nothing. */
-START_TEST(what_the_options_leave_open_is_said)
+START_TEST(what_the_options_leave_open_is_reported)
 {
     const char *const names[] = {"a", "b"};
     dataset_free(parse("x,species\n1,b\n2,a\n", SPECIES));
@@ -354,7 +354,7 @@ START_TEST(only_decimal_numbers_are_numbers)
 }
 END_TEST
 
-START_TEST(what_is_wrong_with_the_whole_is_said)
+START_TEST(what_is_wrong_with_the_whole_file_is_reported)
 {
     static const struct { const char *text; CsvOptions options; const char *what; } bad[] = {
         {"", {.label_column = 1}, "no examples"},
@@ -591,7 +591,7 @@ int main(void)
         a_whole_number_is_one_class_however_it_is_written,
         a_number_that_is_not_a_class_is_refused_unless_it_is_a_name,
         files_with_the_same_labels_agree, what_the_reader_decided_can_be_printed,
-        what_the_options_leave_open_is_said,
+        what_the_options_leave_open_is_reported,
         a_test_set_takes_the_training_sets_names, every_one_of_many_names_has_its_own_number,
         the_label_may_be_any_column, quotes_are_those_of_rfc_4180,
         blanks_empty_lines_and_a_mark_do_not_count, other_separators_will_do, NULL});
@@ -599,7 +599,8 @@ int main(void)
                 (const TTest *const[]){numbers_have_a_decimal_point_in_every_locale, NULL});
     testing_add(suite, "bad", 10, (const TTest *const[]){
         a_bad_cell_is_reported_with_line_and_column, only_decimal_numbers_are_numbers,
-        what_is_wrong_with_the_whole_is_said, other_formats_of_spreadsheets_are_refused_with_a_hint,
+        what_is_wrong_with_the_whole_file_is_reported,
+        other_formats_of_spreadsheets_are_refused_with_a_hint,
         a_header_must_be_declared_and_must_look_like_one,
         separators_at_the_ends_of_lines_are_recognised, files_of_other_kinds_are_named,
         limits_are_kept, truncation_and_bit_flips_do_no_harm,

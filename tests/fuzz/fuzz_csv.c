@@ -1,7 +1,7 @@
 /* tests/fuzz/fuzz_csv.c -- feeds bytes to the CSV reader.
  *
- * The reader prints on stderr which classes it chose; -close_fd_mask=2 hides this, but also the
- * report of a sanitizer, so run the file that crashed once more without it.
+ * The reader prints on stderr which classes it chose. -close_fd_mask=2 hides this, but also the
+ * sanitizer's report, so run an input that crashes again without the option.
  *
  * SPDX-License-Identifier: MIT
  */

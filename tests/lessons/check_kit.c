@@ -1,5 +1,5 @@
 /* tests/lessons/check_kit.c -- the files that a lesson writes do not depend on the locale, a file
- * that cannot be written stops the lesson, the number of threads is said if it is limited; and
+ * that cannot be written stops the lesson, a limited number of threads is reported; and
  * gnuplot's environment.
  *
  * The kit is compiled into this program, because the Makefile links tests with the library only.
@@ -106,7 +106,7 @@ static void assert_output(const char *folder, const char *text, bool contains)
     free(output);
 }
 
-START_TEST(the_number_of_threads_is_said_if_it_is_limited)
+START_TEST(a_limited_number_of_threads_is_reported)
 {
     setenv("SLOPE_THREADS", "1", 1);
     parallel_set_threads(0);
@@ -254,8 +254,8 @@ static void *hold_environment(void *ctx)
     return NULL;
 }
 
-/* If the child took a lock after the fork that another thread holds at the time, such as that of
- * setenv, it would wait for ever. */
+/* If the child took a lock that another thread held during the fork, such as that of setenv, it
+ * would wait forever. */
 START_TEST(gnuplot_starts_although_another_thread_holds_a_lock)
 {
     pthread_t thread;
@@ -278,7 +278,7 @@ int main(void)
     testing_add(suite, "locale", 60,
                 (const TTest *const[]){files_are_the_same_in_every_locale, NULL});
     testing_add(suite, "threads", 10,
-                (const TTest *const[]){the_number_of_threads_is_said_if_it_is_limited, NULL});
+                (const TTest *const[]){a_limited_number_of_threads_is_reported, NULL});
     testing_add(suite, "files that cannot be written", 20,
                 (const TTest *const[]){a_file_that_is_not_complete_stops_the_lesson, NULL});
     testing_add(suite, "gnuplot", 20, (const TTest *const[]){

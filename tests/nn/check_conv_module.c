@@ -278,7 +278,7 @@ static Module *pool_padded(const ptrdiff_t p[2])
     return max_pool2d_new_with((Pool2dOptions){.kernel = {3, 3}, .padding = {p[0], p[1]}});
 }
 
-/* It is valid, and warned of once, since it is hardly what was meant. */
+/* It is valid, but causes one warning, because it is hardly ever what was meant. */
 START_TEST(a_padding_of_which_only_the_height_is_given_pads_the_height)
 {
     ck_assert_str_eq(conv_said(conv_padded, 1, 1, SHAPE(1, 1, 6, 6)), "");

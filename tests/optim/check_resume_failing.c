@@ -158,7 +158,7 @@ static void resume_break(const Trainer *t, int64_t step, void *ctx)
         tensor_write(b->slot ? p->slot[1] : p->param.var->value)[4] = (real)b->value;
 }
 
-/* Nor does infinity. It is reported like a full disk, and the good checkpoint is kept. */
+/* Nor does infinity. Either is reported like a full disk, and the good checkpoint is kept. */
 START_TEST(nan_never_replaces_a_good_checkpoint)
 {
     Error err;

@@ -65,7 +65,7 @@ END_TEST
 
 /* --- the history of a run --------------------------------------------------------------------- */
 
-START_TEST(history_has_a_record_an_epoch_and_goes_on)
+START_TEST(history_has_one_record_per_epoch_and_grows)
 {
     Run r = trainer_run_xor();
     size_t mark = tape_mark();
@@ -507,7 +507,7 @@ int main(void)
     testing_add(suite, "learning", 60, (const TTest *const[]){
         xor_is_learned, spirals_are_learned, NULL});
     testing_add(suite, "history", 60, (const TTest *const[]){
-        history_has_a_record_an_epoch_and_goes_on, train_loss_is_the_mean_over_examples, NULL});
+        history_has_one_record_per_epoch_and_grows, train_loss_is_the_mean_over_examples, NULL});
     testing_add(suite, "steps", 20, (const TTest *const[]){
         on_step_is_called_after_each_update, gradients_are_clipped_before_the_step,
         a_nan_loss_is_named_with_its_step, a_nan_in_the_data_is_reported_with_its_example,

@@ -44,7 +44,7 @@ static void services_gradient(const Message *call, Message *answer)
     message_add_tensor(answer, x->grad);
 }
 
-/* gx of ELU with the first alpha, computed once ELU with the second exists. */
+/* gx of ELU with the first alpha, computed after ELU was applied with the second. */
 static void services_both(const Message *call, Message *answer)
 {
     Var *x = var_leaf(call->tensor[0]), *y = services_apply(call, x);

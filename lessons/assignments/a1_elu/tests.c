@@ -59,8 +59,8 @@ enum { VALUE_MISTAKES = sizeof value_mistake / sizeof *value_mistake };
 
 static const FormulaMistake slope_mistake[] = {
     {slope_no_alpha, "missing alpha"},
-    {slope_right, "the derivative is from the wrong side: by elu.h, x = 0 is on the left"},
-    {slope_half, "the derivative is the mean of both sides: by elu.h, x = 0 is on the left"},
+    {slope_right, "the derivative is from the wrong side: in elu.h, x = 0 is on the left"},
+    {slope_half, "the derivative is the mean of both sides: in elu.h, x = 0 is on the left"},
     {slope_by_output, "the side is selected by the sign of the output, but for alpha < 0 the left "
                       "half is positive too. Test the sign of the input"},
     {slope_of_output, "alpha e^x is computed as y + alpha, but far to the left y is -alpha up to "
@@ -182,7 +182,7 @@ static double check_sample_alpha(Var *x)
     return alpha;
 }
 
-/* Asks for the sample's result at x, which must be the op's; returns its hash. */
+/* Asks for the sample's result at x, which must equal the op's; returns its hash. */
 static double check_sample_at(Var *x, const double *number, int n)
 {
     Var *y = ask("sample", VARS(x), number, n);
@@ -217,8 +217,8 @@ static void check_sample(const char *op, int n)
     Var *x = judge_input(SHAPE(4), -2, -1), *drawn;
     judge_ask("sample", VARS(x), &(double){1}, n);
     if (judge_answer()->numbers != 2 || !(drawn = judge_answer_var(1)))
-        judge_fail("see .sample and .branch_hash in autograd/ops/relu.c; by its branch_hash the "
-                   "checker detects the kink", "%s lacks a sample of one input, or a branch_hash",
+        judge_fail("see .sample and .branch_hash in autograd/ops/relu.c; the checker detects the "
+                   "kink by the branch_hash", "%s lacks a sample of one input, or a branch_hash",
                    op);
     Stats s = tensor_stats(drawn->value);
     if (!(s.min < 0 && s.max > 0))

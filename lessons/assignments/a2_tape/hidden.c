@@ -4,12 +4,12 @@
  * SPDX-License-Identifier: MIT
  */
 
-/* The value of a line; does a value like x keep a program away from overflow and from 0? */
 static double value_of(const Program *p, int i)
 {
     return (double)var_item(p->line[i]);
 }
 
+/* Does a value like x keep a program away from overflow and from 0? */
 static bool is_tame(double x)
 {
     return fabs(x) > 0.05 && fabs(x) < 8;
@@ -39,7 +39,7 @@ static int random_line(Program *p, bool with_counted)
     return prelu(p, last, 0);
 }
 
-/* n lines, of which the first five are inputs; the last depends on every line that is none. */
+/* n lines, of which the first five are inputs; the last depends on every line that is not. */
 static Program random_program(int n, bool with_counted)
 {
     Program p = {0};

@@ -39,7 +39,7 @@ void scalar_tape_clear(ScalarTape *t);
 
 /* --- recording a line ------------------------------------------------------------------------- */
 
-/* A number from outside: a line without inputs. Its gradient is 0. */
+/* A number from outside: a line without inputs. Its gradient is initially 0. */
 Scalar scalar_input(ScalarTape *t, double value);
 
 /* The inputs of an op may be one and the same line. */
@@ -54,15 +54,15 @@ Scalar scalar_prelu(ScalarTape *t, Scalar x, Scalar a);
 
 /* What a rule knows about its line. */
 typedef struct ScalarLine {
-    double x[2];    /* the values of the inputs; x[1] means nothing if there is only one */
+    double x[2];    /* the values of the inputs; x[1] is undefined if there is only one */
     double y;       /* the value of the line */
     double gy;      /* its gradient, which is complete */
     void  *context; /* as it was passed to scalar_record */
 } ScalarLine;
 
 /* A backward rule: sets gx[k] to gy times the derivative of y with respect to input k, which the
- * sweep adds to that input's gradient. gx[1] is ignored if there is only one input. A rule calls
- * no function of the tape. */
+ * sweep adds to that input's gradient. gx[1] is ignored if there is only one input. A rule does not
+ * call any function of the tape. */
 typedef void (*ScalarRule)(const ScalarLine *line, double gx[2]);
 
 /* A line whose value the caller has computed from a and b; b may be SCALAR_NONE. */
@@ -72,7 +72,7 @@ Scalar scalar_record(ScalarTape *t, double value, Scalar a, Scalar b, ScalarRule
 /* --- gradients -------------------------------------------------------------------------------- */
 
 /* Computes the gradient of y for every line. Lines on which y depends are played from the last to
- * the first: the rule of each runs exactly once, also if its gradient happens to be 0. Other lines
+ * the first: the rule of each runs exactly once, even if its gradient happens to be 0. Other lines
  * are not played, whatever their values.
  *
  * Inputs accumulate: the gradients of this sweep are added to those that they hold. The gradient of

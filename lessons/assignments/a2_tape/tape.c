@@ -1,5 +1,5 @@
-/* A tape of one's own: your work. README.md in this folder says what to do; lesson 03 shows the
- * idea, scalar.h says what each function must do.
+/* A tape of one's own: your work. lessons/assignments/a2_tape/README.md says what to do, and
+ * scalar.h there what each function must do; lesson 03 shows the idea.
  */
 #include "scalar.h"
 

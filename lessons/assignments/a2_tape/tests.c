@@ -4,8 +4,8 @@
  *    that are expected; the solver runs it on the submission's tape.
  *  - The chains of the tests of depth and memory are too long for that. Their derivatives are
  *    computed in forward mode.
- *  - Slopes are positive except in the tests about their sign, and no other test plays a line that
- *    y does not depend on, so that a mistake costs its own points and no more.
+ *  - Slopes are positive except in the tests about their sign, and only the test of unused lines
+ *    shows whether their rules run, so that a mistake costs its own points and no more.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -57,7 +57,8 @@ START_TEST(gradients)
                        "played from y back to the first?"}));
     weigh(&product, mul(&product, 0, 1), u);
     check_gradients(&product, 2, MISTAKES({VECTOR(y, x), NO_GY},
-        {VECTOR(u * x, u * y), "the derivative by one input is the value of the other"}));
+        {VECTOR(u * x, u * y),
+         "the derivative with respect to one input is the value of the other"}));
     weigh(&power, exponential(&power, 0), u);
     check_gradients(&power, 1, MISTAKES({VECTOR(e), NO_GY},
         {VECTOR(u * x), "the derivative of e^x is y, not x"},
@@ -204,7 +205,7 @@ static Var *rows_of_chains(const Chains *c)
     return rows;
 }
 
-/* In forward mode: beside v its derivative. */
+/* In forward mode: computes v and its derivative together. */
 static double derivative_of_chains(const Chains *c, double x)
 {
     double sum = 0, v = 0, dv = 0;
@@ -349,8 +350,8 @@ END_TEST
 
 /* --- 5: memory -------------------------------------------------------------------------------- */
 
-/* A tape of 101,001 lines is recorded and played this many times, with another x each time. Unless
- * memory is given back, that takes more than the service leaves. */
+/* A tape of 101,001 lines is recorded and played this many times, with another x each time. If
+ * memory is not freed, that takes more than the service leaves. */
 enum { ROUNDS = 60 };
 
 static void check_rounds(bool cleared)

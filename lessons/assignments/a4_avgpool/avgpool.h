@@ -33,7 +33,7 @@ extern const Op op_avg_pool2d, op_avg_pool2d_scatter;
  *    padding) along that axis. */
 Var *var_avg_pool2d(Var *x, Pool2dOptions options, bool count_include_pad);
 
-/* The adjoint: y of the given shape x (N,C,H,W). Each element of g (N,C,P,Q) is divided as above
+/* The adjoint: y has the given shape x (N,C,H,W). Each element of g (N,C,P,Q) is divided as above
  * and added to every element of its window; elements in no window are 0. g may have any strides.
  *
  * Fails like var_avg_pool2d, but naming var_avg_pool2d_scatter, and also if g does not have the

@@ -20,7 +20,7 @@ static Shape avgpool_shape(const Message *call)
     return x;
 }
 
-/* Frees tensors of x's size: the next ones of that size are in their places. */
+/* Fills and frees tensors of x's size: the next ones of that size get their memory. */
 static void avgpool_fill_memory(const Message *call)
 {
     Tensor *x[WIRE_TENSORS];
@@ -40,8 +40,8 @@ static Var *avgpool_own(const Message *call, Var *y)
 {
     if (y->op != avgpool_op(call))
         slope_fail(call->number[0] == 0 ? "var_avg_pool2d" : "var_avg_pool2d_scatter",
-                   "its result was composed of other ops: apply the op of your own, with "
-                   "var_apply_with, last");
+                   "its result was composed of other ops: the last step must be your own op, "
+                   "applied with var_apply_with");
     return y;
 }
 
@@ -75,8 +75,8 @@ static void avgpool_gradient(const Message *call, Message *answer)
     message_add_tensor(answer, x->grad);
 }
 
-/* Differentiates again and again. Begins with the result y for tensor 0; then, for each further
- * tensor u, in place of y comes the derivative of <u, y> with respect to the tensor before u. */
+/* Differentiates again and again. Begins with the result y for tensor 0; then each further tensor u
+ * replaces y with the derivative of <u, y> with respect to the tensor before u. */
 static void avgpool_chain(const Message *call, Message *answer)
 {
     Var *before = var_leaf(call->tensor[0]), *y = avgpool_apply(call, before);

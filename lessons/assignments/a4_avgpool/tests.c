@@ -69,7 +69,7 @@ static const char *const fault_hint[FAULTS] = {
     [STRIDE_1] = "the stride is ignored: window i begins at i stride - padding",
     [STRIDE_KERNEL] = "windows begin a kernel's size apart, not a stride",
     [OVERWRITES] = "where windows overlap, the last one overwrites the others: add",
-    [NOT_CLEARED] = "the memory of a new tensor holds anything: fill it with 0 before you add",
+    [NOT_CLEARED] = "the memory of a new tensor may hold anything: fill it with 0 before you add",
 };
 
 /* The pooling whose windows a fault yields, in place of those of p. */
@@ -166,7 +166,7 @@ static ptrdiff_t wrong_size(const Pooling *p, int i, size_t m, const char **hint
         {(slack - 2 * pad) / s + 1, "the padding is missing in the output's size"},
         {(slack - pad) / s + 1, "the padding is on both sides: the padded input has H + 2 padding"},
         {(slack + s - 1) / s + 1, "the output's size is rounded down: a window must fit"},
-        {slack / s, "(H + 2 padding - kernel) / stride counts the steps; there is one window more"},
+        {slack / s, "(H + 2 padding - kernel) / stride counts the steps; there is one more window"},
         {slack + 1, "the stride is missing in the output's size"},
         {slack / p->o.kernel[i] + 1, "divide by the stride, not by the kernel's size"},
     };
@@ -188,8 +188,8 @@ static void check_shape(const char *what, const Var *got, const Pooling *p, Pool
     judge_fail(hint, "%s has shape %s; expected %s", what, SHAPE_TEXT(s), SHAPE_TEXT(expected));
 }
 
-/* The elements of x's memory in their order there, as a program reads them that ignores the
- * strides; NULL if there are too few. */
+/* The elements of x in the order of memory, as a program that ignores the strides reads them; NULL
+ * if there are too few. */
 static Var *ignoring_strides(const Var *x)
 {
     ptrdiff_t span = 1;
@@ -506,7 +506,7 @@ static bool contains_number(const char *sentence, double number)
     return false;
 }
 
-/* The call must be refused, by its own name, with a sentence that contains these numbers. */
+/* The call must be refused under its own name, with a sentence that contains these numbers. */
 static void check_refused(const char *why, PoolOp op, Pooling p, Shape in, const double *contains,
                           int n)
 {
@@ -521,7 +521,7 @@ static void check_refused(const char *why, PoolOp op, Pooling p, Shape in, const
     const char *at = strstr(sentence, name);
     if (!at || at[strlen(name)] != ':')
         judge_fail("check the arguments before the library has to; the first argument of "
-                   "slope_fail is the function that was called wrongly",
+                   "slope_fail names the function that was called wrongly",
                    "%s: %s was refused by another function: %s", name, why, sentence);
     for (int i = 0; i < n; i++)
         if (!contains_number(sentence, contains[i]))

@@ -101,6 +101,11 @@ Var *judge_ask(const char *service, Var *const *in, int n_in, const double *numb
     return judge_answer_var(0);
 }
 
+void judge_restart(void)
+{
+    solver_end();
+}
+
 void judge_use_solver(const char *name)
 {
     solver_use(name);

@@ -75,6 +75,10 @@ Var *judge_answer_var(int i); /* its tensor i, or NULL */
 const char *judge_refusal(const char *service, Var *const *in, int n_in, const double *number,
                           int n);
 
+/* Ends the test's solvers. The next call starts another one, which remembers nothing of the earlier
+ * calls; the last answer stays valid until then. */
+void judge_restart(void);
+
 /* --- speed ------------------------------------------------------------------------------------ */
 
 /* The calls that follow, until the end of the test, go to a solver of the assignment's own, made of

@@ -282,7 +282,7 @@ START_TEST(a_protected_file_is_not_replaced)
 }
 END_TEST
 
-/* Whether the file is protected is call 2. Only some answers mean that it is. */
+/* Call 2 asks whether the file is write-protected. Only some answers mean that it is. */
 START_TEST(a_file_is_replaced_if_asking_for_its_protection_fails)
 {
     static const struct { int problem; bool replaced; } answer[] = {
@@ -350,7 +350,7 @@ START_TEST(a_file_that_another_writer_holds_is_not_removed)
 }
 END_TEST
 
-/* Their writers may still be running, because another host's lock may be invisible here. */
+/* Their writers may still be running: another host's locks may be invisible here. */
 START_TEST(files_of_writers_on_other_hosts_stay)
 {
     Error err;
