@@ -1,7 +1,8 @@
 /* A fast matrix product: the solution that scores all points.
  *
- * KC rows and NC columns of B are packed at a time, then MC rows of A. Both become micro-panels, in
- * the order in which the micro-kernel reads them, filled up with zeros to whole micro-tiles. So there is one micro-kernel for every size; only what it writes to C is cut off at the edges.
+ * KC rows and NC columns of B are packed at a time, then MC rows of A. Both become micro-panels in
+ * the order in which the micro-kernel reads them, filled up with zeros to whole micro-tiles. So
+ * there is one micro-kernel for every size; only what it writes to C is cut off at the edges.
  *
  * SPDX-License-Identifier: MIT
  */
