@@ -59,7 +59,8 @@ if [ "$tool" = grade ]; then
 else
     # A submission is graded again if anything that its marks depend on has changed.
     version=$(cat "$run" "${run%run}judge" "${run%run}services.o" "$B/libslope-double.a" \
-        "$folder"/*.txt "$folder"/*.h lessons/assignments/judge/allow.txt | cksum)
+        "$folder"/*.txt "$folder"/*.h $(find "$folder/solvers" -name '*.c' 2>/dev/null) \
+        lessons/assignments/judge/allow.txt | cksum)
     work=$(mktemp -d "$B/work/all-XXXXXX") || stop "cannot create a folder in '$B/work'"
     trap 'rm -rf "$work"' EXIT
     trap 'exit 2' INT TERM HUP

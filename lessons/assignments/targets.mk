@@ -28,20 +28,37 @@ asked := $(filter $(ASSIGNMENTS),$(value A))
 SUBMISSION_FLAGS = -std=c11 -D_DEFAULT_SOURCE -DSLOPE_DOUBLE -O2 -I. $(WARN) $(MATH) $(ARCHFLAGS) \
   -fno-stack-protector -U_FORTIFY_SOURCE
 
+# An assignment may add flags in its file `flags`.
+submission = $(CC) $(SUBMISSION_FLAGS) $(shell cat lessons/assignments/$(1)/flags 2>/dev/null)
+submission_link = $(B)/libslope-double.a $(LIBS) $(call accepted,-static)
+
 # The shell script that runs the judge of assignment A: the same for one submission, for a class and
 # on Gradescope.
 services  = $(SOLVER) $(B)/double/lessons/assignments/$(1)/services.o
 run_judge = exec $(call quote,$(B)/double/lessons/assignments/$(1)/judge) \
-  --assignment lessons/assignments/$(1) --compile $(call quote,$(CC) $(SUBMISSION_FLAGS)) \
+  --assignment lessons/assignments/$(1) --compile $(call quote,$(call submission,$(1))) \
   --objects $(call quote,$(call services,$(1))) \
-  --link $(call quote,$(B)/libslope-double.a $(LIBS) $(call accepted,-static)) "$$@"
+  --link $(call quote,$(submission_link)) \
+  --solvers $(call quote,$(B)/double/lessons/assignments/$(1)/solvers) "$$@"
+
+# Solvers of the assignment's own, with which submissions are compared: built as submissions are.
+own_solvers = $(patsubst %.c,$(B)/double/%,$(wildcard lessons/assignments/$(1)/solvers/*.c))
+define own_solver
+$(B)/double/lessons/assignments/$(1)/solvers/%: lessons/assignments/$(1)/solvers/%.c \
+    $(call services,$(1)) $(B)/libslope-double.a $(B)/double/lessons/assignments/$(1)/run
+	@mkdir -p $$(@D)
+	$$(call show,ld $$@)$$(call submission,$(1)) -Ilessons/assignments/$(1) $$< \
+	  $(call services,$(1)) $$(submission_link) -o $$@
+endef
+$(foreach a,$(ASSIGNMENTS),$(eval $(call own_solver,$(a))))
 
 $(B)/double/lessons/assignments/%/run: FORCE
 	@$(call keep,$(call run_judge,$*))
 
 # The judge of assignment A and what it needs; the scripts call this.
 judge: $(foreach a,$(asked),$(B)/double/lessons/assignments/$(a)/judge \
-                            $(B)/double/lessons/assignments/$(a)/run $(call services,$(a))) \
+                            $(B)/double/lessons/assignments/$(a)/run $(call services,$(a)) \
+                            $(call own_solvers,$(a))) \
        $(B)/libslope-double.a
 class: $(B)/double/lessons/assignments/tools/class
 

@@ -106,6 +106,16 @@ void judge_restart(void)
     solver_end();
 }
 
+void judge_use_solver(const char *name)
+{
+    solver_use(name);
+}
+
+double judge_seconds(void)
+{
+    return solver_spent();
+}
+
 void judge_end_test(void)
 {
     solver_end();

@@ -117,6 +117,7 @@ int build_run(const char *command, char *const argument[], const char *said, int
 
 typedef struct SolverOptions {
     const char *program;
+    const char *own;     /* the folder of the assignment's own solvers, or NULL */
     const char *printed; /* the file to which the submission's output is appended */
     double      limit;    /* seconds of CPU time */
     double      patience; /* seconds in which it may do nothing */
@@ -133,8 +134,10 @@ typedef enum SolverEnd {
 } SolverEnd;
 
 void solver_begin(SolverOptions options); /* starts when first called */
+void solver_use(const char *name);        /* see judge_use_solver */
 SolverEnd solver_exchange(const Message *call, Message *answer);
-void solver_end(void); /* ends it and every process that it started */
+double solver_spent(void);                /* its CPU time in the last exchange, in seconds */
+void solver_end(void); /* ends all of them, and every process that they started */
 
 /* "crashed: Segmentation fault"; a sentence about a solver that died. */
 const char *solver_death(char text[256]);

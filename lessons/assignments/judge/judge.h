@@ -75,9 +75,20 @@ Var *judge_answer_var(int i); /* its tensor i, or NULL */
 const char *judge_refusal(const char *service, Var *const *in, int n_in, const double *number,
                           int n);
 
-/* Ends the test's solver. The next call starts another one, which remembers nothing of the earlier
+/* Ends the test's solvers. The next call starts another one, which remembers nothing of the earlier
  * calls; the last answer stays valid until then. */
 void judge_restart(void);
+
+/* --- speed ------------------------------------------------------------------------------------ */
+
+/* The calls that follow, until the end of the test, go to a solver of the assignment's own, made of
+ * solvers/NAME.c in place of a submission; if `name` is NULL, to the submission's. */
+void judge_use_solver(const char *name);
+
+/* The CPU time in seconds that this solver used from the beginning of the last call until its
+ * answer had arrived, read by the judge. It includes reading the call and writing the answer, and,
+ * in the first call, starting. Where CPU time cannot be read, it is the time that passed. */
+double judge_seconds(void);
 
 /* --- comparing -------------------------------------------------------------------------------- */
 

@@ -2,7 +2,8 @@
  * one by one, and counts the points.
  *
  *     judge --assignment FOLDER --submission FILE --work FOLDER --out FOLDER
- *           --compile COMMAND --objects FILES --link FLAGS [--name NAME] [--seed N] [--limit S]
+ *           --compile COMMAND --objects FILES --link FLAGS [--solvers FOLDER] [--name NAME]
+ *           [--seed N] [--limit S]
  *
  *  - Each assignment has a judge of its own, linked with its tests; grade.sh starts it.
  *  - --work is a folder in which the judge makes a fresh one, and removes it. --out receives
@@ -29,8 +30,8 @@
 #include "optim/progress.h"
 
 typedef struct JudgeOptions {
-    const char *assignment, *submission, *work, *out, *compile, *objects, *link, *name, *seed,
-               *limit;
+    const char *assignment, *submission, *work, *out, *compile, *objects, *link, *solvers, *name,
+               *seed, *limit;
 } JudgeOptions;
 
 enum { JUDGE_LATE = 2 }; /* after so many tests that were stopped, the others get less time */
@@ -302,7 +303,8 @@ static JudgeOptions judge_options(int argc, char **argv)
     const struct { const char *name; const char **value; } option[] = {
         {"--assignment", &o.assignment}, {"--submission", &o.submission}, {"--work", &o.work},
         {"--out", &o.out}, {"--compile", &o.compile}, {"--objects", &o.objects},
-        {"--link", &o.link}, {"--name", &o.name}, {"--seed", &o.seed}, {"--limit", &o.limit}};
+        {"--link", &o.link}, {"--solvers", &o.solvers}, {"--name", &o.name}, {"--seed", &o.seed},
+        {"--limit", &o.limit}};
     for (int i = 1; i < argc; i += 2) {
         size_t k = 0;
         while (k < sizeof option / sizeof *option && strcmp(argv[i], option[k].name) != 0)
@@ -343,7 +345,7 @@ static void judge_grade(const JudgeOptions *o, Grade *grade)
     }
     judge_path(printed, judge_folder, "printed.txt");
     judge_path(program, judge_folder, "solver");
-    judge_run_all(limit, grade, (SolverOptions){program, printed, 0, 0, sandbox});
+    judge_run_all(limit, grade, (SolverOptions){program, o->solvers, printed, 0, 0, sandbox});
     snprintf(grade->output, sizeof grade->output, "%g of %g points.%s", grade_score(grade),
              grade_most(grade), sandbox ? "" : " Not sandboxed: see SECURITY.md.");
 }

@@ -35,26 +35,60 @@ enum {
     SOLVER_STACK = 8 << 20,
     SOLVER_PRINTS = 1 << 18, /* bytes of output per test */
     SOLVER_TICK = 20,        /* milliseconds between looks at the clocks */
+    SOLVER_OWN_SECONDS = 60, /* of CPU time for a solver of the assignment */
 };
 
 /* In one test the judge waits at most its patience plus this many times the CPU time of the solver,
  * so that as many processes may share a processor. */
 static const double solver_share = 10;
 
-static SolverOptions solver_options;
-static struct {
-    pid_t     pid; /* 0 if none runs */
+/* The submission's comes first, then those of the assignment that the test has used. */
+typedef struct Solver {
+    char      name[32];       /* "" for the submission's */
+    double    limit;          /* seconds of CPU time */
+    pid_t     pid;            /* 0 if it does not run */
     int       calls, answers; /* the judge's ends of the pipes */
-    int       status;         /* of the last one, from waitpid */
+    int       status;         /* of its last process, from waitpid */
     SolverEnd end;            /* why an exchange failed */
     double    cpu, waited;    /* its CPU time, and how long the judge has waited for it */
     double    looked;         /* when solver_is_over last looked */
-} solver;
+    double    spent;          /* CPU time in the last exchange */
+} Solver;
+
+enum { SOLVERS = 4 };
+
+static SolverOptions solver_options;
+static Solver solver_all[SOLVERS], *solver = solver_all;
 
 void solver_begin(SolverOptions options)
 {
     solver_options = options;
-    solver.status = 0;
+    memset(solver_all, 0, sizeof solver_all);
+    solver = solver_all;
+    solver->limit = options.limit;
+}
+
+static Solver *solver_find(const char *name)
+{
+    for (Solver *s = solver_all + 1; s < solver_all + SOLVERS; s++) {
+        if (!s->name[0]) {
+            snprintf(s->name, sizeof s->name, "%s", name);
+            s->limit = SOLVER_OWN_SECONDS;
+        }
+        if (strcmp(s->name, name) == 0)
+            return s;
+    }
+    judge_refuse("a test may use at most %d solvers", SOLVERS);
+}
+
+void solver_use(const char *name)
+{
+    solver = name ? solver_find(name) : solver_all;
+}
+
+double solver_spent(void)
+{
+    return solver->spent;
 }
 
 /* --- starting --------------------------------------------------------------------------------- */
@@ -74,7 +108,7 @@ static void solver_limits(int printed)
     solver_limit(RLIMIT_CORE, 0);
     solver_limit(RLIMIT_FSIZE, used + SOLVER_PRINTS);
     solver_limit(RLIMIT_STACK, SOLVER_STACK);
-    solver_limit(RLIMIT_CPU, (rlim_t)solver_options.limit + 2);
+    solver_limit(RLIMIT_CPU, (rlim_t)solver->limit + 2);
 #ifdef RLIMIT_AS
     solver_limit(RLIMIT_AS, SOLVER_MEMORY);
 #endif
@@ -101,7 +135,7 @@ static void solver_place_files(const int from[6])
         close(i);
 }
 
-static _Noreturn void solver_become(const int from[6])
+static _Noreturn void solver_become(const char *program, const int from[6])
 {
     static char *const argv[] = {"solver", NULL};
     static char *const envp[] = {"SLOPE_THREADS=1", "LC_ALL=C", NULL};
@@ -113,7 +147,7 @@ static _Noreturn void solver_become(const int from[6])
     if (solver_options.sandbox)
         sandbox_exec(5, argv, envp);
     else
-        execve(solver_options.program, argv, envp);
+        execve(program, argv, envp);
     _exit(127);
 }
 
@@ -136,32 +170,35 @@ static void solver_pipe(int ends[2])
 static void solver_start(void)
 {
     int calls[2], answers[2];
+    char own[GRADE_PATH];
+    snprintf(own, sizeof own, "%s/%s", solver_options.own ? solver_options.own : "",
+             solver->name);
+    const char *path = solver->name[0] ? own : solver_options.program;
     solver_pipe(calls);
     solver_pipe(answers);
     int empty = solver_open("/dev/null", O_RDONLY);
     int printed = solver_open(solver_options.printed, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW);
-    int program = solver_open(solver_options.program, O_RDONLY);
+    int program = solver_open(path, O_RDONLY);
     fflush(NULL);
-    solver.pid = fork();
-    if (solver.pid < 0)
+    solver->pid = fork();
+    if (solver->pid < 0)
         judge_refuse("cannot create a process: %s", strerror(errno));
-    if (solver.pid == 0)
-        solver_become((int[]){empty, printed, printed, calls[0], answers[1], program});
+    if (solver->pid == 0)
+        solver_become(path, (int[]){empty, printed, printed, calls[0], answers[1], program});
     close(empty), close(printed), close(program), close(calls[0]), close(answers[1]);
-    solver.calls = calls[1], solver.answers = answers[0];
-    fcntl(solver.calls, F_SETFL, O_NONBLOCK);
-    solver.cpu = solver.waited = 0;
+    solver->calls = calls[1], solver->answers = answers[0];
+    fcntl(solver->calls, F_SETFL, O_NONBLOCK);
+    solver->cpu = solver->waited = 0;
 }
 
 /* --- ending ----------------------------------------------------------------------------------- */
 
-/* Ends what the solver has left behind, which can be anything only if there is no sandbox: its
- * group, and on Linux its orphans, which are the judge's children now. */
+/* Ends what the solvers have left behind, which can be anything only if there is no sandbox: on
+ * Linux their orphans are the judge's children now. */
 static void solver_sweep(void)
 {
     char path[64];
     int orphan;
-    kill(-solver.pid, SIGKILL);
     snprintf(path, sizeof path, "/proc/self/task/%ld/children", (long)getpid());
     for (int round = 0; round < 100; round++) {
         FILE *f = fopen(path, "r");
@@ -177,38 +214,45 @@ static void solver_sweep(void)
     }
 }
 
+/* Ends all of them: a test ends with its first solver that fails. */
 void solver_end(void)
 {
-    if (solver.pid == 0)
-        return;
-    close(solver.calls), close(solver.answers);
-    kill(solver.pid, SIGKILL);
-    while (waitpid(solver.pid, &solver.status, 0) < 0 && errno == EINTR)
-        ;
-    solver_sweep();
-    solver.pid = 0;
+    bool any = false;
+    for (Solver *s = solver_all; s < solver_all + SOLVERS; s++) {
+        if (s->pid == 0)
+            continue;
+        close(s->calls), close(s->answers);
+        kill(s->pid, SIGKILL);
+        while (waitpid(s->pid, &s->status, 0) < 0 && errno == EINTR)
+            ;
+        kill(-s->pid, SIGKILL); /* its group */
+        s->pid = 0;
+        any = true;
+    }
+    if (any)
+        solver_sweep();
 }
 
 /* The last solver ended by itself: wait for its status. */
 static SolverEnd solver_died(void)
 {
     int status = 0;
-    for (int i = 0; i < 100 && waitpid(solver.pid, &status, WNOHANG) == 0; i++)
+    for (int i = 0; i < 100 && waitpid(solver->pid, &status, WNOHANG) == 0; i++)
         nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
     solver_end();
-    solver.status = status;
+    solver->status = status;
     return SOLVER_DIED;
 }
 
 const char *solver_death(char text[256])
 {
-    if (WIFSIGNALED(solver.status) && WTERMSIG(solver.status) == SIGSYS)
+    if (WIFSIGNALED(solver->status) && WTERMSIG(solver->status) == SIGSYS)
         snprintf(text, 256, "it made a system call that a submission may not make");
-    else if (WIFSIGNALED(solver.status))
-        snprintf(text, 256, "crashed: %s", strsignal(WTERMSIG(solver.status)));
+    else if (WIFSIGNALED(solver->status))
+        snprintf(text, 256, "crashed: %s", strsignal(WTERMSIG(solver->status)));
     else
         snprintf(text, 256, "the program exited with status %d before it had answered",
-                 WEXITSTATUS(solver.status));
+                 WEXITSTATUS(solver->status));
     return text;
 }
 
@@ -220,7 +264,7 @@ static double solver_cpu(void)
 #if defined(_POSIX_CPUTIME) && _POSIX_CPUTIME >= 0
     clockid_t clock;
     struct timespec t;
-    if (clock_getcpuclockid(solver.pid, &clock) == 0 && clock_gettime(clock, &t) == 0)
+    if (clock_getcpuclockid(solver->pid, &clock) == 0 && clock_gettime(clock, &t) == 0)
         return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 #endif
     return -1;
@@ -232,13 +276,13 @@ static bool solver_is_over(void)
 {
     double now = slope_seconds(), cpu = solver_cpu();
     judge_check_interrupt();
-    solver.waited += fmin(now - solver.looked, SOLVER_TICK * 5e-3);
-    solver.looked = now;
-    solver.cpu = fmax(solver.cpu, cpu < 0 ? solver.waited : cpu);
-    if (solver.cpu > solver_options.limit)
-        return solver.end = SOLVER_LATE, true;
-    if (solver.waited > solver_options.patience + solver_share * solver.cpu)
-        return solver.end = SOLVER_IDLE, true;
+    solver->waited += fmin(now - solver->looked, SOLVER_TICK * 5e-3);
+    solver->looked = now;
+    solver->cpu = fmax(solver->cpu, cpu < 0 ? solver->waited : cpu);
+    if (solver->cpu > solver->limit)
+        return solver->end = SOLVER_LATE, true;
+    if (solver->waited > solver_options.patience + solver_share * solver->cpu)
+        return solver->end = SOLVER_IDLE, true;
     return false;
 }
 
@@ -257,11 +301,11 @@ static bool solver_pipe_read(void *ctx, void *bytes, size_t n)
     char *to = bytes;
     (void)ctx;
     while (n > 0) {
-        if (!solver_wait(solver.answers, POLLIN))
+        if (!solver_wait(solver->answers, POLLIN))
             return false;
-        ssize_t got = read(solver.answers, to, n);
+        ssize_t got = read(solver->answers, to, n);
         if (got == 0 || (got < 0 && errno != EINTR && errno != EAGAIN))
-            return solver.end = SOLVER_DIED, false;
+            return solver->end = SOLVER_DIED, false;
         if (got > 0)
             to += got, n -= (size_t)got;
         if (solver_is_over())
@@ -275,31 +319,41 @@ static bool solver_pipe_write(void *ctx, const void *bytes, size_t n)
     const char *from = bytes;
     (void)ctx;
     while (n > 0) {
-        if (!solver_wait(solver.calls, POLLOUT))
+        if (!solver_wait(solver->calls, POLLOUT))
             return false;
-        ssize_t put = write(solver.calls, from, n);
+        ssize_t put = write(solver->calls, from, n);
         if (put < 0 && errno != EINTR && errno != EAGAIN)
-            return solver.end = SOLVER_DIED, false;
+            return solver->end = SOLVER_DIED, false;
         if (put > 0)
             from += put, n -= (size_t)put;
     }
     return true;
 }
 
-SolverEnd solver_exchange(const Message *call, Message *answer)
+static SolverEnd solver_try(const Message *call, Message *answer)
 {
-    if (solver.pid == 0)
-        solver_start();
-    solver.end = SOLVER_GARBLED; /* unless reading or writing fails for another reason */
-    solver.looked = slope_seconds();
+    solver->end = SOLVER_GARBLED; /* unless reading or writing fails for another reason */
+    solver->looked = slope_seconds();
     bool sent = wire_write(solver_pipe_write, NULL, call);
     /* A solver that died may have said why. */
-    bool received = (sent || solver.end == SOLVER_DIED) &&
+    bool received = (sent || solver->end == SOLVER_DIED) &&
                     wire_read(solver_pipe_read, NULL, answer);
     if (received)
         return SOLVER_ANSWERED;
-    if (solver.end == SOLVER_DIED)
+    if (solver->end == SOLVER_DIED)
         return solver_died();
     solver_end();
-    return solver.end;
+    return solver->end;
+}
+
+SolverEnd solver_exchange(const Message *call, Message *answer)
+{
+    if (solver->pid == 0)
+        solver_start();
+    double cpu = solver_cpu(), start = slope_seconds();
+    SolverEnd end = solver_try(call, answer);
+    if (end != SOLVER_ANSWERED && solver->name[0])
+        judge_refuse("the assignment's own solver '%s' failed", solver->name);
+    solver->spent = cpu >= 0 && solver->pid ? solver_cpu() - cpu : slope_seconds() - start;
+    return end;
 }
