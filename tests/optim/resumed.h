@@ -103,7 +103,7 @@ static inline Optimizer *make_groups(Module *net)
     return opt;
 }
 
-/* theta <- theta - lr (b + pull theta), with b <- keep b + g if keep is not 0. */
+/* theta <- theta - lr (d + pull theta), where d = g, or d = b <- keep b + g if keep is not 0. */
 enum { OWN_PULL, OWN_KEEP };
 
 static inline void own_update(const ParamGroup *group, const ParamRun *run)

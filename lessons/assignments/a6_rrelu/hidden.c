@@ -21,8 +21,8 @@ static double distance(const Var *slope, double lower, double upper)
     return most * sqrt((double)n);
 }
 
-/* For n uniform slopes, the standard deviation of the mean is w / sqrt(12 n); the variance is w^2 /
- * 12, with a standard deviation of w^2 / sqrt(180 n). */
+/* For n uniform slopes, the standard deviation of the mean is w / sqrt(12 n); the variance is
+ * w^2 / 12, with a standard deviation of w^2 / sqrt(180 n). */
 static void check_uniform(double lower, double upper)
 {
     static const char uniform[] = "lower + (upper - lower) u, with one uniform number u",

@@ -67,7 +67,7 @@ START_TEST(rrelu_sides)
 }
 END_TEST
 
-/* The slopes must span at least 0.9 of the interval, as 1000 uniform ones almost surely do. */
+/* The slopes must span at least 0.9 of the interval, as 1000 uniform ones nearly always do. */
 static void check_bounds(double lower, double upper)
 {
     Stats s = tensor_stats(ask_slopes(SHAPE(1000), draw_new(lower, upper))->value);
