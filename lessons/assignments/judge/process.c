@@ -155,13 +155,12 @@ static void solver_start(void)
 
 /* --- ending ----------------------------------------------------------------------------------- */
 
-/* Ends what the solver has left behind, which can be anything only if there is no sandbox: its
- * group, and on Linux its orphans, which are the judge's children now. */
+/* Ends the orphans that an ended solver has left, which exist only if there is no sandbox; on Linux
+ * they are the judge's children now. */
 static void solver_sweep(void)
 {
     char path[64];
     int orphan;
-    kill(-solver.pid, SIGKILL);
     snprintf(path, sizeof path, "/proc/self/task/%ld/children", (long)getpid());
     for (int round = 0; round < 100; round++) {
         FILE *f = fopen(path, "r");
@@ -177,27 +176,34 @@ static void solver_sweep(void)
     }
 }
 
+/* Its number, and that of its group, stay its own until it is waited for. */
 void solver_end(void)
 {
+    struct rusage used = {0};
     if (solver.pid == 0)
         return;
     close(solver.calls), close(solver.answers);
     kill(solver.pid, SIGKILL);
-    while (waitpid(solver.pid, &solver.status, 0) < 0 && errno == EINTR)
+    kill(-solver.pid, SIGKILL);
+    while (wait4(solver.pid, &solver.status, 0, &used) < 0 && errno == EINTR)
         ;
+    solver.cpu = fmax(solver.cpu, (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
+                                  (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) * 1e-6);
     solver_sweep();
     solver.pid = 0;
 }
 
-/* The last solver ended by itself: wait for its status. */
+/* The pipe was closed, so the solver is ending, or is ended after a second. If the judge could not
+ * look in time, the kernel may have ended it for its CPU time. */
 static SolverEnd solver_died(void)
 {
-    int status = 0;
-    for (int i = 0; i < 100 && waitpid(solver.pid, &status, WNOHANG) == 0; i++)
-        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+    siginfo_t info = {.si_pid = 0};
+    for (int i = 0; i < 100 && info.si_pid == 0; i++) {
+        nanosleep(&(struct timespec){.tv_nsec = i > 0 ? 10000000 : 0}, NULL);
+        waitid(P_PID, (id_t)solver.pid, &info, WEXITED | WNOHANG | WNOWAIT);
+    }
     solver_end();
-    solver.status = status;
-    return SOLVER_DIED;
+    return solver.cpu > solver_options.limit ? SOLVER_LATE : SOLVER_DIED;
 }
 
 const char *solver_death(char text[256])
