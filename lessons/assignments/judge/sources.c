@@ -83,9 +83,12 @@ bool sources_read_no_files(const char *assembly, char said[GRADE_TEXT])
     size_t size = 0;
     FILE *f = sources_open(assembly);
     const char *found = NULL;
-    while (!found && getline(&line, &size, f) >= 0)
+    for (ssize_t n; !found && (n = getline(&line, &size, f)) >= 0;) {
+        for (ssize_t i = 0; i < n; i++)
+            line[i] = line[i] ? line[i] : ' '; /* NUL is white space to clang's assembler */
         for (const char *const *d = sources_directive; *d && !found; d++)
             found = sources_has_directive(line, *d) ? *d : NULL;
+    }
     if (found)
         snprintf(said, GRADE_TEXT, "It contains the assembler's directive %s, which could read "
                  "any file.\n", found);
