@@ -130,8 +130,9 @@ static void class_name(Student *s, const char *entry, bool folder)
         s->name[strlen(s->name) - 2] = '\0';
 }
 
-/* Fills in the student, or returns false for what is not a submission. A link in an archive may
- * lead to a solution; that a file is one, the judge finds. */
+/* Fills in the student, or returns false for what is not a submission. A link in a student's archive
+ * may point to a solution, so links are refused: those to folders here, those to files by the judge.
+ */
 static bool class_add(Student *s, const char *entry)
 {
     bool folder = class_is_folder(class_path(s->path, class_options.dir, entry));
@@ -168,8 +169,8 @@ static int class_list(Student **students)
 
 /* --- what has been graded already ------------------------------------------------------------- */
 
-/* FNV-1a of a file's first 2 MB, as the judge refuses a file of more than one; 0 for what is not a
- * file, which it refuses too. */
+/* FNV-1a of a file's first 2 MB, which is all of any file that the judge accepts; 0 for what is not
+ * a file, which it refuses. */
 static uint64_t class_hash(const char *path)
 {
     static uint8_t bytes[1 << 21];
