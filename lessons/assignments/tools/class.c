@@ -130,9 +130,8 @@ static void class_name(Student *s, const char *entry, bool folder)
         s->name[strlen(s->name) - 2] = '\0';
 }
 
-/* Fills in the student, or returns false for what is not a submission. A link in a student's archive
- * may point to a solution, so links are refused: those to folders here, those to files by the judge.
- */
+/* Fills in the student, or returns false for what is not a submission. A link in an archive may
+ * point to a solution, so links are refused: those to folders here, those to files by the judge. */
 static bool class_add(Student *s, const char *entry)
 {
     bool folder = class_is_folder(class_path(s->path, class_options.dir, entry));
