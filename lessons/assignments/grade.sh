@@ -13,6 +13,11 @@ set -u
 tool=grade${3:+-all}
 . lessons/assignments/tools/common.sh
 
+case $GRADE_MODE in asan | tsan)
+    stop "MODE=$GRADE_MODE is not possible, because submissions are linked without sanitizers;" \
+        "MODE=debug B=build-debug is" ;;
+esac
+
 if [ "$tool" = grade ]; then
     submission=${GRADE_SUBMISSION:-lessons/work/$A/$file}
     [ -n "$GRADE_SUBMISSION" ] || [ -e "$submission" ] ||
@@ -24,6 +29,8 @@ else
     out=${GRADE_OUT:-$B/marks/$A}
 fi
 mkdir -p -- "$B/work" "$out" || stop "cannot create the folder '$out'"
+[ "$tool" != grade ] || # an interrupted grading leaves none, rather than those of an earlier one
+    (cd -- "$out" && rm -f results.json report.txt printed.txt row.csv)
 
 # Gradings that start side by side wait for one another while they build the judge. The lock is a
 # file that contains its holder's process number; noclobber creates it only if it does not exist.

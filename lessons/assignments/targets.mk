@@ -64,6 +64,7 @@ class: $(B)/double/lessons/assignments/tools/class
 
 # The scripts get the values of variables in the environment, under names that begin with GRADE_.
 start grade grade-all gradescope: export GRADE_A = $(value A)
+grade grade-all: export GRADE_MODE = $(MODE)
 grade grade-all: export GRADE_SEED = $(value SEED)
 grade grade-all: export GRADE_LIMIT = $(value LIMIT)
 grade grade-all: export GRADE_OUT = $(value OUT)

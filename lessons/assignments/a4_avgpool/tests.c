@@ -178,6 +178,8 @@ static ptrdiff_t wrong_size(const Pooling *p, int i, size_t m, const char **hint
 
 static void check_shape(const char *what, const Var *got, const Pooling *p, PoolOp op)
 {
+    if (!got)
+        judge_fail("", "%s was not computed", what);
     Shape s = var_shape(got), expected = op == POOL ? p->y : p->x;
     if (shape_equal(s, expected))
         return;

@@ -41,6 +41,7 @@ static _Noreturn void build_become(const char *command, char *const argument[], 
     for (int i = 0; argument[i] && i < BUILD_ARGUMENTS; i++)
         argv[4 + i] = argument[i];
     setpgid(0, 0);
+    setenv("LC_ALL", "C", 1); /* build_is_message reads English */
     build_limit(RLIMIT_CPU, (rlim_t)seconds);
     build_limit(RLIMIT_CORE, 0);
     build_limit(RLIMIT_FSIZE, BUILD_OUTPUT);
@@ -66,7 +67,7 @@ static double build_cpu(void)
 int build_run(const char *command, char *const argument[], const char *said, int seconds)
 {
     int status = 0;
-    double deadline = slope_seconds() + 3 * seconds, cpu = build_cpu();
+    double deadline = slope_seconds() + 10 + 3 * seconds, cpu = build_cpu();
     bool late = false;
     fflush(NULL);
     pid_t child = fork();
@@ -106,7 +107,9 @@ static void build_find(const BuildOptions *o, char path[GRADE_PATH])
 
 static bool build_refuse(char said[GRADE_TEXT], const char *path, const char *problem)
 {
-    snprintf(said, GRADE_TEXT, "'%s': %s.\n", path, problem);
+    snprintf(said, GRADE_TEXT - 1, "'%s': %s.", path, problem);
+    text_make_printable(said, "");
+    strcat(said, "\n");
     return false;
 }
 
@@ -142,35 +145,43 @@ static char *build_path(char path[GRADE_PATH], const char *folder, const char *n
     return path;
 }
 
-void text_make_printable(char *text, const char *keep)
+static bool build_is_message(const char *line, size_t n)
 {
-    for (unsigned char *p = (unsigned char *)text; *p; p++) {
-        bool escape = *p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0; /* a control character in UTF-8 */
-        if (escape || ((*p < 0x20 || *p == 0x7f) && !strchr(keep, *p)))
-            *p = '?';
+    static const char *const kind[] = {"error: ", "warning: ", "note: "};
+    for (int i = 0; i < 3; i++) {
+        const char *at = strstr(line, kind[i]);
+        if (at && at < line + n)
+            return true;
     }
+    return false;
 }
 
-/* Keeps only the lines that name an error, without the lines of source that they quote. */
-static void build_keep_errors(char *text)
+/* Drops the lines of source that messages quote, except those of the copy. The compiler quotes
+ * whatever file an #include or a #line names. */
+static void build_drop_quotes(char *text, const char *copy)
 {
     char *to = text;
-    for (char *line = text, *end; *line; line = end) {
-        end = strchr(line, '\n') ? strchr(line, '\n') + 1 : line + strlen(line);
-        char *error = strstr(line, "error: ");
-        if (error && error < end) {
-            memmove(to, line, (size_t)(end - line));
-            to += end - line;
+    bool own = true;
+    for (size_t n; *text; text += n) {
+        n = strcspn(text, "\n") + (strchr(text, '\n') != NULL);
+        bool message = build_is_message(text, n);
+        if (strncmp(text, copy, strlen(copy)) == 0)
+            own = true;
+        else if (message)
+            own = false;
+        if (own || message) {
+            memmove(to, text, n);
+            to += n;
         }
     }
     *to = '\0';
 }
 
 /* Appends the compiler's messages, with the submitted file's name in place of its copy's. */
-static void build_messages(const char *work, const char *copy, const char *name, bool quoting,
+static void build_messages(const char *work, const char *copy, const char *name,
                            char said[GRADE_TEXT])
 {
-    static char all[GRADE_TEXT];
+    static char all[GRADE_TEXT], shown[GRADE_PATH];
     char path[GRADE_PATH];
     FILE *f = fopen(build_path(path, work, "messages.txt"), "r");
     size_t n = f ? fread(all, 1, sizeof all - 1, f) : 0, used = strlen(said);
@@ -178,12 +189,13 @@ static void build_messages(const char *work, const char *copy, const char *name,
         fclose(f);
     all[n] = '\0';
     text_make_printable(all, "\n\t");
-    if (!quoting)
-        build_keep_errors(all);
+    snprintf(shown, sizeof shown, "%s", name);
+    text_make_printable(shown, "");
+    build_drop_quotes(all, copy);
     for (const char *p = all; *p && used + 1 < GRADE_TEXT;) {
         const char *at = strstr(p, copy), *end = at ? at : p + strlen(p);
         used += (size_t)snprintf(said + used, GRADE_TEXT - used, "%.*s%s", (int)(end - p), p,
-                                 at ? name : "");
+                                 at ? shown : "");
         p = at ? at + strlen(copy) : end;
     }
 }
@@ -197,13 +209,13 @@ static bool build_step(const BuildOptions *o, char *const argument[], int second
     build_path(messages, o->work, "messages.txt");
     int status = build_run(command, argument, messages, seconds);
     if (status < 0)
-        snprintf(said, GRADE_TEXT, "The compiler was stopped: it used more than %d seconds.\n",
-                 seconds);
+        snprintf(said, GRADE_TEXT, "The compiler was stopped: it did not finish in the allowed "
+                 "time.\n");
     return status == 0;
 }
 
 /* Compiles the copy in the work folder, by way of a list of the files that it includes and of its
- * assembly. Before the list is checked, messages must not quote what the submission includes. */
+ * assembly. */
 static const char *build_compile(const BuildOptions *o, const char *path, char said[GRADE_TEXT])
 {
     char copy[GRADE_PATH], list[GRADE_PATH], include[GRADE_PATH], assembly[GRADE_PATH],
@@ -222,7 +234,7 @@ static const char *build_compile(const BuildOptions *o, const char *path, char s
     bool compiled = listed && build_step(o, (char *[]){include, "-S", copy, "-o", assembly, NULL},
                                          o->seconds, said);
     if (!said[0])
-        build_messages(o->work, copy, path, listed, said);
+        build_messages(o->work, copy, path, said);
     if (!compiled)
         return "does not compile";
     if (!sources_read_no_files(assembly, said))
@@ -241,7 +253,7 @@ static const char *build_link(const BuildOptions *o, const char *path, char said
     if (build_run(command, (char *[]){object, "-o", program, NULL}, messages,
                   BUILD_LINK_SECONDS) == 0)
         return NULL;
-    build_messages(o->work, object, path, true, said);
+    build_messages(o->work, object, path, said);
     return "does not link";
 }
 

@@ -22,9 +22,9 @@ static double compare_at(const Var *x, ptrdiff_t i)
 
 static bool compare_close(double got, double expected, Tolerance t)
 {
-    if (isnan(expected))
-        return isnan(got);
-    return got == expected || fabs(got - expected) <= t.relative * fabs(expected) + t.absolute;
+    if (!isfinite(expected)) /* an infinite tolerance would allow everything */
+        return isnan(expected) ? isnan(got) : got == expected;
+    return fabs(got - expected) <= t.relative * fabs(expected) + t.absolute;
 }
 
 /* --- hints ------------------------------------------------------------------------------------ */

@@ -59,6 +59,10 @@ double grade_most(const Grade *grade); /* without the tests that are absent */
  * *err for any other line. */
 bool points_read(Grade *grade, const char *path, Error *err);
 
+/* Replaces every character that could move the cursor or forge a line, unless it is in `keep`. What
+ * comes from a submission passes through this before anybody reads it. */
+void text_make_printable(char *text, const char *keep);
+
 /* The outcome as lines for people, each beginning with `indent`. */
 void outcome_text(const Outcome *o, const char *indent, char *text, size_t size);
 
@@ -103,14 +107,10 @@ bool sources_are_headers(const char *list, const char *copy, char said[GRADE_TEX
 /* Is the assembly free of directives that read files? */
 bool sources_read_no_files(const char *assembly, char said[GRADE_TEXT]);
 
-/* Replaces every character that could move the cursor or forge a line, unless it is in `keep`. What
- * comes from a submission passes through this before anybody reads it. */
-void text_make_printable(char *text, const char *keep);
-
 /* Runs a command of the shell, with `argument` as its "$@" (a list that ends in NULL), no input,
  * and its output in the file `said`. Each of its processes may use this much CPU time and 1 GB of
- * memory, and all may take three times as much time. Returns its exit status, or -1 if it was
- * stopped. */
+ * memory. So that it cannot wait for ever, it is also stopped ten seconds after three times as much
+ * time on the clock. Returns its exit status, or -1 if it was stopped. */
 int build_run(const char *command, char *const argument[], const char *said, int seconds);
 
 /* --- the solver ------------------------------------------------------------------------------- */

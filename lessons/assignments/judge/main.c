@@ -125,15 +125,20 @@ Var *judge_input(Shape shape, double low, double high)
 void judge_add(const char *id, const TTest *test)
 {
     TCase *tcase = tcase_create(id);
+    /* srunner_run installs handlers of its own, which would kill the judge's whole group. */
+    tcase_add_checked_fixture(tcase, judge_catch_signals, NULL);
     tcase_add_test(tcase, test);
     suite_add_tcase(judge_suite, tcase);
 }
 
-/* A misuse in the judge's own process is a fault of the assignment. */
+/* A misuse in the judge's own process: a test did not check an answer that it used. That is a fault
+ * of the assignment, but must not let a submission stop the judge. */
 static void judge_stopped(const char *sentence, void *ctx)
 {
     (void)ctx;
-    judge_refuse("the assignment's own tests are wrong: %s", sentence);
+    if (!judge_outcome)
+        judge_refuse("the assignment's own tests are wrong: %s", sentence);
+    judge_fail("", "the test cannot use the answer: %s", sentence);
 }
 
 /* --- running ---------------------------------------------------------------------------------- */
@@ -145,6 +150,7 @@ static void judge_run(SRunner *runner, const GradeTest *t, Outcome *o)
     int before = srunner_ntests_run(runner), bad = srunner_ntests_failed(runner);
     judge_outcome = o;
     srunner_run(runner, NULL, t->id, CK_SILENT);
+    judge_outcome = NULL;
     bool ran = srunner_ntests_run(runner) > before;
     o->passed = ran && srunner_ntests_failed(runner) == bad;
     o->absent = !ran && test_is_hidden(t);

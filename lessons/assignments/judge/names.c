@@ -81,24 +81,18 @@ static bool names_check_line(const NameRules *rules, const char *line, char said
     const char *name = text;
 #endif
     const NameRule *never = names_find(rules, "never", name);
-    if (type == 'U' || type == 'w' || type == 'v') {
-        if (never)
-            snprintf(said, GRADE_TEXT, "It uses %s: %s.\n", name, never->reason);
-        else if (!names_find(rules, "needs", name))
-            snprintf(said, GRADE_TEXT, "It uses %s, which this assignment does not allow.\n",
-                     name);
-        else
-            return true;
-        return false;
-    }
-    if (!isupper((unsigned char)type) && type != 'i' && type != 'u')
+    bool needed = type == 'U' || type == 'w' || type == 'v';
+    if (!needed && !isupper((unsigned char)type) && type != 'i' && type != 'u')
         return true; /* local to the file */
-    if (!names_find(rules, "defines", name)) {
-        snprintf(said, GRADE_TEXT, "It defines %s, which the assignment does not ask for: make it "
-                 "static.\n", name);
-        return false;
-    }
-    return true;
+    const char *verb = needed ? "uses" : "defines";
+    if (never)
+        snprintf(said, GRADE_TEXT, "It %s %s: %s.\n", verb, name, never->reason);
+    else if (!names_find(rules, needed ? "needs" : "defines", name))
+        snprintf(said, GRADE_TEXT, "It %s %s, which this assignment does not %s.\n", verb, name,
+                 needed ? "allow" : "ask for: make it static");
+    else
+        return true;
+    return false;
 }
 
 bool names_are_allowed(const char *object, const char *common, const char *own,

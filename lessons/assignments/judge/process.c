@@ -180,11 +180,12 @@ static void solver_start(void)
     int printed = solver_open(solver_options.printed, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW);
     int program = solver_open(path, O_RDONLY);
     fflush(NULL);
-    solver->pid = fork();
-    if (solver->pid < 0)
+    pid_t child = fork();
+    if (child < 0) /* solver->pid stays 0: kill would take -1 for every process there is */
         judge_refuse("cannot create a process: %s", strerror(errno));
-    if (solver->pid == 0)
+    if (child == 0)
         solver_become(path, (int[]){empty, printed, printed, calls[0], answers[1], program});
+    solver->pid = child;
     close(empty), close(printed), close(program), close(calls[0]), close(answers[1]);
     solver->calls = calls[1], solver->answers = answers[0];
     fcntl(solver->calls, F_SETFL, O_NONBLOCK);
@@ -193,8 +194,8 @@ static void solver_start(void)
 
 /* --- ending ----------------------------------------------------------------------------------- */
 
-/* Ends what the solvers have left behind, which can be anything only if there is no sandbox: on
- * Linux their orphans are the judge's children now. */
+/* Ends the orphans that ended solvers have left, which exist only if there is no sandbox; on Linux
+ * they are the judge's children now. */
 static void solver_sweep(void)
 {
     char path[64];
@@ -214,34 +215,42 @@ static void solver_sweep(void)
     }
 }
 
+/* Ends a solver and its group. Their numbers stay its own until it is waited for. */
+static void solver_kill(Solver *s)
+{
+    struct rusage used = {0};
+    close(s->calls), close(s->answers);
+    kill(s->pid, SIGKILL);
+    kill(-s->pid, SIGKILL);
+    while (wait4(s->pid, &s->status, 0, &used) < 0 && errno == EINTR)
+        ;
+    s->cpu = fmax(s->cpu, (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
+                          (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) * 1e-6);
+    s->pid = 0;
+}
+
 /* Ends all of them: a test ends with its first solver that fails. */
 void solver_end(void)
 {
     bool any = false;
-    for (Solver *s = solver_all; s < solver_all + SOLVERS; s++) {
-        if (s->pid == 0)
-            continue;
-        close(s->calls), close(s->answers);
-        kill(s->pid, SIGKILL);
-        while (waitpid(s->pid, &s->status, 0) < 0 && errno == EINTR)
-            ;
-        kill(-s->pid, SIGKILL); /* its group */
-        s->pid = 0;
-        any = true;
-    }
+    for (Solver *s = solver_all; s < solver_all + SOLVERS; s++)
+        if (s->pid > 0)
+            solver_kill(s), any = true;
     if (any)
         solver_sweep();
 }
 
-/* The last solver ended by itself: wait for its status. */
+/* The pipe was closed, so the solver is ending, or is ended after a second. If the judge could not
+ * look in time, the kernel may have ended it for its CPU time. */
 static SolverEnd solver_died(void)
 {
-    int status = 0;
-    for (int i = 0; i < 100 && waitpid(solver->pid, &status, WNOHANG) == 0; i++)
-        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+    siginfo_t info = {.si_pid = 0};
+    for (int i = 0; i < 100 && info.si_pid == 0; i++) {
+        nanosleep(&(struct timespec){.tv_nsec = i > 0 ? 10000000 : 0}, NULL);
+        waitid(P_PID, (id_t)solver->pid, &info, WEXITED | WNOHANG | WNOWAIT);
+    }
     solver_end();
-    solver->status = status;
-    return SOLVER_DIED;
+    return solver->cpu > solver->limit ? SOLVER_LATE : SOLVER_DIED;
 }
 
 const char *solver_death(char text[256])

@@ -13,6 +13,15 @@
 
 /* --- text ------------------------------------------------------------------------------------- */
 
+void text_make_printable(char *text, const char *keep)
+{
+    for (unsigned char *p = (unsigned char *)text; *p; p++) {
+        bool escape = *p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0; /* a control character in UTF-8 */
+        if (escape || ((*p < 0x20 || *p == 0x7f) && !strchr(keep, *p)))
+            *p = '?';
+    }
+}
+
 static void text_line(char *text, size_t size, const char *format, ...) SLOPE_PRINTF(3, 4);
 static void text_line(char *text, size_t size, const char *format, ...)
 {

@@ -82,6 +82,7 @@ static const SandboxCall sandbox_call[] = {
     CALL(kill, SELF_FIRST) CALL(tgkill, SELF_FIRST)
     CALL(clock_gettime, ALLOW) CALL(clock_getres, ALLOW) CALL(gettimeofday, ALLOW)
     CALL(getrusage, ALLOW) CALL(times, ALLOW) CALL(getrandom, ALLOW)
+    CALL(sysinfo, ALLOW) /* qsort asks how much memory there is */
 #ifdef SYS_time
     CALL(time, ALLOW)
 #endif
@@ -99,6 +100,9 @@ static const SandboxCall sandbox_call[] = {
     CALL(prlimit64, ONLY_ASK) CALL(ioctl, FAIL) CALL(lseek, FAIL) CALL(readlinkat, FAIL)
 #ifdef SYS_rseq
     CALL(rseq, FAIL)
+#endif
+#ifdef SYS_riscv_hwprobe
+    CALL(riscv_hwprobe, FAIL)
 #endif
 #ifdef SYS_arch_prctl
     CALL(arch_prctl, ALLOW)

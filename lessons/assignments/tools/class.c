@@ -76,6 +76,12 @@ static bool class_is_folder(const char *path)
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
+static bool class_is_link(const char *path)
+{
+    struct stat info;
+    return lstat(path, &info) == 0 && S_ISLNK(info.st_mode);
+}
+
 static bool class_is_source(const char *name)
 {
     size_t n = strlen(name);
@@ -112,15 +118,34 @@ static void class_find(Student *s)
         free(entry);
 }
 
-/* A file loses its ".c", unless a folder has the same name without it. */
+/* A file loses its ".c", unless something has the same name without it. */
 static void class_name(Student *s, const char *entry, bool folder)
 {
     char without[GRADE_PATH];
+    struct stat info;
     snprintf(s->name, sizeof s->name, "%s", entry);
     snprintf(without, sizeof without, "%s", s->path);
-    without[strlen(without) - (folder ? 0 : 2)] = '\0';
-    if (!folder && !class_is_folder(without))
+    without[strlen(without) - 2] = '\0';
+    if (!folder && lstat(without, &info) != 0)
         s->name[strlen(s->name) - 2] = '\0';
+}
+
+/* Fills in the student, or returns false for what is not a submission. A link in an archive may
+ * point to a solution, so links are refused: those to folders here, those to files by the judge. */
+static bool class_add(Student *s, const char *entry)
+{
+    bool folder = class_is_folder(class_path(s->path, class_options.dir, entry));
+    if (!folder && !class_is_source(entry)) {
+        text_make_printable(s->path, "");
+        fprintf(stderr, "grade-all: ignored '%s': neither a folder nor a .c file\n", s->path);
+        return false;
+    }
+    class_name(s, entry, folder);
+    if (folder && class_is_link(s->path))
+        s->problem = "a symbolic link";
+    else if (folder)
+        class_find(s);
+    return true;
 }
 
 static int class_list(Student **students)
@@ -133,15 +158,7 @@ static int class_list(Student **students)
     if (!list)
         class_stop("out of memory");
     for (int i = 0; i < found; i++) {
-        Student *s = &list[n];
-        bool folder = class_is_folder(class_path(s->path, class_options.dir, entry[i]->d_name));
-        if (folder || class_is_source(entry[i]->d_name)) {
-            class_name(s, entry[i]->d_name, folder);
-            if (folder)
-                class_find(s);
-            n++;
-        } else
-            fprintf(stderr, "grade-all: ignored '%s': neither a folder nor a .c file\n", s->path);
+        n += class_add(&list[n], entry[i]->d_name);
         free(entry[i]);
     }
     free(entry);
@@ -151,17 +168,18 @@ static int class_list(Student **students)
 
 /* --- what has been graded already ------------------------------------------------------------- */
 
-/* FNV-1a of a file's bytes; 0 for what is not a file, which the judge refuses. */
+/* FNV-1a of a file's first 2 MB, which is all of any file that the judge accepts; 0 for what is not
+ * a file, which it refuses. */
 static uint64_t class_hash(const char *path)
 {
-    static uint8_t bytes[1 << 16];
+    static uint8_t bytes[1 << 21];
     struct stat info;
     uint64_t hash = 0xcbf29ce484222325u;
     int file = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     bool regular = file >= 0 && fstat(file, &info) == 0 && S_ISREG(info.st_mode);
-    for (ssize_t n; regular && (n = read(file, bytes, sizeof bytes)) > 0;)
-        for (ssize_t i = 0; i < n; i++)
-            hash = (hash ^ bytes[i]) * 0x100000001b3u;
+    ssize_t n = regular ? read(file, bytes, sizeof bytes) : 0;
+    for (ssize_t i = 0; i < n; i++)
+        hash = (hash ^ bytes[i]) * 0x100000001b3u;
     if (file >= 0)
         close(file);
     return regular ? hash : 0;
@@ -221,7 +239,7 @@ static _Noreturn void class_become(const Student *s)
                     (char *)s->name, "--work", (char *)o->work, "--out", (char *)s->out, "--seed",
                     (char *)o->seed, "--limit", (char *)o->limit, NULL};
 #ifdef __linux__
-    prctl(PR_SET_PDEATHSIG, SIGKILL); /* if this program is killed, so is the judge */
+    prctl(PR_SET_PDEATHSIG, SIGTERM); /* if this program is killed, the judge ends too */
 #endif
     setenv("SLOPE_THREADS", "1", 1);
     int in = open("/dev/null", O_RDONLY);
