@@ -26,6 +26,11 @@ ARCH ?= $(if $(filter valgrind,$(MODE)),,native)
 ifeq ($(filter $(MODE),release debug asan tsan valgrind),)
 $(error MODE is '$(MODE)'; expected release, debug, asan, tsan or valgrind)
 endif
+# B becomes part of rules and commands: its value is checked before it is first expanded.
+special := $$ ' " ` ; & | < > ( ) \ * ? : % \#
+ifneq ($(strip $(foreach c,$(special),$(findstring $(c),$(value B)))),)
+$(error B is '$(value B)'; expected the name of one folder, without $$, quotes or the like)
+endif
 ifneq ($(words $(B)),1)
 $(error B is '$(B)'; expected the name of one folder, without spaces)
 endif
@@ -90,10 +95,11 @@ LIBS  = $(LDFLAGS) -pthread -lm
 SRC := $(wildcard $(foreach d,tensor autograd nn optim datasets,$(d)/*.c $(d)/*/*.c))
 
 # $(call keep,TEXT): the recipe of a file that contains TEXT. A file that already contains it is
-# left untouched, so that nothing is rebuilt because of it. quote protects a text from the shell.
+# left untouched, so that nothing is rebuilt because of it. Two makes may do this at once: each
+# writes a file named after its shell's process and renames it. quote protects a text from the shell.
 quote = '$(subst ','\'',$(1))'
-keep  = mkdir -p $(@D); printf '%s\n' $(call quote,$(1)) > $@.new; \
-        cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+keep  = mkdir -p $(@D); new=$@.$$$$; printf '%s\n' $(call quote,$(1)) > $$new; \
+        cmp -s $$new $@ && rm $$new || mv $$new $@
 
 # $(call show,TEXT) before a command prints TEXT in its place; with V=1 or make -s it does nothing.
 silent = $(findstring s,$(firstword -$(MAKEFLAGS)))

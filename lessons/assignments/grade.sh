@@ -23,26 +23,34 @@ else
     [ -d "$GRADE_DIR" ] || stop "there is no folder '$GRADE_DIR'"
     out=${GRADE_OUT:-$B/marks/$A}
 fi
-mkdir -p "$B/work" "$out" || stop "cannot create the folder '$out'"
+mkdir -p -- "$B/work" "$out" || stop "cannot create the folder '$out'"
 
-# Gradings that start side by side wait for one another while they build the judge.
+# Gradings that start side by side wait for one another while they build the judge. The lock is a
+# file that contains its holder's process number; noclobber creates it only if it does not exist.
 lock=$B/work/lock
-until mkdir "$lock" 2>/dev/null; do
-    holder=$(cat "$lock/pid" 2>/dev/null) || holder=
-    [ -z "$holder" ] || kill -0 "$holder" 2>/dev/null || rm -rf "$lock"
+take() {
+    (set -C && echo "$1" >"$lock") 2>/dev/null
+}
+[ -w "$B/work" ] || stop "cannot write to the folder '$B/work'"
+until take $$; do
+    holder=$(cat "$lock" 2>/dev/null) || holder=
+    if [ -n "$holder" ] && ! kill -0 "$holder" 2>/dev/null && [ ! -d "/proc/$holder" ] &&
+        mv "$lock" "$lock.$$" 2>/dev/null; then # it was killed, unless somebody was faster
+        [ "$(cat "$lock.$$")" = "$holder" ] || take "$(cat "$lock.$$")"
+        rm -f "$lock.$$"
+    fi
     sleep 0.1
 done
-echo $$ >"$lock/pid"
-trap 'rm -rf "$lock"' EXIT INT TERM
+trap 'rm -f "$lock"' EXIT
+trap 'exit 2' INT TERM HUP
 $MAKE --no-print-directory -s B="$B" A="$A" judge ${3:+class} >&2 ||
     stop "the judge cannot be built"
-rm -rf "$lock"
-trap - EXIT INT TERM
+rm -f "$lock"
+trap - EXIT INT TERM HUP
 
 run=$B/double/$folder/run
 if [ "$tool" = grade ]; then
-    echo "$A: $submission"
-    echo
+    printf '%s: %s\n\n' "$A" "$(printf %s "$submission" | tr '[:cntrl:]' '?')"
     sh "$run" --submission "$submission" --work "$B/work" --out "$out" --seed "$GRADE_SEED" \
         --limit "$GRADE_LIMIT" || exit 2
     [ -e "$folder/hidden.c" ] ||
