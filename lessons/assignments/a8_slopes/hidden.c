@@ -1,0 +1,65 @@
+/* lessons/assignments/a8_slopes/hidden.c -- hidden tests, which draw fresh data in every run.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+
+static ptrdiff_t draw_between(int low, int high)
+{
+    return low + (ptrdiff_t)rng_below(judge_rng(), (uint64_t)(high - low + 1));
+}
+
+/* Easy data of random sizes, on random scales. */
+static Task random_task(int classes)
+{
+    ptrdiff_t n = draw_between(150, 500), m = draw_between(100, 250);
+    Task t = easy(n, m, SHAPE(draw_between(3, 12)), classes);
+    rescale(&t);
+    return t;
+}
+
+START_TEST(random_data)
+{
+    for (int i = 0; i < 3; i++) {
+        Task t = random_task(i == 0 ? 5 : (int)draw_between(2, 4));
+        check_run(t, "sizes, classes and scales are not those of the visible tests");
+        check_predictions(&first, &t);
+    }
+}
+END_TEST
+
+START_TEST(accuracy_more)
+{
+    double mean = (spirals_accuracy() + spirals_accuracy()) / 2;
+    judge_leaderboard("accuracy on spirals", mean);
+    check_mean(mean, 0.85);
+}
+END_TEST
+
+START_TEST(accuracy_mix)
+{
+    double mean = (mixture_accuracy() + mixture_accuracy()) / 2;
+    judge_leaderboard("accuracy on mixtures", mean);
+    check_mean(mean, 0.8);
+}
+END_TEST
+
+START_TEST(random_slopes)
+{
+    for (int i = 0; i < 2; i++) {
+        check_run(random_task(i == 0 ? 4 : (int)draw_between(2, 3)), NOT_LEARNED);
+        check_layers(&first);
+        check_start(&first);
+        check_moments(&first, 10);
+        check_learned(&first);
+        check_finite(&first);
+    }
+}
+END_TEST
+
+static void hidden_tests(void)
+{
+    JUDGE_TEST(random_data);
+    JUDGE_TEST(accuracy_more);
+    JUDGE_TEST(accuracy_mix);
+    JUDGE_TEST(random_slopes);
+}
