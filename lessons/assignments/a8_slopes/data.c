@@ -162,7 +162,7 @@ static void sort_classes(const Task *t)
 static void rescale(const Task *t)
 {
     ptrdiff_t features = shape_count(t->sample);
-    Var *power = judge_input(SHAPE(features), 1, 3), *offset = judge_input(SHAPE(features), 2, 4);
+    Var *power = judge_input(SHAPE(features), 2, 4), *offset = judge_input(SHAPE(features), 2, 4);
     for (ptrdiff_t i = 0; i < t->n + t->m; i++) {
         real *x = task_example(t, i);
         for (ptrdiff_t d = 0; d < features; d++)

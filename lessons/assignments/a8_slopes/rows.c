@@ -138,7 +138,7 @@ static double accuracy(const Output *o, const Task *t)
 
 static const char *accuracy_hint(const Output *o, const Task *t, double got, const char *hint)
 {
-    static char text[128];
+    static char text[160];
     text[0] = '\0';
     ptrdiff_t predicted[16] = {0}, occurs[16] = {0}, off = 0;
     for (ptrdiff_t i = 0; i < t->m; i++)
@@ -149,8 +149,8 @@ static const char *accuracy_hint(const Output *o, const Task *t, double got, con
             return "every example gets the same class: is the network trained, and on which "
                    "labels?";
         if (predicted[k] == 0)
-            snprintf(text, sizeof text, "class %d of %d is never predicted: how many outputs does "
-                     "the network have?", k, t->classes);
+            snprintf(text, sizeof text, "class %d of %d is never predicted: does the network have "
+                     "an output for it, and is the order of the examples random?", k, t->classes);
     }
     if (o->stray)
         return "indices and classes are counted from 0: some rows are for an example or a class "
