@@ -60,7 +60,7 @@ static real *task_label(const Task *t, ptrdiff_t i)
 
 static double least_distance(const real *center, int n, ptrdiff_t features)
 {
-    double least = INFINITY;
+    double least = HUGE_VAL;
     for (int i = 0; i < n; i++)
         for (int j = 0; j < i; j++) {
             double sum = 0;

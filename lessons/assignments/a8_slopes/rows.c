@@ -75,7 +75,8 @@ static void read_line(Output *o, const Task *t, int number, const char *line)
     } else if (read_row(line, "slope", x, 4) && o->slopes < ROWS_SLOPES && is_index(x[0], 1e9) &&
                is_index(x[1], ROWS_LAYERS) && is_index(x[2], 1e6)) {
         o->slope[o->slopes++] = (SlopeRow){x[0], x[1], x[2], x[3]};
-    } else if (read_row(line, "layer", x, 3) && o->layers < ROWS_LAYERS) {
+    } else if (read_row(line, "layer", x, 3) && o->layers < ROWS_LAYERS &&
+               is_index(x[0], ROWS_LAYERS) && is_index(x[1] - 1, 1e6) && is_index(x[2] - 1, 1e6)) {
         memcpy(o->layer[o->layers++], x, sizeof o->layer[0]);
     } else {
         bad_row(number, line);
@@ -141,7 +142,8 @@ static const char *accuracy_hint(const Output *o, const Task *t, double got, con
     static char text[160];
     text[0] = '\0';
     ptrdiff_t predicted[16] = {0}, occurs[16] = {0}, off = 0;
-    for (ptrdiff_t i = 0; i < t->m; i++)
+    bool twice = false;
+    for (ptrdiff_t i = 0; i < t->m; twice |= o->predictions[i++] > 1)
         predicted[o->predicted[i]]++, occurs[(int)elements(t->truth)[i]]++;
     for (int k = 0; k < t->classes; k++) {
         off = labs(predicted[k] - occurs[k]) > off ? labs(predicted[k] - occurs[k]) : off;
@@ -152,6 +154,8 @@ static const char *accuracy_hint(const Output *o, const Task *t, double got, con
             snprintf(text, sizeof text, "class %d of %d is never predicted: does the network have "
                      "an output for it, and is the order of the examples random?", k, t->classes);
     }
+    if (twice)
+        return "some examples have more than one prediction";
     if (o->stray)
         return "indices and classes are counted from 0: some rows are for an example or a class "
                "that does not exist";
@@ -205,7 +209,7 @@ static void check_layers(const Output *o)
                    "there are %d layers", o->layers);
     for (int i = 0; i < o->layers; i++) {
         const double *x = find_layer(o, i);
-        if (!is_index(x[1], 1e6) || x[1] < 1 || (x[2] != 1 && x[2] != x[1]))
+        if (x[2] != 1 && x[2] != x[1])
             judge_fail("a PReLU has one slope per unit, or a single one",
                        "layer %d has %g units and %g slopes", i, x[1], x[2]);
     }
@@ -269,7 +273,8 @@ static void check_learned(const Output *o)
 {
     double moved[ROWS_LAYERS] = {0};
     int last = last_moment(o);
-    check_moment(o, last);
+    if (check_moment(o, last) == 0)
+        judge_fail("", "no slopes are recorded");
     for (int i = last; i < o->slopes; i++)
         moved[(int)o->slope[i].layer] += fabs(o->slope[i].value - 0.25) > 1e-3;
     for (int i = 0; i < o->layers; i++)

@@ -211,6 +211,8 @@ START_TEST(unseen)
     ptrdiff_t from[ROWS_TESTS];
     Task t = usual_run(8), b = biased(&t, from);
     run(&second, &b, 8);
+    if (first.slopes == 0)
+        judge_fail("", "no slopes are recorded");
     if (!same_slopes(&first, &second))
         judge_fail("nothing of the test set, not even its mean, may be used in training",
                    "another test set changes the slopes");
@@ -231,6 +233,7 @@ START_TEST(alone)
                        "example %td gets class %d; among other examples, class %d", j,
                        first.predicted[j], second.predicted[i]);
     }
+    check_accuracy(&second, &b, LEARNED, NOT_LEARNED);
 }
 END_TEST
 
