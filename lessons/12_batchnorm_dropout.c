@@ -429,4 +429,6 @@ int main(int argc, char **argv)
  * 5. Put Dropout before BatchNorm. Which of (1), (2), (5) makes running_var wrong for evaluation?
  * 6. Conv, BatchNorm, PReLU: if BatchNorm gives mean 0 and variance 1, what mean and variance has
  *    PReLU's output? (E[y] and E[y^2] follow from lesson 10.) Measure them.
+ * 7. Layer normalisation, which the library lacks, is yours to write as an assignment:
+ *    lessons/assignments/a5_layernorm/README.md.
  */

@@ -95,12 +95,14 @@ static ParamGroup adam_settings(real lr, real weight_decay)
 
 Optimizer *adam_new(Module *net, real lr)
 {
-    static const OptimizerType type = {"Adam", 3, adam_update, adam_needs};
+    static const OptimizerType type = {.name = "Adam", .slots = 3, .update = adam_update,
+                                       .needs = adam_needs};
     return optimizer_new_with(net, &type, adam_settings(lr, 0), "adam_new");
 }
 
 Optimizer *adamw_new(Module *net, real lr)
 {
-    static const OptimizerType type = {"AdamW", 3, adamw_update, adam_needs};
+    static const OptimizerType type = {.name = "AdamW", .slots = 3, .update = adamw_update,
+                                       .needs = adam_needs};
     return optimizer_new_with(net, &type, adam_settings(lr, (real)0.01), "adamw_new");
 }

@@ -5,40 +5,79 @@
 #include "optim/groups.h"
 
 #include <math.h>
+#include <string.h>
 
 /* --- settings --------------------------------------------------------------------------------- */
 
+enum { PARAM_OWN_NAME = 32 };
+
+int slope_param_settings(const OptimizerType *type, ParamGroup *g,
+                         ParamSetting list[PARAM_SETTINGS])
+{
+    const real most = (real)HUGE_VAL;
+    const ParamSetting all[] = {
+        {"lr", "learning rate", &g->lr, NULL, 0, most},
+        {"weight_decay", "weight decay", &g->weight_decay, NULL, 0, most},
+        {"momentum", "momentum", &g->momentum, NULL, 0, most},
+        {"dampening", "dampening", &g->dampening, NULL, 0, 1},
+        {"beta1", NULL, &g->beta1, NULL, 0, 1},
+        {"beta2", NULL, &g->beta2, NULL, 0, 1},
+        {"eps", NULL, &g->eps, NULL, 0, most},
+        {"nesterov", NULL, NULL, &g->nesterov, 0, 0},
+        {"amsgrad", NULL, NULL, &g->amsgrad, 0, 0}};
+    int n = sizeof all / sizeof *all;
+    memcpy(list, all, sizeof all);
+    for (int i = 0; i < OPTIMIZER_OWN && type->own[i].name; i++)
+        list[n++] = (ParamSetting){type->own[i].name, NULL, &g->own[i], NULL, -most, most};
+    return n;
+}
+
+void slope_param_defaults(const OptimizerType *type, ParamGroup *g, const char *function)
+{
+    ParamSetting list[PARAM_SETTINGS];
+    int n = slope_param_settings(type, g, list);
+    for (int i = 0; i < OPTIMIZER_OWN; i++)
+        g->own[i] = type->own[i].value;
+    for (int i = PARAM_SETTINGS - OPTIMIZER_OWN; i < n; i++) {
+        size_t length = strlen(list[i].name);
+        if (length == 0 || length >= PARAM_OWN_NAME)
+            slope_fail(function, "the setting '%s' of %s has a name of %zu bytes; expected 1 to "
+                       "%d", list[i].name, type->name, length, PARAM_OWN_NAME - 1);
+        for (int k = 0; k < i; k++)
+            if (strcmp(list[k].name, list[i].name) == 0)
+                slope_fail(function, "%s declares the setting '%s', but %s; give it another name",
+                           type->name, list[i].name, k < PARAM_SETTINGS - OPTIMIZER_OWN
+                           ? "every group has one of that name" : "it has declared it before");
+    }
+}
+
 static bool param_group_refuse(char problem[PARAM_GROUP_PROBLEM], const ParamGroup *g,
-                               const char *name, real value, const char *expected)
+                               const ParamSetting *s, const char *expected)
 {
     bool named = g->name[0] != '\0';
-    snprintf(problem, PARAM_GROUP_PROBLEM, "the %s%s%s%s is %g; expected %s", name,
-             named ? " of group '" : "", g->name, named ? "'" : "", (double)value, expected);
+    snprintf(problem, PARAM_GROUP_PROBLEM, "the %s%s%s%s%s is %g; expected %s",
+             s->title ? "" : "setting ", s->title ? s->title : s->name,
+             named ? " of group '" : "", g->name, named ? "'" : "", (double)*s->number, expected);
     return false;
 }
 
-bool slope_param_group_check(const ParamGroup *g, char problem[PARAM_GROUP_PROBLEM])
+bool slope_param_group_check(const OptimizerType *type, const ParamGroup *group,
+                             char problem[PARAM_GROUP_PROBLEM])
 {
-    const real most = (real)HUGE_VAL;
-    const struct { const char *name; real value, end; } setting[] = {
-        {"learning rate", g->lr, most}, {"weight decay", g->weight_decay, most},
-        {"momentum", g->momentum, most}, {"dampening", g->dampening, 1},
-        {"setting beta1", g->beta1, 1}, {"setting beta2", g->beta2, 1},
-        {"setting eps", g->eps, most}};
-    for (size_t i = 0; i < sizeof setting / sizeof *setting; i++) {
-        real value = setting[i].value, end = setting[i].end;
-        if (!(value >= 0 && value < end))
-            return param_group_refuse(problem, g, setting[i].name, value,
-                                      end == 1    ? "at least 0 and less than 1"
-                                      : value > 0 ? "a finite number"
-                                                  : "0 or more");
+    ParamGroup g = *group;
+    ParamSetting list[PARAM_SETTINGS];
+    for (int i = 0, n = slope_param_settings(type, &g, list); i < n; i++) {
+        const ParamSetting *s = &list[i];
+        real value = s->number ? *s->number : 0;
+        if (s->number && !(isfinite(value) && value >= s->low && value < s->end))
+            return param_group_refuse(problem, &g, s, s->end == 1 ? "at least 0 and less than 1"
+                                      : value > 0 || s->low < 0   ? "a finite number"
+                                                                  : "0 or more");
     }
-    if (g->nesterov && g->momentum == 0)
-        return param_group_refuse(problem, g, "momentum", g->momentum,
-                                  "more than 0, because nesterov is set");
-    if (g->nesterov && g->dampening != 0)
-        return param_group_refuse(problem, g, "dampening", g->dampening,
-                                  "0, because nesterov is set");
+    if (g.nesterov && g.momentum == 0)
+        return param_group_refuse(problem, &g, &list[2], "more than 0, because nesterov is set");
+    if (g.nesterov && g.dampening != 0)
+        return param_group_refuse(problem, &g, &list[3], "0, because nesterov is set");
     return true;
 }
 

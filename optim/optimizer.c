@@ -27,11 +27,12 @@ typedef struct StepPart {
 
 /* --- settings --------------------------------------------------------------------------------- */
 
-static void param_groups_check(const ParamGroup *group, int n, const char *function)
+static void param_groups_check(const OptimizerType *type, const ParamGroup *group, int n,
+                               const char *function)
 {
     char problem[PARAM_GROUP_PROBLEM];
     for (int i = 0; i < n; i++)
-        if (!slope_param_group_check(&group[i], problem))
+        if (!slope_param_group_check(type, &group[i], problem))
             slope_fail(function, "%s", problem);
 }
 
@@ -42,7 +43,8 @@ Optimizer *optimizer_new_with(Module *net, const OptimizerType *type, ParamGroup
 {
     if (!net || !type)
         slope_fail(function, "the %s is NULL", net ? "type" : "module");
-    param_groups_check(&settings, 1, function);
+    slope_param_defaults(type, &settings, function);
+    param_groups_check(type, &settings, 1, function);
     Parameters list = module_parameters(net);
     if (list.count == 0) {
         parameters_free(&list);
@@ -142,7 +144,7 @@ static void optimizer_check(const Optimizer *opt, const char *function)
 void optimizer_set_lr(Optimizer *opt, real lr)
 {
     optimizer_check(opt, "optimizer_set_lr");
-    param_groups_check(&(ParamGroup){.lr = lr}, 1, "optimizer_set_lr");
+    param_groups_check(opt->type, &(ParamGroup){.lr = lr}, 1, "optimizer_set_lr");
     for (int g = 0; g < opt->n_groups; g++)
         opt->group[g].lr = lr;
 }
@@ -283,7 +285,7 @@ static void step_begin(StepPart *part)
 void optimizer_step(Optimizer *opt)
 {
     optimizer_check(opt, "optimizer_step");
-    param_groups_check(opt->group, opt->n_groups, "optimizer_step");
+    param_groups_check(opt->type, opt->group, opt->n_groups, "optimizer_step");
     Step s = step_new(opt);
     if (s.n_parts == 0) {
         step_watch_start(opt);

@@ -23,8 +23,11 @@
 
 #include "nn/module.h"
 
-/* Settings of a group. Each rule uses its own and ignores the rest. Every number must be finite and
- * 0 or more; otherwise the constructors, optimizer_set_lr and every step fail. */
+/* The most groups, slots per parameter, and settings that a rule may declare. */
+enum { OPTIMIZER_GROUPS = 8, OPTIMIZER_SLOTS = 3, OPTIMIZER_OWN = 4 };
+
+/* Settings of a group. A rule uses some of them and ignores the rest. Every number must be finite
+ * and 0 or more; otherwise the constructors, optimizer_set_lr and every step fail. */
 typedef struct ParamGroup {
     char name[32];
     real lr;           /* learning rate */
@@ -33,9 +36,8 @@ typedef struct ParamGroup {
     bool nesterov;            /* SGD; needs momentum > 0 and dampening 0 */
     real beta1, beta2, eps;   /* Adam, AdamW; beta1, beta2 < 1 */
     bool amsgrad;             /* Adam, AdamW */
+    real own[OPTIMIZER_OWN];  /* those that the rule declares in its OptimizerType; may be < 0 */
 } ParamGroup;
-
-enum { OPTIMIZER_GROUPS = 8, OPTIMIZER_SLOTS = 3 };
 
 /* A parameter and the rule's state for it. */
 typedef struct ParamState {
@@ -66,12 +68,31 @@ typedef struct ParamRun {
  *          for (ptrdiff_t i = 0; i < run->n; i++)
  *              run->theta[i] -= group->lr * (real)((run->g[i] > 0) - (run->g[i] < 0));
  *      }
- *      static const OptimizerType sign = {"Sign", 0, sign_update, NULL};      */
+ *      static const OptimizerType sign = {.name = "Sign", .update = sign_update};
+ *
+ * If ParamGroup lacks a setting that the rule has, declare it with its default: it is then held by
+ * each group, and saved and loaded by a checkpoint under its name.
+ *
+ *      // theta <- theta - lr g / (|g| + softness)
+ *      enum { SOFTNESS };
+ *      static void soft_sign_update(const ParamGroup *group, const ParamRun *run)
+ *      {
+ *          real softness = group->own[SOFTNESS];
+ *          …
+ *      }
+ *      static const OptimizerType soft_sign = {.name = "SoftSign", .update = soft_sign_update,
+ *                                              .own = {[SOFTNESS] = {"softness", (real)0.5}}};
+ *      …
+ *      opt->group[0].own[SOFTNESS] = (real)0.25;                              */
 typedef struct OptimizerType {
     const char *name;
     int         slots; /* the most it can need; all that exist are saved in a checkpoint */
     void (*update)(const ParamGroup *group, const ParamRun *run);
     int (*needs)(const ParamGroup *group); /* slots needed with these settings; NULL: `slots` */
+    struct {
+        const char *name; /* less than 32 bytes, and not the name of a ParamGroup's field */
+        real        value; /* the default */
+    } own[OPTIMIZER_OWN]; /* ends at the first that has no name */
 } OptimizerType;
 
 typedef struct Optimizer {
@@ -105,10 +126,12 @@ Optimizer *adam_new(Module *net, real lr);
  * without decay. weight_decay starts at .01. */
 Optimizer *adamw_new(Module *net, real lr);
 
-/* For your own rule: one group, with all settings 0 except lr. */
+/* For your own rule: one group, with the defaults of the settings that the rule declares, and all
+ * other settings 0 except lr. Fails if the rule declares an invalid name. */
 Optimizer *optimizer_new(Module *net, const OptimizerType *type, real lr);
 
-/* The same with these settings. Messages name `function`, the constructor that calls it. */
+/* The same with these settings, except that .own is set to the defaults. Messages name `function`,
+ * the constructor that calls it. */
 Optimizer *optimizer_new_with(Module *net, const OptimizerType *type, ParamGroup settings,
                               const char *function);
 void optimizer_free(Optimizer *opt);

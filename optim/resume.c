@@ -48,38 +48,33 @@ static void resume_same(State *s, const char *name, int64_t value, const char *w
     error_expected(s->err, expected, "%" PRId64, *data);
 }
 
-static void resume_settings(State *s, ParamGroup *g, int number)
+static void resume_settings(State *s, const OptimizerType *type, ParamGroup *g, int number)
 {
-    const struct { const char *name; real *x; } reals[] = {
-        {"lr", &g->lr}, {"weight_decay", &g->weight_decay}, {"momentum", &g->momentum},
-        {"dampening", &g->dampening}, {"beta1", &g->beta1}, {"beta2", &g->beta2}, {"eps", &g->eps}};
-    const struct { const char *name; bool *x; } flags[] = {
-        {"nesterov", &g->nesterov}, {"amsgrad", &g->amsgrad}};
     char name[RESUME_NAME];
-    for (size_t i = 0; i < sizeof reals / sizeof *reals; i++) {
-        snprintf(name, sizeof name, "optimizer.group.%d.%s", number, reals[i].name);
-        state_real(s, name, reals[i].x);
-    }
-    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
-        snprintf(name, sizeof name, "optimizer.group.%d.%s", number, flags[i].name);
-        state_flag(s, name, flags[i].x);
+    ParamSetting list[PARAM_SETTINGS];
+    for (int i = 0, n = slope_param_settings(type, g, list); i < n; i++) {
+        snprintf(name, sizeof name, "optimizer.group.%d.%s", number, list[i].name);
+        if (list[i].number)
+            state_real(s, name, list[i].number);
+        else
+            state_flag(s, name, list[i].flag);
     }
 }
 
 /* Returns the settings as they are saved or loaded. Settings that the next step would refuse are
  * neither loaded nor saved. The checking pass changes nothing, so it reads the file's settings into
  * a copy. */
-static ParamGroup resume_group(State *s, ParamGroup *g, int number)
+static ParamGroup resume_group(State *s, const OptimizerType *type, ParamGroup *g, int number)
 {
     char problem[PARAM_GROUP_PROBLEM];
-    resume_settings(s, g, number);
+    resume_settings(s, type, g, number);
     ParamGroup settings = *g;
     if (s->ok && s->pass == STATE_CHECKING) {
         State reading = *s;
         reading.pass = STATE_LOADING;
-        resume_settings(&reading, &settings, number);
+        resume_settings(&reading, type, &settings, number);
     }
-    if (s->ok && !slope_param_group_check(&settings, problem))
+    if (s->ok && !slope_param_group_check(type, &settings, problem))
         state_refuse(s, "%s", problem);
     return settings;
 }
@@ -147,7 +142,7 @@ static void resume_optimizer(State *s, Optimizer *opt)
     ParamGroup group[OPTIMIZER_GROUPS]; /* as they are saved or loaded */
     resume_same(s, "optimizer.groups", opt->n_groups, "number of parameter groups");
     for (int i = 0; i < opt->n_groups; i++)
-        group[i] = resume_group(s, &opt->group[i], i);
+        group[i] = resume_group(s, opt->type, &opt->group[i], i);
     resume_grouping(s, opt);
     resume_param_steps(s, opt);
     for (int i = 0; i < opt->n_params; i++) {

@@ -43,6 +43,7 @@ static void sgd_update(const ParamGroup *group, const ParamRun *run)
 
 Optimizer *sgd_new(Module *net, real lr, real momentum)
 {
-    static const OptimizerType type = {"SGD", 1, sgd_update, sgd_needs};
+    static const OptimizerType type = {.name = "SGD", .slots = 1, .update = sgd_update,
+                                       .needs = sgd_needs};
     return optimizer_new_with(net, &type, (ParamGroup){.lr = lr, .momentum = momentum}, "sgd_new");
 }

@@ -12,6 +12,9 @@ $(call program,tests/golden/accuracy,tests/golden/accuracy.c)
 asan: ## run the tests under the address and undefined-behaviour sanitizers
 	@$(MAKE) --no-print-directory MODE=asan B=$(B)/asan check
 
+check-all: ## test the graders at length: ten rounds, the default limits, every user
+	@B='$(B)' ROUNDS=10 ALL=1 LIMIT= bash .ci/assignments
+
 # The thread sanitizer cannot follow threads that start after a fork, so Check must not fork.
 tsan: ## run the tests under the thread sanitizer, without forking
 	@CK_FORK=no $(MAKE) --no-print-directory MODE=tsan B=$(B)/tsan check
@@ -35,4 +38,4 @@ TORCH = $(or $(shell for p in python3 /usr/bin/python3; do \
 accuracy: $(B)/float/tests/golden/accuracy ## compare errors in ulps with PyTorch's (needs it)
 	@$(TORCH) tests/golden/accuracy.py $<
 
-.PHONY: asan tsan cross bench gemm-steps accuracy
+.PHONY: asan check-all tsan cross bench gemm-steps accuracy

@@ -205,7 +205,7 @@ static void optim_sign_update(const ParamGroup *group, const ParamRun *run)
 
 START_TEST(a_rule_of_ones_own_is_one_function)
 {
-    static const OptimizerType type = {"Sign", 1, optim_sign_update, NULL};
+    static const OptimizerType type = {.name = "Sign", .slots = 1, .update = optim_sign_update};
     Module *m = optim_holder(1, -2);
     Optimizer *opt = optimizer_new(m, &type, (real)0.5);
     optim_step(opt, 7, -0.1);

@@ -139,6 +139,88 @@ START_TEST(slopes_do_not_decay_after_one_call)
 }
 END_TEST
 
+/* --- settings that a rule declares -------------------------------------------------------------- */
+
+/* theta <- theta - lr (g + pull theta), and the first slot is needed if `twice` is set. */
+enum { OPTIM_PULL, OPTIM_TWICE };
+
+static void optim_pull_update(const ParamGroup *group, const ParamRun *run)
+{
+    for (ptrdiff_t i = 0; i < run->n; i++)
+        run->theta[i] -= group->lr * (run->g[i] + group->own[OPTIM_PULL] * run->theta[i]);
+}
+
+static int optim_pull_needs(const ParamGroup *group)
+{
+    return group->own[OPTIM_TWICE] != 0;
+}
+
+static const OptimizerType optim_pull = {
+    .name = "Pull", .slots = 1, .update = optim_pull_update, .needs = optim_pull_needs,
+    .own = {[OPTIM_PULL] = {"pull", (real)-0.5}, [OPTIM_TWICE] = {"twice", 0}}};
+
+static bool optim_is_second(const Parameter *p)
+{
+    return strcmp(p->name, "other") == 0;
+}
+
+/* Each group starts with the defaults, a new one with the first's settings, and has its own. */
+START_TEST(a_rule_may_declare_settings_of_its_own)
+{
+    Module *m = optim_two();
+    Optimizer *opt = optimizer_new(m, &optim_pull, (real)0.5);
+    ck_assert(opt->group[0].own[OPTIM_PULL] == (real)-0.5 && opt->group[0].own[OPTIM_TWICE] == 0);
+    ck_assert(opt->group[0].own[2] == 0 && opt->group[0].own[3] == 0);
+    opt->group[0].own[OPTIM_PULL] = 1;
+    ParamGroup *late = optimizer_split(opt, "late", optim_is_second);
+    ck_assert(late->own[OPTIM_PULL] == 1);
+    late->own[OPTIM_PULL] = 0, late->own[OPTIM_TWICE] = 1;
+    optimizer_make_slots(opt);
+    ck_assert(!opt->state[0].slot[0] && opt->state[1].slot[0]);
+    optim_fill_gradients(opt, 1);
+    optimizer_step(opt);
+    optim_check(m, 0, -1.5); /* (1, -2) - (1 + 1, 1 - 2) / 2 */
+    ck_assert_tensor(optim_value(opt, 1), SHAPE(OPTIM_N), net_tolerance, -0.5, -0.5);
+    optim_free(opt, m);
+}
+END_TEST
+
+static void optim_refuse_own(Module *m, const char *name, real value, const char *text)
+{
+    OptimizerType type = optim_pull;
+    type.own[2].name = name, type.own[2].value = value;
+    uint64_t before = testing_blocks();
+    ck_assert_fails(optimizer_new(m, &type, 1), text);
+    ck_assert_uint_eq(testing_blocks(), before);
+}
+
+START_TEST(settings_that_a_checkpoint_could_not_hold_are_refused)
+{
+    static const char *const taken[] = {"lr", "weight_decay", "momentum", "dampening", "beta1",
+                                        "beta2", "eps", "nesterov", "amsgrad"};
+    Module *m = optim_holder(1, -2);
+    for (int i = 0; i < 9; i++) {
+        char text[128];
+        snprintf(text, sizeof text, "optimizer_new: Pull declares the setting '%s', but every "
+                 "group has one of that name; give it another name", taken[i]);
+        optim_refuse_own(m, taken[i], 0, text);
+    }
+    optim_refuse_own(m, "pull", 0, "the setting 'pull', but it has declared it before; give it");
+    optim_refuse_own(m, "", 0, "the setting '' of Pull has a name of 0 bytes; expected 1 to 31");
+    optim_refuse_own(m, "a_name_of_32_bytes_is_one_too_lon", 0, "has a name of 33 bytes");
+    optim_refuse_own(m, "third", (real)NAN, "optimizer_new: the setting third is ");
+    optim_refuse_own(m, "third", (real)-HUGE_VAL, "the setting third is -inf; expected a finite");
+    Optimizer *opt = optimizer_new(m, &optim_pull, (real)0.5);
+    optim_fill_gradients(opt, 1);
+    opt->group[0].own[OPTIM_TWICE] = (real)NAN;
+    ck_assert_fails(optimizer_step(opt), "optimizer_step: the setting twice of group 'all' is ");
+    opt->group[0].own[OPTIM_TWICE] = (real)HUGE_VAL;
+    ck_assert_fails(optimizer_step(opt), "of group 'all' is inf; expected a finite number");
+    optim_check(m, 1, -2);
+    optim_free(opt, m);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("optim groups");
@@ -148,6 +230,8 @@ int main(void)
         momentum_switched_on_late_starts_from_that_gradient,
         a_step_between_forward_and_backward_is_named, NULL});
     testing_add(suite, "groups", 20, (const TTest *const[]){
-        a_predicate_makes_a_group, slopes_do_not_decay_after_one_call, NULL});
+        a_predicate_makes_a_group, slopes_do_not_decay_after_one_call,
+        a_rule_may_declare_settings_of_its_own,
+        settings_that_a_checkpoint_could_not_hold_are_refused, NULL});
     return testing_main(suite);
 }

@@ -10,7 +10,8 @@
 #include "tests/optim/resumed.h"
 
 static const OptimizerMaker resume_makers[] = {make_sgd, make_late_sgd, make_early_slots,
-                                               make_adam, make_amsgrad, make_adamw, make_groups};
+                                               make_adam, make_amsgrad, make_adamw, make_groups,
+                                               make_own};
 enum { RESUME_MAKERS = sizeof resume_makers / sizeof *resume_makers };
 
 /* Trains r to its end, where it must be what the whole run was; frees it. */

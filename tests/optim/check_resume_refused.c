@@ -193,10 +193,12 @@ START_TEST(settings_out_of_range_are_refused)
         {"optimizer.group.1.lr", -1, "the learning rate of group 'slopes' is -1; expected 0 or "
                                      "more"},
         {"optimizer.group.0.beta1", 1, "the setting beta1 of group 'all' is 1; expected at least 0 "
-                                       "and less than 1"}};
+                                       "and less than 1"},
+        {"optimizer.group.1.keep", HUGE_VAL, "the setting keep of group 'slopes' is inf; expected "
+                                             "a finite number"}};
     Error err;
-    for (int i = 0; i < 2; i++) {
-        Run r = run_new(make_groups, 1);
+    for (int i = 0; i < 3; i++) {
+        Run r = run_new(i < 2 ? make_groups : make_own, 1);
         const char *path = scratch_path("settings");
         Safetensors *s = edit_begin(&r, path);
         *(real *)safetensors_find(s, bad[i].name)->data = (real)bad[i].value;
@@ -329,6 +331,42 @@ START_TEST(a_checkpoint_that_lacks_a_needed_slot_is_refused)
 }
 END_TEST
 
+START_TEST(a_checkpoint_that_lacks_a_declared_setting_is_refused)
+{
+    static const char *const name[] = {"optimizer.group.0.keep", "optimizer.group.1.pull"};
+    Error err;
+    for (int i = 0; i < 2; i++) {
+        Run r = run_new(make_own, 1);
+        const char *path = scratch_path("undeclared");
+        Safetensors *s = edit_begin(&r, path);
+        edit_drop(s, name[i]);
+        edit_end(&r, path, s);
+        assert_not_loaded(&r, path, &err);
+        ck_assert_ptr_nonnull(strstr(err.problem, "the file has no tensor "));
+        ck_assert_ptr_nonnull(strstr(err.problem, name[i]));
+        run_free(&r);
+    }
+}
+END_TEST
+
+/* NaN in a setting that the rule declares is neither saved nor loaded. */
+START_TEST(a_declared_setting_that_is_nan_is_refused)
+{
+    Error err;
+    Run r = run_new(make_own, 1);
+    const char *path = scratch_path("declared");
+    Safetensors *s = edit_begin(&r, path);
+    *(real *)safetensors_find(s, "optimizer.group.0.pull")->data = (real)NAN;
+    edit_end(&r, path, s);
+    assert_not_loaded(&r, path, &err);
+    ck_assert_ptr_nonnull(strstr(err.problem, "the setting pull of group 'all' is "));
+    r.t.optimizer->group[1].own[OWN_KEEP] = (real)NAN;
+    ck_assert(!trainer_save(&r.t, path, &err));
+    ck_assert_ptr_nonnull(strstr(err.problem, "the setting keep of group 'slopes' is "));
+    run_free(&r);
+}
+END_TEST
+
 START_TEST(a_checkpoint_with_nan_is_refused)
 {
     static const char *const name[] = {"model.1.weight", "optimizer.slot1.1.weight"};
@@ -358,6 +396,7 @@ int main(void)
         settings_out_of_range_are_refused, counts_that_do_not_agree_are_refused,
         invalid_numbers_are_refused, counts_that_do_not_agree_are_not_saved,
         a_checkpoint_that_lacks_a_needed_slot_is_refused, a_checkpoint_with_nan_is_refused,
-        NULL});
+        a_checkpoint_that_lacks_a_declared_setting_is_refused,
+        a_declared_setting_that_is_nan_is_refused, NULL});
     return scratch_main(suite);
 }

@@ -103,6 +103,35 @@ static inline Optimizer *make_groups(Module *net)
     return opt;
 }
 
+/* theta <- theta - lr (b + pull theta), with b <- keep b + g if keep is not 0. */
+enum { OWN_PULL, OWN_KEEP };
+
+static inline void own_update(const ParamGroup *group, const ParamRun *run)
+{
+    real keep = group->own[OWN_KEEP], pull = group->own[OWN_PULL], *b = run->slot[0];
+    for (ptrdiff_t i = 0; i < run->n; i++) {
+        real d = keep != 0 ? b[i] = keep * b[i] + run->g[i] : run->g[i];
+        run->theta[i] -= group->lr * (d + pull * run->theta[i]);
+    }
+}
+
+static inline int own_needs(const ParamGroup *group)
+{
+    return group->own[OWN_KEEP] != 0;
+}
+
+/* The groups differ in settings that the rule declares, and so in the slots that they need. */
+static inline Optimizer *make_own(Module *net)
+{
+    static const OptimizerType type = {
+        .name = "Own", .slots = 1, .update = own_update, .needs = own_needs,
+        .own = {[OWN_PULL] = {"pull", (real)-0.25}, [OWN_KEEP] = {"keep", 0}}};
+    Optimizer *opt = optimizer_new(net, &type, (real)0.05);
+    ParamGroup *slopes = optimizer_no_decay_on_slopes(opt);
+    slopes->own[OWN_PULL] = (real)0.375, slopes->own[OWN_KEEP] = (real)0.875;
+    return opt;
+}
+
 /* The seed determines the initial weights and the noise. A trainer that loads a checkpoint gets a
  * different seed than the one that saved it. */
 static inline Run run_new(OptimizerMaker maker, uint64_t seed)
@@ -166,7 +195,7 @@ static inline void resume_schedule(const Trainer *t, int64_t step, void *ctx)
     Optimizer *opt = t->optimizer;
     (void)ctx;
     for (int g = 0; g < opt->n_groups; g++)
-        opt->group[g].lr *= (real)0.9;
+        opt->group[g].lr *= (real)0.9, opt->group[g].own[OWN_PULL] *= (real)0.9;
     if (step == 2 && opt->group[0].beta1 == 0 && opt->group[0].momentum == 0)
         opt->group[0].momentum = (real)0.8;
     if (step == 2 && opt->group[0].dampening == (real)0.5)

@@ -107,6 +107,11 @@ Var *judge_ask(const char *service, Var *const *in, int n_in, const double *numb
     return judge_answer_var(0);
 }
 
+void judge_restart(void)
+{
+    solver_end();
+}
+
 void judge_end_test(void)
 {
     solver_end();

@@ -84,8 +84,9 @@ int build_run(const char *command, char *const argument[], const char *said, int
     }
     kill(-child, SIGKILL); /* whatever it has left behind */
     judge_check_interrupt();
-    /* The compiler reports one of its processes that was stopped as an error of its own. */
-    return WIFEXITED(status) && build_cpu() - cpu < seconds ? WEXITSTATUS(status) : -1;
+    /* The compiler reports one of its processes that was stopped as an error of its own. Clocks
+     * disagree a little. */
+    return WIFEXITED(status) && build_cpu() - cpu < 0.9 * seconds ? WEXITSTATUS(status) : -1;
 }
 
 /* --- reading the submission ------------------------------------------------------------------- */
@@ -150,8 +151,23 @@ void text_make_printable(char *text, const char *keep)
     }
 }
 
+/* Keeps only the lines that name an error, without the lines of source that they quote. */
+static void build_keep_errors(char *text)
+{
+    char *to = text;
+    for (char *line = text, *end; *line; line = end) {
+        end = strchr(line, '\n') ? strchr(line, '\n') + 1 : line + strlen(line);
+        char *error = strstr(line, "error: ");
+        if (error && error < end) {
+            memmove(to, line, (size_t)(end - line));
+            to += end - line;
+        }
+    }
+    *to = '\0';
+}
+
 /* Appends the compiler's messages, with the submitted file's name in place of its copy's. */
-static void build_messages(const char *work, const char *copy, const char *name,
+static void build_messages(const char *work, const char *copy, const char *name, bool quoting,
                            char said[GRADE_TEXT])
 {
     static char all[GRADE_TEXT];
@@ -162,6 +178,8 @@ static void build_messages(const char *work, const char *copy, const char *name,
         fclose(f);
     all[n] = '\0';
     text_make_printable(all, "\n\t");
+    if (!quoting)
+        build_keep_errors(all);
     for (const char *p = all; *p && used + 1 < GRADE_TEXT;) {
         const char *at = strstr(p, copy), *end = at ? at : p + strlen(p);
         used += (size_t)snprintf(said + used, GRADE_TEXT - used, "%.*s%s", (int)(end - p), p,
@@ -197,14 +215,14 @@ static const char *build_compile(const BuildOptions *o, const char *path, char s
     snprintf(include, sizeof include, "-I%s", o->assignment);
     if (!build_copy(path, copy, said))
         return "cannot be read";
-    bool listed = build_step(o, (char *[]){include, "-w", "-M", "-fno-diagnostics-show-caret",
-                                           copy, "-o", list, NULL}, o->seconds, said);
+    bool listed = build_step(o, (char *[]){include, "-w", "-M", copy, "-o", list, NULL},
+                             o->seconds, said);
     if (listed && !sources_are_headers(list, copy, said))
         return "is not allowed";
     bool compiled = listed && build_step(o, (char *[]){include, "-S", copy, "-o", assembly, NULL},
                                          o->seconds, said);
     if (!said[0])
-        build_messages(o->work, copy, path, said);
+        build_messages(o->work, copy, path, listed, said);
     if (!compiled)
         return "does not compile";
     if (!sources_read_no_files(assembly, said))
@@ -223,7 +241,7 @@ static const char *build_link(const BuildOptions *o, const char *path, char said
     if (build_run(command, (char *[]){object, "-o", program, NULL}, messages,
                   BUILD_LINK_SECONDS) == 0)
         return NULL;
-    build_messages(o->work, object, path, said);
+    build_messages(o->work, object, path, true, said);
     return "does not link";
 }
 

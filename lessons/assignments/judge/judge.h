@@ -75,6 +75,10 @@ Var *judge_answer_var(int i); /* its tensor i, or NULL */
 const char *judge_refusal(const char *service, Var *const *in, int n_in, const double *number,
                           int n);
 
+/* Ends the test's solver. The next call starts another one, which remembers nothing of the earlier
+ * calls; the last answer stays valid until then. */
+void judge_restart(void);
+
 /* --- comparing -------------------------------------------------------------------------------- */
 
 /* |got - expected| <= relative |expected| + absolute. With absolute 0, tiny values must be accurate

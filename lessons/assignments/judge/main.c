@@ -335,7 +335,8 @@ static void judge_grade(const JudgeOptions *o, Grade *grade)
     judge_file_name(o->assignment, file);
     const char *status = build_solver(
         &(BuildOptions){o->assignment, o->submission, file, judge_folder, o->compile, o->objects,
-                        o->link, "lessons/assignments/judge/allow.txt", (int)limit + 2}, grade->output);
+                        o->link,
+                        "lessons/assignments/judge/allow.txt", (int)limit + 2}, grade->output);
     if (status) {
         judge_refused(grade, status);
         return;

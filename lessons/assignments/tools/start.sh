@@ -7,14 +7,14 @@ tool=start
 . lessons/assignments/tools/common.sh
 
 work=lessons/work/$A
+mkdir -p "$work" || stop "cannot create the folder '$work'"
+set -C # a redirection fails if the file exists
 if [ -e "$work/$file" ] || [ -L "$work/$file" ]; then
     echo "$work/$file is already there; it was not changed."
-else
-    # The link fails if the file has appeared meanwhile.
-    mkdir -p "$work" && cp "$folder/$file" "$work/$file.$$" &&
-        ln "$work/$file.$$" "$work/$file" && rm "$work/$file.$$" ||
-        stop "cannot create '$work/$file'"
+elif cat "$folder/$file" >"$work/$file"; then
     echo "Copied the starter to $work/$file."
+else
+    stop "cannot create '$work/$file'"
 fi
 echo
 echo "  1. Read $folder/README.md."

@@ -1,0 +1,27 @@
+/* RMSprop: your work. README.md in this folder says what to do; optim/sgd.c and optim/adam.c show
+ * how other rules are written, and optim/optimizer.h what a rule gets.
+ *
+ * `make start A=a3_rmsprop` copies this file to lessons/work/a3_rmsprop/, where you edit it;
+ * `make grade A=a3_rmsprop` grades the copy.
+ */
+#include "rmsprop.h"
+
+/* Updates theta and the slots of one run of elements. TODO: the rule of rmsprop.h. */
+static void rmsprop_update(const ParamGroup *group, const ParamRun *run)
+{
+    for (ptrdiff_t i = 0; i < run->n; i++)
+        run->theta[i] -= 0 * group->lr; /* TODO: use run->g[i], run->slot[...] and the settings */
+}
+
+const OptimizerType rmsprop_type = {
+    .name = "RMSprop",
+    .slots = 0, /* TODO: the most that it can need */
+    .update = rmsprop_update,
+    /* TODO: .needs, the number of slots that it needs with a group's settings
+     * TODO: .own, the settings that it declares, with their defaults */
+};
+
+Optimizer *rmsprop_new(Module *net, real lr)
+{
+    return optimizer_new(net, &rmsprop_type, lr); /* TODO: see optimizer_new_with */
+}

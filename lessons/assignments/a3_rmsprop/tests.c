@@ -1,0 +1,597 @@
+/* lessons/assignments/a3_rmsprop/tests.c -- what RMSprop must do; points.txt assigns the points.
+ *
+ * Values are compared with those of a rule computed here, which with a Fault yields the values of a
+ * known mistake. What concerns the state, the groups and the runs is compared with what the
+ * submission itself computes for one parameter alone, in a solver of its own: a wrong formula then
+ * costs its own points and no more. But that must be RMSprop, if with a known mistake: another rule
+ * earns nothing there.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <math.h>
+#include <string.h>
+
+#include "lessons/assignments/judge/judge.h"
+
+/* --- the rule, right and wrong ---------------------------------------------------------------- */
+
+/* In the order in which services.c reads them. */
+typedef struct Settings {
+    double lr, alpha, eps, decay, momentum, centered;
+} Settings;
+enum { SETTINGS = sizeof(Settings) / sizeof(double) };
+
+/* Values are compared with eps 0, unless eps is tested: its place then costs no other points. */
+static const Settings plain = {.lr = 0.1, .alpha = 0.9, .eps = 1e-8};
+
+typedef enum Fault {
+    NO_FAULT, UPHILL, NO_ROOT, EPS_INSIDE, NO_SHARE, EXCHANGED, CORRECTED, STARTS_AT_SQUARE,
+    LATE, DEFAULTS, FIRST, NO_DECAY, DECAY_ADDED, DECAY_APART, DECAY_NOT_IN_V,
+    DECAY_NOT_IN_MEANS, NO_MOMENTUM, MOMENTUM_OF_G, MOMENTUM_SHARE, RATE_IN_BUFFER, NO_CENTER,
+    NOT_SQUARED, NUMERATOR, NO_MEAN_SHARE, DEVIATION, ROOT_FIRST, BY_SLOT, SGD, FAULTS
+} Fault;
+
+static const char *const fault_hint[FAULTS] = {
+    [UPHILL] = "the sign is flipped: a step goes against the gradient",
+    [NO_ROOT] = "g is divided by v, not by its root",
+    [EPS_INSIDE] = "eps is inside the root: add it to sqrt(v), not to v",
+    [NO_SHARE] = "v is a sum, not a mean: g^2 is multiplied by 1 - alpha",
+    [EXCHANGED] = "alpha and 1 - alpha are exchanged: alpha multiplies the old v",
+    [CORRECTED] = "v is divided by 1 - alpha^t: that is Adam's correction, which RMSprop does not "
+                  "have",
+    [STARTS_AT_SQUARE] = "v starts at g^2: it starts at 0, so the first v is (1 - alpha) g^2",
+    [LATE] = "the step uses the old v: update v first",
+    [DEFAULTS] = "the settings have no effect: read them from the group that update gets",
+    [FIRST] = "the settings are those of the first step: read them from the group that update "
+              "gets, in every call",
+    [NO_DECAY] = "weight_decay is not used",
+    [DECAY_ADDED] = "weight decay pulls theta away from 0: add weight_decay theta to g",
+    [DECAY_APART] = "the decay is decoupled, as in AdamW: add weight_decay theta to g before "
+                    "everything else",
+    [DECAY_NOT_IN_V] = "v is computed from g without the decay: add weight_decay theta to g first",
+    [DECAY_NOT_IN_MEANS] = "v and m are computed from g without the decay: add weight_decay theta "
+                           "to g first",
+    [NO_MOMENTUM] = "momentum is not used",
+    [MOMENTUM_OF_G] = "the buffer adds up g: divide by the root first, and add up the quotients",
+    [MOMENTUM_SHARE] = "d is multiplied by 1 - momentum: the buffer is a sum, not a mean",
+    [RATE_IN_BUFFER] = "lr is inside the buffer: b <- momentum b + d, theta <- theta - lr b. The "
+                       "two differ as soon as lr changes",
+    [NO_CENTER] = "centring has no effect",
+    [NOT_SQUARED] = "m is subtracted from v, not m^2",
+    [NUMERATOR] = "centring changes only what is divided by: the numerator stays g, not g - m",
+    [NO_MEAN_SHARE] = "m is a sum, not a mean: g is multiplied by 1 - alpha",
+    [DEVIATION] = "v is the mean of (g - m)^2: it is that of g^2, and m^2 is subtracted from it",
+    [ROOT_FIRST] = "sqrt(v) - m: subtract m^2 from v before the root is taken",
+    [BY_SLOT] = "centring goes on although it was switched off: ask the settings, not whether the "
+                "slot exists",
+    [SGD] = "g is not divided by anything: that is SGD",
+};
+
+/* The state of one element. */
+typedef struct Element {
+    double theta, v, b, m;
+    int    t; /* steps so far */
+    bool   was_centered;
+} Element;
+
+static double mean(double alpha, double old, double x)
+{
+    return alpha * old + (1 - alpha) * x;
+}
+
+/* Updates m with g, and v with its square; `raw` is g without the decay. */
+static void element_means(Element *e, const Settings *s, Fault f, double g, double raw)
+{
+    bool neither = f == DECAY_NOT_IN_MEANS;
+    double of_m = neither ? raw : g, of_v = neither || f == DECAY_NOT_IN_V ? raw : g;
+    double a = f == EXCHANGED ? 1 - s->alpha : s->alpha;
+    e->was_centered |= s->centered != 0;
+    if (s->centered != 0 || (f == BY_SLOT && e->was_centered))
+        e->m = f == NO_MEAN_SHARE ? a * e->m + of_m : mean(a, e->m, of_m);
+    double off = f == DEVIATION && s->centered != 0 ? of_v - e->m : of_v;
+    e->v = f == NO_SHARE                         ? a * e->v + off * off
+           : f == STARTS_AT_SQUARE && e->t == 1 ? off * off
+                                                : mean(a, e->v, off * off);
+}
+
+/* What g is divided by. `v` is the mean that is used, with Adam's correction perhaps. */
+static double element_divisor(const Element *e, const Settings *s, Fault f, double v)
+{
+    bool centered = (s->centered != 0 && f != NO_CENTER && f != DEVIATION) ||
+                    (f == BY_SLOT && e->was_centered);
+    if (f == SGD)
+        return 1;
+    if (centered && f == ROOT_FIRST)
+        return sqrt(v) - e->m + s->eps;
+    v = centered ? fmax(v - (f == NOT_SQUARED ? e->m : e->m * e->m), 0) : v;
+    return f == NO_ROOT ? v + s->eps : f == EPS_INSIDE ? sqrt(v + s->eps) : sqrt(v) + s->eps;
+}
+
+/* What theta is moved by, in units of -lr. */
+static double element_move(Element *e, const Settings *s, Fault f, double g, double divisor)
+{
+    double mu = f == NO_MOMENTUM ? 0 : s->momentum;
+    if (mu == 0)
+        return g / divisor;
+    double d = f == MOMENTUM_OF_G ? g : g / divisor;
+    d *= f == MOMENTUM_SHARE ? 1 - mu : f == RATE_IN_BUFFER ? s->lr : 1;
+    e->b = mu * e->b + d;
+    return f == MOMENTUM_OF_G ? e->b / divisor : f == RATE_IN_BUFFER ? e->b / s->lr : e->b;
+}
+
+static void element_step(Element *e, const Settings *settings, Fault f, double gradient)
+{
+    Settings s = *settings;
+    if (f == DEFAULTS)
+        s.alpha = 0.99, s.eps = 1e-8, s.decay = s.momentum = s.centered = 0;
+    double decay = s.decay * e->theta, raw = gradient, before = e->v;
+    double g = f == NO_DECAY || f == DECAY_APART ? raw : f == DECAY_ADDED ? raw - decay
+                                                                          : raw + decay;
+    e->t++;
+    element_means(e, &s, f, g, raw);
+    double v = f == CORRECTED ? e->v / (1 - pow(s.alpha, e->t)) : f == LATE ? before : e->v;
+    double move = element_move(e, &s, f, f == NUMERATOR && s.centered != 0 ? g - e->m : g,
+                               element_divisor(e, &s, f, v));
+    if (f == DECAY_APART)
+        move += decay;
+    e->theta -= (f == UPHILL ? -1 : 1) * s.lr * move;
+}
+
+/* --- trainings -------------------------------------------------------------------------------- */
+
+/* The segments of a training: so many steps with these settings. */
+typedef struct Segment {
+    int      steps;
+    Settings s;
+} Segment;
+
+enum { SEGMENTS = 8 };
+typedef struct Training {
+    Var    *theta, *g; /* any shape of n elements; (steps,n) */
+    int     segments;
+    Segment segment[SEGMENTS];
+} Training;
+
+static ptrdiff_t training_size(const Training *t)
+{
+    return var_shape(t->g).dim[1];
+}
+
+/* theta after every step, (steps,n). */
+static Var *training_path(const Training *t, Fault f)
+{
+    Var *path = var_empty(var_shape(t->g));
+    const real *theta = tensor_read(t->theta->value), *g = tensor_read(t->g->value);
+    real *to = tensor_write(path->value);
+    ptrdiff_t n = training_size(t);
+    for (ptrdiff_t i = 0; i < n; i++) {
+        Element e = {.theta = (double)theta[i]};
+        ptrdiff_t step = 0;
+        for (int k = 0; k < t->segments; k++)
+            for (int j = 0; j < t->segment[k].steps; j++, step++) {
+                element_step(&e, &t->segment[f == FIRST ? 0 : k].s, f, (double)g[step * n + i]);
+                to[step * n + i] = (real)e.theta;
+            }
+    }
+    return path;
+}
+
+/* Gradients on both sides of 0, but not near it, where eps would matter. */
+static Var *random_gradients(ptrdiff_t steps, ptrdiff_t n)
+{
+    Var *g = judge_input(SHAPE(steps, n), -1.5, 1.5);
+    real *x = tensor_write(g->value);
+    for (ptrdiff_t i = 0; i < steps * n; i++)
+        x[i] += x[i] < 0 ? -(real)0.5 : (real)0.5;
+    return g;
+}
+
+static Training training_of(int steps, ptrdiff_t n, Settings s)
+{
+    return (Training){judge_input(SHAPE(n), -2, 2), random_gradients(steps, n), 1, {{steps, s}}};
+}
+
+static int put_settings(double *number, const Settings *s)
+{
+    const double all[SETTINGS] = {s->lr, s->alpha, s->eps, s->decay, s->momentum, s->centered};
+    memcpy(number, all, sizeof all);
+    return SETTINGS;
+}
+
+/* Trains; `slot` is what earlier steps have left, or NULL. Returns the path. */
+static Var *train_from(const Training *t, int steps_before, Var *const slot[OPTIMIZER_SLOTS])
+{
+    double number[WIRE_NUMBERS] = {steps_before};
+    int n = 1;
+    for (int k = 0; k < t->segments; k++) {
+        number[n++] = t->segment[k].steps;
+        n += put_settings(&number[n], &t->segment[k].s);
+    }
+    Var *path = slot ? judge_ask("train", VARS(t->theta, t->g, slot[0], slot[1], slot[2]), number,
+                                 n)
+                     : judge_ask("train", VARS(t->theta, t->g), number, n);
+    if (!path || !shape_equal(var_shape(path), var_shape(t->g)))
+        judge_fail("", "theta was not returned");
+    return path;
+}
+
+static Var *train(const Training *t)
+{
+    return train_from(t, 0, NULL);
+}
+
+static void compare_paths(const Var *got, const Training *t, Tolerance tolerance)
+{
+    Mistake mistake[FAULTS];
+    for (Fault f = NO_FAULT + 1; f < FAULTS; f++)
+        mistake[f - 1] = (Mistake){training_path(t, f), fault_hint[f]};
+    judge_compare("theta[step, element]", got, training_path(t, NO_FAULT), tolerance, mistake,
+                  FAULTS - 1);
+}
+
+static void check_training(const Training *t)
+{
+    judge_restart(); /* what earlier trainings have left in static variables costs other points */
+    compare_paths(train(t), t, (Tolerance){1e-8, 1e-10});
+}
+
+static void check_settings(int steps, Settings s)
+{
+    Training t = training_of(steps, 7, s);
+    check_training(&t);
+}
+
+/* --- 1: the rule ------------------------------------------------------------------------------ */
+
+START_TEST(two_steps)
+{
+    Settings s = {.lr = 0.1, .alpha = 0.75};
+    Training t = {var_leaf_from(SHAPE(3), (real[]){1, 1, -2}),
+                  var_leaf_from(SHAPE(2, 3), (real[]){2, -4, 1, 1, 2, -3}), 1, {{2, s}}};
+    check_training(&t);
+}
+END_TEST
+
+START_TEST(fifty_steps)
+{
+    static const double alpha[] = {0.5, 0.9, 0.99, 0};
+    for (int i = 0; i < 4; i++)
+        check_settings(50, (Settings){.lr = 0.1, .alpha = alpha[i]});
+}
+END_TEST
+
+START_TEST(outside_root)
+{
+    static const double eps[] = {1, 0.1, 1e-3};
+    for (int i = 0; i < 3; i++)
+        check_settings(20, (Settings){.lr = 0.1, .alpha = 0.9, .eps = eps[i]});
+}
+END_TEST
+
+/* --- 2: settings ------------------------------------------------------------------------------ */
+
+/* The name that the answer to "defaults" contains from *at on. */
+static void read_name(const Message *answer, int *at, char name[16])
+{
+    int n = 0;
+    while (*at < answer->numbers && n < 15) {
+        char c = (char)answer->number[(*at)++];
+        name[n++] = c;
+        if (c == 0)
+            return;
+    }
+    name[n] = 0;
+}
+
+static void check_name(const Message *answer, int *at, const char *expected)
+{
+    char name[16];
+    read_name(answer, at, name);
+    if (strcmp(name, expected) != 0)
+        judge_fail("list the settings in .own, in the order of rmsprop.h: a checkpoint saves them "
+                   "under their names", "the rule declares '%s' where '%s' is expected", name,
+                   expected);
+}
+
+START_TEST(defaults)
+{
+    static const char *const name[SETTINGS] = {"lr", "alpha", "eps", "weight_decay", "momentum",
+                                               "centered"};
+    double expected[SETTINGS] = {(double)rng_uniform(judge_rng()), 0.99, 1e-8};
+    judge_ask("defaults", VARS(judge_input(SHAPE(2), -1, 1)), NUMBERS(expected[0]));
+    const Message *answer = judge_answer();
+    int at = SETTINGS;
+    if (answer->numbers < SETTINGS)
+        judge_fail("", "no settings were returned");
+    check_name(answer, &at, "alpha");
+    check_name(answer, &at, "centered");
+    check_name(answer, &at, "");
+    for (int i = 0; i < SETTINGS; i++)
+        if (answer->number[i] != expected[i])
+            judge_fail("rmsprop.h lists the defaults; pass lr and eps to optimizer_new_with",
+                       "rmsprop_new sets %s to %g; expected %g", name[i], answer->number[i],
+                       expected[i]);
+}
+END_TEST
+
+START_TEST(decay)
+{
+    check_settings(30, (Settings){.lr = 0.1, .alpha = 0.9, .decay = 0.5});
+    check_settings(30, (Settings){.lr = 0.01, .alpha = 0.5, .decay = 2});
+}
+END_TEST
+
+START_TEST(momentum)
+{
+    check_settings(30, (Settings){.lr = 0.1, .alpha = 0.9, .momentum = 0.9});
+    check_settings(30, (Settings){.lr = 0.01, .alpha = 0.5, .momentum = 0.5});
+}
+END_TEST
+
+START_TEST(centered)
+{
+    check_settings(50, (Settings){.lr = 0.1, .alpha = 0.9, .centered = 1});
+    check_settings(50, (Settings){.lr = 0.01, .alpha = 0.99, .centered = 1});
+}
+END_TEST
+
+/* --- 3: state --------------------------------------------------------------------------------- */
+
+#define SHARED                                                                                  \
+    "it is not updated as it is alone: keep nothing in static variables, which all parameters " \
+    "and all optimizers share"
+
+static bool paths_agree(const Var *a, const Var *b)
+{
+    const real *x = tensor_read(a->value), *y = tensor_read(b->value);
+    for (ptrdiff_t i = 0, n = tensor_count(a->value); i < n; i++)
+        if (!(fabs((double)(x[i] - y[i])) <= 1e-6 * fabs((double)y[i]) + 1e-9))
+            return false;
+    return true;
+}
+
+/* What a new solver yields for one parameter. */
+static Var *alone(Training t)
+{
+    judge_restart();
+    t.theta = var_reshape(t.theta, SHAPE(training_size(&t)));
+    Var *path = train(&t);
+    for (Fault f = NO_FAULT; f < SGD; f++)
+        if (paths_agree(path, training_path(&t, f)))
+            return path;
+    judge_fail("first make the tests of values pass: what this one looks for shows only with a "
+               "rule that is nearly right", "theta is not moved by RMSprop");
+}
+
+/* `got` must have the bits of `expected`; `hint` explains the values in `wrong`, if it has them. */
+static void check_same(const char *what, const Var *got, const Var *expected, const char *hint,
+                       const Var *wrong)
+{
+    judge_compare(what, got, expected, (Tolerance){0, 0}, MISTAKES({wrong, hint}, {got, SHARED}));
+}
+
+START_TEST(slots)
+{
+    static const char *const name[OPTIMIZER_SLOTS] = {"RMSPROP_V", "RMSPROP_BUFFER",
+                                                      "RMSPROP_MEAN"};
+    for (int i = 0; i < 4; i++) {
+        Settings s = plain;
+        s.momentum = i % 2 ? 0.5 : 0, s.centered = i / 2;
+        int needed = s.centered != 0 ? 3 : s.momentum != 0 ? 2 : 1;
+        Training t = training_of(2, 3, s);
+        alone(t);
+        for (int k = 0; k < OPTIMIZER_SLOTS; k++)
+            if ((judge_answer_var(1 + k) != NULL) != (k < needed))
+                judge_fail("`needs` returns 3 if centring is on, otherwise 2 if momentum is not "
+                           "0, otherwise 1", "with momentum %g and centring %s, the slot %s is %s",
+                           s.momentum, s.centered != 0 ? "on" : "off", name[k],
+                           k < needed ? "missing" : "allocated, but not needed");
+        if (judge_answer()->numbers < 1 || judge_answer()->number[0] != OPTIMIZER_SLOTS)
+            judge_fail(".slots is the most that any settings need; a checkpoint saves no others",
+                       "the type has %g slots; expected 3",
+                       judge_answer()->numbers > 0 ? judge_answer()->number[0] : 0);
+    }
+}
+END_TEST
+
+/* The last answer's slots, as a checkpoint would restore them. Returns how many it restores. */
+static int saved_slots(Var *slot[OPTIMIZER_SLOTS])
+{
+    int n = 0;
+    double declared = judge_answer()->numbers > 0 ? judge_answer()->number[0] : 0;
+    for (int k = 0; k < OPTIMIZER_SLOTS; k++) {
+        Var *x = k < declared ? judge_answer_var(1 + k) : NULL;
+        slot[k] = x ? x : var_empty(SHAPE(0));
+        n += x != NULL;
+    }
+    return n;
+}
+
+/* Rows first ... last - 1. */
+static Var *rows(const Var *x, ptrdiff_t first, ptrdiff_t last)
+{
+    ptrdiff_t n = var_shape(x).dim[1];
+    return var_const_from(SHAPE(last - first, n), tensor_read(x->value) + first * n);
+}
+
+/* The second half of a training is repeated in another solver, from the theta and the slots that
+ * the first half has left. Each of these slots must matter. */
+static void check_resume(Settings s)
+{
+    enum { HALF = 10, ALL = 2 * HALF, N = 5 };
+    Training all = training_of(ALL, N, s), first = all, second = all;
+    Var *slot[OPTIMIZER_SLOTS];
+    Var *end = rows(alone(all), HALF, ALL);
+    first.g = rows(all.g, 0, HALF), second.g = rows(all.g, HALF, ALL);
+    first.segment[0].steps = second.segment[0].steps = HALF;
+    judge_restart();
+    Var *path = train(&first);
+    int saved = saved_slots(slot);
+    second.theta = var_reshape(rows(path, HALF - 1, HALF), SHAPE(N));
+    judge_restart();
+    Var *resumed_path = train_from(&second, HALF, slot);
+    check_same("theta after each resumed step", resumed_path, end,
+               "state is lost that a checkpoint does not save: keep all of it in slots, and let "
+               ".slots and .needs count them", resumed_path);
+    for (int k = 0; k < OPTIMIZER_SLOTS && saved > 0; k++) {
+        Var *kept = slot[k];
+        bool used = k == 0 || (k == 1 && s.momentum != 0) || (k == 2 && s.centered != 0);
+        if (!used)
+            continue;
+        slot[k] = var_scale(kept, (real)0.5);
+        if (tensor_same_bits(train_from(&second, HALF, slot)->value, end->value))
+            judge_fail("keep the state of each element in slots, as rmsprop.h describes",
+                       "slot %d has no influence on the steps that follow", k);
+        slot[k] = kept;
+    }
+    if (saved == 0)
+        judge_fail("keep v in slot RMSPROP_V, and declare it with .slots and .needs",
+                   "there is no slot to save");
+}
+
+START_TEST(resumed)
+{
+    check_resume(plain);
+}
+END_TEST
+
+START_TEST(two)
+{
+    double number[2 * SETTINGS];
+    Training a = training_of(10, 4, plain), b = training_of(10, 4, plain);
+    b.segment[0].s.alpha = 0.5, b.segment[0].s.lr = 0.05;
+    put_settings(number, &a.segment[0].s);
+    put_settings(&number[SETTINGS], &b.segment[0].s);
+    Var *alone_a = alone(a), *alone_b = alone(b);
+    judge_restart();
+    Var *path_a = judge_ask("two", VARS(a.theta, a.g, b.theta, b.g), number, 2 * SETTINGS);
+    Var *path_b = judge_answer_var(1);
+    check_same("theta of the first optimizer", path_a, alone_a, "", NULL);
+    check_same("theta of the second optimizer", path_b, alone_b, "", NULL);
+}
+END_TEST
+
+/* --- 4: groups -------------------------------------------------------------------------------- */
+
+enum { PARAMS = 3 };
+
+/* The trainings of 0.weight (3,2), 0.bias (3) and 1.weight (3), the slopes. */
+static void network_trainings(Training t[PARAMS], int steps, Settings s, Settings slopes)
+{
+    for (int i = 0; i < PARAMS; i++)
+        t[i] = training_of(steps, i == 0 ? 6 : 3, i == 2 ? slopes : s);
+    t[0].theta = var_reshape(t[0].theta, SHAPE(3, 2));
+}
+
+static void network_train(const Training t[PARAMS], const double *number, int n, Var *path[PARAMS])
+{
+    judge_ask("network", VARS(t[0].theta, t[0].g, t[1].theta, t[1].g, t[2].theta, t[2].g), number,
+              n);
+    for (int i = 0; i < PARAMS; i++)
+        path[i] = judge_answer_var(i);
+}
+
+/* The bias has a gradient in every second step only. */
+START_TEST(skipped)
+{
+    enum { STEPS = 8, N = 3 };
+    double number[SETTINGS];
+    Training t[PARAMS];
+    Var *path[PARAMS];
+    network_trainings(t, STEPS, plain, plain);
+    Training bias = t[1];
+    real *g = tensor_write(t[1].g->value);
+    bias.g = var_const_from(SHAPE(STEPS / 2, N), g);
+    bias.segment[0].steps = STEPS / 2;
+    for (ptrdiff_t step = STEPS - 1; step >= 0; step--)
+        for (ptrdiff_t i = 0; i < N; i++)
+            g[step * N + i] = step % 2 ? (real)NAN : g[step / 2 * N + i];
+    network_train(t, number, put_settings(number, &plain), path);
+    Var *half = alone(bias), *expected = var_empty(SHAPE(STEPS, N));
+    for (ptrdiff_t i = 0; i < STEPS * N; i++)
+        tensor_write(expected->value)[i] = tensor_read(half->value)[i / (2 * N) * N + i % N];
+    judge_compare("the bias, which has a gradient in every second step", path[1], expected,
+                  (Tolerance){0, 0}, MISTAKES({path[1], SHARED}));
+}
+END_TEST
+
+/* The library divides large parameters into runs; each element must move as it does alone. */
+START_TEST(large)
+{
+    enum { STEPS = 3, N = 40000, PIECE = 900 };
+    Training t = training_of(STEPS, N, plain);
+    Var *path = train(&t);
+    for (ptrdiff_t first = 0; first < N; first += 13000) {
+        Training piece = t;
+        piece.theta = var_contiguous(var_slice(t.theta, 0, first, first + PIECE, 1));
+        piece.g = var_contiguous(var_slice(t.g, 1, first, first + PIECE, 1));
+        Var *got = var_contiguous(var_slice(path, 1, first, first + PIECE, 1)), *own = alone(piece);
+        judge_compare("a piece of a large parameter", got, own, (Tolerance){0, 0},
+                      MISTAKES({got, "a run is a part of a parameter, with its elements 0 to "
+                                     "run->n - 1 in run->theta, run->g and run->slot"}));
+    }
+}
+END_TEST
+
+START_TEST(slopes)
+{
+    double number[SETTINGS];
+    Training t[PARAMS];
+    Var *path[PARAMS];
+    Settings decays = plain;
+    decays.decay = 0.5;
+    network_trainings(t, 10, decays, plain);
+    network_train(t, number, put_settings(number, &decays), path);
+    Training wrong = t[2];
+    wrong.segment[0].s = decays;
+    Var *weight = alone(t[0]), *kept = alone(t[2]), *decayed = alone(wrong);
+    if (tensor_same_bits(kept->value, decayed->value))
+        judge_fail(fault_hint[NO_DECAY], "weight_decay has no effect");
+    check_same("the slopes", path[2], kept, "the slopes decay: read weight_decay from the group "
+               "that update gets, in every call", decayed);
+    check_same("the weight", path[0], weight, "", NULL);
+}
+END_TEST
+
+START_TEST(refused)
+{
+    Training t = training_of(1, 2, plain);
+    double number[1 + 1 + SETTINGS] = {0, 1};
+    put_settings(&number[2], &t.segment[0].s);
+    number[2] = -1 - (double)rng_uniform(judge_rng());
+    char expected[128];
+    snprintf(expected, sizeof expected, "rmsprop_new: the learning rate is %g; ", number[2]);
+    const char *sentence = judge_refusal("train", VARS(t.theta, t.g), number, 2 + SETTINGS);
+    if (!sentence || !strstr(sentence, expected))
+        judge_fail("the last argument of optimizer_new_with is the name of the function that "
+                   "messages begin with", "a learning rate of %g: %s", number[2],
+                   sentence ? sentence : "is not refused");
+}
+END_TEST
+
+/* --- the list --------------------------------------------------------------------------------- */
+
+#if __has_include("hidden.c")
+#include "hidden.c"
+#else
+static void hidden_tests(void) {}
+#endif
+
+void judge_tests(void)
+{
+    JUDGE_TEST(two_steps);
+    JUDGE_TEST(fifty_steps);
+    JUDGE_TEST(outside_root);
+    JUDGE_TEST(defaults);
+    JUDGE_TEST(decay);
+    JUDGE_TEST(momentum);
+    JUDGE_TEST(centered);
+    JUDGE_TEST(slots);
+    JUDGE_TEST(resumed);
+    JUDGE_TEST(two);
+    JUDGE_TEST(skipped);
+    JUDGE_TEST(large);
+    JUDGE_TEST(slopes);
+    JUDGE_TEST(refused);
+    hidden_tests();
+}
