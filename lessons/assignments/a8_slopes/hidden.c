@@ -25,6 +25,14 @@ START_TEST(random_data)
 }
 END_TEST
 
+/* The accuracy on clusters that overlap; a linear classifier reaches 0.4. */
+static double mixture_accuracy(void)
+{
+    Task t = mixture(600, 600, SHAPE(4), 3, 4);
+    run(&first, &t, rng_next(judge_rng()) >> 32);
+    return accuracy(&first, &t);
+}
+
 START_TEST(accuracy_more)
 {
     double mean = (spirals_accuracy() + spirals_accuracy()) / 2;
@@ -40,6 +48,14 @@ START_TEST(accuracy_mix)
     check_mean(mean, 0.8);
 }
 END_TEST
+
+static void check_finite(const Output *o)
+{
+    for (int i = 0; i < o->slopes; i++)
+        if (!isfinite(o->slope[i].value))
+            judge_fail("", "slope %g of layer %g is %g at step %g", o->slope[i].channel,
+                       o->slope[i].layer, o->slope[i].value, o->slope[i].step);
+}
 
 START_TEST(random_slopes)
 {

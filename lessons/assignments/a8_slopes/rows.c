@@ -283,11 +283,3 @@ static void check_learned(const Output *o)
                        "optimizer update them?", "at step %g, %g of %g slopes of layer %d have "
                        "moved from 0.25", o->slope[last].step, moved[i], find_layer(o, i)[2], i);
 }
-
-static void check_finite(const Output *o)
-{
-    for (int i = 0; i < o->slopes; i++)
-        if (!isfinite(o->slope[i].value))
-            judge_fail("", "slope %g of layer %g is %g at step %g", o->slope[i].channel,
-                       o->slope[i].layer, o->slope[i].value, o->slope[i].step);
-}

@@ -105,13 +105,6 @@ static double spirals_accuracy(void)
     return accuracy(&first, &t);
 }
 
-static double mixture_accuracy(void)
-{
-    Task t = mixture(600, 600, SHAPE(4), 3, 4);
-    run(&first, &t, rng_next(judge_rng()) >> 32);
-    return accuracy(&first, &t);
-}
-
 static void check_mean(double mean, double least)
 {
     if (!(mean >= least))
