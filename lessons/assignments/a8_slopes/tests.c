@@ -3,14 +3,14 @@
  *
  *  - Every test runs the experiment on data of its own (data.c), whose test labels are known here
  *    only, and reads the rows (rows.c).
- *  - Slopes can be invented, correct classes cannot. So each test also wants an accuracy on data
+ *  - Slopes can be invented, correct classes cannot. So each test also requires an accuracy on data
  *    that is easy for a small network, unless the accuracy itself is tested.
  *
  * SPDX-License-Identifier: MIT
  */
 #include "rows.c"
 
-/* The accuracy that every test wants. The reference reaches 0.99; a linear classifier, less
+/* The accuracy that every test requires. The reference reaches 0.99; a linear classifier, less
  * than 0.8. */
 #define LEARNED 0.85
 #define NOT_LEARNED "a network that has not learned this much earns no points: does the loss fall?"
