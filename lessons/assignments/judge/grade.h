@@ -30,6 +30,8 @@ typedef struct Outcome {
     bool absent; /* a hidden test that this copy does not contain */
     bool late;   /* stopped by its time limit */
     char message[1024], index[128], expected[128], got[128], hint[512];
+    char leader[64]; /* an entry of the leaderboard: its name, or "", ... */
+    double value;    /* ... and its value */
 } Outcome;
 
 /* A line of points.txt and its outcome. */

@@ -134,6 +134,12 @@ typedef struct Formula {
 void judge_formula(const char *what, const Var *got, Formula expected,
                    const FormulaMistake *mistake, int mistakes);
 
+/* --- results ---------------------------------------------------------------------------------- */
+
+/* Puts a number that is better the larger it is on Gradescope's leaderboard, whether or not the
+ * current test passes. Only the last one of each test counts. */
+void judge_leaderboard(const char *name, double value);
+
 /* Fails the current test with this message and hint; `hint` may be "". */
 _Noreturn void judge_fail(const char *hint, const char *format, ...) SLOPE_PRINTF(2, 3);
 

@@ -89,6 +89,22 @@ static void results_test(FILE *f, const GradeTest *t)
     fputs("}", f);
 }
 
+static void results_leaderboard(FILE *f, const Grade *grade)
+{
+    const char *comma = "";
+    fputs(" \"leaderboard\": [", f);
+    for (int i = 0; i < grade->n; i++) {
+        const Outcome *o = &grade->test[i].outcome;
+        if (!o->leader[0])
+            continue;
+        fprintf(f, "%s\n  {\"name\": ", comma);
+        json_write_string(f, o->leader);
+        fprintf(f, ", \"value\": %.4g, \"order\": \"desc\"}", o->value);
+        comma = ",";
+    }
+    fputs("]}\n", f);
+}
+
 static bool results_close(FILE *f, const char *path, Error *err)
 {
     bool good = !ferror(f);
@@ -113,7 +129,8 @@ bool results_write(const Grade *grade, const char *path, Error *err)
         results_test(f, &grade->test[i]);
         comma = ",\n";
     }
-    fputs("\n ],\n \"leaderboard\": []}\n", f);
+    fputs("\n ],\n", f);
+    results_leaderboard(f, grade);
     return results_close(f, path, err);
 }
 
