@@ -13,11 +13,12 @@
 static AvgPool avg_pool_plan(Shape x, Pool2dOptions o, bool count_include_pad, const char *function)
 {
     (void)function; /* TODO: slope_fail(function, "...", ...) */
+    /* TODO: what does a stride of {0, 0} mean? Store it in `o` here, for forward and backward. */
     AvgPool p = {.o = o, .count_include_pad = count_include_pad};
     p.planes = x.dim[0] * x.dim[1];
     for (int i = 0; i < 2; i++) {
         p.in[i] = x.dim[2 + i];
-        p.out[i] = 1; /* TODO: equation (2); what does a stride of {0, 0} mean? */
+        p.out[i] = 1; /* TODO: equation (2) */
     }
     return p;
 }

@@ -40,7 +40,8 @@ Var *var_avg_pool2d(Var *x, Pool2dOptions options, bool count_include_pad);
  * shape to which x is pooled; the sentence contains both shapes. */
 Var *var_avg_pool2d_scatter(Var *g, Shape x, Pool2dOptions options, bool count_include_pad);
 
-/* What the samples of both ops call: a pooling of x (2,2,5,4), so g has shape (2,2,3,3). */
+/* What the samples of both ops call: a pooling of x (2,2,5,4), so g has shape (2,2,3,3). SHAPE is a
+ * function call, which cannot initialize an Op: there, write .shape = {4, {2, 2, 5, 4}} for x. */
 #define AVG_POOL_SAMPLE ((Pool2dOptions){.kernel = {3, 2}, .stride = {2, 1}, .padding = {1, 0}})
 #define AVG_POOL_SAMPLE_SHAPE SHAPE(2, 2, 5, 4)
 #define AVG_POOL_SAMPLE_COUNT_INCLUDE_PAD false
