@@ -77,27 +77,50 @@ static bool is_slope(double a, Draw d)
     return a > low - slack && a < high + slack && a != 0 && a != 1;
 }
 
+/* y / x for each element with x < 0, and 1 for the others. */
+static Var *divide_left(const Var *x, const Var *y)
+{
+    Var *slope = var_full(var_shape(x), 1);
+    for (ptrdiff_t i = 0; i < tensor_count(x->value); i++)
+        if (at(x, i) < 0)
+            tensor_write(slope->value)[i] = (real)(at(y, i) / at(x, i));
+    return slope;
+}
+
+/* The first element with x < 0 whose slope is impossible, or -1. */
+static ptrdiff_t find_impossible(const Var *x, const Var *slope, Draw d)
+{
+    for (ptrdiff_t i = 0; i < tensor_count(x->value); i++)
+        if (at(x, i) < 0 && !is_slope(at(slope, i), d))
+            return i;
+    return -1;
+}
+
+/* Fails with this hint if all elements with x < 0 have the same slope. */
+static void check_vary(const Var *x, const Var *slope, const char *hint)
+{
+    double first = (double)NAN;
+    for (ptrdiff_t i = 0; i < tensor_count(x->value); i++) {
+        if (!(at(x, i) < 0))
+            continue;
+        first = isnan(first) ? at(slope, i) : first;
+        if (fabs(at(slope, i) - first) > 1e-9)
+            return;
+    }
+    judge_fail(hint, "all slopes are %.6g", first);
+}
+
 /* The slope y / x of each element with x < 0, and 1 for the others. Fails unless these are possible
  * slopes: not 0, not 1, not all equal, and roughly within the limits of d. */
 static Var *read_slopes(const Var *x, const Var *y, Draw d)
 {
-    Var *slope = var_full(var_shape(x), 1);
-    double first = (double)NAN;
-    bool differ = false;
-    for (ptrdiff_t i = 0; i < tensor_count(x->value); i++) {
-        if (!(at(x, i) < 0))
-            continue;
-        double a = at(y, i) / at(x, i);
-        if (!is_slope(a, d))
-            judge_fail(a == 0 ? "is the forward function written?" : SLOPES_FIRST,
-                       "at x = %g the result is %g, which is not a random slope times x", at(x, i),
-                       at(y, i));
-        first = isnan(first) ? a : first;
-        differ = differ || fabs(a - first) > 1e-9;
-        tensor_write(slope->value)[i] = (real)a;
-    }
-    if (!differ)
-        judge_fail("draw a slope for each element", "all slopes are %.6g", first);
+    Var *slope = divide_left(x, y);
+    ptrdiff_t i = find_impossible(x, slope, d);
+    if (i >= 0)
+        judge_fail(at(slope, i) == 0 ? "is the forward function written?" : SLOPES_FIRST,
+                   "at x = %g the result is %g, which is not a random slope times x", at(x, i),
+                   at(y, i));
+    check_vary(x, slope, "draw a slope for each element");
     return slope;
 }
 

@@ -50,11 +50,16 @@ static Var *ask_forwards(Run run, Var *x, Var *gy)
     return check_shape("y", judge_ask("forwards", VARS(x, gy), number, 4 + run.n), x);
 }
 
-/* The slopes of the wanted forward, which must be in training. */
+/* The slopes of the wanted forward, which must be in training, for an x of this shape. */
+static Var *ask_run_of(Run run, Shape shape)
+{
+    Var *x = minus_one(shape);
+    return read_slopes(x, ask_forwards(run, x, var_full(shape, 1)), run_limits(run));
+}
+
 static Var *ask_run(Run run)
 {
-    Var *x = minus_one(SHAPE(6, 10));
-    return read_slopes(x, ask_forwards(run, x, var_full(SHAPE(6, 10), 1)), run_limits(run));
+    return ask_run_of(run, SHAPE(6, 10));
 }
 
 /* Fails if a slope of one forward is among those of another. */
@@ -77,6 +82,18 @@ static void check_differ(const Var *a, const Var *b, const char *hint, const cha
 static const char not_new[] = "each forward in training draws new slopes: advance the module's "
                               "stream by one word for each element";
 
+/* Two forwards of 60 elements must draw what one of 120 draws, each in a new process. */
+static void check_continues(Run run)
+{
+    judge_restart();
+    Var *all = ask_run_of(run_with(run, FORWARDS(A)), SHAPE(120));
+    judge_restart();
+    Var *second = ask_run_of(run_with(run, FORWARDS(A, A)), SHAPE(60));
+    check_shift("the second of two forwards with 60 elements, compared with one with 120", all,
+                second, 60, "a forward continues the stream where the last one ended: advance it "
+                "by one word for each element, and call random_stream() only in rrelu_new");
+}
+
 START_TEST(module_draws)
 {
     Run run = run_new();
@@ -86,6 +103,7 @@ START_TEST(module_draws)
         for (int k = 0; k < i; k++)
             check_disjoint(slope[k], slope[i], not_new);
     }
+    check_continues(run);
 }
 END_TEST
 

@@ -67,20 +67,26 @@ static void services_second(const Message *call, Message *answer)
     message_add_tensor(answer, gg[1] ? gg[1]->value : NULL);
 }
 
-/* The op's own sample, called with the judge's x; the inputs that op_check would draw for it; and
- * the branch hash of the result, in two halves, which a double represents exactly. */
+/* The op's own sample, called with the judge's x, and the branch hash of the result in two halves,
+ * which a double represents exactly. */
 static void services_sample(const Message *call, Message *answer)
 {
-    Var *x = var_leaf(call->tensor[0]), *in[OP_SAMPLE_INPUTS];
+    Var *x = var_leaf(call->tensor[0]);
     if (!op_rrelu.sample.call || op_rrelu.sample.n_in != 1 || !op_rrelu.branch_hash)
         return;
     Var *y = services_own(op_rrelu.sample.call(&x));
     uint64_t hash = op_rrelu.branch_hash(y);
-    op_sample_inputs(&op_rrelu.sample, 1, in);
     message_add_tensor(answer, y->value);
-    message_add_tensor(answer, in[0]->value);
     message_add_number(answer, (double)(hash >> 32));
     message_add_number(answer, (double)(hash & 0xffffffff));
+}
+
+/* The inputs that op_check draws for the sample with seed number 0. */
+static void services_sample_inputs(const Message *call, Message *answer)
+{
+    Var *in[OP_SAMPLE_INPUTS];
+    op_sample_inputs(&op_rrelu.sample, (uint64_t)call->number[0], in);
+    message_add_tensor(answer, in[0]->value);
 }
 
 /* --- the module ------------------------------------------------------------------------------- */
@@ -179,5 +185,6 @@ static void services_new(const Message *call, Message *answer)
 const Service solver_services[] = {
     {"value", services_value},       {"gradient", services_gradient}, {"both", services_both},
     {"second", services_second},     {"sample", services_sample},     {"new", services_new},
-    {"forwards", services_forwards}, {"resume", services_resume},     {NULL, NULL},
+    {"forwards", services_forwards}, {"resume", services_resume},
+    {"sample inputs", services_sample_inputs},                        {NULL, NULL},
 };

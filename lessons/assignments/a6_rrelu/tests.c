@@ -22,7 +22,11 @@
     "not as a loop over elements"
 #define OTHER_SLOPES                                                                            \
     "backward multiplies by slopes within the limits, but not by those that forward drew: keep " \
-    "in y->attr what is needed to draw the same ones again"
+    "in y->attr what is needed to draw the same ones again, and leave it unchanged: "            \
+    "tensor_fill_uniform advances the Rng that it gets"
+#define NO_SLOPE                                                                               \
+    "the slope is missing: gx = a gy where x is not positive, whatever the sign of gy"
+#define MEAN_SLOPE "the mean slope belongs to evaluation: gx uses the slopes that forward drew"
 
 /* --- 1: forward ------------------------------------------------------------------------------- */
 
@@ -194,9 +198,8 @@ static void check_gradient(const char *service, Var *x, Draw d, double factor)
                   MISTAKES({var_where(by_output, g, var_mul(g, slope)), "the side is selected by "
                             "the sign of the output, but for a < 0 the left side is positive, "
                             "too. Test the sign of the input"},
-                           {g, "the slope is missing: gx = a gy where x is not positive"},
-                           {var_mul(g, averaged), "the mean slope belongs to evaluation: gx uses "
-                                                  "the slopes that forward drew"},
+                           {g, NO_SLOPE},
+                           {var_mul(g, averaged), MEAN_SLOPE},
                            {are_slopes(x, g, gx, d) ? gx : NULL, OTHER_SLOPES}));
 }
 
@@ -217,6 +220,7 @@ START_TEST(rrelu_gradient_0)
     judge_ask("gradient", VARS(x, gy), d.number, DRAW);
     Var *gx = check_shape("gx", judge_answer_var(1), x), *left = var_mul(gy, slope);
     Var *is_left = var_is_positive(negative), *nan = var_scalar((real)NAN);
+    Var *mean = var_scalar((real)(d.number[LOWER] + d.number[UPPER]) / 2);
     judge_compare("gx at 0", gx, left, check_slopes,
                   MISTAKES({var_where(is_left, left, gy), "the derivative is from the wrong side: "
                             "by rrelu.h, x = 0 is on the left"},
@@ -224,10 +228,24 @@ START_TEST(rrelu_gradient_0)
                             "not 0"},
                            {var_where(is_left, left, nan), "0/0: the slope cannot be computed as "
                             "y/x where x is 0"},
+                           {gy, NO_SLOPE},
+                           {var_mul(gy, mean), MEAN_SLOPE},
                            {are_slopes(minus_one(SHAPE(6)), gy, gx, d) ? gx : NULL,
                             OTHER_SLOPES}));
 }
 END_TEST
+
+/* Fails unless gx / gy are possible slopes where x < 0, as read_slopes does for y. */
+static void check_backward_slopes(Var *x, Var *gx, Var *gy, Draw d)
+{
+    Var *slope = divide_left(x, var_mul(var_div(gx, gy), x));
+    ptrdiff_t i = find_impossible(x, slope, d);
+    if (i >= 0)
+        judge_fail(fabs(at(slope, i) - 1) < 1e-9 ? NO_SLOPE : "see tests 2.1 and 2.2",
+                   "at x = %g gx is %g and gy is %g: gx is not a random slope times gy", at(x, i),
+                   at(gx, i), at(gy, i));
+    check_vary(x, slope, "backward multiplies by the slopes that forward drew: see test 2.1");
+}
 
 /* Checks the gradients of <v, gx>. The slopes are those of the submission's own gx, so that a
  * mistake in them is not counted twice. */
@@ -239,7 +257,7 @@ static void check_second(Var *x, Draw d)
     Var *ggx = judge_answer_var(2), *ggy = judge_answer_var(3);
     if (judge_answer()->tensors < 4)
         judge_fail(NOT_IN_OPS, "gx depends on nothing");
-    read_slopes(x, var_mul(var_div(gx, gy), x), d);
+    check_backward_slopes(x, gx, gy, d);
     judge_compare("the gradient of <v, gx> with respect to gy", ggy ? ggy : none,
                   var_mul(v, var_div(gx, gy)), (Tolerance){1e-9, 0},
                   MISTAKES({none, NOT_IN_OPS},
@@ -261,7 +279,7 @@ static double ask_sample(Var *x, Var **slope)
 {
     const Draw any = {{-(double)INFINITY, (double)INFINITY}};
     Var *y = judge_ask("sample", VARS(x), NONE);
-    if (judge_answer()->numbers != 2 || !judge_answer_var(1))
+    if (judge_answer()->numbers != 2)
         judge_fail("see .sample and .branch_hash in autograd/ops/relu.c; the checker detects the "
                    "kink by branch_hash", "op_rrelu lacks a sample of one input, or a "
                    "branch_hash");
@@ -285,14 +303,26 @@ static void check_sample_hash(Var *x, double hash)
     }
 }
 
+/* A few numbers from -2 to 2 may all have the same sign, so they are drawn with several seeds. */
+static void check_sample_sides(void)
+{
+    bool left = false, right = false;
+    for (int seed = 0; seed < 32 && !(left && right); seed++) {
+        Var *x = judge_ask("sample inputs", NONE, NUMBERS(seed));
+        Stats drawn = x ? tensor_stats(x->value) : (Stats){0};
+        left = left || drawn.min < 0;
+        right = right || drawn.max > 0;
+    }
+    if (!(left && right))
+        judge_fail("choose .low, .high and .both_signs so that both sides are tested",
+                   "the inputs of op_rrelu's sample are all on one side of 0");
+}
+
 START_TEST(rrelu_sample)
 {
     Var *x = judge_input(SHAPE(4), -2, -1), *slope, *again;
     double hash = ask_sample(x, &slope);
-    Stats drawn = tensor_stats(judge_answer_var(1)->value);
-    if (!(drawn.min < 0 && drawn.max > 0))
-        judge_fail("choose .low, .high and .both_signs so that both sides are tested",
-                   "the inputs of op_rrelu's sample are all on one side of 0");
+    check_sample_sides();
     ask_sample(var_scale(x, (real)0.5), &again);
     if (share_equal(slope, again) < 1)
         judge_fail("the checker can compare two calls only if both have the same slopes: give the "
