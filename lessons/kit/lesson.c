@@ -229,7 +229,8 @@ int lesson_end(Lesson *lesson)
             "says how. The scripts and their data are in %s.)\n",
             lesson->out);
     int claims, failed = record_failed(&claims);
-    say("\nLesson %s: %d of %d claims hold.\n", lesson->number, claims - failed, claims);
+    if (claims > 0)
+        say("\nLesson %s: %d of %d claims hold.\n", lesson->number, claims - failed, claims);
     record_end(lesson);
     return failed ? 1 : 0;
 }

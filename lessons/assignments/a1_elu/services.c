@@ -74,8 +74,8 @@ static void services_second(const Message *call, Message *answer)
     message_add_tensor(answer, gg[1] ? gg[1]->value : NULL);
 }
 
-/* The op's own sample, called with the judge's x; the inputs that op_check would draw for it; and
- * the branch hash of the result, in two halves that a double holds exactly. */
+/* The op's own sample, called with the judge's x; the inputs that op_check draws for it; and the
+ * branch hash of the result, in two halves that a double holds exactly. */
 static void services_sample(const Message *call, Message *answer)
 {
     const Op *op = services_op(call);
@@ -84,7 +84,7 @@ static void services_sample(const Message *call, Message *answer)
         return;
     Var *y = services_own(op->sample.call(&x), op);
     uint64_t hash = op->branch_hash(y);
-    op_sample_inputs(&op->sample, 1, in);
+    op_sample_inputs(&op->sample, GRADCHECK_DEFAULTS.seed, in);
     message_add_tensor(answer, y->value);
     message_add_tensor(answer, in[0]->value);
     message_add_number(answer, (double)(hash >> 32));

@@ -119,6 +119,12 @@ static void compare_index(char text[128], Shape s, ptrdiff_t i)
     snprintf(text, 128, s.ndim > 1 ? "%td = %s" : "%td", i, SHAPE_TEXT(at));
 }
 
+/* A NaN may have a sign, which means nothing. */
+static void compare_number(char text[128], double x)
+{
+    snprintf(text, 128, "%.10g", isnan(x) ? fabs(x) : x);
+}
+
 static void compare_off(const char *what, const Var *got, const Var *expected, ptrdiff_t i,
                         const char *note, const char *hint)
 {
@@ -126,8 +132,8 @@ static void compare_off(const char *what, const Var *got, const Var *expected, p
     compare_index(o->index, got->value->shape, i);
     size_t used = strlen(o->index);
     snprintf(o->index + used, sizeof o->index - used, "%s", note);
-    snprintf(o->expected, sizeof o->expected, "%.10g", compare_at(expected, i));
-    snprintf(o->got, sizeof o->got, "%.10g", compare_at(got, i));
+    compare_number(o->expected, compare_at(expected, i));
+    compare_number(o->got, compare_at(got, i));
     judge_fail(hint, "%s is wrong", what);
 }
 

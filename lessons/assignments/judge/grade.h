@@ -99,7 +99,7 @@ typedef struct BuildOptions {
 const char *build_solver(const BuildOptions *o, char said[GRADE_TEXT]);
 
 /* Checks what the object file defines and needs against the lists of names in two files. Returns
- * false, and says which name is refused and why. */
+ * false, and says which name is missing, or is refused and why. */
 bool names_are_allowed(const char *object, const char *common, const char *own,
                        char said[GRADE_TEXT]);
 

@@ -20,6 +20,7 @@ enum { NAMES_MOST = 256, NAMES_LINE = 512 };
  * follow it, and `reason` the rest of a line with "never". */
 typedef struct NameRule {
     char word[8], pattern[64], reason[256];
+    bool found; /* has the submission such a name? */
 } NameRule;
 
 typedef struct NameRules {
@@ -32,6 +33,7 @@ static void names_add(NameRules *rules, const char *word, const char *pattern, c
     if (rules->n == NAMES_MOST)
         judge_refuse("more than %d names are allowed", NAMES_MOST);
     NameRule *r = &rules->rule[rules->n++];
+    r->found = false;
     snprintf(r->word, sizeof r->word, "%s", word);
     snprintf(r->pattern, sizeof r->pattern, "%s", pattern);
     snprintf(r->reason, sizeof r->reason, "%s", reason);
@@ -60,7 +62,7 @@ static void names_read(NameRules *rules, const char *path)
     fclose(f);
 }
 
-static const NameRule *names_find(const NameRules *rules, const char *word, const char *name)
+static NameRule *names_find(NameRules *rules, const char *word, const char *name)
 {
     for (int i = 0; i < rules->n; i++)
         if (strcmp(rules->rule[i].word, word) == 0 &&
@@ -70,7 +72,7 @@ static const NameRule *names_find(const NameRules *rules, const char *word, cons
 }
 
 /* One line of nm -P, "NAME TYPE VALUE SIZE". */
-static bool names_check_line(const NameRules *rules, const char *line, char said[GRADE_TEXT])
+static bool names_check_line(NameRules *rules, const char *line, char said[GRADE_TEXT])
 {
     char text[256], type;
     if (sscanf(line, "%255s %c", text, &type) != 2)
@@ -85,14 +87,31 @@ static bool names_check_line(const NameRules *rules, const char *line, char said
     if (!needed && !isupper((unsigned char)type) && type != 'i' && type != 'u')
         return true; /* local to the file */
     const char *verb = needed ? "uses" : "defines";
+    NameRule *rule = names_find(rules, needed ? "needs" : "defines", name);
+    if (rule)
+        rule->found = true;
     if (never)
         snprintf(said, GRADE_TEXT, "It %s %s: %s.\n", verb, name, never->reason);
-    else if (!names_find(rules, needed ? "needs" : "defines", name))
+    else if (!rule)
         snprintf(said, GRADE_TEXT, "It %s %s, which this assignment does not %s.\n", verb, name,
                  needed ? "allow" : "ask for: make it static");
     else
         return true;
     return false;
+}
+
+/* Is every name that must be defined defined? Where the list has patterns, none must be. */
+static bool names_check_missing(const NameRules *rules, char said[GRADE_TEXT])
+{
+    for (int i = 0; i < rules->n; i++) {
+        const NameRule *r = &rules->rule[i];
+        if (strcmp(r->word, "defines") == 0 && !r->found && !strpbrk(r->pattern, "*?[")) {
+            snprintf(said, GRADE_TEXT, "It does not define %s: is the name misspelt, or static?\n",
+                     r->pattern);
+            return false;
+        }
+    }
+    return true;
 }
 
 bool names_are_allowed(const char *object, const char *common, const char *own,
@@ -109,9 +128,9 @@ bool names_are_allowed(const char *object, const char *common, const char *own,
         judge_refuse("nm cannot list the names in the submission's object file");
     FILE *f = fopen(list, "r");
     bool good = f != NULL;
-    while (good && fgets(line, sizeof line, f))
-        good = names_check_line(&rules, line, said);
+    while (f && fgets(line, sizeof line, f))
+        good = names_check_line(&rules, line, said) && good;
     if (f)
         fclose(f);
-    return good;
+    return names_check_missing(&rules, said) && good;
 }

@@ -23,8 +23,7 @@ unset B MODE REAL MAKEFLAGS MAKELEVEL
 make -s -j"$(getconf _NPROCESSORS_ONLN)" CC=gcc ARCH= B=build A="$A" judge
 
 # A submission may include any file that the user who compiles it can read.
-rm -f "lessons/assignments/$A/hidden.c" "lessons/assignments/$A/tests.c" \
-    "build/double/lessons/assignments/$A/tests.o"
+rm -f "lessons/assignments/$A/"*.c "build/double/lessons/assignments/$A/tests.o"
 chmod a+x "$root" "$root/source"
 chmod -R a+rX,go-w "$root/source/slope"
 chmod 711 "build/double/lessons/assignments/$A/judge" # it can be run, but not read
