@@ -85,10 +85,10 @@ END_TEST
 static bool wire_accepts(WireBytes *bytes)
 {
     Message got = {.tensors = 0};
-    volatile double sum = 0;
     bytes->used = 0;
     bool good = wire_read(bytes_get, bytes, &got);
-    sum += wire_sum(&got);
+    volatile double sum = wire_sum(&got); /* reads every element */
+    (void)sum;
     ck_assert(good || got.tensors == 0);
     ck_assert_uint_lt(strlen(got.text), WIRE_TEXT);
     message_clear(&got);
