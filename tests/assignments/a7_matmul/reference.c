@@ -124,7 +124,8 @@ void matmul(real *C, const real *A, const real *B, ptrdiff_t M, ptrdiff_t N, ptr
 {
     if (K == 0)
         memset(C, 0, (size_t)(M * N) * sizeof(real));
-    real *a = malloc(MC * KC * sizeof(real)), *b = malloc(KC * NC * sizeof(real));
+    real *a = aligned_alloc(64, MC * KC * sizeof(real)); /* 64: no vector crosses a cache line */
+    real *b = aligned_alloc(64, KC * NC * sizeof(real));
     if (!a || !b)
         slope_fail("matmul", "there is no memory for the packed blocks");
     for (ptrdiff_t j = 0; j < N; j += NC)
