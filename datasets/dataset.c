@@ -98,9 +98,10 @@ bool dataset_try_name_classes(Dataset *data, const char *const *names)
     size_t table = (size_t)data->classes * sizeof(char *), bytes = table;
     for (int i = 0; i < data->classes; i++)
         bytes += strlen(names[i]) + 1;
-    char *block = memory_try_new(bytes), **name = (char **)(void *)block, *text = block + table;
+    char *block = memory_try_new(bytes);
     if (!block)
         return false;
+    char **name = (char **)(void *)block, *text = block + table;
     for (int i = 0; i < data->classes; i++) {
         size_t size = strlen(names[i]) + 1;
         name[i] = memcpy(text, names[i], size);
