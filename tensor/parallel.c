@@ -55,6 +55,9 @@ typedef struct Helper {
     unsigned  ticket; /* of the last job before this thread started */
 } Helper;
 
+/* For parallel_reason. Not in the pool, whose fields threads watch while they wait. */
+static const char *_Atomic pool_reason;
+
 static struct {
     pthread_mutex_t busy;  /* held by the thread whose job is running */
     pthread_mutex_t sleep; /* guards the condition below */
@@ -64,7 +67,6 @@ static struct {
     atomic_int      asleep;
     atomic_bool     stop;
     atomic_int      threads; /* 0: not decided yet */
-    const char *_Atomic reason; /* for parallel_reason */
     int             helpers; /* running now */
     Helper          helper[PARALLEL_MAX];
     Job             job;
@@ -220,7 +222,7 @@ static void pool_start(void)
         helper->ticket = atomic_load(&pool.ticket);
         if (pthread_create(&helper->thread, NULL, helper_main, helper) != 0) {
             atomic_store(&pool.threads, pool.helpers + 1);
-            atomic_store(&pool.reason, "all that the system allows");
+            atomic_store(&pool_reason, "all that the system allows");
             return;
         }
         pool.helpers++;
@@ -241,7 +243,7 @@ static int threads_by_default(void)
     if (n < 1)
         n = sysconf(_SC_NPROCESSORS_ONLN);
     bool limited = quota > 0 && quota < n;
-    atomic_store(&pool.reason, limited ? "limited by the CPU quota" : NULL);
+    atomic_store(&pool_reason, limited ? "limited by the CPU quota" : NULL);
     n = limited ? quota : n;
     return n < 1 ? 1 : n > PARALLEL_MAX ? PARALLEL_MAX : (int)n;
 }
@@ -257,7 +259,7 @@ static int threads_from_environment(void)
         return threads_by_default();
     long n = strtol(text, &end, 10);
     if (*end == '\0' && n >= 1 && n <= PARALLEL_MAX) {
-        atomic_store(&pool.reason, "set by SLOPE_THREADS");
+        atomic_store(&pool_reason, "set by SLOPE_THREADS");
         return (int)n;
     }
     n = threads_by_default();
@@ -280,7 +282,7 @@ int parallel_threads(void)
 const char *parallel_reason(void)
 {
     (void)parallel_threads(); /* which decides, if it has not yet */
-    return atomic_load(&pool.reason);
+    return atomic_load(&pool_reason);
 }
 
 void parallel_set_threads(int n)
@@ -293,7 +295,7 @@ void parallel_set_threads(int n)
     if (n < 1)
         n = threads_from_environment();
     else
-        atomic_store(&pool.reason, "set by parallel_set_threads");
+        atomic_store(&pool_reason, "set by parallel_set_threads");
     atomic_store(&pool.threads, n > PARALLEL_MAX ? PARALLEL_MAX : n);
     pthread_mutex_unlock(&pool.busy);
 }
