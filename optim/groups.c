@@ -10,6 +10,7 @@
 /* --- settings --------------------------------------------------------------------------------- */
 
 enum { PARAM_OWN_NAME = 32 };
+enum { PARAM_MOMENTUM = 2, PARAM_DAMPENING = 3 }; /* in the list of settings */
 
 int slope_param_settings(const OptimizerType *type, ParamGroup *g,
                          ParamSetting list[PARAM_SETTINGS])
@@ -18,8 +19,8 @@ int slope_param_settings(const OptimizerType *type, ParamGroup *g,
     const ParamSetting all[] = {
         {"lr", "learning rate", &g->lr, NULL, 0, most},
         {"weight_decay", "weight decay", &g->weight_decay, NULL, 0, most},
-        {"momentum", "momentum", &g->momentum, NULL, 0, most},
-        {"dampening", "dampening", &g->dampening, NULL, 0, 1},
+        [PARAM_MOMENTUM] = {"momentum", "momentum", &g->momentum, NULL, 0, most},
+        [PARAM_DAMPENING] = {"dampening", "dampening", &g->dampening, NULL, 0, 1},
         {"beta1", NULL, &g->beta1, NULL, 0, 1},
         {"beta2", NULL, &g->beta2, NULL, 0, 1},
         {"eps", NULL, &g->eps, NULL, 0, most},
@@ -76,9 +77,11 @@ bool slope_param_group_check(const OptimizerType *type, const ParamGroup *group,
                                                                   : "0 or more");
     }
     if (g.nesterov && g.momentum == 0)
-        return param_group_refuse(problem, &g, &list[2], "more than 0, because nesterov is set");
+        return param_group_refuse(problem, &g, &list[PARAM_MOMENTUM],
+                                  "more than 0, because nesterov is set");
     if (g.nesterov && g.dampening != 0)
-        return param_group_refuse(problem, &g, &list[3], "0, because nesterov is set");
+        return param_group_refuse(problem, &g, &list[PARAM_DAMPENING],
+                                  "0, because nesterov is set");
     return true;
 }
 

@@ -29,11 +29,6 @@ enum {
 
 /* --- running a command ------------------------------------------------------------------------ */
 
-static void build_limit(int resource, rlim_t most)
-{
-    setrlimit(resource, &(struct rlimit){most, most});
-}
-
 static _Noreturn void build_become(const char *command, char *const argument[], const char *said,
                                    int seconds)
 {
@@ -42,11 +37,11 @@ static _Noreturn void build_become(const char *command, char *const argument[], 
         argv[4 + i] = argument[i];
     setpgid(0, 0);
     setenv("LC_ALL", "C", 1); /* build_is_message reads English */
-    build_limit(RLIMIT_CPU, (rlim_t)seconds);
-    build_limit(RLIMIT_CORE, 0);
-    build_limit(RLIMIT_FSIZE, BUILD_OUTPUT);
+    process_limit(RLIMIT_CPU, (rlim_t)seconds);
+    process_limit(RLIMIT_CORE, 0);
+    process_limit(RLIMIT_FSIZE, BUILD_OUTPUT);
 #ifdef RLIMIT_AS
-    build_limit(RLIMIT_AS, (rlim_t)1 << 30);
+    process_limit(RLIMIT_AS, (rlim_t)1 << 30);
 #endif
     int in = open("/dev/null", O_RDONLY);
     int out = open(said, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600);
@@ -60,8 +55,7 @@ static double build_cpu(void)
 {
     struct rusage used = {0};
     getrusage(RUSAGE_CHILDREN, &used);
-    return (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
-           (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) * 1e-6;
+    return process_seconds(&used);
 }
 
 int build_run(const char *command, char *const argument[], const char *said, int seconds)
@@ -138,13 +132,6 @@ static bool build_copy(const char *from, const char *to, char said[GRADE_TEXT])
 
 /* --- compiling and linking -------------------------------------------------------------------- */
 
-static char *build_path(char path[GRADE_PATH], const char *folder, const char *name)
-{
-    if (snprintf(path, GRADE_PATH, "%s/%s", folder, name) >= GRADE_PATH)
-        judge_refuse("the path '%s/%s' is too long", folder, name);
-    return path;
-}
-
 static bool build_is_message(const char *line, size_t n)
 {
     static const char *const kind[] = {"error: ", "warning: ", "note: "};
@@ -183,7 +170,7 @@ static void build_messages(const char *work, const char *copy, const char *name,
 {
     static char all[GRADE_TEXT], shown[GRADE_PATH];
     char path[GRADE_PATH];
-    FILE *f = fopen(build_path(path, work, "messages.txt"), "r");
+    FILE *f = fopen(grade_path(path, work, "messages.txt"), "r");
     size_t n = f ? fread(all, 1, sizeof all - 1, f) : 0, used = strlen(said);
     if (f)
         fclose(f);
@@ -201,13 +188,12 @@ static void build_messages(const char *work, const char *copy, const char *name,
 }
 
 /* One run of the compiler. Returns false if it fails, and if it was stopped says so. */
-static bool build_step(const BuildOptions *o, char *const argument[], int seconds,
-                       char said[GRADE_TEXT])
+static bool build_step(const BuildOptions *o, char *const argument[], char said[GRADE_TEXT])
 {
     char command[GRADE_COMMAND], messages[GRADE_PATH];
     snprintf(command, sizeof command, "exec %s \"$@\"", o->compile);
-    build_path(messages, o->work, "messages.txt");
-    int status = build_run(command, argument, messages, seconds);
+    grade_path(messages, o->work, "messages.txt");
+    int status = build_run(command, argument, messages, o->seconds);
     if (status < 0)
         snprintf(said, GRADE_TEXT, "The compiler was stopped: it did not finish in the allowed "
                  "time.\n");
@@ -220,35 +206,34 @@ static const char *build_compile(const BuildOptions *o, const char *path, char s
 {
     char copy[GRADE_PATH], list[GRADE_PATH], include[GRADE_PATH], assembly[GRADE_PATH],
         object[GRADE_PATH];
-    build_path(copy, o->work, o->file);
-    build_path(list, o->work, "includes.txt");
-    build_path(assembly, o->work, "submission.s");
-    build_path(object, o->work, "submission.o");
+    grade_path(copy, o->work, o->file);
+    grade_path(list, o->work, "includes.txt");
+    grade_path(assembly, o->work, "submission.s");
+    grade_path(object, o->work, "submission.o");
     snprintf(include, sizeof include, "-I%s", o->assignment);
     if (!build_copy(path, copy, said))
         return "cannot be read";
-    bool listed = build_step(o, (char *[]){include, "-w", "-M", copy, "-o", list, NULL},
-                             o->seconds, said);
+    bool listed = build_step(o, (char *[]){include, "-w", "-M", copy, "-o", list, NULL}, said);
     if (listed && !sources_are_headers(list, copy, said))
         return "is not allowed";
     bool compiled = listed && build_step(o, (char *[]){include, "-S", copy, "-o", assembly, NULL},
-                                         o->seconds, said);
+                                         said);
     if (!said[0])
         build_messages(o->work, copy, path, said);
     if (!compiled)
         return "does not compile";
     if (!sources_read_no_files(assembly, said))
         return "is not allowed";
-    return build_step(o, (char *[]){"-c", assembly, "-o", object, NULL}, o->seconds, said)
-               ? NULL : "does not compile";
+    bool assembled = build_step(o, (char *[]){"-c", assembly, "-o", object, NULL}, said);
+    return assembled ? NULL : "does not compile";
 }
 
 static const char *build_link(const BuildOptions *o, const char *path, char said[GRADE_TEXT])
 {
     char object[GRADE_PATH], program[GRADE_PATH], messages[GRADE_PATH], command[GRADE_COMMAND];
-    build_path(object, o->work, "submission.o");
-    build_path(program, o->work, "solver");
-    build_path(messages, o->work, "messages.txt");
+    grade_path(object, o->work, "submission.o");
+    grade_path(program, o->work, "solver");
+    grade_path(messages, o->work, "messages.txt");
     snprintf(command, sizeof command, "exec %s %s \"$@\" %s", o->compile, o->objects, o->link);
     if (build_run(command, (char *[]){object, "-o", program, NULL}, messages,
                   BUILD_LINK_SECONDS) == 0)
@@ -262,8 +247,8 @@ const char *build_solver(const BuildOptions *o, char said[GRADE_TEXT])
     char path[GRADE_PATH], object[GRADE_PATH], own[GRADE_PATH];
     said[0] = '\0';
     build_find(o, path);
-    build_path(object, o->work, "submission.o");
-    build_path(own, o->assignment, "allow.txt");
+    grade_path(object, o->work, "submission.o");
+    grade_path(own, o->assignment, "allow.txt");
     const char *status = build_compile(o, path, said);
     if (status)
         return status;

@@ -173,15 +173,6 @@ static Var *formula_values(const Formula *e, JudgeFormula formula, bool in_memor
     return y;
 }
 
-/* Reading n elements in memory order is possible only if x's own reach that far. */
-static bool formula_reaches(const Tensor *x)
-{
-    ptrdiff_t last = 0;
-    for (int d = 0; d < x->shape.ndim; d++)
-        last += (x->shape.dim[d] - 1) * x->stride[d];
-    return !tensor_is_contiguous(x) && last + 1 >= tensor_count(x);
-}
-
 static const char *formula_hint(const Var *got, const Formula *e, const FormulaMistake *m, int n)
 {
     for (int k = 0; k < n; k++) {
@@ -189,7 +180,8 @@ static const char *formula_hint(const Var *got, const Formula *e, const FormulaM
         if (compare_mistake(got, &one, 1)[0])
             return m[k].hint;
     }
-    if (!formula_reaches(e->x->value))
+    const Tensor *x = e->x->value; /* n elements in memory order, if its own reach that far */
+    if (tensor_is_contiguous(x) || wire_span(x) < tensor_count(x))
         return "";
     Mistake order = {formula_values(e, e->formula, true), "the strides of x are ignored: its "
                      "elements are read in the order in which they lie in memory"};

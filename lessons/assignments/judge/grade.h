@@ -4,7 +4,7 @@
  *  - points_read (points.c) reads an assignment's points.txt.
  *  - build_solver (build.c) compiles and links a submission, or says why it was refused.
  *    sources.c and names.c check what it includes, needs and defines.
- *  - solver_start, solver_call and solver_stop (process.c) run it, within limits.
+ *  - solver_begin, solver_exchange and solver_end (process.c) run it, within limits.
  *  - main.c runs each test and fills in its Outcome.
  *  - results_write (results.c) writes results.json in Gradescope's format.
  *
@@ -16,6 +16,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/resource.h>
 
 #include "lessons/assignments/solver/wire.h"
 #include "tensor/error.h"
@@ -77,8 +78,18 @@ bool results_write_row(const Grade *grade, const char *name, const char *path, E
 extern volatile sig_atomic_t judge_interrupted;
 void judge_check_interrupt(void);
 
-/* Prints a sentence "grade: ..." and ends the judge with status 2: the grading itself failed. */
+/* Prints a sentence "grade: ..." and ends the program with status 2: the grading itself failed.
+ * main.c defines it for the judge, tools/class.c for a class. */
 _Noreturn void judge_refuse(const char *format, ...) SLOPE_PRINTF(1, 2);
+
+/* Writes "folder/name" to `path` and returns it. */
+char *grade_path(char path[GRADE_PATH], const char *folder, const char *name);
+
+/* Lowers a limit of this process, which never raises it. */
+void process_limit(int resource, rlim_t most);
+
+/* CPU time, of the process and of the system on its behalf. */
+double process_seconds(const struct rusage *used);
 
 /* --- building a submission -------------------------------------------------------------------- */
 

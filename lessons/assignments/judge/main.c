@@ -42,13 +42,6 @@ static char judge_folder[GRADE_PATH]; /* the fresh one; "" before it exists */
 
 /* --- the fresh folder ------------------------------------------------------------------------- */
 
-static char *judge_path(char path[GRADE_PATH], const char *folder, const char *name)
-{
-    if (snprintf(path, GRADE_PATH, "%s/%s", folder, name) >= GRADE_PATH)
-        judge_refuse("the path '%s/%s' is too long", folder, name);
-    return path;
-}
-
 static void judge_remove_folder(void)
 {
     char said[] = "/dev/null", *folder[] = {judge_folder, NULL};
@@ -98,7 +91,7 @@ static void judge_catch_signals(void)
 /* The compiler's temporary files belong there too: some remain if it is stopped. */
 static void judge_make_folder(const JudgeOptions *o)
 {
-    judge_path(judge_folder, o->work, "XXXXXX");
+    grade_path(judge_folder, o->work, "XXXXXX");
     if (!mkdtemp(judge_folder)) {
         char wanted[GRADE_PATH];
         snprintf(wanted, sizeof wanted, "%s", judge_folder);
@@ -252,10 +245,10 @@ static void judge_write_report(const Grade *grade, const char *path)
 static void judge_publish(const char *folder, const char *name, const char *out)
 {
     char from[GRADE_PATH], to[GRADE_PATH], beside[GRADE_PATH], bytes[4096];
-    judge_path(to, out, name);
-    judge_path(beside, out, ".XXXXXX");
+    grade_path(to, out, name);
+    grade_path(beside, out, ".XXXXXX");
     struct stat info;
-    int in = open(judge_path(from, folder, name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    int in = open(grade_path(from, folder, name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     int file = mkstemp(beside);
     bool good = in >= 0 && fstat(in, &info) == 0 && S_ISREG(info.st_mode) && file >= 0 &&
                 fchmod(file, 0644) == 0;
@@ -275,16 +268,16 @@ static void judge_write_all(const JudgeOptions *o, const Grade *grade)
     static const char *const file[] = {"results.json", "row.csv", "report.txt"};
     char folder[GRADE_PATH], path[GRADE_PATH];
     Error err = {0};
-    if (!mkdtemp(judge_path(folder, judge_folder, "XXXXXX")))
+    if (!mkdtemp(grade_path(folder, judge_folder, "XXXXXX")))
         judge_refuse("cannot create the folder '%s': %s", folder, strerror(errno));
-    if (!results_write(grade, judge_path(path, folder, file[0]), &err) ||
+    if (!results_write(grade, grade_path(path, folder, file[0]), &err) ||
         !results_write_row(grade, o->name ? o->name : o->submission,
-                           judge_path(path, folder, file[1]), &err))
+                           grade_path(path, folder, file[1]), &err))
         error_print(stderr, &err), judge_refuse("the results cannot be written");
-    judge_write_report(grade, judge_path(path, folder, file[2]));
+    judge_write_report(grade, grade_path(path, folder, file[2]));
     for (size_t i = 0; i < sizeof file / sizeof *file; i++)
         judge_publish(folder, file[i], o->out);
-    int printed = open(judge_path(path, judge_folder, "printed.txt"),
+    int printed = open(grade_path(path, judge_folder, "printed.txt"),
                        O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0600);
     close(printed); /* it does not exist yet if no test ran */
     judge_publish(judge_folder, "printed.txt", o->out);
@@ -329,7 +322,7 @@ static JudgeOptions judge_options(int argc, char **argv)
 static void judge_file_name(const char *assignment, char name[128])
 {
     char path[GRADE_PATH];
-    FILE *f = fopen(judge_path(path, assignment, "submit"), "r");
+    FILE *f = fopen(grade_path(path, assignment, "submit"), "r");
     if (!f || fscanf(f, "%127s", name) != 1)
         judge_refuse("cannot read '%s'", path);
     fclose(f);
@@ -349,8 +342,8 @@ static void judge_grade(const JudgeOptions *o, Grade *grade)
         judge_refused(grade, status);
         return;
     }
-    judge_path(printed, judge_folder, "printed.txt");
-    judge_path(program, judge_folder, "solver");
+    grade_path(printed, judge_folder, "printed.txt");
+    grade_path(program, judge_folder, "solver");
     judge_run_all(limit, grade, (SolverOptions){program, o->solvers, printed, 0, 0, sandbox});
     snprintf(grade->output, sizeof grade->output, "%g of %g points.%s", grade_score(grade),
              grade_most(grade), sandbox ? "" : " Not sandboxed: see SECURITY.md.");
@@ -366,7 +359,7 @@ int main(int argc, char **argv)
     sandbox_shield();
     judge_catch_signals();
     slope_on_fail(judge_stopped, NULL);
-    if (!points_read(&grade, judge_path(path, o.assignment, "points.txt"), &err))
+    if (!points_read(&grade, grade_path(path, o.assignment, "points.txt"), &err))
         return error_print(stderr, &err), 2;
     grade.seed = o.seed ? (uint64_t)judge_number("SEED", o.seed, 0, 9e15)
                         : judge_fresh_number() >> 11; /* 53 bits: exact in a double */

@@ -28,6 +28,13 @@ double grade_most(const Grade *grade)
     return most;
 }
 
+char *grade_path(char path[GRADE_PATH], const char *folder, const char *name)
+{
+    if (snprintf(path, GRADE_PATH, "%s/%s", folder, name) >= GRADE_PATH)
+        judge_refuse("the path '%s/%s' is too long", folder, name);
+    return path;
+}
+
 static bool points_visibility_is_known(const char *word)
 {
     static const char *const known[] = {"visible", "hidden", "after_due_date", "after_published"};

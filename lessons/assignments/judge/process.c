@@ -93,7 +93,7 @@ double solver_spent(void)
 
 /* --- starting --------------------------------------------------------------------------------- */
 
-static void solver_limit(int resource, rlim_t most)
+void process_limit(int resource, rlim_t most)
 {
     struct rlimit old;
     if (getrlimit(resource, &old) == 0 && (old.rlim_max == RLIM_INFINITY || most < old.rlim_max))
@@ -105,12 +105,12 @@ static void solver_limits(int printed)
 {
     struct stat info;
     rlim_t used = fstat(printed, &info) == 0 ? (rlim_t)info.st_size : 0;
-    solver_limit(RLIMIT_CORE, 0);
-    solver_limit(RLIMIT_FSIZE, used + SOLVER_PRINTS);
-    solver_limit(RLIMIT_STACK, SOLVER_STACK);
-    solver_limit(RLIMIT_CPU, (rlim_t)solver->limit + 2);
+    process_limit(RLIMIT_CORE, 0);
+    process_limit(RLIMIT_FSIZE, used + SOLVER_PRINTS);
+    process_limit(RLIMIT_STACK, SOLVER_STACK);
+    process_limit(RLIMIT_CPU, (rlim_t)solver->limit + 2);
 #ifdef RLIMIT_AS
-    solver_limit(RLIMIT_AS, SOLVER_MEMORY);
+    process_limit(RLIMIT_AS, SOLVER_MEMORY);
 #endif
 }
 
@@ -215,6 +215,12 @@ static void solver_sweep(void)
     }
 }
 
+double process_seconds(const struct rusage *used)
+{
+    return (double)(used->ru_utime.tv_sec + used->ru_stime.tv_sec) +
+           (double)(used->ru_utime.tv_usec + used->ru_stime.tv_usec) * 1e-6;
+}
+
 /* Ends a solver and its group. Their numbers stay its own until it is waited for. */
 static void solver_kill(Solver *s)
 {
@@ -224,8 +230,7 @@ static void solver_kill(Solver *s)
     kill(-s->pid, SIGKILL);
     while (wait4(s->pid, &s->status, 0, &used) < 0 && errno == EINTR)
         ;
-    s->cpu = fmax(s->cpu, (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
-                          (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) * 1e-6);
+    s->cpu = fmax(s->cpu, process_seconds(&used));
     s->pid = 0;
 }
 

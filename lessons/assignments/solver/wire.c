@@ -44,8 +44,7 @@ void message_clear(Message *m)
 
 /* --- writing ---------------------------------------------------------------------------------- */
 
-/* The elements from the first that x reaches to the last. */
-static ptrdiff_t wire_span(const Tensor *x)
+ptrdiff_t wire_span(const Tensor *x)
 {
     ptrdiff_t last = 0;
     for (int d = 0; d < x->shape.ndim; d++)

@@ -38,6 +38,9 @@ void message_add_tensor(Message *m, const Tensor *x);
 /* Makes the message empty, and drops its tensors. */
 void message_clear(Message *m);
 
+/* The number of elements from the first that x reaches in memory to the last. */
+ptrdiff_t wire_span(const Tensor *x);
+
 /* Moves exactly n bytes, or returns false. */
 typedef bool (*WireRead)(void *ctx, void *bytes, size_t n);
 typedef bool (*WireWrite)(void *ctx, const void *bytes, size_t n);

@@ -49,8 +49,7 @@ typedef struct Student {
 static ClassOptions class_options;
 static Grade class_points; /* the table of points, for submissions that cannot be graded */
 
-static _Noreturn void class_stop(const char *format, ...) SLOPE_PRINTF(1, 2);
-static _Noreturn void class_stop(const char *format, ...)
+_Noreturn void judge_refuse(const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -59,13 +58,6 @@ static _Noreturn void class_stop(const char *format, ...)
     fputs("\n", stderr);
     va_end(args);
     exit(2);
-}
-
-static char *class_path(char path[GRADE_PATH], const char *folder, const char *name)
-{
-    if (snprintf(path, GRADE_PATH, "%s/%s", folder, name) >= GRADE_PATH)
-        class_stop("the path '%s/%s' is too long", folder, name);
-    return path;
 }
 
 /* --- finding the submissions ------------------------------------------------------------------ */
@@ -105,11 +97,11 @@ static void class_find(Student *s)
     struct stat info;
     struct dirent **entry;
     snprintf(folder, sizeof folder, "%s", s->path);
-    if (lstat(class_path(s->path, folder, class_options.file), &info) == 0)
+    if (lstat(grade_path(s->path, folder, class_options.file), &info) == 0)
         return;
     int n = scandir(folder, &entry, class_sources, alphasort);
     if (n == 1)
-        class_path(s->path, folder, entry[0]->d_name);
+        grade_path(s->path, folder, entry[0]->d_name);
     else
         s->problem = n == 0 ? "no file" : n > 1 ? "several files" : "no access";
     for (int i = 0; i < n; i++)
@@ -134,7 +126,7 @@ static void class_name(Student *s, const char *entry, bool folder)
  * point to a solution, so links are refused: those to folders here, those to files by the judge. */
 static bool class_add(Student *s, const char *entry)
 {
-    bool folder = class_is_folder(class_path(s->path, class_options.dir, entry));
+    bool folder = class_is_folder(grade_path(s->path, class_options.dir, entry));
     if (!folder && !class_is_source(entry)) {
         text_make_printable(s->path, "");
         fprintf(stderr, "grade-all: ignored '%s': neither a folder nor a .c file\n", s->path);
@@ -153,10 +145,10 @@ static int class_list(Student **students)
     struct dirent **entry;
     int found = scandir(class_options.dir, &entry, class_shown, alphasort), n = 0;
     if (found < 0)
-        class_stop("cannot read the folder '%s': %s", class_options.dir, strerror(errno));
+        judge_refuse("cannot read the folder '%s': %s", class_options.dir, strerror(errno));
     Student *list = calloc((size_t)found + 1, sizeof *list);
     if (!list)
-        class_stop("out of memory");
+        judge_refuse("out of memory");
     for (int i = 0; i < found; i++) {
         n += class_add(&list[n], entry[i]->d_name);
         free(entry[i]);
@@ -195,21 +187,21 @@ static void class_stamp(const Student *s, char stamp[GRADE_PATH + 256])
 static bool class_is_graded(const Student *s)
 {
     char path[GRADE_PATH], wanted[GRADE_PATH + 256], found[GRADE_PATH + 256];
-    FILE *f = fopen(class_path(path, s->out, "graded"), "r");
+    FILE *f = fopen(grade_path(path, s->out, "graded"), "r");
     size_t n = f ? fread(found, 1, sizeof found - 1, f) : 0;
     if (f)
         fclose(f);
     found[n] = '\0';
     class_stamp(s, wanted);
-    return strcmp(found, wanted) == 0 && access(class_path(path, s->out, "row.csv"), R_OK) == 0;
+    return strcmp(found, wanted) == 0 && access(grade_path(path, s->out, "row.csv"), R_OK) == 0;
 }
 
 static void class_write(const Student *s, const char *name, const char *text)
 {
     char path[GRADE_PATH];
-    FILE *f = fopen(class_path(path, s->out, name), "w");
+    FILE *f = fopen(grade_path(path, s->out, name), "w");
     if (!f || fputs(text, f) == EOF || fclose(f) != 0)
-        class_stop("cannot write '%s': %s", path, strerror(errno));
+        judge_refuse("cannot write '%s': %s", path, strerror(errno));
 }
 
 /* --- grading ---------------------------------------------------------------------------------- */
@@ -224,9 +216,9 @@ static void class_refuse(const Student *s, const char *status)
              class_options.file);
     snprintf(grade->output, sizeof grade->output, "%s", sentence);
     grade->status = status;
-    if (!results_write(grade, class_path(path, s->out, "results.json"), &err) ||
-        !results_write_row(grade, s->name, class_path(path, s->out, "row.csv"), &err))
-        error_print(stderr, &err), class_stop("the results cannot be written");
+    if (!results_write(grade, grade_path(path, s->out, "results.json"), &err) ||
+        !results_write_row(grade, s->name, grade_path(path, s->out, "row.csv"), &err))
+        error_print(stderr, &err), judge_refuse("the results cannot be written");
     class_write(s, "report.txt", sentence);
     class_write(s, "printed.txt", "");
 }
@@ -243,7 +235,7 @@ static _Noreturn void class_become(const Student *s)
 #endif
     setenv("SLOPE_THREADS", "1", 1);
     int in = open("/dev/null", O_RDONLY);
-    int out = open(class_path(printed, s->out, "judge.txt"), O_WRONLY | O_CREAT | O_TRUNC, 0644);
+    int out = open(grade_path(printed, s->out, "judge.txt"), O_WRONLY | O_CREAT | O_TRUNC, 0644);
     if (in < 0 || out < 0 || dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0)
         _exit(126);
     execv("/bin/sh", argv);
@@ -253,7 +245,7 @@ static _Noreturn void class_become(const Student *s)
 static void class_make_folder(const char *path)
 {
     if (mkdir(path, 0755) != 0 && !class_is_folder(path))
-        class_stop("cannot create the folder '%s': %s", path, strerror(errno));
+        judge_refuse("cannot create the folder '%s': %s", path, strerror(errno));
 }
 
 /* Starts a judge, unless there is nothing to grade. */
@@ -264,7 +256,7 @@ static void class_start(Student *s)
     s->hash = class_hash(s->path);
     if (!s->problem && class_is_graded(s))
         return;
-    unlink(class_path(stamp, s->out, "graded"));
+    unlink(grade_path(stamp, s->out, "graded"));
     if (s->problem) {
         class_refuse(s, s->problem);
         return;
@@ -272,7 +264,7 @@ static void class_start(Student *s)
     fflush(NULL);
     s->judge = fork();
     if (s->judge < 0)
-        class_stop("cannot create a process: %s", strerror(errno));
+        judge_refuse("cannot create a process: %s", strerror(errno));
     if (s->judge == 0)
         class_become(s);
 }
@@ -321,14 +313,14 @@ static int class_grade(Student *student, int n)
 static bool class_copy_row(const Student *s, bool header, FILE *marks)
 {
     char path[GRADE_PATH], text[GRADE_TEXT];
-    FILE *f = fopen(class_path(path, s->out, "row.csv"), "r");
+    FILE *f = fopen(grade_path(path, s->out, "row.csv"), "r");
     size_t n = f ? fread(text, 1, sizeof text - 1, f) : 0;
     if (f)
         fclose(f);
     text[n] = '\0';
     const char *row = strchr(text, '\n');
     if (!row || text[n - 1] != '\n')
-        class_stop("'%s' is not a row of marks", path);
+        judge_refuse("'%s' is not a row of marks", path);
     fputs(header ? text : row + 1, marks);
     return n > 8 && strcmp(text + n - 8, ",graded\n") == 0;
 }
@@ -337,17 +329,18 @@ static void class_write_marks(const Student *student, int n, int failed)
 {
     char path[GRADE_PATH], beside[GRADE_PATH];
     int graded = 0;
-    class_path(path, class_options.out, "marks.csv");
-    FILE *marks = fopen(class_path(beside, class_options.out, ".marks.csv"), "w");
+    grade_path(path, class_options.out, "marks.csv");
+    FILE *marks = fopen(grade_path(beside, class_options.out, ".marks.csv"), "w");
     for (int i = 0; marks && i < n; i++)
         graded += class_copy_row(&student[i], i == 0, marks);
     if (!marks || ferror(marks) || fclose(marks) != 0 || rename(beside, path) != 0)
-        class_stop("cannot write '%s': %s", path, strerror(errno));
+        judge_refuse("cannot write '%s': %s", path, strerror(errno));
     printf("%d graded, %d not: see the last column of %s.\n"
            "Each student's results are in %s/students; report.txt is for the student.\n",
            graded, n - graded, path, class_options.out);
     if (failed)
-        class_stop("the grader failed for %d submissions: see judge.txt in their folders", failed);
+        judge_refuse("the grader failed for %d submissions: see judge.txt in their folders",
+                     failed);
 }
 
 /* --- options ---------------------------------------------------------------------------------- */
@@ -366,7 +359,7 @@ static void class_read_options(int argc, char **argv)
                 *option[k].value = argv[i + 1];
     for (int k = 0; k < OPTIONS; k++)
         if (!*option[k].value)
-            class_stop("%s is missing; see class.c", option[k].name);
+            judge_refuse("%s is missing; see class.c", option[k].name);
 }
 
 int main(int argc, char **argv)
@@ -375,15 +368,15 @@ int main(int argc, char **argv)
     Error err = {0};
     Student *student;
     class_read_options(argc, argv);
-    if (!points_read(&class_points, class_path(path, class_options.assignment, "points.txt"), &err))
+    if (!points_read(&class_points, grade_path(path, class_options.assignment, "points.txt"), &err))
         return error_print(stderr, &err), 2;
     int n = class_list(&student);
     if (n == 0)
-        class_stop("there is no submission in '%s': expected NAME.c or NAME/%s", class_options.dir,
-                   class_options.file);
-    class_make_folder(class_path(path, class_options.out, "students"));
+        judge_refuse("there is no submission in '%s': expected NAME.c or NAME/%s",
+                     class_options.dir, class_options.file);
+    class_make_folder(grade_path(path, class_options.out, "students"));
     for (int i = 0; i < n; i++)
-        class_path(student[i].out, path, student[i].name);
+        grade_path(student[i].out, path, student[i].name);
     class_write_marks(student, n, class_grade(student, n));
     free(student);
     return 0;
