@@ -81,8 +81,9 @@ static void services_release(void *block, void *ctx)
 static void services_fill_memory(void)
 {
     memory_trim();
+    Allocator filling = {services_allocate, services_release, NULL};
     if (!services_heap.allocate)
-        services_heap = memory_set_allocator((Allocator){services_allocate, services_release, NULL});
+        services_heap = memory_set_allocator(filling);
 }
 
 /* The gradients of x, w and b, for x, gy, w and b; bits 0, 1 and 2 of the option say which of them
