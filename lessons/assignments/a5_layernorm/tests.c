@@ -293,8 +293,8 @@ static const char *refusal_of(const char *service, const Layer *c, double option
         in[tensors++] = c->b;
     const char *sentence = judge_refusal(service, in, tensors, number, n);
     if (!sentence)
-        judge_fail(isnan(c->eps) ? "eps < 0 is false for NaN, and so is every comparison with "
-                   "it: refuse eps unless eps >= 0" : "check this argument, and call slope_fail",
+        judge_fail(isnan(c->eps) ? "eps < 0 is false for NaN: refuse eps unless eps >= 0"
+                                 : "check this argument, and call slope_fail",
                    "%s is not refused", problem);
     return sentence;
 }
