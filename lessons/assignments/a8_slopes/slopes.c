@@ -2,6 +2,9 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include <math.h>
+#include <stdlib.h>
+
 #include "slopes.h"
 
 #ifndef WIDTH
