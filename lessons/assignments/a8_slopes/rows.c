@@ -155,7 +155,8 @@ static const char *accuracy_hint(const Output *o, const Task *t, double got, con
                    "`train` and on scaled features?";
         if (predicted[k] == 0)
             snprintf(text, sizeof text, "class %d of %d is never predicted: does the network have "
-                     "an output for it, and is the order of the examples random?", k, t->classes);
+                     "an output for it, are the features scaled, and is the order of the examples "
+                     "random?", k, t->classes);
     }
     if (twice)
         return "some examples have more than one prediction";
