@@ -14,8 +14,8 @@
  * than 0.8. */
 #define LEARNED 0.85
 #define NOT_LEARNED                                                                    \
-    "no test earns points until the network has learned this much: does the loss fall? " \
-    "Then train longer"
+    "a network that has not learned this much earns no points: does the loss fall? If so, train " \
+    "longer"
 #define FIT                                                                                 \
     "look at the loss on the training set: a network that fits it too little needs more updates " \
     "or units, one that fits it perfectly needs fewer"
