@@ -248,7 +248,7 @@ static void rehearsal_run(const Trainer *t, Loader *loader, size_t mark)
     loader_start(loader, 0);
     Var *output = module_forward(t->net, var_const(batch.x));
     rehearsal_check_output(t, loader, &batch, output);
-    rehearsal_check_loss(t->loss(output, &batch.labels));
+    rehearsal_check_loss(t->loss(output, &batch));
     tape_rewind(mark);
 }
 

@@ -44,7 +44,7 @@ Evaluation trainer_evaluate(Module *net, LossFn loss, Loader *loader, int32_t *p
         Var *output = module_forward(net, var_const(batch.x));
         if (predicted)
             tensor_argmax_rows(predicted + tally.count, output->value);
-        tally_add(&tally, loss(output, &batch.labels), output, &batch);
+        tally_add(&tally, loss(output, &batch), output, &batch);
         tape_rewind(mark);
     }
     no_grad_end();
@@ -114,7 +114,7 @@ static void trainer_step(Trainer *t, const Batch *batch)
     size_t mark = tape_mark();
     optimizer_zero_grad(t->optimizer);
     Var *output = module_forward(t->net, var_const(batch->x));
-    Var *loss = t->loss(output, &batch->labels);
+    Var *loss = t->loss(output, batch);
     if (!isfinite(var_item(loss)))
         trainer_explain(t, batch, var_item(loss));
     var_backward(loss);

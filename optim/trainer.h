@@ -21,8 +21,7 @@
 #ifndef SLOPE_OPTIM_TRAINER_H
 #define SLOPE_OPTIM_TRAINER_H
 
-#include "datasets/loader.h"
-#include "nn/loss.h"
+#include "optim/loss.h"
 #include "optim/optimizer.h"
 
 typedef struct EpochRecord {

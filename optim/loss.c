@@ -1,12 +1,14 @@
-/* nn/loss.c -- losses over labels.
+/* optim/loss.c -- losses over a batch.
  *
  * SPDX-License-Identifier: MIT
  */
-#include "nn/loss.h"
+#include "optim/loss.h"
 
-Var *loss_cross_entropy(Var *logits, const Labels *labels)
+Var *loss_cross_entropy(Var *logits, const Batch *batch)
 {
-    return var_cross_entropy(logits, labels);
+    if (!batch)
+        slope_fail("loss_cross_entropy", "the batch is NULL");
+    return var_cross_entropy(logits, &batch->labels);
 }
 
 ptrdiff_t labels_correct(const Tensor *logits, const Labels *labels)
