@@ -61,7 +61,10 @@ static bool csv_find_targets(CsvTable *table, CsvText *t)
     snprintf(problem, sizeof problem, "the targets should be %td columns, the first of them number "
              "%td, but there are %td columns", targets, table->label, table->columns);
     slope_csv_text_error(t, problem, NULL);
-    return error_hint(t->err, "at least one column must be left for a feature");
+    if (targets >= table->columns)
+        return error_hint(t->err, "at least one column must be left for a feature");
+    return error_hint(t->err, "for the last %td columns, set .label_column = -%td", targets,
+                      targets);
 }
 
 /* The last cell of the first line determines the number of columns. */
