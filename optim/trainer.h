@@ -116,11 +116,11 @@ bool trainer_save(const Trainer *t, const char *path, Error *err);
 /* Restores a trainer that was set up in the same way to the saved state. Returns false, fills in
  * *err and leaves the trainer unchanged when out of memory, or if the file is damaged, lacks a slot
  * that the next step uses, has counts that do not agree, or was saved with a different network,
- * optimizer, grouping of parameters, size of the data, number of classes or of targets, batch size or
- * order (the next batch would be different), or in the other precision (the bits would be different). The trainer may be at any
- * point of its training, even within an epoch that has become NaN. Settings of groups, such as the
- * learning rate, are taken from the file, because a schedule may have changed them. To change one,
- * do so afterwards. */
+ * optimizer, grouping of parameters, size of the data, number of classes or targets, batch size or
+ * order (the next batch would be different), or in the other precision (the bits would be
+ * different). The trainer may be at any point of its training, even within an epoch that has become
+ * NaN. Settings of groups, such as the learning rate, are taken from the file, because a schedule
+ * may have changed them. To change one, do so afterwards. */
 bool trainer_load(Trainer *t, const char *path, Error *err);
 
 /* Loads t->checkpoint, if that file exists, and subtracts the epochs done from t->epochs, so that
