@@ -111,10 +111,10 @@ START_TEST(read_gathers_the_targets_asked_for)
 {
     static const int32_t which[] = {4, 0, 4}, beyond[] = {0, COUNT}, below[] = {-1};
     Dataset *data = numbered(), *moons = moons_new(4, 0, 1);
-    real x[3], y[6];
+    real x[3], y[2 * (COUNT + 1)];
     int32_t labels[3];
     dataset_read_targets(data, which, 3, y);
-    ck_assert_mem_eq(y, ((real[]){4.5, -4, 0.5, 0, 4.5, -4}), sizeof y);
+    ck_assert_mem_eq(y, ((real[]){4.5, -4, 0.5, 0, 4.5, -4}), 6 * sizeof *y);
     dataset_read_targets(data, NULL, 2, y);
     ck_assert(y[2] == (real)1.5 && y[3] == -1);
     dataset_read(data, which, 3, x, NULL);
