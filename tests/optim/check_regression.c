@@ -356,11 +356,16 @@ START_TEST(a_checkpoint_of_another_kind_of_data_is_refused)
 }
 END_TEST
 
-/* Without classes, no prediction can have been correct. */
+/* Without classes, no prediction can have been correct, even within an epoch. */
 START_TEST(counts_must_agree_with_the_data)
 {
     Error err;
     Run r = sine_run(1);
+    r.t.on_step = save_step;
+    trainer_fit(&r.t);
+    ck_assert_msg(trainer_load(&r.t, step_path(2), &err), "%s", err.problem);
+    ck_assert_int_eq(r.t.tally.count, 2 * SINE_BATCH);
+    ck_assert(trainer_save(&r.t, scratch_path("right"), &err));
     r.t.tally.correct = 1;
     ck_assert(!trainer_save(&r.t, scratch_path("wrong"), &err));
     ck_assert_ptr_nonnull(strstr(err.problem, "'trainer.correct' is out of range"));
