@@ -77,8 +77,9 @@ typedef struct CsvOptions {
  * What looks like a mistake is refused: one name among labels that are otherwise numbers (a header,
  * or "nan"), unless class_names lists it; a header whose names are all numbers, unless .label is
  * one of them; a feature without a name in the header, because it often holds row numbers.
- * If .targets is not 0, the columns of targets hold numbers like those of features, and become the
- * dataset's targets (targets), unchanged: see dataset_new_with_targets for when to scale them.
+ * If .targets is not 0, the columns of targets hold numbers like those of features. They become the
+ * dataset's targets, of shape (targets), unchanged: dataset_new_with_targets says when to scale
+ * them.
  * There must be at least one example and one feature. A gzipped file is refused. You free the
  * dataset. */
 Dataset *csv_read(const char *path, CsvOptions options, Error *err);

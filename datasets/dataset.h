@@ -2,8 +2,8 @@
  *
  *  - Images are stored as bytes (a quarter of the memory) and become `real` in a batch.
  *  - Points and other measurements are `real` from the start.
- *  - Each example has a class (classification) or real-valued targets (regression). Either can be
- *    missing, as in the data of an autoencoder, whose loss compares the output with the input.
+ *  - Each example has a class (classification) or real-valued targets (regression), or neither, as
+ *    in the data of an autoencoder, whose loss compares the output with the input.
  *  - dataset_print says what a dataset holds, and what its reader decided.
  *  - dataset_free frees everything; dataset_take borrows nothing: it copies.
  *
@@ -43,9 +43,9 @@ Dataset *dataset_try_new(const char *name, DatasetKind kind, ptrdiff_t count, Sh
 
 /* The same with zeroed targets of shape `target`, at least one number, instead of labels. For one
  * number per example use SHAPE(1): the targets of a batch of B are then (B,1), as is the output of
- * linear_new(in, 1). If they are far from 0 or vary by much more or less than 1, training is easier
- * if you first subtract their mean and divide by their standard deviation (those of the training
- * set, in every set); convert predictions back in the same way. */
+ * linear_new(in, 1). If the targets are far from 0, or their standard deviation is far from 1,
+ * training is easier if you first subtract the training set's mean and divide by its standard
+ * deviation, in every set, and undo this in the predictions. */
 Dataset *dataset_new_with_targets(const char *name, DatasetKind kind, ptrdiff_t count, Shape sample,
                                   Shape target);
 Dataset *dataset_try_new_with_targets(const char *name, DatasetKind kind, ptrdiff_t count,

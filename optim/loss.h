@@ -6,7 +6,8 @@
  *    compare the output with anything in the batch: the labels, the targets y or the inputs x.
  *  - For losses between tensors see var_mse, for cross-entropy with options var_cross_entropy_with.
  *
- *      // the loss of an autoencoder: the output should be the input
+ *      // The output of an autoencoder should be its input. The data need no classes; if they have
+ *      // some, set data->classes = 0, or their accuracy is computed, too.
  *      static Var *reconstruction(Var *output, const Batch *batch)
  *      {
  *          return var_mse(output, var_const(batch->x));

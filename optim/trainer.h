@@ -2,8 +2,8 @@
  *
  *  - trainer_fit runs epochs over a loader, evaluates on another one after each epoch, and keeps a
  *    history.
- *  - For regression, use data with real-valued targets and .loss = loss_mse; there is no accuracy
- *    then.
+ *  - For regression, use data with real-valued targets and .loss = loss_mse. Then there is no
+ *    accuracy.
  *  - Progress goes to stderr: a bar on a terminal, and one line per epoch; nothing if quiet is set.
  *    NO_COLOR is respected.
  *  - A step callback sees the network after every update (to record slopes, for example).
