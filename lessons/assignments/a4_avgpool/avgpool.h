@@ -20,7 +20,8 @@ typedef struct AvgPool {
 extern const Op op_avg_pool2d, op_avg_pool2d_scatter;
 
 /* Returns y (N,C,P,Q), the mean of each window of x (N,C,H,W): the sum of the window's elements in
- * the plane, divided by the kernel's area if count_include_pad, else by the number of these elements.
+ * the plane, divided by the kernel's area if count_include_pad, else by the number of those
+ * elements.
  *
  * A stride of {0, 0} means the kernel's size. P = (H + 2 padding - kernel) / stride + 1, rounded
  * down, and Q likewise. x may have any strides, and N or C may be 0.

@@ -229,7 +229,7 @@ static void compare_as(const char *what, const Var *got, const Var *from, Poolin
         check_shape(what, got, &p, op);
     for (Fault f = NO_FAULT + 1; f < FAULTS; f++) {
         Var *value = moved(from, p, op, f);
-        if (f == NOT_CLEARED && got && tensor_count(got->value) > 1) /* element 0 may hold anything */
+        if (f == NOT_CLEARED && got && tensor_count(got->value) > 1) /* element 0: anything */
             tensor_write(value->value)[0] = tensor_read(got->value)[0];
         mistake[n++] = (Mistake){value, hint_for(f, &p, rule)};
     }

@@ -35,7 +35,7 @@ static const Op *avgpool_op(const Message *call)
     return call->number[0] == 0 ? &op_avg_pool2d : &op_avg_pool2d_scatter;
 }
 
-/* Fails if y was computed by another op than the one that is meant. */
+/* Fails if y was computed by an op other than the one that is meant. */
 static Var *avgpool_own(const Message *call, Var *y)
 {
     if (y->op != avgpool_op(call))
