@@ -128,7 +128,7 @@ static void check_mean(Run run)
         is_same(var_where(right, y, one), var_where(right, own, one)))
         expected = var_where(right, y, expected);
     judge_compare("y in evaluation", y, expected, check_slopes,
-                  MISTAKES({x, "in evaluation, y = x is right for dropout; RReLU has the mean slope"},
+                  MISTAKES({x, "in evaluation, y = x is right for dropout; RReLU has a mean slope"},
                            {leaky(x, var_scalar((real)l)), "in evaluation the slope is the mean, "
                                                            "not lower"},
                            {leaky(x, var_scalar((real)(l + u))), "the mean is (lower + upper) / 2"},

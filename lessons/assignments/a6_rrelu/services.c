@@ -1,7 +1,8 @@
 /* lessons/assignments/a6_rrelu/services.c -- what the judge can ask of RReLU.
  *
  * The calls of the op have five numbers: lower, upper, and the seed, stream and position of the
- * Rng. Those of the module have lower, upper, a seed and a list of forward passes (services_forwards).
+ * Rng. Those of the module have lower, upper, a seed and a list of forward passes
+ * (services_forwards).
  *
  * SPDX-License-Identifier: MIT
  */
