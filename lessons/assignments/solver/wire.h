@@ -45,7 +45,8 @@ ptrdiff_t wire_span(const Tensor *x);
 typedef bool (*WireRead)(void *ctx, void *bytes, size_t n);
 typedef bool (*WireWrite)(void *ctx, const void *bytes, size_t n);
 
-/* Reads a message into *m, which must be empty, and is empty again if the function returns false. */
+/* wire_read reads a message into *m, which must be empty. If it returns false, it has left *m
+ * empty. */
 bool wire_read(WireRead read, void *ctx, Message *m);
 bool wire_write(WireWrite write, void *ctx, const Message *m);
 
