@@ -17,6 +17,12 @@
  *          return lesson_end(&lesson);
  *      }
  *
+ *  - A program that is not a lesson needs only a folder for its pictures: it calls lesson_here in
+ *    place of lesson_begin, and need not call lesson_end.
+ *  - Names that a program cannot use for functions of its own, because the headers here declare
+ *    them, are refused by the compiler: say, section, claim, story, stops and those that begin with
+ *    lesson_, plot_ and so on. Every other name is free.
+ *
  * SPDX-License-Identifier: MIT
  */
 #ifndef SLOPE_LESSONS_KIT_LESSON_H
@@ -25,7 +31,7 @@
 #include "slope.h"
 
 typedef struct Lesson {
-    const char *number, *title;
+    const char *number, *title; /* NULL in a program that is not a lesson */
     uint64_t    seed;
     int         epochs; /* the lesson's default, or --epochs */
     bool        quick;  /* --quick: a smaller run, for tests */
@@ -40,6 +46,14 @@ typedef struct Lesson {
  * invalid option ends the program with a message and exit status 2. `epochs` is the default, 0 for
  * a lesson that trains nothing. */
 Lesson lesson_begin(int argc, char **argv, const char *number, const char *title, int epochs);
+
+/* For any other program: creates the folder, if it does not exist, for the pictures and files that
+ * plot_draw, lesson_open and others write. No title is printed and no option is read; claim() still
+ * counts, and lesson_end then says how many claims hold. Says how to install gnuplot if it is
+ * missing. If the folder cannot be created or written to, the program ends with a message and exit
+ * status 2. From then on, this thread prints numbers with a decimal point, whatever the locale.
+ *     Lesson here = lesson_here("pictures"); */
+Lesson lesson_here(const char *folder);
 
 /* Prints how many claims hold; returns the exit status for main. */
 int lesson_end(Lesson *lesson);
