@@ -203,13 +203,13 @@ START_TEST(every_missing_operand_is_reported)
 {
     Tensor *x = tensor_zeros(SHAPE(1, 2)), *row = tensor_zeros(SHAPE(1));
     double loss;
-    REFUSES_NULL(tensor_cross_entropy, &loss, NULL, x, row, 0);
-    REFUSES_NULL(tensor_cross_entropy, &loss, x, NULL, row, 0);
-    REFUSES_NULL(tensor_cross_entropy, &loss, x, x, NULL, 0);
-    REFUSES_NULL(tensor_cross_entropy_backward, NULL, x, row, row, 0);
-    REFUSES_NULL(tensor_cross_entropy_backward, x, NULL, row, row, 0);
-    REFUSES_NULL(tensor_cross_entropy_backward, x, x, NULL, row, 0);
-    REFUSES_NULL(tensor_cross_entropy_backward, x, x, row, NULL, 0);
+    REFUSES_NULL(tensor_cross_entropy, &loss, NULL, x, row, NULL, 0);
+    REFUSES_NULL(tensor_cross_entropy, &loss, x, NULL, row, NULL, 0);
+    REFUSES_NULL(tensor_cross_entropy, &loss, x, x, NULL, NULL, 0);
+    REFUSES_NULL(tensor_cross_entropy_backward, NULL, x, row, row, NULL, 0);
+    REFUSES_NULL(tensor_cross_entropy_backward, x, NULL, row, row, NULL, 0);
+    REFUSES_NULL(tensor_cross_entropy_backward, x, x, NULL, row, NULL, 0);
+    REFUSES_NULL(tensor_cross_entropy_backward, x, x, row, NULL, NULL, 0);
     tensor_free(x), tensor_free(row);
 }
 END_TEST
