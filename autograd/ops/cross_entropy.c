@@ -20,19 +20,14 @@
 
 /* --- forward ---------------------------------------------------------------------------------- */
 
-/* The labels are an input, a constant tensor, so that the tape owns a copy. In it an ignored row
- * has label -1, because not every ignore_index can be represented as a float. */
-static int32_t cross_entropy_label(const Var *y, ptrdiff_t row)
+/* The labels (N). They are an input, a constant tensor, so that the tape owns a copy. In it an
+ * ignored row has label -1, because not every ignore_index can be represented as a float. */
+static const real *cross_entropy_labels(const Var *y)
 {
-    return (int32_t)tensor_read(y->in[1]->value)[row];
+    return tensor_read(y->in[1]->value);
 }
 
-static bool cross_entropy_counts(const Var *y, ptrdiff_t row)
-{
-    return cross_entropy_label(y, row) >= 0;
-}
-
-/* The weights of the classes are a third input, if given: again, the tape owns a copy. */
+/* The weights of the classes (K) are a third input, if given: again, the tape owns a copy. */
 static const Tensor *cross_entropy_class_weights(const Var *y)
 {
     return y->n_in > 2 ? y->in[2]->value : NULL;
@@ -41,11 +36,13 @@ static const Tensor *cross_entropy_class_weights(const Var *y)
 /* By what the mean divides: the sum, over the rows that count, of the weights of their labels. */
 static double cross_entropy_divisor(const Var *y)
 {
-    const Tensor *c = cross_entropy_class_weights(y);
+    const real *label = cross_entropy_labels(y);
+    const Tensor *weights = cross_entropy_class_weights(y);
+    const real *c = weights ? tensor_read(weights) : NULL;
     double sum = 0;
     for (ptrdiff_t i = 0, N = var_shape(y->in[0]).dim[0]; i < N; i++)
-        if (cross_entropy_counts(y, i))
-            sum += c ? (double)tensor_read(c)[cross_entropy_label(y, i)] : 1;
+        if (label[i] >= 0)
+            sum += c ? (double)c[(ptrdiff_t)label[i]] : 1;
     return sum;
 }
 
@@ -83,10 +80,11 @@ static Var *cross_entropy_targets(const Var *y)
     const CrossEntropyOptions *o = y->attr;
     Shape shape = var_shape(y->in[0]);
     Var *q = var_full(shape, o->smoothing / (real)shape.dim[1]);
+    const real *label = cross_entropy_labels(y);
     real *p = tensor_write(q->value);
     for (ptrdiff_t i = 0; i < shape.dim[0]; i++)
-        if (cross_entropy_counts(y, i))
-            p[i * shape.dim[1] + cross_entropy_label(y, i)] += 1 - o->smoothing;
+        if (label[i] >= 0)
+            p[i * shape.dim[1] + (ptrdiff_t)label[i]] += 1 - o->smoothing;
     return y->n_in > 2 ? var_mul(q, y->in[2]) : q;
 }
 
@@ -96,10 +94,11 @@ static Var *cross_entropy_weights(const Var *y)
     const CrossEntropyOptions *o = y->attr;
     ptrdiff_t N = var_shape(y->in[0]).dim[0];
     Var *w = var_empty(SHAPE(N, 1));
+    const real *label = cross_entropy_labels(y);
     real *p = tensor_write(w->value);
     real each = o->reduction == LOSS_MEAN ? 1 / (real)cross_entropy_divisor(y) : 1;
     for (ptrdiff_t i = 0; i < N; i++)
-        p[i] = cross_entropy_counts(y, i) ? each : 0;
+        p[i] = label[i] >= 0 ? each : 0;
     return w;
 }
 
