@@ -7,8 +7,8 @@
  */
 #include <string.h>
 
-#include "nn/loss.h"
 #include "nn/summary.h"
+#include "optim/loss.h"
 #include "optim/optimizer.h"
 #include "tests/net.h"
 
