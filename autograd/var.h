@@ -119,8 +119,8 @@ void var_zero_grad(Var *x);
 
 /* --- functions made of ops, and constants ----------------------------------------------------- */
 
-/* A number beside a Var. The names and the arguments read from left to right: scalar_sub(1, x) is
- * the number 1, minus x. For x - c add -c; for x / c scale by 1 / c. */
+/* A Var and a number. The names and the arguments read from left to right: var_scalar_sub(1, x) is
+ * 1 - x. For x - c, add -c; for x / c, scale by 1 / c. */
 Var *var_scale(Var *x, real c);      /* c x */
 Var *var_add_scalar(Var *x, real c); /* x + c */
 Var *var_scalar_sub(real c, Var *x); /* c - x */
@@ -132,9 +132,9 @@ Var *var_dot(Var *x, Var *y); /* the sum over all elements of x y, shape () */
 /* Output k of an op with several outputs, given the first. */
 Var *var_output(const Var *first, int k);
 
-/* Losses, each the mean over all elements, shape (); x and target must have equal shapes. mse is
- * that of (x - target)^2. bce_with_logits is the binary cross-entropy of the predictions sigmoid(x)
- * and targets from 0 to 1; the loss of each element is var_logistic_loss(x, target). */
+/* Losses, each the mean over all elements, shape (); the two shapes must be equal. var_mse is the
+ * mean of (x - target)^2. var_bce_with_logits is the mean of var_logistic_loss(x, target), the binary
+ * cross-entropy of a prediction sigmoid(x) and a target from 0 to 1; PyTorch's BCEWithLogitsLoss. */
 Var *var_mse(Var *x, Var *target);
 Var *var_bce_with_logits(Var *x, Var *target);
 

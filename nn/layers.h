@@ -49,9 +49,9 @@ Module *conv2d_new_with(ptrdiff_t in, ptrdiff_t out, ptrdiff_t kernel_height,
 Module *max_pool2d_new(ptrdiff_t kernel);
 Module *max_pool2d_new_with(Pool2dOptions options);
 
-/* Global average pooling: (N,C,H,W) -> (N,C), the mean of each channel of each image. PyTorch needs
- * two modules for it, nn.AdaptiveAvgPool2d(1) and nn.Flatten(), so that the modules after it in a
- * Sequential have numbers that are one higher than here. */
+/* Global average pooling: (N,C,H,W) -> (N,C), the mean of each channel of each image. In PyTorch it
+ * takes two modules, nn.AdaptiveAvgPool2d(1) and nn.Flatten(), so there the modules after it in a
+ * Sequential have numbers one higher than here. */
 Module *global_avg_pool2d_new(void);
 
 /* Batch normalisation of `channels` channels, axis 1: 1d of (N,C) or (N,C,L), 2d of (N,C,H,W). In
