@@ -9,7 +9,7 @@
  *      results    <-  the gradient of s
  *      rewind         to the mark, which frees all but the results
  *
- * Because the tape owns everything, including the list of the g, a failure in between leaks nothing.
+ * The tape owns everything, including the list of the g, so a failure in between leaks nothing.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -101,8 +101,8 @@ void var_hvp(Var *y, Var *const *x, int n, Var *const *v, Var **products)
     if (!products)
         slope_fail("var_hvp", "the array for the %d products is NULL", n);
     if (tensor_count(y->value) != 1)
-        slope_fail("var_hvp", "%s has %td elements; a Hessian belongs to one number, such as a loss",
-                   VAR_TEXT(y), tensor_count(y->value));
+        slope_fail("var_hvp", "%s has %td elements; a Hessian belongs to one number, such as a "
+                   "loss", VAR_TEXT(y), tensor_count(y->value));
     size_t results = tape_mark();
     for (int i = 0; i < n; i++)
         var_empty(var_shape(x[i]));

@@ -39,8 +39,8 @@ static void conv2d_describe(const Module *self, char *text, size_t size)
 Conv2dOptions conv2d_stride_padding(ptrdiff_t stride, ptrdiff_t padding)
 {
     if (stride < 1) /* a stride of 0 would mean the usual one */
-        slope_fail("conv2d_stride_padding", "stride %td, padding %td: expected a stride of at least "
-                   "1", stride, padding);
+        slope_fail("conv2d_stride_padding", "stride %td, padding %td: expected a stride of at "
+                   "least 1", stride, padding);
     Conv2dOptions options = CONV2D_DEFAULTS;
     options.stride[0] = options.stride[1] = stride;
     options.padding[0] = options.padding[1] = padding;

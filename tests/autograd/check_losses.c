@@ -1,8 +1,8 @@
 /* tests/autograd/check_losses.c -- class weights of the cross-entropy, and the binary cross-entropy
  * with logits, by hand and where a naive formula would overflow.
  *
- * check_op_rules.c tests the cross-entropy without weights, check_golden.c compares both losses with
- * PyTorch, and check_ops.c checks their derivatives.
+ * check_op_rules.c tests the cross-entropy without weights, check_golden.c compares both losses
+ * with PyTorch, and check_ops.c checks their derivatives.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -1,5 +1,5 @@
-/* tests/nn/check_global_pool.c -- global average pooling, and a network without hidden linear layers
- * that uses it: strided convolutions, the mean of each channel, one linear layer.
+/* tests/nn/check_global_pool.c -- global average pooling, and a network that uses it: convolutions,
+ * the mean of each channel, one linear layer.
  *
  * check_golden_conv.c compares the pooling with PyTorch's.
  *

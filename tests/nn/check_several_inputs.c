@@ -1,5 +1,5 @@
-/* tests/nn/check_several_inputs.c -- a module whose forward takes several Vars, as nn/README.md says
- * to write one: a recurrent cell.
+/* tests/nn/check_several_inputs.c -- a module whose forward takes several Vars, written as
+ * nn/README.md says: a recurrent cell.
  *
  * SPDX-License-Identifier: MIT
  */
