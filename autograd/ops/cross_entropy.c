@@ -6,8 +6,9 @@
  *   backward  gx = gy w (softmax(x) sum(q) - q), w the weight of a row: 0 if its label is
  *             ignore_index, else 1 or, for the mean, 1 / (sum of c_label over rows not ignored)
  *   care      log softmax subtracts the maximum first; the mean of no rows, or of rows whose
- *             classes all have weight 0, is NaN. A kernel computes the rule; if the rule is being
- *             recorded, it is computed with ops instead, so that the loss has second derivatives.
+ *             labels all have weight 0, is not finite, but its gradient is 0. A kernel computes the
+ *             rule; if the rule is being recorded, it is computed with ops instead, so that the
+ *             loss has second derivatives.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -96,7 +97,8 @@ static Var *cross_entropy_weights(const Var *y)
     Var *w = var_empty(SHAPE(N, 1));
     const real *label = cross_entropy_labels(y);
     real *p = tensor_write(w->value);
-    real each = o->reduction == LOSS_MEAN ? 1 / (real)cross_entropy_divisor(y) : 1;
+    double divisor = o->reduction == LOSS_MEAN ? cross_entropy_divisor(y) : 1;
+    real each = divisor > 0 ? 1 / (real)divisor : 0;
     for (ptrdiff_t i = 0; i < N; i++)
         p[i] = label[i] >= 0 ? each : 0;
     return w;
