@@ -129,10 +129,10 @@ $(B)/$(1)/$(2): $(patsubst %.c,$(B)/$(1)/%.o,$(3)) $(B)/libslope-$(1).a
 endef
 program = $(foreach p,float double,$(eval $(call link,$(p),$(1),$(2),$(3))))
 
-KIT     := $(wildcard lessons/kit/*.c)
-LESSONS := $(patsubst %.c,%,$(sort $(wildcard lessons/[0-9][0-9]_*.c)))
+KIT      := $(wildcard lessons/kit/*.c)
+LESSONS  := $(patsubst %.c,%,$(sort $(wildcard lessons/[0-9][0-9]_*.c)))
 EXAMPLES := $(patsubst %.c,%,$(sort $(wildcard lessons/examples/*.c)))
-TESTS   := $(patsubst %.c,%,$(sort $(wildcard $(addsuffix /check_*.c,tests tests/* tests/*/*))))
+TESTS    := $(patsubst %.c,%,$(sort $(wildcard $(addsuffix /check_*.c,tests tests/* tests/*/*))))
 
 # The table, one line per program: its path below $(B)/float and $(B)/double, its sources, and the
 # libraries that it needs besides Slope. $$ delays the expansion of a variable until linking.
