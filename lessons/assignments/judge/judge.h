@@ -85,9 +85,11 @@ void judge_restart(void);
  * solvers/NAME.c in place of a submission; if `name` is NULL, to the submission's. */
 void judge_use_solver(const char *name);
 
-/* The CPU time in seconds that this solver used from the beginning of the last call until its
- * answer had arrived, read by the judge. It includes reading the call and writing the answer, and,
- * in the first call, starting. Where CPU time cannot be read, it is the time that passed. */
+/* The CPU time in seconds that this solver used until the answer to the last call had arrived, from
+ * when its answer to the call before had, or from its start; the judge reads it. It includes reading
+ * the call and writing the answer, and whatever the solver computes while it is not asked: no CPU
+ * time of a submission remains uncounted. Where CPU time cannot be read, it is the time that the
+ * call took. */
 double judge_seconds(void);
 
 /* --- comparing -------------------------------------------------------------------------------- */
@@ -139,6 +141,9 @@ void judge_formula(const char *what, const Var *got, Formula expected,
 /* Puts a number that is better the larger it is on Gradescope's leaderboard, whether or not the
  * current test passes. Only the last one of each test counts. */
 void judge_leaderboard(const char *name, double value);
+
+/* A sentence about the current test that the report prints if the test passes. */
+void judge_note(const char *format, ...) SLOPE_PRINTF(1, 2);
 
 /* Fails the current test with this message and hint; `hint` may be "". */
 _Noreturn void judge_fail(const char *hint, const char *format, ...) SLOPE_PRINTF(2, 3);
