@@ -4,10 +4,10 @@
  *    that are expected; the solver runs it on the submission's tape.
  *  - The chains of the tests of depth and memory are too long for that. Their derivatives are
  *    computed in forward mode.
- *  - A mistake costs its own points and no more: slopes are positive except in the tests about their
- *    sign; only the test of unused lines shows whether their rules run; and where the tests of parts
- *    3 to 5 use a line twice, the terms of its gradient are 0 except the last to arrive, so that =
- *    and += have the same result. Exceptions are `twice`, which is about +=, and the random programs,
+ *  - A mistake costs its own points and no more: slopes are positive except in the tests about
+ *    their sign; only the test of unused lines shows whether their rules run; where parts 3 to 5 use
+ *    a line twice, the terms of its gradient are 0 except the last to arrive, so that = and += have
+ *    the same result. Exceptions are `twice`, where inputs accumulate, and the random programs,
  *    which test everything.
  *
  * SPDX-License-Identifier: MIT
@@ -130,8 +130,8 @@ END_TEST
     "a rule runs once for each path to its line, instead of once: add up the line's gradient " \
     "first. With 60 diamonds there are 2^60 paths"
 
-/* v + 0 y, which completes a diamond if v was computed from y. Going backwards, the term 0 reaches y
- * first. */
+/* v + 0 y, which completes a diamond if v was computed from y. Going backwards, the term 0 reaches
+ * y first. */
 static int close_diamond(Program *p, int y, int v)
 {
     int none = mul(p, y, input(p, 0));
@@ -159,9 +159,9 @@ START_TEST(diamonds)
 }
 END_TEST
 
-/* Row 0 is x, row 1 a slope a. The first chain begins with v = x, the others with v = a, and each of
- * their links computes prelu(m v + c; a) from the v before it, with an m and a c of its own. The
- * result is the sum of the last v of each chain. On average a link keeps the size of dv/dx. */
+/* Row 0 is x, row 1 a slope a. The first chain begins with v = x, the others with v = a. Each link
+ * computes prelu(m v + c; a) from the v before it, with an m and a c of its own. The result is the
+ * sum of the last v of each chain. On average a link keeps the size of dv/dx. */
 typedef struct Chains {
     int     chains, links; /* links per chain */
     double  x, a;
@@ -213,8 +213,8 @@ static Var *rows_of_chains(const Chains *c)
     return rows;
 }
 
-/* With respect to x, which only the first chain uses. In forward mode: computes v and its derivative
- * together. */
+/* With respect to x, which only the first chain uses. In forward mode: computes v and its
+ * derivative together. */
 static double derivative_of_chains(const Chains *c, double x)
 {
     double v = x, dv = 1;

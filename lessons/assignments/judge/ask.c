@@ -16,10 +16,10 @@ Outcome *judge_outcome;
 static Message ask_answer;
 static const char *ask_suspicion; /* for the next call, or NULL */
 
-/* For a crash that the test does not suspect. Every handout has this section. */
+/* For a crash that the test does not suspect. Every handout says how to check one's work. */
 static const char ask_crash_hint[] =
-    "to find the line, add -g -fsanitize=address,undefined to the cc command under \"Check your "
-    "work\" in the assignment's README.md, and let that program do what this test does";
+    "to find the line, let the program with which you check your work (README.md) do what this test "
+    "does, and compile it with -g -fsanitize=address,undefined";
 
 _Noreturn void judge_fail(const char *hint, const char *format, ...)
 {

@@ -85,11 +85,10 @@ void judge_restart(void);
  * solvers/NAME.c in place of a submission; if `name` is NULL, to the submission's. */
 void judge_use_solver(const char *name);
 
-/* The CPU time in seconds that this solver used until the answer to the last call had arrived, from
- * when its answer to the call before had, or from its start; the judge reads it. It includes reading
- * the call and writing the answer, and whatever the solver computes while it is not asked: no CPU
- * time of a submission remains uncounted. Where CPU time cannot be read, it is the time that the
- * call took. */
+/* The CPU time in seconds that this solver used from the arrival of its previous answer, or from
+ * its start, until its answer to the last call had arrived, read by the judge. It includes reading
+ * the call, writing the answer, and whatever the solver computes between two calls. Where CPU time
+ * cannot be read, it is the time that the call took. */
 double judge_seconds(void);
 
 /* --- comparing -------------------------------------------------------------------------------- */
