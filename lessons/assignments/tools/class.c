@@ -199,8 +199,8 @@ static int class_grade(Student *student, int n)
                 running--, failed += !class_finish(&student[i], status);
     }
     if (earlier > 0)
-        snprintf(unchanged, sizeof unchanged, "; %d of them had been graded by an earlier run and "
-                 "have not changed", earlier);
+        snprintf(unchanged, sizeof unchanged, "; %d of them have not changed since an earlier run",
+                 earlier);
     progress_done(&progress, "%d submissions took %.1f s%s", n, slope_seconds() - progress.started,
                   unchanged);
     return failed;
