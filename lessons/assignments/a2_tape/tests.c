@@ -5,10 +5,10 @@
  *  - The chains of the tests of depth and memory are too long for that. Their derivatives are
  *    computed in forward mode.
  *  - A mistake costs its own points and no more: slopes are positive except in the tests about
- *    their sign; only the test of unused lines shows whether their rules run; where parts 3 to 5 use
- *    a line twice, the terms of its gradient are 0 except the last to arrive, so that = and += have
- *    the same result. Exceptions are `twice`, where inputs accumulate, and the random programs,
- *    which test everything.
+ *    their sign; only the test of unused lines shows whether their rules run; where parts 3 to 5
+ *    use a line twice, the terms of its gradient are 0 except the last to arrive, so that = and +=
+ *    have the same result. Exceptions are `twice`, where inputs accumulate, and the random
+ *    programs, which test everything.
  *
  * SPDX-License-Identifier: MIT
  */

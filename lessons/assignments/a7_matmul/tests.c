@@ -6,8 +6,9 @@
  *
  * Speed is CPU time, read by the judge, compared with that of two solvers of the assignment's own
  * (solvers/), which run in turns with the submission: what slows down one slows down the others.
- * The least time of each counts. Each call brings inputs that did not exist before, and its answer
- * is compared, so no product can be left out or computed before the clock is read.
+ * The least time of each counts, and what the submission does between two calls as part of the
+ * next. Each call brings inputs that did not exist before, and its answer is compared, so no
+ * product can be left out or computed before the clock is read.
  *
  * SPDX-License-Identifier: MIT
  */

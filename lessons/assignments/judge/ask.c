@@ -18,8 +18,8 @@ static const char *ask_suspicion; /* for the next call, or NULL */
 
 /* For a crash that the test does not suspect. Every handout says how to check one's work. */
 static const char ask_crash_hint[] =
-    "to find the line, let the program with which you check your work (README.md) do what this test "
-    "does, and compile it with -g -fsanitize=address,undefined";
+    "to find the line, let the program with which you check your work (README.md) do what this "
+    "test does, and compile it with -g -fsanitize=address,undefined";
 
 _Noreturn void judge_fail(const char *hint, const char *format, ...)
 {

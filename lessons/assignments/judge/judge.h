@@ -10,6 +10,7 @@
  *    was expected, what was found, and the likely mistake. Any ck_assert works too.
  *  - Each test has a solver of its own, started by its first call. Inputs and answers are Vars on
  *    the judge's tape, which is rewound after the test.
+ *  - judge_note adds a sentence to the report of a test that passes.
  *  - judge_rng has a fixed seed in a visible test, so that its report is the same in every run, and
  *    a fresh seed in a hidden one.
  *

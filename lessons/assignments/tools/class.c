@@ -107,10 +107,12 @@ static void class_refuse(const Student *s, const Problem *problem)
     char path[GRADE_PATH], title[GRADE_TITLE], report[GRADE_TITLE + GRADE_TEXT];
     Error err = {0};
     Grade *grade = &class_points;
-    snprintf(grade->output, sizeof grade->output, "Not graded: %s. Expected one file, %s.\n",
-             problem->reason, class_options.file);
+    int n = snprintf(grade->output, sizeof grade->output, "Not graded: %s.", problem->reason);
+    if (problem != &class_grader_failed)
+        snprintf(grade->output + n, sizeof grade->output - (size_t)n, " Submit one file, %s.",
+                 class_options.file);
     grade->status = problem->status;
-    snprintf(report, sizeof report, "%s\n\n%s",
+    snprintf(report, sizeof report, "%s\n\n%s\n",
              grade_title(title, class_options.assignment, s->path), grade->output);
     if (!results_write(grade, grade_path(path, s->out, "results.json"), &err) ||
         !results_write_row(grade, s->name, grade_path(path, s->out, "row.csv"), &err))

@@ -11,11 +11,11 @@
 
 static const char *class_dir, *class_file; /* class_list's arguments */
 
-static const Problem class_no_file = {"no file", "the folder contains no .c file"};
+static const Problem class_no_file = {"no file", "the folder has no .c file"};
 static const Problem class_several = {
-    "several files", "the folder contains several .c files, and none has the expected name"};
+    "several files", "the folder has several .c files, none with the expected name"};
 static const Problem class_no_access = {"no access", "the folder cannot be read"};
-static const Problem class_link = {"a symbolic link", "it is a link to a folder, not a folder"};
+static const Problem class_link = {"a symbolic link", "it is a symbolic link"};
 
 bool class_is_folder(const char *path)
 {
