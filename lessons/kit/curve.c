@@ -6,6 +6,7 @@
 
 #include <math.h>
 
+#include "lessons/kit/plot_script.h"
 #include "tensor/memory.h"
 
 enum {
@@ -158,29 +159,45 @@ static void curve_add(CurveLine *line, double x, double y)
     line->y[line->n++] = isfinite(y) ? y : (double)NAN;
 }
 
+/* Is the line of a field interrupted after point i? A derivative also is where the value jumps: at
+ * a pole of 1/x, it is the same on both sides. */
+static bool curve_breaks(const CurveRun *run, int i, CurveField field,
+                         const double visible[CURVE_FIELDS])
+{
+    const CurvePoint *a = &run->point[i], *b = a + 1;
+    for (CurveField f = 0; f <= field; f++)
+        if (curve_change(*a, *b, f) > visible[f] && curve_jumps(run, *a, *b, f))
+            return true;
+    return false;
+}
+
 static CurveLine curve_line(CurveRun *run, CurveField field)
 {
-    double visible = curve_visible(run, field);
+    double visible[CURVE_FIELDS];
+    for (CurveField f = 0; f <= field; f++)
+        visible[f] = curve_visible(run, f);
     size_t most = 2 * (size_t)run->curve.points; /* each point, and an interruption after it */
     CurveLine line = {.x = memory_new_array(most, sizeof *line.x),
                       .y = memory_new_array(most, sizeof *line.y)};
     for (int i = 0; i < run->curve.points; i++) {
         const CurvePoint *a = &run->point[i], *b = a + 1;
         curve_add(&line, a->x, a->y[field]);
-        if (i + 1 < run->curve.points && curve_change(*a, *b, field) > visible &&
-            curve_jumps(run, *a, *b, field))
+        if (i + 1 < run->curve.points && curve_breaks(run, i, field, visible))
             curve_add(&line, (a->x + b->x) / 2, (double)NAN);
     }
     return line;
 }
 
-/* The points that no line connects with another. */
+/* The points that no line connects with another, in the colour of the panel's last line. */
 static void plot_curve_dots(Plot *p, const CurveLine *line)
 {
+    char style[64];
+    snprintf(style, sizeof style, "points linetype %d pointtype 7 pointsize 0.5",
+             (p->styles - 1) % PLOT_STYLES + 1);
     for (int i = 0; i < line->n; i++)
         if (!isnan(line->y[i]) && (i == 0 || isnan(line->y[i - 1])) &&
             (i + 1 == line->n || isnan(line->y[i + 1])))
-            plot_dots(p, "", true, 1, &line->x[i], &line->y[i]);
+            slope_plot_xy(p, style, "", 1, &line->x[i], &line->y[i]);
 }
 
 static void plot_curve_line(Plot *p, const char *legend, CurveRun *run, CurveField field)

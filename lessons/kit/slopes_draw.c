@@ -122,6 +122,8 @@ typedef struct SlopeRange {
     double start; /* the value with which all slopes started; NaN if they differed */
 } SlopeRange;
 
+static const SlopeRange slope_nothing = {.low = HUGE_VAL, .high = -HUGE_VAL};
+
 static void slope_stretch(SlopeRange *range, const double *values, ptrdiff_t n)
 {
     for (ptrdiff_t i = 0; i < n; i++)
@@ -131,26 +133,33 @@ static void slope_stretch(SlopeRange *range, const double *values, ptrdiff_t n)
         }
 }
 
-/* The range of what is drawn, with a margin, and the start of all layers. */
-static SlopeRange slope_range_end(const SlopeLog *log, SlopeRange all, const char *function)
+static void slope_stretch_layer(SlopeRange *range, const SlopeLog *log, int r, int moments)
 {
-    const double Inf = (double)INFINITY;
-    SlopeRange first = {.low = Inf, .high = -Inf};
-    for (int r = 0; r < slope_rows(log); r++)
-        slope_stretch(&first, slope_log_values(log, slope_row(log, r), 0),
-                      log->layer[slope_row(log, r)].channels);
-    if (all.low > all.high)
-        slope_fail(function, "no slope is finite at any moment");
-    double margin = all.high > all.low ? 0.04 * (all.high - all.low) : 0.1;
-    return (SlopeRange){all.low - margin, all.high + margin,
-                        first.low == first.high ? first.low : (double)NAN};
+    const SlopeLayer *layer = &log->layer[slope_row(log, r)];
+    slope_stretch(range, layer->values, (ptrdiff_t)moments * layer->channels);
 }
 
-static void slope_check(const Lesson *lesson, const SlopeLog *log, const char *title,
-                        const char *function)
+/* The range of all slopes that are shown, and their start; fails if there is nothing to draw. */
+static SlopeRange slope_range(const Lesson *lesson, const SlopeLog *log, const char *title,
+                              const char *function)
 {
     if (!lesson || !log || !title)
         slope_fail(function, "the %s is NULL", !lesson ? "lesson" : !log ? "log" : "title");
+    SlopeRange first = slope_nothing, all = slope_nothing;
+    for (int r = 0; r < slope_rows(log); r++) {
+        slope_stretch_layer(&first, log, r, 1);
+        slope_stretch_layer(&all, log, r, log->moments);
+    }
+    if (all.low > all.high)
+        slope_fail(function, "no slope is finite at any moment");
+    all.start = first.low == first.high ? first.low : (double)NAN;
+    return all;
+}
+
+static SlopeRange slope_with_margin(SlopeRange range)
+{
+    double margin = range.high > range.low ? 0.04 * (range.high - range.low) : 0.1;
+    return (SlopeRange){range.low - margin, range.high + margin, range.start};
 }
 
 /* --- the bands of all layers ------------------------------------------------------------------ */
@@ -199,19 +208,19 @@ static Plot *slope_page(const Lesson *lesson, const char *name, const char *titl
 void draw_slope_bands(const Lesson *lesson, const char *name, const char *title,
                       const SlopeLog *log)
 {
+    SlopeRange all = slope_range(lesson, log, title, "draw_slope_bands"), drawn = slope_nothing;
     SlopeBands bands[SLOPE_SHOWN];
-    SlopeRange range = {.low = (double)INFINITY, .high = -(double)INFINITY};
     char text[256];
-    slope_check(lesson, log, title, "draw_slope_bands");
-    for (int r = 0; r < slope_rows(log); r++) {
-        bands[r] = slope_bands_new(log, slope_row(log, r));
-        slope_stretch(&range, bands[r].line[0],
-                      (ptrdiff_t)bands[r].n * (SLOPE_QUANTILES + bands[r].singles));
-    }
-    range = slope_range_end(log, range, "draw_slope_bands");
     Plot *p = slope_page(lesson, name, slope_title(log, title, text), slope_rows(log));
     for (int r = 0; r < slope_rows(log); r++) {
-        slope_panel(p, log, r, &bands[r], range);
+        bands[r] = slope_bands_new(log, slope_row(log, r));
+        slope_stretch(&drawn, bands[r].line[0],
+                      (ptrdiff_t)bands[r].n * (SLOPE_QUANTILES + bands[r].singles));
+    }
+    if (drawn.low <= drawn.high) /* the outermost channels may not be drawn */
+        all.low = drawn.low, all.high = drawn.high;
+    for (int r = 0; r < slope_rows(log); r++) {
+        slope_panel(p, log, r, &bands[r], slope_with_margin(all));
         slope_bands_free(&bands[r]);
     }
     plot_draw(p);
@@ -287,15 +296,9 @@ static void slope_frame(Plot *p, const SlopeLog *log, int moment, SlopeRange ran
 void draw_slope_film(const Lesson *lesson, const char *name, const char *title,
                      const SlopeLog *log)
 {
-    SlopeRange range = {.low = (double)INFINITY, .high = -(double)INFINITY};
-    char text[256];
-    slope_check(lesson, log, title, "draw_slope_film");
+    SlopeRange range = slope_with_margin(slope_range(lesson, log, title, "draw_slope_film"));
     int rows = slope_rows(log), frames = log->moments < SLOPE_FRAMES ? log->moments : SLOPE_FRAMES;
-    for (int r = 0; r < rows; r++) {
-        const SlopeLayer *layer = &log->layer[slope_row(log, r)];
-        slope_stretch(&range, layer->values, (ptrdiff_t)log->moments * layer->channels);
-    }
-    range = slope_range_end(log, range, "draw_slope_film");
+    char text[256];
     Plot *p = plot_new(lesson, name, slope_title(log, title, text), 1, 1);
     plot_as_gif(p, SLOPE_DELAY), plot_size(p, 720, 160 + (rows < 3 ? 150 : 60) * (rows + 1));
     for (int frame = 0; frame < frames; frame++)
