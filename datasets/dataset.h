@@ -12,6 +12,8 @@
 
 #include "tensor/tensor.h"
 
+SLOPE_C_BEGIN
+
 typedef struct Dataset {
     char      name[48];
     ptrdiff_t count;
@@ -67,5 +69,7 @@ void dataset_read_labels(const Dataset *data, const int32_t *which, ptrdiff_t co
 
 /* All examples in one tensor (count, sample), normalised, which you free. Meant for small sets. */
 Tensor *dataset_tensor(const Dataset *data);
+
+SLOPE_C_END
 
 #endif

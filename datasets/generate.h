@@ -12,6 +12,8 @@
 
 #include "datasets/dataset.h"
 
+SLOPE_C_BEGIN
+
 /* `count` images (1,28,28), classes 0 … 9 in turn. Image i depends on the seed and i alone, so
  * use another seed for a test set. They are not trivial: the nearest class mean classifies about 7
  * in 10 correctly. */
@@ -23,5 +25,7 @@ Dataset *spirals_new(ptrdiff_t count, int arms, real noise, uint64_t seed);
 
 /* Two interleaved half circles of radius 1, around (0, 0) and (1, 0.5), classes 0 and 1 in turn. */
 Dataset *moons_new(ptrdiff_t count, real noise, uint64_t seed);
+
+SLOPE_C_END
 
 #endif

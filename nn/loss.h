@@ -11,6 +11,8 @@
 
 #include "autograd/backward.h"
 
+SLOPE_C_BEGIN
+
 typedef Var *(*LossFn)(Var *output, const Labels *labels);
 
 /* The mean cross-entropy of logits (N,K); PyTorch's CrossEntropyLoss. */
@@ -18,5 +20,7 @@ Var *loss_cross_entropy(Var *logits, const Labels *labels);
 
 /* The number of rows of logits (N,K) whose largest element is at the label. */
 ptrdiff_t labels_correct(const Tensor *logits, const Labels *labels);
+
+SLOPE_C_END
 
 #endif

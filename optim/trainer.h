@@ -25,6 +25,8 @@
 #include "nn/loss.h"
 #include "optim/optimizer.h"
 
+SLOPE_C_BEGIN
+
 typedef struct EpochRecord {
     int    epoch; /* from 1 */
     double train_loss, train_accuracy; /* means over the epoch's examples, during training */
@@ -142,5 +144,7 @@ void history_free(History *history);
  * every locale. The file is replaced as a checkpoint is: if it cannot be written completely, the
  * result is false, *err says why, and the old file is kept. */
 bool history_write_csv(const History *history, const char *path, Error *err);
+
+SLOPE_C_END
 
 #endif

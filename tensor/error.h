@@ -18,10 +18,13 @@
 #ifndef SLOPE_TENSOR_ERROR_H
 #define SLOPE_TENSOR_ERROR_H
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+
+#include "tensor/language.h"
+
+SLOPE_C_BEGIN
 
 #if defined(__GNUC__)
 #define SLOPE_PRINTF(text, args) __attribute__((format(printf, text, args)))
@@ -31,11 +34,11 @@
 
 /* Stops the program because of misuse. `function` is the public function that was called wrongly;
  * the format yields one sentence that says what was expected and what was found. */
-_Noreturn void slope_fail(const char *function, const char *format, ...) SLOPE_PRINTF(2, 3);
+SLOPE_NORETURN void slope_fail(const char *function, const char *format, ...) SLOPE_PRINTF(2, 3);
 
 /* Prints "slope: FUNCTION: warning: SENTENCE" on stderr unless *warned is already true, then sets
  * *warned. Each place that warns has its own static flag, so it warns once per process. */
-void slope_warn_once(atomic_bool *warned, const char *function, const char *format, ...)
+void slope_warn_once(SLOPE_ATOMIC(bool) *warned, const char *function, const char *format, ...)
     SLOPE_PRINTF(3, 4);
 
 /* A handler receives the whole sentence. It must abort or longjmp; if it returns, slope_fail
@@ -68,9 +71,11 @@ bool error_hint(Error *err, const char *hint, ...) SLOPE_PRINTF(2, 3);
  * because a hostile name must not control the terminal. */
 enum { ERROR_SHOWN = 64 };
 const char *error_shown(const char *name, char text[ERROR_SHOWN]);
-#define SHOWN(name) error_shown((name), (char[ERROR_SHOWN]){0})
+#define SHOWN(name) error_shown((name), SLOPE_TEXT(ERROR_SHOWN))
 
 /* Writes the error as one sentence, and the hint, if there is one, on a second line. */
 void error_print(FILE *out, const Error *err);
+
+SLOPE_C_END
 
 #endif
