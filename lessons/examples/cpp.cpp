@@ -1,30 +1,23 @@
 /* lessons/examples/cpp.cpp -- a PReLU network trained from C++17.
  *
- *  - slope.h is included as in C, and everything in it is a C function: what a ..._new function
- *    returns is held by a unique_ptr that calls the ..._free function. Objects are destroyed in
- *    reverse order, so declare an object before those that borrow it.
- *  - Options are set field by field. Since C++20 designated initialisers work, too, in the order of
- *    the fields.
- *  - A lambda without captures can be used as a callback; what it needs is passed through `ctx`.
+ *  - slope.h is included as in C, and all its functions are C functions. An Owner frees what a
+ *    ..._new function returned; owners are destroyed in reverse order, so declare each object after
+ *    those that it borrows.
+ *  - Options are set field by field. From C++20 on, designated initialisers can be used as in C if
+ *    they are in the order of the fields.
+ *  - A lambda without captures can be a callback; `ctx` passes it what it needs.
  *
  * SPDX-License-Identifier: MIT
  */
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
-#include <string>
 #include <type_traits>
-#include <vector>
 
 #include "slope.h"
 
 template <typename T, void (*Free)(T *)>
 using Owner = std::unique_ptr<T, std::integral_constant<void (*)(T *), Free>>;
-
-struct Layer {
-    std::string name;
-    Stats       slopes;
-};
 
 int main()
 {
@@ -50,16 +43,16 @@ int main()
     trainer_fit(&trainer);
     history_free(&trainer.history);
 
-    std::vector<Layer> layers;
-    auto add = [](const char *name, const Tensor *slopes, void *ctx) {
-        static_cast<std::vector<Layer> *>(ctx)->push_back({name, tensor_stats(slopes)});
+    auto print = [](const char *name, const Tensor *slopes, void *ctx) {
+        Stats stats = tensor_stats(slopes);
+        std::printf("PReLU %s: %td slopes from %.3f to %.3f\n", name, stats.count, stats.min,
+                    stats.max);
+        *static_cast<ptrdiff_t *>(ctx) += stats.count;
     };
-    prelu_each(net.get(), add, &layers);
-    for (const Layer &layer : layers)
-        std::printf("PReLU %s: slopes from %.3f to %.3f, mean %.3f\n", layer.name.c_str(),
-                    layer.slopes.min, layer.slopes.max, layer.slopes.mean);
-    double accuracy =
-        trainer_evaluate(net.get(), loss_cross_entropy, loader.get(), nullptr).accuracy;
-    std::printf("%.1f %% of %td points are classified correctly\n", 100 * accuracy, data->count);
-    return accuracy > 0.95 ? EXIT_SUCCESS : EXIT_FAILURE;
+    ptrdiff_t slopes = 0;
+    prelu_each(net.get(), print, &slopes);
+    Evaluation e = trainer_evaluate(net.get(), loss_cross_entropy, loader.get(), nullptr);
+    std::printf("%.1f %% of %td points are classified correctly, with %td slopes\n",
+                100 * e.accuracy, data->count, slopes);
+    return e.accuracy > 0.95 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

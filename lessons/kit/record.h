@@ -17,7 +17,7 @@ FILE *lesson_create(const Lesson *lesson, const char *name);
 
 /* Ends the program with a message: a file in the lesson's folder is not complete, because of
  * `problem`, an errno, or 0 if that is unknown. */
-SLOPE_NORETURN void lesson_refuse_partial(const Lesson *lesson, const char *name, int problem);
+_Noreturn void lesson_refuse_partial(const Lesson *lesson, const char *name, int problem);
 
 /* Opens both files; `options` is the text that `make lesson-NN ARGS="..."` would pass. */
 void record_begin(const Lesson *lesson, const char *options);
