@@ -3,15 +3,16 @@
  *  - UNARY and BINARY define a whole op: its loop over a tensor, its backward rule, the sample with
  *    which op_check calls it, op_NAME and var_NAME. UNARY_WITH does so for a function with a
  *    constant, var_NAME(x, c).
- *  - The value is a C expression in the scalars x, or a and b; the functions of <tgmath.h> may be
- *    used. The derivatives are expressions of Vars, so that a gradient can be differentiated again:
- *    gy is the gradient of the result y, and each expression is the gradient sent to one input. It
- *    is computed only if wanted, and summed over the axes along which the input was broadcast.
+ *  - The value is a C expression in the scalars x, or a and b; the functions of <tgmath.h> (in C++,
+ *    of <math.h>) may be used. The derivatives are expressions of Vars, so that a gradient can be
+ *    differentiated again: gy is the gradient of the result y, and each expression is the gradient
+ *    sent to one input. It is computed only if wanted, and summed over the axes along which the
+ *    input was broadcast.
  *  - An entry is not followed by a semicolon.
  *  - slope.h does not include this header: it is for files that define ops, inside the tree
  *    (autograd/ops/pointwise.c) or outside it. Besides the three above, it defines the macros IN,
  *    OFF, SMOOTH, SIGN_OF_X, ORDER_OF_A_B, POINTWISE_DECLARE and POINTWISE_OP, and it includes
- *    <tgmath.h>.
+ *    <tgmath.h> (in C++, <math.h>).
  *
  *      #include "autograd/pointwise.h"
  *      #include "slope.h" // compile with -DSLOPE_DOUBLE: float is too coarse for differences

@@ -1,12 +1,11 @@
 /* tensor/language.h -- what C and C++ write differently, so that one set of headers serves both.
  *
- *  - A header puts its declarations between SLOPE_C_BEGIN and SLOPE_C_END, after its includes. C++
- *    then calls them as C functions.
- *  - SLOPE_NORETURN, SLOPE_ATOMIC, SLOPE_STRUCT, SLOPE_LIST, SLOPE_COUNT, SLOPE_PASS and SLOPE_TEXT
- *    are explained below. They are all that the public macros (SHAPE, AXES, VARS ...) consist of.
- *  - A program in C++ includes slope.h and needs C++17 or later. There a list or a text that a
- *    macro creates lives until the end of the full expression, not of the block: pass SHAPE_TEXT(s)
- *    to a function, but do not keep the pointer.
+ *  - SLOPE_C_BEGIN and SLOPE_C_END enclose the declarations of every header, so that C++ calls the
+ *    functions as what they are, C functions.
+ *  - The other macros replace constructs of C that C++ lacks; SHAPE, AXES, VARS and the like are
+ *    made of them.
+ *  - In C++ a list or a text that such a macro creates lives until the end of the full expression,
+ *    not of the block: pass SHAPE_TEXT(s) to a function, but do not keep the pointer.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -29,8 +28,8 @@
 /* Begins a struct as an expression: SLOPE_STRUCT(Axes){1, {0}}. */
 #define SLOPE_STRUCT(type) (type)
 
-/* The values of a list as an array of constants, and their number. Neither SLOPE_COUNT nor
- * SLOPE_PASS, which calls f(list, number), evaluates a value twice. */
+/* The values of a list as an array of constants; their number, which evaluates none of them; and
+ * f(list, number), which evaluates each of them once. */
 #define SLOPE_LIST(type, ...)    ((type const[]){__VA_ARGS__})
 #define SLOPE_COUNT(type, ...)   ((int)(sizeof((type const[]){__VA_ARGS__}) / sizeof(type)))
 #define SLOPE_PASS(f, type, ...) f(SLOPE_LIST(type, __VA_ARGS__), SLOPE_COUNT(type, __VA_ARGS__))
@@ -40,13 +39,13 @@
 
 #else
 
-#include <array>
-#include <atomic>
-#include <type_traits>
-
 #if __cplusplus < 201703L
 #error "Slope's headers need C++17 or later: compile with -std=c++17."
 #endif
+
+#include <array>
+#include <atomic>
+#include <type_traits>
 
 #define SLOPE_C_BEGIN extern "C" {
 #define SLOPE_C_END   }

@@ -104,7 +104,7 @@ static inline ptrdiff_t stride_locate(int ndim, const ptrdiff_t *dim, const ptrd
 }
 
 /* "(2, 3)", as Python prints a tuple. SHAPE_TEXT, for messages, returns a string that is valid
- * until the end of the enclosing block. */
+ * until the end of the enclosing block (in C++, of the full expression). */
 enum { SHAPE_TEXT_SIZE = 192 };
 const char *shape_text(Shape s, char text[SHAPE_TEXT_SIZE]);
 #define SHAPE_TEXT(s) shape_text((s), SLOPE_TEXT(SHAPE_TEXT_SIZE))
