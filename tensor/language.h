@@ -6,6 +6,8 @@
  *    made of them.
  *  - In C++ a list or a text that such a macro creates lives until the end of the full expression,
  *    not of the block: pass SHAPE_TEXT(s) to a function, but do not keep the pointer.
+ *  - <complex> has a function std::real. So write `using std::vector` and the like in place of
+ *    `using namespace std`, which would make the name `real` ambiguous.
  *
  * SPDX-License-Identifier: MIT
  */
