@@ -12,10 +12,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "optim/best.h"
 #include "optim/rehearsal.h"
 
 #define RESUME_FORMAT "slope training checkpoint"
-#define RESUME_VERSION "2"
+#define RESUME_VERSION "3"
 
 /* --- notes ------------------------------------------------------------------------------------ */
 
@@ -98,7 +99,8 @@ bool trainer_save(const Trainer *t, const char *path, Error *err)
     if (!path)
         slope_fail("trainer_save", "the path is NULL");
     Trainer copy = *t; /* a walk could write to its trainer, but does not when saving */
-    Safetensors *s = state_gather(slope_resume_walk, &(Resume){.t = &copy}, path, err);
+    copy.best = slope_best_of(t);
+    Safetensors *s = state_gather(slope_resume_walk, &(Resume){&copy, copy}, path, err);
     bool ok = s && (resume_add_notes(s, t) ||
                     error_set(err, path, -1, "out of memory for the checkpoint's notes")) &&
               safetensors_write(s, path, err);
@@ -111,12 +113,13 @@ bool trainer_load(Trainer *t, const char *path, Error *err)
     slope_check_trainer(t, "trainer_load");
     if (!path)
         slope_fail("trainer_load", "the path is NULL");
-    Resume r = {.t = t};
+    Resume r = {t, *t};
+    r.read.history = (History){0}, r.read.best = (Best){0};
     Safetensors *s = safetensors_read(path, SAFETENSORS_HEADER, err);
     bool ok = s && resume_check_notes(s, t, err) &&
               state_restore(s, "trainer", slope_resume_walk, &r, err);
     safetensors_free(s);
-    history_free(&r.history);
+    trainer_clear(&r.read);
     return ok;
 }
 

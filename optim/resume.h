@@ -11,10 +11,11 @@
 /* What a walk saves, or loads into. */
 typedef struct Resume {
     Trainer *t;
-    History  history; /* the file's, until loading exchanges it with the trainer's */
+    Trainer  read; /* a copy of *t, into which the checking pass reads the file's values */
 } Resume;
 
-/* A StateWalk: the whole state of a trainer. The caller frees what it leaves in the Resume. */
+/* A StateWalk: the whole state of a trainer. When loading, .read starts without a history and
+ * without best weights, and the caller frees those that the walk leaves there. */
 void slope_resume_walk(State *s, void *resume);
 
 #endif

@@ -11,6 +11,7 @@
 #include <limits.h>
 #include <math.h>
 
+#include "optim/best.h"
 #include "optim/groups.h"
 #include "tensor/memory.h"
 
@@ -154,6 +155,16 @@ static void resume_data(State *s, const Loader *loader)
     resume_same(s, "data.flip", o.transform.flip, "setting of image flipping");
 }
 
+static void resume_best(State *s, Best *best)
+{
+    int64_t epoch = best->epoch, waited = best->waited;
+    state_int(s, "trainer.best.epoch", &epoch, 0, INT_MAX / 2);
+    state_int(s, "trainer.best.waited", &waited, 0, INT_MAX / 2);
+    best->epoch = (int)epoch, best->waited = (int)waited;
+    state_double(s, "trainer.best.loss", &best->loss);
+    state_flag(s, "trainer.best.in_net", &best->in_net);
+}
+
 static void resume_counts(State *s, Trainer *t)
 {
     int64_t epoch = t->epoch;
@@ -165,6 +176,18 @@ static void resume_counts(State *s, Trainer *t)
     state_int(s, "trainer.correct", &t->tally.correct, 0, RESUME_MOST);
     state_double(s, "trainer.loss", &t->tally.loss);
     state_double(s, "trainer.seconds", &t->tally.seconds);
+    resume_best(s, &t->best);
+}
+
+/* The tally ends where an update does: after a multiple of .accumulate batches, or all of them. */
+static void resume_check_windows(State *s, const Trainer *t)
+{
+    int64_t window = t->accumulate > 1 ? t->accumulate : 1, done = t->tally.batches;
+    int64_t updates = done / window + (done % window > 0);
+    state_check_range(s, "trainer.step", t->step, t->epoch + updates, RESUME_MOST);
+    if (s->ok && done % window > 0 && done < loader_batches(t->train))
+        state_refuse(s, "%" PRId64 " batches of the unfinished epoch are done, but an update takes "
+                     "%" PRId64, done, window);
 }
 
 /* The next steps rely on the counts agreeing with each other and with the data. Past epochs may
@@ -177,24 +200,38 @@ static void resume_check_counts(State *s, const Trainer *t)
     int64_t seen = in_batches < all ? in_batches : all;
     state_check_range(s, "trainer.examples", done->count, seen, seen);
     state_check_range(s, "trainer.correct", done->correct, 0, seen);
-    state_check_range(s, "trainer.step", t->step, t->epoch + done->batches, RESUME_MOST);
+    resume_check_windows(s, t);
     if (s->ok && !(isfinite(done->loss) && done->seconds >= 0))
         state_refuse(s, "the loss of the unfinished epoch is not finite, or its time is not 0 or "
                      "more");
 }
 
-/* The checking pass reads the file's counts into a copy, to compare them with each other. */
-static void resume_progress(State *s, Trainer *t)
+/* The best epoch is one of those done, and those waited for came after it. */
+static void resume_check_best(State *s, const Trainer *t)
 {
-    Trainer read = *t;
-    resume_counts(s, t);
+    const Best *best = &t->best;
+    bool kept = t->keep_best && best->epoch > 0;
+    state_check_range(s, "trainer.best.epoch", best->epoch, 0, t->epoch);
+    state_check_range(s, "trainer.best.waited", best->waited, 0, t->epoch - best->epoch);
+    state_check_range(s, "trainer.best.in_net", best->in_net, 0, kept);
+    if (s->ok && !isfinite(best->loss))
+        state_refuse(s, "the lowest test loss is not finite");
+}
+
+/* The file's counts are compared with each other, so the checking pass reads them. */
+static void resume_progress(State *s, Resume *r)
+{
+    resume_same(s, "trainer.accumulate", r->t->accumulate > 1 ? r->t->accumulate : 1,
+                "number of batches per update");
+    resume_same(s, "trainer.keep_best", r->t->keep_best, "setting of keep_best");
+    resume_counts(s, r->t);
     if (s->ok && s->pass == STATE_CHECKING) {
         State reading = *s;
         reading.pass = STATE_LOADING;
-        resume_counts(&reading, &read);
+        resume_counts(&reading, &r->read);
     }
     if (s->ok && s->pass != STATE_LOADING)
-        resume_check_counts(s, &read);
+        resume_check_counts(s, &r->read), resume_check_best(s, &r->read);
 }
 
 static void resume_put_record(double row[RESUME_COLUMNS], const EpochRecord *r)
@@ -239,17 +276,41 @@ static void resume_check_history(State *s, History *h, double (*row)[RESUME_COLU
 /* (rows, 6): the columns of history_write_csv. */
 static void resume_history(State *s, Resume *r)
 {
-    History *h = &r->t->history, old = *h;
+    History *h = &r->t->history, *read = &r->read.history, old = *h;
     ptrdiff_t rows = resume_rows(s, h, "trainer.history");
     double (*row)[RESUME_COLUMNS] =
         state_data(s, "trainer.history", DTYPE_F64, SHAPE(rows, RESUME_COLUMNS));
     if (row && s->pass == STATE_CHECKING)
-        resume_check_history(s, &r->history, row, rows);
+        resume_check_history(s, read, row, rows);
     else if (row && s->pass == STATE_LOADING)
-        *h = r->history, r->history = old;
+        *h = *read, *read = old;
     else
         for (ptrdiff_t i = 0; row && i < rows; i++)
             resume_put_record(row[i], &h->record[i]);
+}
+
+/* --- the best epoch --------------------------------------------------------------------------- */
+
+/* With keep_best, the file also has the weights of the best epoch, or of the last one while the
+ * network has those of the best. */
+static void resume_weights(State *s, Resume *r)
+{
+    Best *read = &r->read.best, *best = &r->t->best;
+    bool kept = s->ok && r->t->keep_best && read->epoch > 0;
+    if (kept && s->pass == STATE_CHECKING)
+        read->weights = slope_snapshot_try_new(r->t->net);
+    if (kept && !read->weights)
+        state_refuse(s, "out of memory for the best weights");
+    else if (kept && !slope_snapshot_fits(read->weights, r->t->net))
+        state_refuse(s, "the network has other parts than when its best weights were copied; call "
+                     "trainer_clear first");
+    else if (kept)
+        slope_snapshot_walk(s, "best", read->weights, r->t->net);
+    if (s->pass != STATE_LOADING)
+        return;
+    Snapshot *old = best->weights;
+    best->weights = read->weights, read->weights = old;
+    best->stopped = false;
 }
 
 /* The whole state. The network comes first, so that a checkpoint of a different network is reported
@@ -260,6 +321,7 @@ void slope_resume_walk(State *s, void *ctx)
     state_module(s, "model", r->t->net, STATE_WITH_RNGS);
     resume_optimizer(s, r->t->optimizer);
     resume_data(s, r->t->train);
-    resume_progress(s, r->t);
+    resume_progress(s, r);
     resume_history(s, r);
+    resume_weights(s, r);
 }
