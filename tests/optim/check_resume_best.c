@@ -181,6 +181,7 @@ START_TEST(loading_replaces_the_copy)
     best_fit(&r);
     ck_assert_msg(trainer_load(&r.t, step_path(3), &err), "%s", err.problem);
     ck_assert_int_eq(r.t.best.epoch, 1);
+    ck_assert(!r.t.best.stopped && !r.t.best.in_net);
     r.t.epochs = BEST_EPOCHS - 1;
     best_fit(&r);
     scripted_assert_same(&whole, &r);

@@ -337,7 +337,7 @@ START_TEST(settings_without_meaning_are_refused)
 }
 END_TEST
 
-/* The copy is of the old network. */
+/* The copy is of the old network. The new one has the same parts and more, or others. */
 START_TEST(another_network_than_the_copied_one_is_refused)
 {
     Error err;
@@ -345,8 +345,10 @@ START_TEST(another_network_than_the_copied_one_is_refused)
     r.t.keep_best = true;
     scripted_fit(&r, stopping_losses, 1);
     optimizer_free(r.t.optimizer);
-    module_free(r.t.net);
-    r.t.net = SEQUENTIAL(linear_new(2, 2), batch_norm1d_new(2));
+    if (_i)
+        module_free(r.t.net);
+    r.t.net = _i ? SEQUENTIAL(linear_new(2, 2), batch_norm1d_new(2))
+                 : SEQUENTIAL(r.t.net, linear_new(2, 2));
     r.t.optimizer = make_sgd(r.t.net);
     r.t.epochs = 1;
     ck_assert_fails(trainer_fit(&r.t), "trainer_fit: the network has other parts than when its "
@@ -377,13 +379,17 @@ START_TEST(steps_of_later_epochs_allocate_nothing)
 }
 END_TEST
 
+/* The copy is freed by trainer_clear, or when keep_best is cleared. */
 static void stopping_live_and_die(void)
 {
-    Run r = scripted_run(make_sgd, 1);
-    r.t.keep_best = true;
-    scripted_fit(&r, stopping_losses, 4);
-    scripted_fit(&r, stopping_losses, 1);
-    run_free(&r);
+    for (int kept = 0; kept < 2; kept++) {
+        Run r = scripted_run(make_sgd, 1);
+        r.t.keep_best = true;
+        scripted_fit(&r, stopping_losses, 4);
+        r.t.keep_best = kept;
+        scripted_fit(&r, stopping_losses, 1);
+        run_free(&r);
+    }
 }
 
 START_TEST(a_run_gives_the_copy_back)
@@ -481,9 +487,9 @@ int main(void)
     testing_add(suite, "on_epoch", 20, (const TTest *const[]){
         on_epoch_is_called_between_the_record_and_the_save,
         on_epoch_does_not_change_the_best_weights, parts_of_any_layout_are_exchanged, NULL});
-    testing_add(suite, "refusing", 20, (const TTest *const[]){
-        settings_without_meaning_are_refused, another_network_than_the_copied_one_is_refused,
-        NULL});
+    TCase *refusing = testing_add(suite, "refusing", 20, (const TTest *const[]){
+        settings_without_meaning_are_refused, NULL});
+    tcase_add_loop_test(refusing, another_network_than_the_copied_one_is_refused, 0, 2);
     testing_add(suite, "memory", 60, (const TTest *const[]){
         steps_of_later_epochs_allocate_nothing, a_run_gives_the_copy_back,
         out_of_memory_for_the_copy_is_reported, NULL});
