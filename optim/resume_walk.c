@@ -144,7 +144,11 @@ static void resume_optimizer(State *s, Optimizer *opt)
 static void resume_data(State *s, const Loader *loader)
 {
     LoaderOptions o = loader_options(loader);
-    resume_same(s, "data.examples", loader_dataset(loader)->count, "number of training examples");
+    const Dataset *data = loader_dataset(loader);
+    resume_same(s, "data.examples", data->count, "number of training examples");
+    resume_same(s, "data.classes", data->classes, "number of classes");
+    resume_same(s, "data.targets", data->targets ? shape_count(data->target) : 0,
+                "number of real-valued targets per example");
     resume_same(s, "data.batch", o.batch, "batch size");
     resume_same(s, "data.drop_last", o.drop_last, "setting of drop_last");
     resume_same(s, "data.shuffle", o.shuffle, "setting of shuffle");
@@ -195,11 +199,12 @@ static void resume_check_windows(State *s, const Trainer *t)
 static void resume_check_counts(State *s, const Trainer *t)
 {
     const Tally *done = &t->tally;
-    int64_t all = loader_dataset(t->train)->count;
+    const Dataset *data = loader_dataset(t->train);
+    int64_t all = data->count;
     int64_t in_batches = done->batches * loader_options(t->train).batch;
     int64_t seen = in_batches < all ? in_batches : all;
     state_check_range(s, "trainer.examples", done->count, seen, seen);
-    state_check_range(s, "trainer.correct", done->correct, 0, seen);
+    state_check_range(s, "trainer.correct", done->correct, 0, data->classes > 0 ? seen : 0);
     resume_check_windows(s, t);
     if (s->ok && !(isfinite(done->loss) && done->seconds >= 0))
         state_refuse(s, "the loss of the unfinished epoch is not finite, or its time is not 0 or "

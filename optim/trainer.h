@@ -2,6 +2,8 @@
  *
  *  - trainer_fit runs epochs over a loader, evaluates on another one after each epoch, and keeps a
  *    history.
+ *  - For regression, use data with real-valued targets and .loss = loss_mse. Then there is no
+ *    accuracy.
  *  - Progress goes to stderr: a bar on a terminal, and one line per epoch; nothing if quiet is set.
  *    NO_COLOR is respected.
  *  - A callback sees the network after every update (to record slopes, for example), another one
@@ -24,12 +26,12 @@
 #ifndef SLOPE_OPTIM_TRAINER_H
 #define SLOPE_OPTIM_TRAINER_H
 
-#include "datasets/loader.h"
-#include "nn/loss.h"
+#include "optim/loss.h"
 #include "optim/optimizer.h"
 
 typedef struct EpochRecord {
     int    epoch; /* from 1 */
+    /* Accuracies are NaN if the data have no classes. */
     double train_loss, train_accuracy; /* means over the epoch's examples, during training */
     double test_loss, test_accuracy;   /* after the epoch; NaN without test data */
     double seconds;                    /* of training, without the evaluation */
@@ -117,13 +119,14 @@ struct Trainer {
  *
  * Fails before the first step if the trainer's parts do not fit together: an optimizer of a
  * different network; .patience or .keep_best without .test; examples, of .train or .test, that the
- * network or the loss refuses; with loss_cross_entropy and fewer outputs than the dataset has
- * classes, labels for which the network has no output; a class that has one name in the training
- * data and another in the test data; a last batch of one example, on which a batch norm cannot
- * train. To find out, it runs the network and the loss on the first batch of each loader, .train in
- * training mode and .test in evaluation mode, and then restores the network's modes, buffers,
- * counters and random streams, and the thread's next random_stream. After a failure that you catch,
- * tape_rewind restores them. If .epochs is 0 or training has stopped early, nothing is run.
+ * network or the loss refuses; a loss of optim/loss.h that needs classes although the data have
+ * targets, or the reverse; with loss_cross_entropy and fewer outputs than the dataset has classes,
+ * labels for which the network has no output; a class that has one name in the training data and
+ * another in the test data; a last batch of one example, on which a batch norm cannot train. To
+ * find out, it runs the network and the loss on the first batch of each loader, .train in training
+ * mode and .test in evaluation mode, and then restores the network's modes, buffers, counters and
+ * random streams, and the thread's next random_stream. After a failure that you catch, tape_rewind
+ * restores them. If .epochs is 0 or training has stopped early, nothing is run.
  *
  * Fails if the loss becomes NaN or Inf, naming the step and, if there is one, the example or the
  * parameter that is not finite; the network keeps its last weights. A checkpoint that cannot be
@@ -152,11 +155,12 @@ bool trainer_save(const Trainer *t, const char *path, Error *err);
 /* Restores a trainer that was set up in the same way to the saved state. Returns false, fills in
  * *err and leaves the trainer unchanged when out of memory, or if the file is damaged, lacks a slot
  * that the next step uses, has counts that do not agree, or was saved with a different network,
- * optimizer, grouping of parameters, size of the data, batch size or order (the next batch would be
- * different), number of batches per update or setting of keep_best, or in the other precision (the
- * bits would be different). The trainer may be at any point of its training, even within an epoch
- * that has become NaN. Settings of groups, such as the learning rate, are taken from the file,
- * because a schedule may have changed them. To change one, do so afterwards. */
+ * optimizer, grouping of parameters, size of the data, number of classes or targets, batch size or
+ * order (the next batch would be different), number of batches per update or setting of keep_best,
+ * or in the other precision (the bits would be different). The trainer may be at any point of its
+ * training, even within an epoch that has become NaN. Settings of groups, such as the learning
+ * rate, are taken from the file, because a schedule may have changed them. To change one, do so
+ * afterwards. */
 bool trainer_load(Trainer *t, const char *path, Error *err);
 
 /* Loads t->checkpoint, if that file exists, and subtracts the epochs done from t->epochs, so that
@@ -167,8 +171,9 @@ bool trainer_resume(Trainer *t, Error *err);
 
 /* --- results ---------------------------------------------------------------------------------- */
 
-/* Loss and accuracy over a loader, in evaluation mode and without gradients. If `predicted` is not
- * NULL, it receives the predicted class of every example, in the loader's order. The loss is
+/* Loss and accuracy over a loader, in evaluation mode and without gradients. If the data have no
+ * classes, the accuracy is NaN and `predicted` must be NULL. Otherwise, if it is not NULL, it
+ * receives the predicted class of every example, in the loader's order. The loss is
  * weighted by batch size. The loader restarts at epoch 0, so do not pass the one from which
  * trainer_fit is currently training. */
 typedef struct Evaluation {

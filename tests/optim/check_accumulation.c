@@ -193,9 +193,9 @@ END_TEST
 
 static int accumulation_countdown;
 
-static Var *accumulation_nan_loss(Var *output, const Labels *labels)
+static Var *accumulation_nan_loss(Var *output, const Batch *batch)
 {
-    Var *loss = loss_cross_entropy(output, labels);
+    Var *loss = loss_cross_entropy(output, batch);
     return --accumulation_countdown ? loss : var_scale(loss, (real)NAN);
 }
 

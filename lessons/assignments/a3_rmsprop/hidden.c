@@ -83,8 +83,8 @@ START_TEST(groups)
         network_train(t, number, 2 * SETTINGS, path);
         Training wrong = t[2];
         wrong.segment[0].s = s;
-        check_same("the slopes", path[2], alone(t[2]), "the slopes are updated with the settings "
-                   "of another group: read all of them from the group that update gets",
+        check_same("the group of slopes", path[2], alone(t[2]), "the slopes are updated with the "
+                   "settings of another group: read all of them from the group that update gets",
                    alone(wrong));
         check_same("the weight", path[0], alone(t[0]), "", NULL);
         check_same("the bias", path[1], alone(t[1]), "", NULL);

@@ -1,5 +1,5 @@
-/* RMSprop: your work. README.md in this folder says what to do; optim/sgd.c and optim/adam.c show
- * how other rules are written, and optim/optimizer.h what a rule gets.
+/* RMSprop: your work. lessons/assignments/a3_rmsprop/README.md says what to do, and how to check
+ * it; optim/sgd.c and optim/adam.c show how rules are written, and optim/optimizer.h what they get.
  *
  * `make start A=a3_rmsprop` copies this file to lessons/work/a3_rmsprop/, where you edit it;
  * `make grade A=a3_rmsprop` grades the copy.

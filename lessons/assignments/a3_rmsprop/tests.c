@@ -110,15 +110,6 @@ END_TEST
     "it is updated differently when trained alone: keep nothing in static variables, which all " \
     "parameters and all optimizers share"
 
-static bool paths_agree(const Var *a, const Var *b)
-{
-    const real *x = tensor_read(a->value), *y = tensor_read(b->value);
-    for (ptrdiff_t i = 0, n = tensor_count(a->value); i < n; i++)
-        if (!(fabs((double)(x[i] - y[i])) <= 1e-6 * fabs((double)y[i]) + 1e-9))
-            return false;
-    return true;
-}
-
 /* The path of one parameter, trained alone in a new solver. */
 static Var *alone(Training t)
 {
@@ -157,7 +148,7 @@ START_TEST(slots)
                            k < needed ? "missing" : "allocated, but not needed");
         if (judge_answer()->numbers < 1 || judge_answer()->number[0] != OPTIMIZER_SLOTS)
             judge_fail(".slots is the most that any settings need; a checkpoint saves no others",
-                       "the type has %g slots; expected 3",
+                       ".slots is %g; expected 3",
                        judge_answer()->numbers > 0 ? judge_answer()->number[0] : 0);
     }
 }
@@ -316,8 +307,8 @@ START_TEST(slopes)
     Var *weight = alone(t[0]), *kept = alone(t[2]), *decayed = alone(wrong);
     if (tensor_same_bits(kept->value, decayed->value))
         judge_fail(fault_hint[NO_DECAY], "weight_decay has no effect");
-    check_same("the slopes", path[2], kept, "the slopes decay: read weight_decay from the group "
-               "that update gets, in every call", decayed);
+    check_same("the group of slopes", path[2], kept, "the slopes decay: read weight_decay from the "
+               "group that update gets, in every call", decayed);
     check_same("the weight", path[0], weight, "", NULL);
 }
 END_TEST

@@ -38,7 +38,7 @@ void judge_suspect(const char *hint)
     ask_suspicion = hint;
 }
 
-/* What the answer says after this prefix; NULL if it does not begin so. */
+/* The answer's text after this prefix; NULL if it does not begin with it. */
 static const char *ask_said(const char *prefix)
 {
     size_t n = strlen(prefix);

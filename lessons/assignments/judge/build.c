@@ -69,7 +69,7 @@ int build_run(const char *command, char *const argument[], const char *said, int
         judge_refuse("cannot create a process: %s", strerror(errno));
     if (child == 0)
         build_become(command, argument, said, seconds);
-    setpgid(child, child); /* the child does so too: either may run first */
+    setpgid(child, child); /* the child does so, too: either may run first */
     while (waitpid(child, &status, late ? 0 : WNOHANG) == 0) {
         late = slope_seconds() > deadline || judge_interrupted;
         if (late)
@@ -77,16 +77,16 @@ int build_run(const char *command, char *const argument[], const char *said, int
         else
             nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
     }
-    kill(-child, SIGKILL); /* whatever it has left behind */
+    kill(-child, SIGKILL); /* the processes that it has left behind */
     judge_check_interrupt();
-    /* The compiler reports one of its processes that was stopped as an error of its own. Clocks
-     * disagree a little. */
+    /* If one of its processes is stopped, the compiler exits as it does after an error in the
+     * source, so the CPU time decides; 0.9, because clocks differ a little. */
     return WIFEXITED(status) && build_cpu() - cpu < 0.9 * seconds ? WEXITSTATUS(status) : -1;
 }
 
 /* --- reading the submission ------------------------------------------------------------------- */
 
-/* The path of the submitted file, if `submission` is a folder. */
+/* Writes the path of the submitted file: `submission`, or the file in it if that is a folder. */
 static void build_find(const BuildOptions *o, char path[GRADE_PATH])
 {
     struct stat info;
@@ -107,8 +107,8 @@ static bool build_refuse(char said[GRADE_TEXT], const char *path, const char *pr
     return false;
 }
 
-/* Copies a regular file of bounded size. Opening a FIFO would wait, a device never ends, and a link
- * in a student's archive may point to a solution. */
+/* Copies a regular file of bounded size. Opening a FIFO could block, a device may never end, and a
+ * link in a student's archive may point to a solution. */
 static bool build_copy(const char *from, const char *to, char said[GRADE_TEXT])
 {
     struct stat info;
@@ -187,7 +187,7 @@ static void build_messages(const char *work, const char *copy, const char *name,
     }
 }
 
-/* One run of the compiler. Returns false if it fails, and if it was stopped says so. */
+/* Runs the compiler once. Returns false if that fails; if it was stopped, `said` says so. */
 static bool build_step(const BuildOptions *o, char *const argument[], char said[GRADE_TEXT])
 {
     char command[GRADE_COMMAND], messages[GRADE_PATH];
@@ -200,8 +200,8 @@ static bool build_step(const BuildOptions *o, char *const argument[], char said[
     return status == 0;
 }
 
-/* Compiles the copy in the work folder, by way of a list of the files that it includes and of its
- * assembly. */
+/* Copies the submission to the work folder and compiles the copy in three steps: to a list of the
+ * files that it includes, to assembly, and to an object file. Checks the list and the assembly. */
 static const char *build_compile(const BuildOptions *o, const char *path, char said[GRADE_TEXT])
 {
     char copy[GRADE_PATH], list[GRADE_PATH], include[GRADE_PATH], assembly[GRADE_PATH],

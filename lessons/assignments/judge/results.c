@@ -134,8 +134,8 @@ bool results_write(const Grade *grade, const char *path, Error *err)
     return results_close(f, path, err);
 }
 
-/* A field of CSV: quoted, with quotes doubled. A spreadsheet takes a field that begins with one of
- * these characters for a formula, quoted or not, but not after an apostrophe. */
+/* A CSV field: quoted, with quotes doubled. If a field begins with one of these characters, a
+ * spreadsheet takes it for a formula, quoted or not, unless an apostrophe precedes it. */
 static void row_text(FILE *f, const char *text)
 {
     fputs(*text && strchr("=+-@\t\r\n", *text) ? "\"'" : "\"", f);

@@ -28,7 +28,7 @@ static void rmsprop_update(const ParamGroup *o, const ParamRun *p)
         real spread = v[i];
         if (m) {
             m[i] = rmsprop_mean(alpha, m[i], g);
-            spread = fmax(v[i] - m[i] * m[i], 0); /* rounding can make it negative */
+            spread = fmax(v[i] - m[i] * m[i], (real)0); /* rounding can make it negative */
         }
         real d = g / (sqrt(spread) + o->eps);
         if (b)
