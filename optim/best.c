@@ -154,11 +154,11 @@ bool slope_best_wanted(const Trainer *t)
     return t->patience > 0 || t->keep_best;
 }
 
-Best slope_best_of(const Trainer *t)
+BestEpoch slope_best_of(const Trainer *t)
 {
-    Best best = t->best;
+    BestEpoch best = t->best;
     if (t->keep_best && !best.weights && best.epoch > 0)
-        return (Best){0};
+        return (BestEpoch){0};
     if (!t->keep_best)
         best.weights = NULL, best.in_net = false;
     return best;
@@ -198,7 +198,7 @@ void slope_best_begin(Trainer *t)
 /* NaN is not lower than anything. */
 bool slope_best_update(Trainer *t, double test_loss)
 {
-    Best *best = &t->best;
+    BestEpoch *best = &t->best;
     bool better = isfinite(test_loss) && (best->epoch == 0 || test_loss < best->loss);
     best->waited = better ? 0 : best->waited + 1;
     if (!better)

@@ -18,7 +18,7 @@ bool slope_best_wanted(const Trainer *t);
 
 /* t->best, if it goes with the present setting of keep_best. Without the weights that keep_best
  * asks for, the search starts afresh; without keep_best, weights kept earlier do not count. */
-Best slope_best_of(const Trainer *t);
+BestEpoch slope_best_of(const Trainer *t);
 
 /* Have t->patience epochs passed without a lower test loss? */
 bool slope_best_is_past(const Trainer *t);

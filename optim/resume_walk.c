@@ -159,7 +159,7 @@ static void resume_data(State *s, const Loader *loader)
     resume_same(s, "data.flip", o.transform.flip, "setting of image flipping");
 }
 
-static void resume_best(State *s, Best *best)
+static void resume_best(State *s, BestEpoch *best)
 {
     int64_t epoch = best->epoch, waited = best->waited;
     state_int(s, "trainer.best.epoch", &epoch, 0, INT_MAX / 2);
@@ -214,7 +214,7 @@ static void resume_check_counts(State *s, const Trainer *t)
 /* The best epoch is one of those done, and those waited for came after it. */
 static void resume_check_best(State *s, const Trainer *t)
 {
-    const Best *best = &t->best;
+    const BestEpoch *best = &t->best;
     bool kept = t->keep_best && best->epoch > 0;
     state_check_range(s, "trainer.best.epoch", best->epoch, 0, t->epoch);
     state_check_range(s, "trainer.best.waited", best->waited, 0, t->epoch - best->epoch);
@@ -300,7 +300,7 @@ static void resume_history(State *s, Resume *r)
  * network has those of the best. */
 static void resume_weights(State *s, Resume *r)
 {
-    Best *read = &r->read.best, *best = &r->t->best;
+    BestEpoch *read = &r->read.best, *best = &r->t->best;
     bool kept = s->ok && r->t->keep_best && read->epoch > 0;
     if (kept && s->pass == STATE_CHECKING)
         read->weights = slope_snapshot_try_new(r->t->net);

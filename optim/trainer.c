@@ -262,18 +262,17 @@ static void trainer_report(const Trainer *t, Progress *progress, const EpochReco
 }
 
 /* The final line, if training looked for the best epoch. */
-static void trainer_report_best(const Trainer *t)
+static void trainer_report_best(const Trainer *t, int last)
 {
-    char best[64] = "no epoch had a finite test loss", stopped[96] = "";
+    char stopped[64] = "", best[64] = "no epoch had a finite test loss";
     if (t->quiet || t->bar_only || !slope_best_wanted(t))
         return;
+    if (t->best.stopped)
+        snprintf(stopped, sizeof stopped, "stopped early after epoch %d of %d; ", t->epoch, last);
     if (t->best.epoch > 0)
         snprintf(best, sizeof best, "best epoch %d, test loss %.4f", t->best.epoch, t->best.loss);
-    if (t->best.stopped)
-        snprintf(stopped, sizeof stopped, "; stopped early after epoch %d, %d epoch%s without a "
-                 "lower one", t->epoch, t->best.waited, t->best.waited == 1 ? "" : "s");
-    fprintf(stderr, "%s%s%s%s%s\n", t->name ? t->name : "", t->name ? ": " : "", best, stopped,
-            t->best.in_net ? "; the network has the weights of the best epoch" : "");
+    fprintf(stderr, "%s%s%s%s%s\n", t->name ? t->name : "", t->name ? ": " : "", stopped, best,
+            t->best.in_net ? "; the network has its weights" : "");
 }
 
 /* The training goes on: its own loss was finite. */
@@ -324,7 +323,7 @@ void trainer_fit(Trainer *t)
         trainer_run(t, last);
     t->best.stopped = t->epoch < last;
     slope_best_end(t);
-    trainer_report_best(t);
+    trainer_report_best(t, last);
 }
 
 void trainer_clear(Trainer *t)
@@ -333,5 +332,5 @@ void trainer_clear(Trainer *t)
         slope_fail("trainer_clear", "the trainer is NULL");
     history_free(&t->history);
     slope_snapshot_free(t->best.weights);
-    t->best = (Best){0};
+    t->best = (BestEpoch){0};
 }

@@ -51,14 +51,14 @@ typedef struct Tally {
 } Tally;
 
 /* The epoch with the lowest test loss so far, which .patience and .keep_best look for. */
-typedef struct Best {
+typedef struct BestEpoch {
     int    epoch;   /* from 1; 0: none yet */
     double loss;    /* its test loss */
     int    waited;  /* epochs since then, or since the first; none had a lower test loss */
     bool   stopped; /* did the last trainer_fit stop early? */
     bool   in_net;  /* with keep_best: does the network have the weights of this epoch? */
     struct Snapshot *weights; /* with keep_best: those of this epoch; if in_net, the last ones */
-} Best;
+} BestEpoch;
 
 typedef struct Trainer Trainer;
 
@@ -93,8 +93,8 @@ struct Trainer {
     Tally   tally;   /* ... and the completed part of the current one */
     /* Consecutive saves of the checkpoint that failed; 0 if the last one succeeded. */
     int64_t failed_saves;
-    History history;
-    Best    best; /* trainer_clear frees both */
+    History   history;
+    BestEpoch best; /* trainer_clear frees both */
 };
 
 /* Trains for t->epochs more epochs; an unfinished epoch is resumed and counts as the first of them.

@@ -431,8 +431,8 @@ END_TEST
 
 /* --- what it prints --------------------------------------------------------------------------- */
 
-/* The n-th line, from 0, that training writes to stderr, up to its time. */
-static const char *stopping_line(int n, bool keep_best, int patience, const double *losses)
+/* What training writes to stderr. */
+static char *stopping_text(bool keep_best, int patience, const double *losses)
 {
     static char text[4096];
     Run r = scripted_run(make_sgd, 1);
@@ -442,7 +442,13 @@ static const char *stopping_line(int n, bool keep_best, int patience, const doub
     scripted_fit(&r, losses, STOPPING_EPOCHS);
     snprintf(text, sizeof text, "%s", capture_end());
     run_free(&r);
-    char *line = text;
+    return text;
+}
+
+/* The n-th line of it, from 0. */
+static const char *stopping_line(int n, bool keep_best, int patience)
+{
+    char *line = stopping_text(keep_best, patience, stopping_losses);
     for (; n > 0; n--)
         line = strchr(line, '\n') + 1;
     line[strcspn(line, "\n")] = '\0';
@@ -452,23 +458,19 @@ static const char *stopping_line(int n, bool keep_best, int patience, const doub
 START_TEST(lines_name_the_best_epoch)
 {
     static const double none[STOPPING_EPOCHS] = {(double)NAN, (double)NAN};
-    ck_assert_ptr_nonnull(strstr(stopping_line(2, true, 2, stopping_losses), "test loss 2.0000 "));
-    ck_assert_ptr_nonnull(strstr(stopping_line(2, true, 2, stopping_losses), " (best), "));
-    ck_assert_ptr_null(strstr(stopping_line(3, true, 2, stopping_losses), "best"));
-    ck_assert_ptr_null(strstr(stopping_line(2, false, 0, stopping_losses), "best"));
-    ck_assert_str_eq(stopping_line(8, false, 0, stopping_losses), "");
-    ck_assert_str_eq(stopping_line(5, true, 2, stopping_losses),
-                     "run: best epoch 3, test loss 2.0000; stopped early after epoch 5, 2 epochs "
-                     "without a lower one; the network has the weights of the best epoch");
-    ck_assert_str_eq(stopping_line(4, false, 1, stopping_losses),
-                     "run: best epoch 3, test loss 2.0000; stopped early after epoch 4, 1 epoch "
-                     "without a lower one");
-    ck_assert_str_eq(stopping_line(8, true, 0, stopping_losses),
-                     "run: best epoch 7, test loss 1.5000; the network has the weights of the best "
-                     "epoch");
-    ck_assert_ptr_nonnull(strstr(stopping_line(3, true, 2, none),
-                                 "run: no epoch had a finite test loss; stopped early after "
-                                 "epoch 2"));
+    ck_assert_ptr_nonnull(strstr(stopping_line(2, true, 2), "test loss 2.0000 "));
+    ck_assert_ptr_nonnull(strstr(stopping_line(2, true, 2), " (best), "));
+    ck_assert_ptr_null(strstr(stopping_line(3, true, 2), "best"));
+    ck_assert_ptr_null(strstr(stopping_line(2, false, 0), "best"));
+    ck_assert_str_eq(stopping_line(8, false, 0), "");
+    ck_assert_str_eq(stopping_line(5, true, 2), "run: stopped early after epoch 5 of 8; best epoch "
+                     "3, test loss 2.0000; the network has its weights");
+    ck_assert_str_eq(stopping_line(4, false, 1),
+                     "run: stopped early after epoch 4 of 8; best epoch 3, test loss 2.0000");
+    ck_assert_str_eq(stopping_line(8, true, 0),
+                     "run: best epoch 7, test loss 1.5000; the network has its weights");
+    ck_assert_ptr_nonnull(strstr(stopping_text(true, 2, none), "\nrun: stopped early after epoch 2 "
+                                 "of 8; no epoch had a finite test loss\n"));
 }
 END_TEST
 
