@@ -10,7 +10,7 @@
 
 /* --- snapshots -------------------------------------------------------------------------------- */
 
-/* A copy of one part. Random streams are not copied: training that continues draws on. */
+/* A copy of one part. Random streams are not copied: training continues where they are. */
 typedef struct SnapshotPart {
     PartKind kind;
     Tensor  *tensor; /* of a parameter or buffer */
@@ -179,7 +179,7 @@ void slope_best_begin(Trainer *t)
 {
     Snapshot *old = t->best.weights;
     if (t->keep_best && old && !slope_snapshot_fits(old, t->net))
-        slope_fail("trainer_fit", "the network has other parts than when its best weights were "
+        slope_fail("trainer_fit", "the network's parts have changed since its best weights were "
                    "copied; call trainer_clear before you train it further");
     Snapshot *copy = t->keep_best && !old ? slope_snapshot_try_new(t->net) : NULL;
     if (t->keep_best && !old && !copy)

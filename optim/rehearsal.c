@@ -47,8 +47,8 @@ static void rehearsal_check_windows(const Trainer *t)
                    "0 for 1", t->accumulate);
     if (t->accumulate > 1 && done % t->accumulate != 0 && done < loader_batches(t->train))
         slope_fail("trainer_fit", "accumulate is %d, but %lld batches of epoch %d are done, which "
-                   "no number of updates of %d batches gives; change it only between epochs",
-                   t->accumulate, (long long)done, t->epoch + 1, t->accumulate);
+                   "is not a multiple of it; change it only between epochs", t->accumulate,
+                   (long long)done, t->epoch + 1);
 }
 
 static void rehearsal_check_fields(const Trainer *t)

@@ -190,8 +190,8 @@ static void resume_check_windows(State *s, const Trainer *t)
     int64_t updates = done / window + (done % window > 0);
     state_check_range(s, "trainer.step", t->step, t->epoch + updates, RESUME_MOST);
     if (s->ok && done % window > 0 && done < loader_batches(t->train))
-        state_refuse(s, "the unfinished epoch ends within an update: after batch %" PRId64 ", with "
-                     "%" PRId64 " batches per update", done, window);
+        state_refuse(s, "the unfinished epoch ends within an update: the number of its batches is "
+                     "%" PRId64 ", not a multiple of %" PRId64, done, window);
 }
 
 /* The next steps rely on the counts agreeing with each other and with the data. Past epochs may
@@ -307,7 +307,7 @@ static void resume_weights(State *s, Resume *r)
     if (kept && !read->weights)
         state_refuse(s, "out of memory for the best weights");
     else if (kept && !slope_snapshot_fits(read->weights, r->t->net))
-        state_refuse(s, "the network has other parts than when its best weights were copied; call "
+        state_refuse(s, "the network's parts have changed since its best weights were copied; call "
                      "trainer_clear first");
     else if (kept)
         slope_snapshot_walk(s, "best", read->weights, r->t->net);

@@ -6,10 +6,10 @@
  *    accuracy.
  *  - Progress goes to stderr: a bar on a terminal, and one line per epoch; nothing if quiet is set.
  *    NO_COLOR is respected.
- *  - A callback sees the network after every update (to record slopes, for example), another one
- *    after every epoch.
- *  - With .patience it stops early, with .keep_best it ends with the best weights, and with
- *    .accumulate several batches share an update.
+ *  - A callback sees the network after every update (to record slopes, for example), and another
+ *    one after every epoch.
+ *  - With .patience, training stops early; with .keep_best, it ends with the best weights; with
+ *    .accumulate, several batches share an update.
  *  - With a checkpoint, training that is killed at any moment and restarted by the same program
  *    produces the same bits as training that is never interrupted.
  *
@@ -54,7 +54,7 @@ typedef struct Tally {
 typedef struct BestEpoch {
     int    epoch;   /* from 1; 0: none yet */
     double loss;    /* its test loss */
-    int    waited;  /* epochs since then, or since the first; none had a lower test loss */
+    int    waited;  /* epochs since then, or since the search began, without a lower test loss */
     bool   stopped; /* did the last trainer_fit stop early? */
     bool   in_net;  /* with keep_best: does the network have the weights of this epoch? */
     struct Snapshot *weights; /* with keep_best: those of this epoch; if in_net, the last ones */
@@ -102,20 +102,21 @@ struct Trainer {
  * keep their modes, so that one that the program has put into evaluation mode with module_eval
  * stays in it.
  *
- * With .accumulate = n, an update uses n batches, or those that are left of the epoch. Each one's
- * gradient is weighted by its share of the examples. So if the loss is a mean over the examples of
- * its batch, the sum is the gradient of the mean over all of them, up to rounding, as from one
- * large batch. With two kinds of layers it differs: a batch norm normalises each batch by itself
- * and moves its running statistics n times; a dropout draws other masks. clip_norm applies to the
- * sum. step, on_step and checkpoint_every count updates, and the tally grows by updates.
+ * With .accumulate = n, an update uses n batches, or those that are left of the epoch. The gradient
+ * of each batch is weighted by its share of the examples. So if the loss is a mean over the
+ * examples of a batch, the weighted sum is the gradient of the mean over all of them, up to
+ * rounding, as from one large batch. Two kinds of layers still behave differently: a batch norm
+ * normalises each batch by itself and moves its running statistics n times, and a dropout draws
+ * other masks. clip_norm applies to the sum. step, on_step and checkpoint_every count updates, and
+ * the tally grows by updates.
  *
- * With .patience = n, training stops after n consecutive epochs whose test loss is not lower than
- * that of every epoch before; NaN never is. With .keep_best, the parameters, buffers and counters
- * are copied after each epoch whose test loss is, and trainer_fit ends by exchanging them with the
- * last copy: the network then has the weights of epoch t->best.epoch. The next trainer_fit
- * exchanges them back first. So two calls do what one call with the sum of their epochs does, and
- * after an early stop nothing more is trained until you raise .patience. To train on from the best
- * weights, or from weights that you have changed, call trainer_clear in between.
+ * With .patience = n, training stops after n consecutive epochs without a test loss lower than the
+ * lowest before; NaN and Inf never count as lower. With .keep_best, the parameters, buffers and
+ * counters are copied after each epoch that has the lowest test loss so far, and trainer_fit ends
+ * by exchanging them with the copy: the network then has the weights of epoch t->best.epoch. The
+ * next trainer_fit first exchanges them back. So two calls do what one call with the sum of their
+ * epochs does, and after an early stop nothing more is trained until you raise .patience. To train
+ * on from the best weights, or from weights that you have changed, call trainer_clear in between.
  *
  * Fails before the first step if the trainer's parts do not fit together: an optimizer of a
  * different network; .patience or .keep_best without .test; examples, of .train or .test, that the
@@ -129,9 +130,9 @@ struct Trainer {
  * restores them. If .epochs is 0 or training has stopped early, nothing is run.
  *
  * Fails if the loss becomes NaN or Inf, naming the step and, if there is one, the example or the
- * parameter that is not finite; the network keeps its last weights. A checkpoint that cannot be
- * saved does not stop the training: the first of consecutive failures is reported on stderr, and
- * the old file is kept. */
+ * parameter that is not finite. The network then has its last weights; with .keep_best, a call with
+ * .epochs = 0 exchanges them for the best. A checkpoint that cannot be saved does not stop the
+ * training: the first of consecutive failures is reported on stderr, and the old file is kept. */
 void trainer_fit(Trainer *t);
 
 /* --- checkpoints: optim/resume.c -------------------------------------------------------------- */

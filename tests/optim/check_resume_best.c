@@ -293,8 +293,8 @@ START_TEST(an_epoch_that_ends_within_an_update_is_refused)
     *(int64_t *)safetensors_find(s, "trainer.correct")->data = 0;
     edit_end(&r, path, s);
     assert_not_loaded(&r, path, &err);
-    ck_assert_str_eq(err.problem, "the unfinished epoch ends within an update: after batch 1, with "
-                                  "2 batches per update");
+    ck_assert_str_eq(err.problem, "the unfinished epoch ends within an update: the number of its "
+                                  "batches is 1, not a multiple of 2");
     run_free(&r);
 }
 END_TEST
@@ -357,7 +357,7 @@ START_TEST(counts_that_do_not_agree_are_not_saved)
     ck_assert_ptr_nonnull(strstr(err.problem, "'trainer.best.epoch' is out of range"));
     r.t.best.epoch = 2, r.t.accumulate = 3;
     ck_assert(!trainer_save(&r.t, path, &err));
-    ck_assert_ptr_nonnull(strstr(err.problem, "after batch 2, with 3 batches per update"));
+    ck_assert_ptr_nonnull(strstr(err.problem, "the number of its batches is 2, not a multiple of 3"));
     ck_assert_int_eq(access(path, F_OK), -1);
     run_free(&r);
 }

@@ -351,10 +351,10 @@ START_TEST(another_network_than_the_copied_one_is_refused)
                  : SEQUENTIAL(r.t.net, linear_new(2, 2));
     r.t.optimizer = make_sgd(r.t.net);
     r.t.epochs = 1;
-    ck_assert_fails(trainer_fit(&r.t), "trainer_fit: the network has other parts than when its "
+    ck_assert_fails(trainer_fit(&r.t), "trainer_fit: the network's parts have changed since its "
                     "best weights were copied; call trainer_clear before you train it further");
     ck_assert(!trainer_save(&r.t, scratch_path("other"), &err));
-    ck_assert_ptr_nonnull(strstr(err.problem, "the network has other parts than when its best"));
+    ck_assert_ptr_nonnull(strstr(err.problem, "the network's parts have changed since its best"));
     trainer_clear(&r.t);
     ck_assert_msg(trainer_save(&r.t, scratch_path("other"), &err), "%s", err.problem);
     scripted_fit(&r, stopping_losses, 1);
