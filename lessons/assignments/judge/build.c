@@ -101,10 +101,17 @@ static void build_find(const BuildOptions *o, char path[GRADE_PATH])
 
 static bool build_refuse(char said[GRADE_TEXT], const char *path, const char *problem)
 {
-    snprintf(said, GRADE_TEXT - 1, "'%s': %s.", path, problem);
+    snprintf(said, GRADE_TEXT - 1, "'%s' %s.", path, problem);
     text_make_printable(said, "");
     strcat(said, "\n");
     return false;
+}
+
+static bool build_refuse_unread(char said[GRADE_TEXT], const char *path)
+{
+    char problem[256];
+    snprintf(problem, sizeof problem, "cannot be read: %s", strerror(errno));
+    return build_refuse(said, path, problem);
 }
 
 /* Copies a regular file of bounded size. Opening a FIFO could block, a device may never end, and a
@@ -114,16 +121,20 @@ static bool build_copy(const char *from, const char *to, char said[GRADE_TEXT])
     struct stat info;
     static char bytes[BUILD_SOURCE];
     int in = open(from, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (in < 0 && (errno == ELOOP || errno == EMLINK))
+        return build_refuse(said, from, "is a symbolic link: submit the file that it points to");
     if (in < 0)
-        return build_refuse(said, from, errno == ELOOP || errno == EMLINK
-                                            ? "is a symbolic link" : strerror(errno));
+        return build_refuse_unread(said, from);
     bool regular = fstat(in, &info) == 0 && S_ISREG(info.st_mode);
-    ssize_t n = regular ? read(in, bytes, sizeof bytes) : -1;
+    ssize_t n = regular ? read(in, bytes, sizeof bytes) : 0;
     close(in);
     if (!regular)
-        return build_refuse(said, from, "is not a file");
-    if (n < 0 || n == sizeof bytes)
-        return build_refuse(said, from, n < 0 ? strerror(errno) : "has more than a million bytes");
+        return build_refuse(said, from, "is not a regular file: submit one C file");
+    if (n < 0)
+        return build_refuse_unread(said, from);
+    if (n == sizeof bytes)
+        return build_refuse(said, from, "is larger than 1 MB: submit the C file only, with neither "
+                                        "data nor a program in it");
     int out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (out < 0 || write(out, bytes, (size_t)n) != n || close(out) != 0)
         judge_refuse("cannot write '%s': %s", to, strerror(errno));
@@ -238,6 +249,8 @@ static const char *build_link(const BuildOptions *o, const char *path, char said
     if (build_run(command, (char *[]){object, "-o", program, NULL}, messages,
                   BUILD_LINK_SECONDS) == 0)
         return NULL;
+    snprintf(said, GRADE_TEXT, "A function that it calls may not exist (is the name misspelt?), or "
+             "one that it defines may\nexist already (make it static). The linker says:\n");
     build_messages(o->work, object, path, said);
     return "does not link";
 }

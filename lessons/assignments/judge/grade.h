@@ -21,7 +21,13 @@
 #include "lessons/assignments/solver/wire.h"
 #include "tensor/error.h"
 
-enum { GRADE_TESTS = 64, GRADE_TEXT = 8192, GRADE_PATH = 4096, GRADE_COMMAND = 16384 };
+enum {
+    GRADE_TESTS = 64,
+    GRADE_TEXT = 8192,
+    GRADE_PATH = 4096,
+    GRADE_TITLE = GRADE_PATH + 128,
+    GRADE_COMMAND = 16384,
+};
 
 /* --- what the tests found --------------------------------------------------------------------- */
 
@@ -31,6 +37,7 @@ typedef struct Outcome {
     bool absent; /* a hidden test that this copy does not contain */
     bool late;   /* stopped by its time limit */
     char message[1024], index[128], expected[128], got[128], hint[512];
+    char note[256];  /* instead of a message, if it passed */
     char leader[64]; /* an entry of the leaderboard: its name, or "", ... */
     double value;    /* ... and its value */
 } Outcome;
@@ -84,6 +91,10 @@ _Noreturn void judge_refuse(const char *format, ...) SLOPE_PRINTF(1, 2);
 
 /* Writes "folder/name" to `path` and returns it. */
 char *grade_path(char path[GRADE_PATH], const char *folder, const char *name);
+
+/* "a1_elu: path/to/elu.c", the first line of a report: the name of the assignment's folder, and the
+ * submission's path as it was given. */
+const char *grade_title(char title[GRADE_TITLE], const char *assignment, const char *submission);
 
 /* Lowers a limit of this process, and never raises one. */
 void process_limit(int resource, rlim_t most);
@@ -149,11 +160,12 @@ typedef enum SolverEnd {
 void solver_begin(SolverOptions options); /* its first exchange starts it */
 void solver_use(const char *name);        /* see judge_use_solver */
 SolverEnd solver_exchange(const Message *call, Message *answer);
-double solver_spent(void);                /* its CPU time in the last exchange, in seconds */
+double solver_spent(void);                /* see judge_seconds */
 void solver_end(void); /* ends all of them, and every process that they started */
 
 /* Says how the solver died, such as "crashed: Segmentation fault". */
 const char *solver_death(char text[256]);
+bool solver_crashed(void); /* and was not ended for a system call */
 
 /* --- the test that runs ----------------------------------------------------------------------- */
 

@@ -10,6 +10,7 @@
  *    was expected, what was found, and the likely mistake. Any ck_assert works, too.
  *  - Each test has a solver of its own, started by the test's first call. Inputs and answers are
  *    Vars on the judge's tape, which is rewound after the test.
+ *  - judge_note adds a sentence to the report of a test that passes.
  *  - judge_rng has a fixed seed in a visible test, so that its report is the same in every run, and
  *    a fresh seed in a hidden one.
  *
@@ -85,9 +86,10 @@ void judge_restart(void);
  * solvers/NAME.c in place of a submission; if `name` is NULL, to the submission's. */
 void judge_use_solver(const char *name);
 
-/* The CPU time in seconds that this solver used from the beginning of the last call until its
- * answer had arrived, read by the judge. It includes reading the call and writing the answer, and,
- * in the first call, starting. Where CPU time cannot be read, it is the elapsed time. */
+/* The CPU time in seconds that this solver used from the arrival of its previous answer, or from
+ * its start, until its answer to the last call had arrived, read by the judge. It includes reading
+ * the call, writing the answer, and whatever the solver computes between two calls. Where CPU time
+ * cannot be read, it is the elapsed time of the call. */
 double judge_seconds(void);
 
 /* --- comparing -------------------------------------------------------------------------------- */
@@ -139,6 +141,9 @@ void judge_formula(const char *what, const Var *got, Formula expected,
 /* Adds a number, for which larger is better, to Gradescope's leaderboard, whether or not the
  * current test passes. Only the last number of each test counts. */
 void judge_leaderboard(const char *name, double value);
+
+/* A sentence about the current test that the report prints if the test passes. */
+void judge_note(const char *format, ...) SLOPE_PRINTF(1, 2);
 
 /* Fails the current test with this message and hint; `hint` may be "". */
 _Noreturn void judge_fail(const char *hint, const char *format, ...) SLOPE_PRINTF(2, 3);

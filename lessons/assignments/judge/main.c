@@ -224,11 +224,13 @@ static void judge_refused(Grade *grade, const char *status)
 /* --- the results ------------------------------------------------------------------------------ */
 
 /* What the student may see: hidden tests without their findings. */
-static void judge_write_report(const Grade *grade, const char *path)
+static void judge_write_report(const JudgeOptions *o, const Grade *grade, const char *path)
 {
+    char title[GRADE_TITLE];
     FILE *f = fopen(path, "w");
     if (!f)
         judge_refuse("cannot write '%s': %s", path, strerror(errno));
+    fprintf(f, "%s\n\n", grade_title(title, o->assignment, o->submission));
     if (strcmp(grade->status, "graded") != 0)
         fprintf(f, "The submission %s.\n\n", grade->status);
     fprintf(f, "%s\n\n", grade->output);
@@ -275,7 +277,7 @@ static void judge_write_all(const JudgeOptions *o, const Grade *grade)
         !results_write_row(grade, o->name ? o->name : o->submission,
                            grade_path(path, folder, file[1]), &err))
         error_print(stderr, &err), judge_refuse("the results cannot be written");
-    judge_write_report(grade, grade_path(path, folder, file[2]));
+    judge_write_report(o, grade, grade_path(path, folder, file[2]));
     for (size_t i = 0; i < sizeof file / sizeof *file; i++)
         judge_publish(folder, file[i], o->out);
     int printed = open(grade_path(path, judge_folder, "printed.txt"),

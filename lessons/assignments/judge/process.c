@@ -52,7 +52,8 @@ typedef struct Solver {
     SolverEnd end;            /* why an exchange failed */
     double    cpu, waited;    /* its CPU time, and how long the judge has waited for it */
     double    looked;         /* when solver_is_over last checked */
-    double    spent;          /* CPU time in the last exchange */
+    double    counted;        /* its CPU time when its last answer had arrived */
+    double    spent;          /* CPU time from then until its next answer */
 } Solver;
 
 enum { SOLVERS = 4 };
@@ -189,7 +190,7 @@ static void solver_start(void)
     close(empty), close(printed), close(program), close(calls[0]), close(answers[1]);
     solver->calls = calls[1], solver->answers = answers[0];
     fcntl(solver->calls, F_SETFL, O_NONBLOCK);
-    solver->cpu = solver->waited = 0;
+    solver->cpu = solver->waited = solver->counted = 0;
 }
 
 /* --- ending ----------------------------------------------------------------------------------- */
@@ -256,6 +257,11 @@ static SolverEnd solver_died(void)
     }
     solver_end();
     return solver->cpu > solver->limit ? SOLVER_LATE : SOLVER_DIED;
+}
+
+bool solver_crashed(void)
+{
+    return WIFSIGNALED(solver->status) && WTERMSIG(solver->status) != SIGSYS;
 }
 
 const char *solver_death(char text[256])
@@ -364,10 +370,12 @@ SolverEnd solver_exchange(const Message *call, Message *answer)
 {
     if (solver->pid == 0)
         solver_start();
-    double cpu = solver_cpu(), start = slope_seconds();
+    double start = slope_seconds();
     SolverEnd end = solver_try(call, answer);
     if (end != SOLVER_ANSWERED && solver->name[0])
         judge_refuse("the assignment's own solver '%s' failed", solver->name);
-    solver->spent = cpu >= 0 && solver->pid ? solver_cpu() - cpu : slope_seconds() - start;
+    double cpu = solver->pid ? solver_cpu() : -1;
+    solver->spent = cpu >= 0 ? cpu - solver->counted : slope_seconds() - start;
+    solver->counted = cpu;
     return end;
 }

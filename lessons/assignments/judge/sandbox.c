@@ -49,6 +49,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "lessons/assignments/judge/grade.h"
+
 /* What the filter does with a call. */
 typedef enum SandboxRule {
     REFUSE,      /* SIGSYS, as for every call that is not in the table */
@@ -263,9 +265,11 @@ bool sandbox_works(void)
 {
     int status = 0;
     pid_t child = fork();
+    if (child < 0) /* which says nothing about the filter */
+        judge_refuse("cannot create a process: %s", strerror(errno));
     if (child == 0)
         _exit(sandbox_install(0) ? 0 : 1);
-    return child > 0 && waitpid(child, &status, 0) == child && status == 0;
+    return waitpid(child, &status, 0) == child && status == 0;
 }
 
 /* A filter cannot see which program a call starts, so the one allowed call carries a random number.
