@@ -20,7 +20,7 @@
  * after one step with lr = .001 a slope is .249 or .251, unless its gradient was exactly 0. From
  * then on the channels differ, because (1) sums other inputs for each. On this task, after a rise
  * in the first hundred steps or so, both kinds of slope head for 0, and the shared one is there
- * before the channels' mean. A likely reason, which exercise 5 lets you test: in the larger sum
+ * before the channels' mean. A likely reason, which exercise 6 lets you test: in the larger sum
  * what differs from channel to channel cancels, so its sign is steadier, and Adam makes longer
  * steps where the sign is steady.
  *
@@ -69,7 +69,7 @@ static Run train(const Lesson *lesson, const LessonData *data, SlopeMode mode)
                                                      : "one slope per channel"};
     trainer_fit(&trainer);
     run.accuracy = trainer_evaluate(run.net, loss_cross_entropy, test_loader, NULL).accuracy;
-    history_free(&trainer.history);
+    trainer_clear(&trainer);
     optimizer_free(adam);
     loader_free(train_loader), loader_free(test_loader);
     return run;
@@ -263,6 +263,10 @@ int main(int argc, char **argv)
  * 3. Start every slope at 0 (prelu_new(256, 0)). Do they stay there?
  * 4. Run make lesson-09 ARGS="--epochs 20". Where are the channels' slopes now, and how many are
  *    negative? What does that say of the "typical" slopes that the document gives?
- * 5. By (1) the shared gradient is the sum of the channels'. Print the ratio |mean| / std of both
+ * 5. The slopes of a network of your own, with any number of PReLUs, are recorded, drawn and
+ *    animated by slope_log_new, draw_slope_bands and draw_slope_film (lessons/kit/slopes.h). Add
+ *    two hidden layers to prelu_network_new (lessons/kit/networks.c) and draw the slopes of all
+ *    four PReLUs. Is their order that of their depth?
+ * 6. By (1) the shared gradient is the sum of the channels'. Print the ratio |mean| / std of both
  *    kinds of gradient over a hundred steps, and explain with (2) why the shared slope is faster.
  */

