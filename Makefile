@@ -44,7 +44,7 @@ endif
 # The lessons' kit is a library, too, for programs outside this folder: lessons/kit/README.md.
 KIT := $(wildcard lessons/kit/*.c)
 
-all: $(B)/libslope-float.a $(B)/libslope-double.a ## build the libraries, in float and in double
+all: $(B)/libslope-float.a $(B)/libslope-double.a ## build the libraries, in float and double
 all: $(if $(KIT),$(B)/libslope-kit-float.a $(B)/libslope-kit-double.a)
 double: $(B)/libslope-double.a                    ## build the double-precision library
 

@@ -7,6 +7,10 @@
  *    claim failed.
  *  - All output is also written to output.txt in the lesson's folder, for the page of all lessons.
  *  - lesson_load returns Fashion-MNIST if it is found and glyphs otherwise, and says which.
+ *  - A program that is not a lesson calls lesson_here in place of lesson_begin. It needs only a
+ *    folder for its pictures.
+ *  - Some names here are short: say, story, section, claim, stops. The compiler refuses a function
+ *    of your own that has a name which an included header declares; all other names are yours.
  *
  *      int main(int argc, char **argv)
  *      {
@@ -16,12 +20,6 @@
  *          claim(1 + 1 == 2, "one and one is two");
  *          return lesson_end(&lesson);
  *      }
- *
- *  - A program that is not a lesson needs only a folder for its pictures: it calls lesson_here in
- *    place of lesson_begin, and need not call lesson_end.
- *  - Names that a program cannot use for functions of its own, because the headers here declare
- *    them, are refused by the compiler: say, section, claim, story, stops and those that begin with
- *    lesson_, plot_ and so on. Every other name is free.
  *
  * SPDX-License-Identifier: MIT
  */

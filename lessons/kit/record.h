@@ -17,7 +17,7 @@ FILE *slope_lesson_create(const Lesson *lesson, const char *name);
 
 /* Ends the program with a message: a file in the lesson's folder is not complete, because of
  * `problem`, an errno, or 0 if that is unknown. */
-_Noreturn void slope_refuse_partial(const Lesson *lesson, const char *name, int problem);
+SLOPE_NORETURN void slope_refuse_partial(const Lesson *lesson, const char *name, int problem);
 
 /* Opens both files; `options` is the text that `make lesson-NN ARGS="..."` would pass. */
 void slope_record_begin(const Lesson *lesson, const char *options);

@@ -229,7 +229,7 @@ START_TEST(a_smooth_function_is_not_interrupted)
 }
 END_TEST
 
-/* Dropout and batch norm do different things in training; the second child is in evaluation mode. */
+/* Dropout and batch norm do different things in training; one child is in evaluation mode. */
 START_TEST(a_module_is_left_as_it_was)
 {
     Module *net = SEQUENTIAL(linear_new(1, 4), batch_norm1d_new(4), dropout_new((real)0.5),
