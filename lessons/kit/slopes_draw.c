@@ -184,9 +184,10 @@ static void slope_panel(Plot *p, const SlopeLog *log, int r, const SlopeBands *b
     else
         snprintf(text, sizeof text, "%s, %d channels", name, layer->channels);
     plot_panel(p, text, "training step", "slope a");
-    plot_y_range(p, range.low, range.high);
-    plot_set(p, "set lmargin 9; set bmargin 3.5; set tmargin 2"); /* all panels of one size */
-    snprintf(text, sizeof text, "set xtics %g", slope_tics(log->step[log->moments - 1]));
+    double last = log->step[log->moments - 1];
+    plot_x_range(p, 0, last > 0 ? last : 1), plot_y_range(p, range.low, range.high);
+    plot_set(p, "set lmargin 11; set bmargin 3.5; set tmargin 2"); /* all panels of one size */
+    snprintf(text, sizeof text, "set xtics %g", slope_tics(last));
     plot_set(p, text);
     plot_slope_lines(p, bands);
     if (!isnan(range.start)) {
