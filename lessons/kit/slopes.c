@@ -17,6 +17,7 @@ typedef struct SlopeWalk {
     SlopeLog   *log;
     const char *prefix;
     int         layer;
+    bool        changed; /* is the network another one than in slope_log_new? */
 } SlopeWalk;
 
 static void slope_count_layer(const char *name, const Tensor *slopes, void *ctx)
@@ -55,20 +56,23 @@ static void slope_log_grow(SlopeLog *log)
 
 static void slope_note_layer(const char *name, const Tensor *slopes, void *ctx)
 {
+    (void)name;
     SlopeWalk *walk = ctx;
-    SlopeLog *log = walk->log;
-    SlopeLayer *layer = &log->layer[walk->layer++];
-    if (walk->layer > log->n_layers || tensor_count(slopes) != layer->channels)
-        slope_fail("slope_log_record", "PReLU '%s' is not as it was in slope_log_new: the network "
-                   "has changed since", name);
-    for (int c = 0; c < layer->channels; c++)
-        layer->values[log->moments * layer->channels + c] = (double)tensor_read(slopes)[c];
+    const SlopeLog *log = walk->log;
+    const SlopeLayer *layer = &log->layer[walk->layer++];
+    walk->changed |= walk->layer > log->n_layers || tensor_count(slopes) != layer->channels;
+    for (int c = 0; !walk->changed && c < layer->channels; c++)
+        layer->values[(ptrdiff_t)log->moments * layer->channels + c] = (double)tensor_read(slopes)[c];
 }
 
 static void slope_note(SlopeLog *log, int64_t step)
 {
+    SlopeWalk walk = {.log = log};
     slope_log_grow(log);
-    prelu_each(log->net, slope_note_layer, &(SlopeWalk){.log = log});
+    prelu_each(log->net, slope_note_layer, &walk);
+    if (walk.changed || walk.layer != log->n_layers)
+        slope_fail("slope_log_record", "the network's %d PReLUs are not the %d, of the same sizes, "
+                   "that it had in slope_log_new", walk.layer, log->n_layers);
     log->step[log->moments++] = (double)step;
 }
 
@@ -136,7 +140,7 @@ const double *slope_log_values(const SlopeLog *log, int layer, int moment)
         slope_fail("slope_log_values", "there is no moment %d; there are %d", moment,
                    log->moments);
     const SlopeLayer *l = &log->layer[layer];
-    return l->values + (moment < 0 ? log->moments + moment : moment) * l->channels;
+    return l->values + (ptrdiff_t)(moment < 0 ? log->moments + moment : moment) * l->channels;
 }
 
 /* --- writing ---------------------------------------------------------------------------------- */
