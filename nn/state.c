@@ -296,7 +296,7 @@ void state_rng(State *s, const char *name, Rng *rng)
 typedef struct StateModule {
     State      *s;
     const char *prefix;
-    StateRngs   rngs;
+    StateParts  parts;
 } StateModule;
 
 static void state_visit(const char *name, const ModulePart *part, void *ctx)
@@ -305,16 +305,18 @@ static void state_visit(const char *name, const ModulePart *part, void *ctx)
     char full[STATE_NAME];
     snprintf(full, sizeof full, "%s%s%s", m->prefix, m->prefix[0] ? "." : "", name);
     Tensor *x = module_part_tensor(part);
+    if (m->parts == STATE_IN_FILE && !safetensors_find(m->s->list, full))
+        return;
     if (x)
         state_tensor_of(m->s, full, x, part->kind == PART_BUFFER ? STATE_OF_BUFFER : STATE_FINITE);
     else if (part->kind == PART_COUNTER)
         state_int(m->s, full, part->counter, 0, INT64_MAX / 2); /* leaves headroom */
-    else if (m->rngs == STATE_WITH_RNGS)
+    else if (m->parts == STATE_WITH_RNGS)
         state_rng(m->s, full, part->rng);
 }
 
-void state_module(State *s, const char *prefix, Module *m, StateRngs rngs)
+void state_module(State *s, const char *prefix, Module *m, StateParts parts)
 {
-    StateModule ctx = {s, prefix, rngs};
+    StateModule ctx = {s, prefix, parts};
     module_visit(m, state_visit, &ctx);
 }
