@@ -38,39 +38,41 @@ bool module_load(Module *m, const char *path, Error *err);
 
 /* --- other names, and part of a file ---------------------------------------------------------- */
 
-/* All zero: as module_load does. */
+/* With all fields zero, loading is as strict as module_load. */
 typedef struct LoadOptions {
-    /* What the file's names lose where they begin with it, and what is then put before each of
-     * them; NULL or "" for nothing. torch.compile saves names that begin with "_orig_mod.",
-     * DataParallel with "module.", trainer_save with "model.". */
+    /* Every name in the file that begins with remove_prefix loses it; then add_prefix is put before
+     * every name. NULL or "" changes nothing. PyTorch writes "_orig_mod." before the names of a
+     * network saved under torch.compile and "module." under DataParallel; trainer_save writes
+     * "model." before the network's, and saves more than the network, so .partial is needed. */
     const char *remove_prefix, *add_prefix;
-    bool        partial; /* load the tensors that fit, leave the network's others as they are */
+    bool        partial; /* load what fits, and leave the rest of the network as it is */
 } LoadOptions;
 
-/* What became of a tensor or counter. One that is different has another shape in the file or, if
- * it is a counter, another type than I64. */
+/* What became of a tensor or counter. A different one has another shape in the file or, if it is a
+ * counter, an element type other than I64. */
 typedef enum LoadResult { LOAD_LOADED, LOAD_MISSING, LOAD_UNEXPECTED, LOAD_DIFFERENT } LoadResult;
 
 typedef struct LoadItem {
     LoadResult result;
-    char       name[MODULE_PATH]; /* as in the network; a longer one, unexpected, is truncated */
-    char       expected[128];     /* "(10, 512)" in the network, or "" if unexpected */
-    char       found[128];        /* the same in the file, or "" if missing */
+    char       name[MODULE_PATH]; /* after renaming; truncated if it is longer */
+    char       expected[128];     /* the network's shape, "(10, 512)", or "" if unexpected */
+    char       found[128];        /* the file's, or "" if missing; a counter's type and shape */
 } LoadItem;
 
 typedef struct LoadReport {
     int       loaded, missing, unexpected, different;
-    LoadItem *item;  /* the file's tensors in its order, then the network's that are missing */
-    int       count; /* of items: the sum of the four */
+    LoadItem *item;  /* the file's tensors in their order, then the network's that are missing */
+    int       count; /* of items: the sum of the four numbers */
 } LoadReport;
 
-/* Loads as the options say, and fills in *report, which you free with load_report_free; it may be
- * NULL. On failure, which is any of module_load's except for tensors that a partial load may skip,
- * returns false, fills in *err and leaves the network unchanged and *report empty. These are
- * failures, too: two names that become the same, and a partial load that would load nothing.
+/* Loads as the options say and fills in *report, which may be NULL; you free it with
+ * load_report_free. On failure returns false, fills in *err and leaves the network unchanged and
+ * *report empty. It fails where module_load does, except that with .partial tensors may be missing,
+ * unexpected or different. It also fails if renaming gives two tensors the same name, or if a
+ * partial load would load nothing.
  *
- * Fine-tuning: `net` has a new classifier; its features come from a network that was trained on
- * another task under torch.compile, and stay as they are.
+ * Fine-tuning is one use: the features of `net` come from a network that was trained under
+ * torch.compile for 100 classes, and are frozen; only the new classifier of 10 classes is trained.
  *
  *      LoadReport report;
  *      LoadOptions options = {.remove_prefix = "_orig_mod.", .partial = true};
