@@ -3,6 +3,7 @@
  *  - Run `make`. Then link your program with build/libslope-float.a, or compile it with
  *    -DSLOPE_DOUBLE and link it with build/libslope-double.a. It needs nothing else but -lm and
  *    -pthread.
+ *  - A C++ program needs C++17 or later: see lessons/examples/cpp.cpp.
  *  - Start at README.md, then lessons/01_prelu_forward.c.
  *
  * SPDX-License-Identifier: MIT
@@ -14,6 +15,7 @@
 #include "autograd/gradcheck.h"
 #include "autograd/graph.h"
 #include "autograd/op.h"
+#include "autograd/products.h"
 #include "autograd/tape.h"
 #include "autograd/var.h"
 #include "datasets/cifar.h"
@@ -35,6 +37,7 @@
 #include "optim/trainer.h"
 #include "tensor/error.h"
 #include "tensor/files/safetensors.h"
+#include "tensor/language.h"
 #include "tensor/map.h"
 #include "tensor/memory.h"
 #include "tensor/parallel.h"

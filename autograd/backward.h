@@ -5,6 +5,7 @@
  *  - var_grad returns gradients as Vars and leaves every ->grad alone. With CREATE_GRAPH they are
  *    recorded on the tape as functions of the inputs and can be differentiated again.
  *  - Both fail, naming the Var, if a value that the forward pass used has been written to since.
+ *  - autograd/products.h multiplies a Hessian or a Jacobian by a vector.
  *
  *      Var *g[1], *gg[1];
  *      var_grad(y, VARS(x), CREATE_GRAPH, g);
@@ -19,6 +20,8 @@
 #include "autograd/tape.h"
 #include "autograd/var.h"
 
+SLOPE_C_BEGIN
+
 typedef enum GradMode { GRAD_ONLY, CREATE_GRAPH } GradMode;
 
 /* y must have exactly one element; the sweep starts from dy/dy = 1. */
@@ -30,5 +33,7 @@ void var_backward_with(Var *y, Var *gy);
 /* grads[i] = dy/dx[i], a Var on the tape, or NULL if y does not depend on x[i]. */
 void var_grad(Var *y, Var *const *x, int n, GradMode mode, Var **grads);
 void var_grad_with(Var *y, Var *gy, Var *const *x, int n, GradMode mode, Var **grads);
+
+SLOPE_C_END
 
 #endif

@@ -24,6 +24,8 @@
 #include "nn/module.h"
 #include "tensor/files/safetensors.h"
 
+SLOPE_C_BEGIN
+
 /* Replaces the file durably, as safetensors_write does. On failure, including when out of memory,
  * returns false, fills in *err and leaves the old file as it is. A parameter that contains NaN or
  * infinity, or a buffer that contains NaN, is a failure, too: a network that has diverged never
@@ -91,5 +93,7 @@ bool module_load_with(Module *m, const char *path, LoadOptions options, LoadRepo
 /* Prints the four numbers, then one line for each tensor that was not loaded. */
 void load_report_print(FILE *out, const LoadReport *report);
 void load_report_free(LoadReport *report); /* NULL is fine; leaves it empty */
+
+SLOPE_C_END
 
 #endif

@@ -5,6 +5,7 @@
  *    random stream, or a child: another module.
  *  - module_free(net) frees net and its children, with everything they hold.
  *  - Names follow PyTorch: a child's parameter is "fc1.weight" in its parent.
+ *  - For a forward of several Vars see nn/README.md.
  *  - To write a module of your own, you need a struct that starts with `Module base;`, a forward,
  *    and a constructor:
  *
@@ -32,6 +33,8 @@
 
 #include "autograd/backward.h"
 #include "tensor/random.h"
+
+SLOPE_C_BEGIN
 
 typedef struct Module Module;
 
@@ -138,5 +141,7 @@ bool parameter_is_slope(const Parameter *p);
 /* The number of elements of all parameters, and how many of them are slopes. */
 ptrdiff_t module_count(Module *m);
 ptrdiff_t module_count_slopes(Module *m);
+
+SLOPE_C_END
 
 #endif

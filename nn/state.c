@@ -126,10 +126,12 @@ void *state_data(State *s, const char *name, Dtype dtype, Shape shape)
  * file written by another program. */
 typedef enum StateValues { STATE_FINITE, STATE_OF_BUFFER } StateValues;
 
+/* Only whether it is NaN or infinite matters, so 0 stands for every integer. */
 static double state_value(const NamedTensor *t, ptrdiff_t i)
 {
-    return t->dtype == DTYPE_F32 ? (double)((const float *)t->data)[i]
-                                 : ((const double *)t->data)[i];
+    return t->dtype == DTYPE_F32   ? (double)((const float *)t->data)[i]
+           : t->dtype == DTYPE_F64 ? ((const double *)t->data)[i]
+                                   : 0;
 }
 
 /* A network with NaN or infinity in a parameter computes nothing useful, so it is neither saved nor
@@ -179,6 +181,11 @@ static void state_tensor_of(State *s, const char *name, Tensor *x, StateValues v
 void state_tensor(State *s, const char *name, Tensor *x)
 {
     state_tensor_of(s, name, x, STATE_FINITE);
+}
+
+void state_buffer(State *s, const char *name, Tensor *x)
+{
+    state_tensor_of(s, name, x, STATE_OF_BUFFER);
 }
 
 static void state_save_optional(State *s, const char *name, const Tensor *x, Shape shape,

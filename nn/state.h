@@ -24,6 +24,8 @@
 #include "nn/module.h"
 #include "tensor/files/safetensors.h"
 
+SLOPE_C_BEGIN
+
 typedef enum StatePass { STATE_SAVING, STATE_CHECKING, STATE_LOADING } StatePass;
 
 /* What is known about one of the file's tensors. */
@@ -59,6 +61,9 @@ bool state_restore(const Safetensors *file, const char *owner, StateWalk walk, v
 /* Values from a file of the other precision are rounded to `real`. */
 void state_tensor(State *s, const char *name, Tensor *x);
 
+/* The same for a network's buffer: it may contain infinity. */
+void state_buffer(State *s, const char *name, Tensor *x);
+
 /* A tensor that may not exist yet; then *x is NULL, and the file does not have it. If it is
  * `needed`, however, zeros are saved in its place, and a file that lacks it is refused. */
 void state_optional_tensor(State *s, const char *name, Tensor **x, Shape shape, bool needed);
@@ -85,5 +90,7 @@ void *state_data(State *s, const char *name, Dtype dtype, Shape shape);
  * only if `value` is not within low … high. */
 void state_check_range(State *s, const char *name, int64_t value, int64_t low, int64_t high);
 void state_refuse(State *s, const char *problem, ...) SLOPE_PRINTF(2, 3);
+
+SLOPE_C_END
 
 #endif
