@@ -13,6 +13,7 @@
 
 #include "autograd/record.h"
 #include "nn/check.h"
+#include "optim/best.h"
 #include "tensor/cut.h"
 
 void slope_check_trainer(const Trainer *t, const char *function)
@@ -25,6 +26,29 @@ void slope_check_trainer(const Trainer *t, const char *function)
                                           : NULL;
     if (missing)
         slope_fail(function, "the trainer has no .%s", missing);
+}
+
+static void rehearsal_check_stopping(const Trainer *t)
+{
+    if (t->patience < 0)
+        slope_fail("trainer_fit", "patience is %d; expected the number of epochs to wait for a "
+                   "lower test loss, or 0 to run all epochs", t->patience);
+    if (slope_best_wanted(t) && !t->test)
+        slope_fail("trainer_fit", "%s is set, but there is no .test data whose loss shows which "
+                   "epoch is best", t->keep_best ? "keep_best" : "patience");
+}
+
+/* Training continues only between two updates. */
+static void rehearsal_check_windows(const Trainer *t)
+{
+    int64_t done = t->tally.batches;
+    if (t->accumulate < 0)
+        slope_fail("trainer_fit", "accumulate is %d; expected the number of batches per update, or "
+                   "0 for 1", t->accumulate);
+    if (t->accumulate > 1 && done % t->accumulate != 0 && done < loader_batches(t->train))
+        slope_fail("trainer_fit", "accumulate is %d, but %lld batches of epoch %d are done, which "
+                   "no number of updates of %d batches gives; change it only between epochs",
+                   t->accumulate, (long long)done, t->epoch + 1, t->accumulate);
 }
 
 static void rehearsal_check_fields(const Trainer *t)
@@ -41,6 +65,8 @@ static void rehearsal_check_fields(const Trainer *t)
     if (t->checkpoint_every < 0)
         slope_fail("trainer_fit", "checkpoint_every is %lld; expected a number of steps, or 0",
                    (long long)t->checkpoint_every);
+    rehearsal_check_stopping(t);
+    rehearsal_check_windows(t);
 }
 
 /* Labels are compared by number, so class i must have the same name in both sets. A set may lack
@@ -283,7 +309,7 @@ void slope_rehearse(const Trainer *t)
     optimizer_check_covers(t->optimizer, t->net, "trainer_fit");
     if (t->test)
         rehearsal_check_classes(t);
-    if (t->epochs == 0)
+    if (t->epochs == 0 || slope_best_is_past(t))
         return;
     if (t->test)
         rehearsal_of_test(t);
