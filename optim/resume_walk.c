@@ -13,6 +13,7 @@
 
 #include "optim/best.h"
 #include "optim/groups.h"
+#include "optim/scheduled.h"
 #include "tensor/memory.h"
 
 /* The largest count of steps or examples in a file: counting further must not overflow. */
@@ -320,6 +321,7 @@ void slope_resume_walk(State *s, void *ctx)
     Resume *r = ctx;
     state_module(s, "model", r->t->net, STATE_WITH_RNGS);
     resume_optimizer(s, r->t->optimizer);
+    slope_scheduled_walk(s, r->t, &r->read);
     resume_data(s, r->t->train);
     resume_progress(s, r);
     resume_history(s, r);

@@ -26,7 +26,7 @@
 
 #include "datasets/loader.h"
 #include "nn/loss.h"
-#include "optim/optimizer.h"
+#include "optim/schedule.h"
 
 typedef struct EpochRecord {
     int    epoch; /* from 1 */
@@ -73,6 +73,7 @@ struct Trainer {
     LossFn     loss;
     Loader    *train, *test; /* test may be NULL */
     int        epochs;       /* how many trainer_fit runs */
+    Schedule   schedule;     /* of the learning rate; all 0: the program sets it */
     double     clip_norm;    /* 0: gradients are not clipped; must not be negative */
     int        accumulate;   /* batches per update; 0 means 1 */
     int        patience;     /* stop after this many epochs without a lower test loss; 0: never */
