@@ -187,8 +187,8 @@ static void resume_check_windows(State *s, const Trainer *t)
     int64_t updates = done / window + (done % window > 0);
     state_check_range(s, "trainer.step", t->step, t->epoch + updates, RESUME_MOST);
     if (s->ok && done % window > 0 && done < loader_batches(t->train))
-        state_refuse(s, "%" PRId64 " batches of the unfinished epoch are done, but an update takes "
-                     "%" PRId64, done, window);
+        state_refuse(s, "the unfinished epoch ends within an update: after batch %" PRId64 ", with "
+                     "%" PRId64 " batches per update", done, window);
 }
 
 /* The next steps rely on the counts agreeing with each other and with the data. Past epochs may

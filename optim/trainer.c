@@ -294,7 +294,7 @@ static void trainer_run(Trainer *t, int last)
     bool best = slope_best_wanted(t) && slope_best_update(t, r.test_loss);
     trainer_report(t, &progress, &r, best);
     if (t->on_epoch)
-        t->on_epoch(t, &r, t->ctx);
+        t->on_epoch(t, &t->history.record[t->history.count - 1], t->ctx);
     trainer_checkpoint(t, &progress);
 }
 

@@ -127,8 +127,9 @@ struct Trainer {
  * tape_rewind restores them. If .epochs is 0 or training has stopped early, nothing is run.
  *
  * Fails if the loss becomes NaN or Inf, naming the step and, if there is one, the example or the
- * parameter that is not finite; the network keeps its last weights. A checkpoint that cannot be saved does not stop the training: the
- * first of consecutive failures is reported on stderr, and the old file is kept. */
+ * parameter that is not finite; the network keeps its last weights. A checkpoint that cannot be
+ * saved does not stop the training: the first of consecutive failures is reported on stderr, and
+ * the old file is kept. */
 void trainer_fit(Trainer *t);
 
 /* --- checkpoints: optim/resume.c -------------------------------------------------------------- */
@@ -140,8 +141,8 @@ void trainer_fit(Trainer *t);
  * ("best."). A callback may call it after making all its changes.
  *
  * It does not save what the program sets up each time: the data, the loss, clip_norm, epochs,
- * patience, the callbacks' own state, and the thread's random_seed. Training draws nothing from that
- * seed, unless a module of your own calls random_stream in its forward.
+ * patience, the callbacks' own state, and the thread's random_seed. Training draws nothing from
+ * that seed, unless a module of your own calls random_stream in its forward.
  *
  * Returns false, fills in *err and leaves the old file as it is if a parameter or a slot
  * contains NaN or infinity or a buffer contains NaN, if a group has a setting that optimizer_step
