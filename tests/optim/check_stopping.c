@@ -127,25 +127,19 @@ START_TEST(two_calls_do_what_one_does)
 }
 END_TEST
 
-static void stopping_count(const Trainer *t, int64_t step, void *ctx)
-{
-    (void)t, (void)step;
-    ++*(int *)ctx;
-}
-
 START_TEST(a_larger_patience_continues_a_stopped_run)
 {
     Run one = scripted_run(make_sgd, 1), r = scripted_run(make_sgd, 1);
-    int steps = 0;
     one.t.patience = 4, one.t.keep_best = true;
     scripted_fit(&one, stopping_losses, STOPPING_EPOCHS);
     assert_best(&one, 7, 1.5, 1, false);
     r.t.patience = 2, r.t.keep_best = true;
-    r.t.on_step = stopping_count, r.t.ctx = &steps;
     scripted_fit(&r, stopping_losses, STOPPING_EPOCHS);
-    ck_assert_int_eq(steps, 5 * RESUME_BATCHES);
+    ck_assert_int_eq(r.t.step, 5 * RESUME_BATCHES);
+    scripted_calls = 0;
     scripted_fit(&r, stopping_losses, 3); /* nothing is left to do */
-    ck_assert_int_eq(steps, 5 * RESUME_BATCHES);
+    ck_assert_int_eq(scripted_calls, 0);
+    ck_assert_int_eq(r.t.step, 5 * RESUME_BATCHES);
     assert_best(&r, 3, 2, 2, true);
     ck_assert(stopping_has_epoch(&r, 3));
     r.t.patience = 4;
