@@ -32,6 +32,7 @@
 #include "nn/summary.h"
 #include "optim/optimizer.h"
 #include "optim/progress.h"
+#include "optim/schedule.h"
 #include "optim/trainer.h"
 #include "tensor/error.h"
 #include "tensor/files/safetensors.h"
