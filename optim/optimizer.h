@@ -2,8 +2,8 @@
  *
  *  - An Optimizer holds every parameter of a module, in groups with their own settings, and its
  *    rule's state for each parameter (momentum, running means).
- *  - A step updates the parameters that have a gradient. It leaves the others alone: they do not
- *    decay, and their steps are not counted.
+ *  - A step updates the parameters that have a gradient. It leaves the others, such as frozen ones
+ *    (module_freeze), alone: they do not decay, and their steps are not counted.
  *  - Learned slopes should not decay (weight decay pulls them towards 0, that is, towards ReLU):
  *    optimizer_no_decay_on_slopes puts them into a group without it.
  *
@@ -148,7 +148,6 @@ void optimizer_check_covers(const Optimizer *opt, Module *net, const char *funct
 /* Moves the parameters for which the predicate holds into a new group, which starts with the
  * settings of the first group, and returns it. Fails if it holds for no parameter, or for one
  * that an earlier split has moved. */
-typedef bool (*ParameterPredicate)(const Parameter *p);
 ParamGroup *optimizer_split(Optimizer *opt, const char *name, ParameterPredicate predicate);
 
 /* Puts the slopes of all PReLUs into a group of their own, "slopes", without weight decay. Call it
@@ -164,8 +163,8 @@ void optimizer_zero_grad(Optimizer *opt);
 
 /* Updates the parameters that have a gradient, and does nothing if none has one: a batch may leave
  * a part of a network unused. Each of three mistakes is warned about at most once per process: no
- * parameter has a gradient and none has ever been updated; a gradient still includes one that the
- * last step used; the tape was not rewound during the last 64 steps. */
+ * parameter has a gradient, although not all are frozen, and none has ever been updated; a gradient
+ * still includes one that the last step used; the tape was not rewound during the last 64 steps. */
 void optimizer_step(Optimizer *opt);
 
 /* Scales all gradients together so that their norm (the root of the sum of all squares) is at most

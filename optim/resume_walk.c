@@ -11,6 +11,7 @@
 #include <limits.h>
 #include <math.h>
 
+#include "nn/check.h"
 #include "optim/best.h"
 #include "optim/groups.h"
 #include "optim/scheduled.h"
@@ -320,6 +321,7 @@ void slope_resume_walk(State *s, void *ctx)
 {
     Resume *r = ctx;
     state_module(s, "model", r->t->net, STATE_WITH_RNGS);
+    slope_freeze_walk(s, "trainer.frozen", r->t->net);
     resume_optimizer(s, r->t->optimizer);
     slope_scheduled_walk(s, r->t, &r->read);
     resume_data(s, r->t->train);

@@ -4,7 +4,13 @@
  */
 #include <string.h>
 
+#include "tests/capture.h"
 #include "tests/optim/holder.h"
+
+static bool optim_is_other(const Parameter *p)
+{
+    return strcmp(p->name, "other") == 0;
+}
 
 /* --- parameters without a gradient ------------------------------------------------------------ */
 
@@ -90,6 +96,95 @@ START_TEST(a_step_between_forward_and_backward_is_named)
 }
 END_TEST
 
+/* --- frozen parameters ------------------------------------------------------------------------ */
+
+static Var *optim_loss(Module *net)
+{
+    return var_sum(var_square(module_forward(net, net_random(SHAPE(5, 3), 0))), ALL_AXES, false);
+}
+
+/* Its value, its step and its slots stay as they are, in spite of decay and momentum; later it goes
+ * on from them. */
+static void optim_check_frozen(Optimizer *opt, Module *net, Module *part)
+{
+    Parameters all = module_parameters(net), frozen = module_parameters(part);
+    Tensor *value = tensor_clone(frozen.item[0].var->value);
+    Tensor *slot = tensor_clone(opt->state[0].slot[0]);
+    module_freeze(part, NULL);
+    for (int i = 0; i < 3; i++) {
+        size_t mark = tape_mark();
+        optimizer_zero_grad(opt);
+        var_backward(optim_loss(net));
+        optimizer_step(opt);
+        tape_rewind(mark);
+    }
+    ck_assert(tensor_same_bits(frozen.item[0].var->value, value));
+    ck_assert(tensor_same_bits(opt->state[0].slot[0], slot));
+    for (int i = 0; i < all.count; i++)
+        ck_assert_int_eq(opt->state[i].step, i < frozen.count ? 0 : 3);
+    module_unfreeze(part, NULL);
+    optimizer_zero_grad(opt);
+    var_backward(optim_loss(net));
+    optimizer_step(opt);
+    ck_assert(!tensor_same_bits(frozen.item[0].var->value, value));
+    ck_assert_int_eq(opt->state[0].step, 1);
+    parameters_free(&all), parameters_free(&frozen);
+    tensor_free(value), tensor_free(slot);
+}
+
+START_TEST(frozen_parameters_are_left_alone)
+{
+    for (int i = 0; i < 3; i++) {
+        Net *net = net_new(3, 4, 2);
+        Module *m = &net->base;
+        Optimizer *opt = i == 0   ? sgd_new(m, (real)0.125, (real)0.5)
+                         : i == 1 ? adam_new(m, (real)0.125)
+                                  : adamw_new(m, (real)0.125);
+        opt->group[0].weight_decay = (real)0.5;
+        optim_check_frozen(opt, m, net->fc1);
+        optim_free(opt, m);
+    }
+}
+END_TEST
+
+/* The norm is that of the gradients of the others, as if they were the whole network. */
+START_TEST(clipping_skips_frozen_parameters)
+{
+    Net *net = net_new(3, 4, 2);
+    Optimizer *whole = sgd_new(&net->base, (real)0.125, 0), *last = sgd_new(net->fc3, 1, 0);
+    var_backward(optim_loss(&net->base));
+    double all = optimizer_clip_norm(whole, HUGE_VAL), some = optimizer_clip_norm(last, HUGE_VAL);
+    ck_assert(some < 0.99 * all);
+    module_freeze(&net->base, NULL);
+    module_unfreeze(net->fc3, NULL);
+    optimizer_zero_grad(whole);
+    var_backward(optim_loss(&net->base));
+    ck_assert_close(optimizer_clip_norm(whole, some / 2), some, 1e-6 * some);
+    ck_assert_close(optimizer_clip_norm(last, some), some / 2, 1e-6 * some);
+    optimizer_free(last);
+    optim_free(whole, &net->base);
+}
+END_TEST
+
+/* An optimizer whose parameters are all frozen waits for the day on which they are not. */
+START_TEST(frozen_parameters_cause_no_warning)
+{
+    Module *m = optim_two();
+    Optimizer *opt = sgd_new(m, (real)0.125, 0);
+    module_freeze(m, NULL);
+    capture_begin();
+    optimizer_zero_grad(opt);
+    ck_assert(optimizer_clip_norm(opt, 1) == 0);
+    optimizer_step(opt);
+    ck_assert_str_eq(capture_end(), "");
+    module_unfreeze(m, optim_is_other);
+    capture_begin();
+    optimizer_step(opt);
+    ck_assert_ptr_nonnull(strstr(capture_end(), "no parameter has ever had a gradient"));
+    optim_free(opt, m);
+}
+END_TEST
+
 /* --- groups ----------------------------------------------------------------------------------- */
 
 static bool optim_is_bias(const Parameter *p)
@@ -159,11 +254,6 @@ static const OptimizerType optim_pull = {
     .name = "Pull", .slots = 1, .update = optim_pull_update, .needs = optim_pull_needs,
     .own = {[OPTIM_PULL] = {"pull", (real)-0.5}, [OPTIM_TWICE] = {"twice", 0}}};
 
-static bool optim_is_second(const Parameter *p)
-{
-    return strcmp(p->name, "other") == 0;
-}
-
 /* The first group starts with the defaults, a new one with the first's settings; then each has its
  * own. */
 START_TEST(a_rule_may_declare_settings_of_its_own)
@@ -173,7 +263,7 @@ START_TEST(a_rule_may_declare_settings_of_its_own)
     ck_assert(opt->group[0].own[OPTIM_PULL] == (real)-0.5 && opt->group[0].own[OPTIM_TWICE] == 0);
     ck_assert(opt->group[0].own[2] == 0 && opt->group[0].own[3] == 0);
     opt->group[0].own[OPTIM_PULL] = 1;
-    ParamGroup *late = optimizer_split(opt, "late", optim_is_second);
+    ParamGroup *late = optimizer_split(opt, "late", optim_is_other);
     ck_assert(late->own[OPTIM_PULL] == 1);
     late->own[OPTIM_PULL] = 0, late->own[OPTIM_TWICE] = 1;
     optimizer_make_slots(opt);
@@ -230,6 +320,9 @@ int main(void)
         slots_a_rule_always_needs_are_allocated_at_once_others_when_used,
         momentum_switched_on_late_starts_from_that_gradient,
         a_step_between_forward_and_backward_is_named, NULL});
+    testing_add(suite, "frozen", 20, (const TTest *const[]){
+        frozen_parameters_are_left_alone, clipping_skips_frozen_parameters,
+        frozen_parameters_cause_no_warning, NULL});
     testing_add(suite, "groups", 20, (const TTest *const[]){
         a_predicate_makes_a_group, slopes_do_not_decay_after_one_call,
         a_rule_may_declare_settings_of_its_own,
