@@ -234,6 +234,77 @@ START_TEST(slopes_do_not_decay_after_one_call)
 }
 END_TEST
 
+/* --- settings at construction ----------------------------------------------------------------- */
+
+/* The same steps as with a setting that is changed afterwards. */
+static void optim_check_same(Optimizer *a, Module *m, Optimizer *b, Module *n)
+{
+    ck_assert_str_eq(a->type->name, b->type->name);
+    ck_assert_str_eq(a->group[0].name, "all");
+    for (int i = 0; i < 3; i++)
+        optim_step(a, 1, 2), optim_step(b, 1, 2);
+    ck_assert(tensor_same_bits(optim_value(a, 0), optim_value(b, 0)));
+    optim_free(a, m), optim_free(b, n);
+}
+
+START_TEST(settings_may_be_given_at_construction)
+{
+    Module *m = optim_holder(1, -2), *n = optim_holder(1, -2);
+    ParamGroup sgd = SGD_DEFAULTS, adam = ADAM_DEFAULTS, adamw = ADAMW_DEFAULTS;
+    sgd.lr = (real)0.125, sgd.momentum = (real)0.5, sgd.weight_decay = (real)0.25;
+    Optimizer *a = sgd_new_with(m, sgd), *b = sgd_new(n, (real)0.125, (real)0.5);
+    ck_assert_ptr_nonnull(a->state[0].slot[0]);
+    b->group[0].weight_decay = (real)0.25;
+    optim_check_same(a, m, b, n);
+    m = optim_holder(1, -2), n = optim_holder(1, -2);
+    adam.weight_decay = (real)0.25, adam.amsgrad = true;
+    a = adam_new_with(m, adam), b = adam_new(n, (real)1e-3);
+    ck_assert_ptr_nonnull(a->state[0].slot[2]);
+    b->group[0].weight_decay = (real)0.25, b->group[0].amsgrad = true;
+    optim_check_same(a, m, b, n);
+    m = optim_holder(1, -2), n = optim_holder(1, -2);
+    adamw.weight_decay = 2, adamw.beta2 = (real)0.5;
+    a = adamw_new_with(m, adamw), b = adamw_new(n, (real)1e-3);
+    b->group[0].weight_decay = 2, b->group[0].beta2 = (real)0.5;
+    optim_check_same(a, m, b, n);
+}
+END_TEST
+
+/* The defaults of sgd_new and the others are the constants. */
+START_TEST(the_defaults_are_pytorchs)
+{
+    const ParamGroup s = SGD_DEFAULTS, a = ADAM_DEFAULTS, w = ADAMW_DEFAULTS;
+    ck_assert(s.lr == (real)1e-3 && a.lr == s.lr && w.lr == s.lr);
+    ck_assert(s.momentum == 0 && s.dampening == 0 && !s.nesterov && s.weight_decay == 0);
+    ck_assert(a.beta1 == (real)0.9 && a.beta2 == (real)0.999 && a.eps == (real)1e-8);
+    ck_assert(w.beta1 == (real)0.9 && w.beta2 == (real)0.999 && w.eps == (real)1e-8);
+    ck_assert(a.weight_decay == 0 && w.weight_decay == (real)0.01 && !a.amsgrad && !w.amsgrad);
+}
+END_TEST
+
+START_TEST(settings_from_scratch_or_of_another_rule_are_refused)
+{
+    Module *m = optim_holder(1, -2);
+    ParamGroup scratch = {.lr = (real)0.125, .momentum = (real)0.9}, low = ADAMW_DEFAULTS;
+    uint64_t before = testing_blocks();
+    ck_assert_fails(sgd_new_with(m, scratch), "sgd_new_with: the settings did not start as a copy "
+                    "of SGD_DEFAULTS; write `ParamGroup settings = SGD_DEFAULTS;`, then change "
+                    "those that differ");
+    ck_assert_fails(adam_new_with(m, scratch), "adam_new_with: the settings did not start as a "
+                    "copy of ADAM_DEFAULTS");
+    ck_assert_fails(adamw_new_with(m, scratch), "a copy of ADAMW_DEFAULTS; write");
+    ck_assert_fails(adam_new_with(m, SGD_DEFAULTS), "adam_new_with: the settings did not start");
+    ck_assert_fails(adamw_new_with(m, ADAM_DEFAULTS), "adamw_new_with: the settings did not start");
+    ck_assert_fails(sgd_new_with(m, ADAMW_DEFAULTS), "sgd_new_with: the settings did not start");
+    low.weight_decay = -1;
+    ck_assert_fails(adamw_new_with(m, low), "adamw_new_with: the weight decay is -1; expected 0 or "
+                    "more");
+    ck_assert_fails(adamw_new_with(NULL, ADAMW_DEFAULTS), "adamw_new_with: the module is NULL");
+    ck_assert_uint_eq(testing_blocks(), before);
+    module_free(m);
+}
+END_TEST
+
 /* --- settings that a rule declares ------------------------------------------------------------ */
 
 /* theta <- theta - lr (g + pull theta). The first slot is needed if `twice` is not 0. */
@@ -272,6 +343,22 @@ START_TEST(a_rule_may_declare_settings_of_its_own)
     optimizer_step(opt);
     optim_check(m, 0, -1.5); /* (1, -2) - (1 + 1, 1 - 2) / 2 */
     ck_assert_tensor(optim_value(opt, 1), SHAPE(OPTIM_N), net_tolerance, -0.5, -0.5);
+    optim_free(opt, m);
+}
+END_TEST
+
+/* Weight decay, say. Those that the rule declares start as it says. */
+START_TEST(a_rule_of_ones_own_takes_settings_too)
+{
+    Module *m = optim_holder(1, -2);
+    ParamGroup settings = {.lr = (real)0.5, .weight_decay = (real)0.25};
+    Optimizer *opt = optimizer_new_with(m, &optim_pull, settings, "pull_new");
+    ck_assert(opt->group[0].lr == (real)0.5 && opt->group[0].weight_decay == (real)0.25);
+    ck_assert(opt->group[0].own[OPTIM_PULL] == (real)-0.5);
+    settings.own[OPTIM_PULL] = 2;
+    ck_assert_fails(optimizer_new_with(m, &optim_pull, settings, "pull_new"), "pull_new: the "
+                    "settings have .own[0] = 2, but it starts with the default that Pull declares; "
+                    "set it in opt->group[0] afterwards, then call optimizer_make_slots");
     optim_free(opt, m);
 }
 END_TEST
@@ -325,7 +412,9 @@ int main(void)
         frozen_parameters_cause_no_warning, NULL});
     testing_add(suite, "groups", 20, (const TTest *const[]){
         a_predicate_makes_a_group, slopes_do_not_decay_after_one_call,
-        a_rule_may_declare_settings_of_its_own,
-        settings_that_a_checkpoint_could_not_hold_are_refused, NULL});
+        a_rule_may_declare_settings_of_its_own, a_rule_of_ones_own_takes_settings_too,
+        settings_that_a_checkpoint_could_not_hold_are_refused,
+        settings_may_be_given_at_construction, the_defaults_are_pytorchs,
+        settings_from_scratch_or_of_another_rule_are_refused, NULL});
     return testing_main(suite);
 }
