@@ -63,15 +63,15 @@ typedef enum ScheduleKind {
  * that it accepts a worse loss if the best one is negative. */
 typedef struct Schedule {
     ScheduleKind kind;
-    double warmup;      /* epochs; 0: none */
-    double warmup_from; /* the factor of the first update; 0 to 1 */
     double every;       /* STEP: epochs between two drops */
     double epochs;      /* COSINE: when it reaches `lowest` */
     double factor;      /* STEP, PLATEAU: of one drop; above 0 and below 1 */
-    double lowest;      /* of STEP, COSINE, PLATEAU; at least 0 and below 1 */
+    double lowest;      /* STEP, COSINE, PLATEAU: a factor; at least 0 and below 1 */
     int    patience;    /* PLATEAU */
     int    cooldown;    /* PLATEAU */
     double threshold;   /* PLATEAU; at least 0 and below 1 */
+    double warmup;      /* all kinds: epochs; 0: none */
+    double warmup_from; /* the factor of the first update; 0 to 1 */
 
     /* The state, 0 at first. To change the rates in the middle of a run, change .base. */
     int    groups;                  /* that have a base rate; 0 before the first update */
@@ -89,8 +89,9 @@ double schedule_factor(const Schedule *s, double epoch);
 
 /* Sets the rate of every group for an update at this time. The first call remembers the base rates.
  * Later ones fail if the optimizer has other rates or groups than the last one left: to change the
- * rates, change s->base, or assign a new Schedule to *s, which starts from the present rates. A
- * CONSTANT schedule without a warm-up does nothing. */
+ * rates, change s->base, or assign a new Schedule to *s, which starts from the present rates. So
+ * after a schedule that has ended, optimizer_set_lr gives the next one its base rates. A CONSTANT
+ * schedule without a warm-up does nothing. */
 void schedule_apply(Schedule *s, Optimizer *opt, double epoch);
 
 /* Tells PLATEAU the test loss of the epoch that has ended. Other kinds ignore it. */
