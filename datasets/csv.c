@@ -1,6 +1,7 @@
 /* datasets/csv.c -- from cells to a dataset, in two passes over the text.
  *
- * The first pass counts rows and columns, finds the label's column and collects the labels. So all
+ * The first pass counts rows and columns, finds the label's column and collects the labels, if they
+ * are classes. So all
  * sizes come from cells that really exist, and are known before the dataset is allocated. The
  * second pass fills it.
  *
@@ -22,23 +23,18 @@ typedef struct CsvTable {
     ptrdiff_t  rows, columns;      /* without the header; with the label */
     ptrdiff_t  first_line;         /* of the text; the header's, if there is one */
     ptrdiff_t  label;              /* its column, from 1 as in a CsvText; 0: not known yet */
-    char       name[ERROR_SHOWN];  /* of that column; "" without a header */
+    ptrdiff_t  labels_end;         /* the column after it and, if it is a target, further ones */
+    char       name[ERROR_SHOWN];  /* of the label's column; "" without a header */
     CsvLabels  labels;
 } CsvTable;
 
 /* --- the first pass: rows, columns and labels ------------------------------------------------- */
 
-/* The last cell of the first line determines the number of columns. */
-static bool csv_end_first_row(CsvTable *table, CsvText *t)
+/* Finds the label's column once the number of columns is known. */
+static bool csv_find_label(CsvTable *table, CsvText *t)
 {
     int wanted = table->options.label_column;
     char problem[128];
-    table->columns = t->column;
-    table->first_line = t->line;
-    if (table->columns < 2) {
-        slope_csv_text_error(t, "a table needs two columns or more, one of them for labels", NULL);
-        return slope_csv_text_hint(t) && false;
-    }
     if (table->options.label && table->label > 0)
         return true;
     if (table->options.label) {
@@ -51,6 +47,36 @@ static bool csv_end_first_row(CsvTable *table, CsvText *t)
     snprintf(problem, sizeof problem, "the label should be in column number %d, but there are %td",
              wanted, table->columns);
     return slope_csv_text_error(t, problem, NULL);
+}
+
+/* The targets must be columns of the table, and leave at least one feature. */
+static bool csv_find_targets(CsvTable *table, CsvText *t)
+{
+    char problem[128];
+    ptrdiff_t targets = table->options.targets ? table->options.targets : 1;
+    if (targets < table->columns && table->label <= table->columns - targets + 1) {
+        table->labels_end = table->label + targets;
+        return true;
+    }
+    snprintf(problem, sizeof problem, "the targets should be %td columns, the first of them number "
+             "%td, but there are %td columns", targets, table->label, table->columns);
+    slope_csv_text_error(t, problem, NULL);
+    if (targets >= table->columns)
+        return error_hint(t->err, "at least one column must be left for a feature");
+    return error_hint(t->err, "for the last %td columns, set .label_column = -%td", targets,
+                      targets);
+}
+
+/* The last cell of the first line determines the number of columns. */
+static bool csv_end_first_row(CsvTable *table, CsvText *t)
+{
+    table->columns = t->column;
+    table->first_line = t->line;
+    if (table->columns < 2) {
+        slope_csv_text_error(t, "a table needs two columns or more, one of them for labels", NULL);
+        return slope_csv_text_hint(t) && false;
+    }
+    return csv_find_label(table, t) && csv_find_targets(table, t);
 }
 
 /* Adds a hint if every line ends with a separator, as if there were one more column. Returns
@@ -134,7 +160,8 @@ static bool csv_survey_cell(CsvTable *table, CsvText *t)
                                           "does the line end with a separator?");
     }
     table->rows += t->ends_row;
-    if (t->column != table->label || slope_csv_labels_add(&table->labels, t))
+    bool class = t->column == table->label && !table->options.targets;
+    if (!class || slope_csv_labels_add(&table->labels, t))
         return true;
     return csv_hint_empty_last(table, t) && false;
 }
@@ -158,17 +185,27 @@ static bool csv_survey(CsvTable *table, CsvText *t)
             return false;
     if (!t->failed && table->rows == 0)
         return error_set(t->err, t->file, (int64_t)t->size, "the file holds no examples");
-    return !t->failed && slope_csv_labels_end(&table->labels);
+    return !t->failed && (table->options.targets || slope_csv_labels_end(&table->labels));
 }
 
 /* --- the second pass: numbers ----------------------------------------------------------------- */
 
+static bool csv_is_label(const CsvTable *table, const CsvText *t)
+{
+    return t->column >= table->label && t->column < table->labels_end;
+}
+
 static bool csv_not_a_number(const CsvTable *table, CsvText *t)
 {
     slope_csv_text_error(t, "this is not a number", "a decimal number");
-    if (slope_csv_text_hint(t) || table->options.header || t->line != table->first_line)
+    if (slope_csv_text_hint(t))
         return false;
-    return error_hint(t->err, "if the first line holds the column names, set .header");
+    if (!table->options.header && t->line == table->first_line)
+        return error_hint(t->err, "if the first line holds the column names, set .header");
+    if (csv_is_label(table, t))
+        return error_hint(t->err, "the column should hold numbers to predict; if it holds classes, "
+                                  "leave .targets out");
+    return false;
 }
 
 static bool csv_number(const CsvTable *table, CsvText *t, real *value)
@@ -187,15 +224,16 @@ static bool csv_number(const CsvTable *table, CsvText *t, real *value)
 
 static bool csv_fill(const CsvTable *table, CsvText *t, Dataset *data)
 {
-    real *x = data->features;
+    real *x = data->features, *y = data->targets;
     int32_t *label = data->labels.data;
     if (table->options.header)
         while (slope_csv_text_next(t) && !t->ends_row)
             continue;
     while (slope_csv_text_next(t)) {
-        if (t->column == table->label)
+        bool is_label = csv_is_label(table, t);
+        if (is_label && label)
             *label++ = slope_csv_labels_class(&table->labels, t);
-        else if (!csv_number(table, t, x++))
+        else if (!csv_number(table, t, is_label ? y++ : x++))
             return false;
     }
     return true;
@@ -213,20 +251,37 @@ static Dataset *csv_no_memory(const CsvText *t, Dataset *data)
 /* What the table itself does not say, but the options or this reader decided. */
 static void csv_write_note(const CsvTable *table, Dataset *data)
 {
-    const char *quote = table->name[0] ? "'" : "";
-    snprintf(data->note, sizeof data->note, "%s header; label: column %td of %td%s%s%s%s; %s",
-             table->options.header ? "a" : "no", table->label, table->columns, quote[0] ? ", " : "",
-             quote, table->name, quote,
-             table->options.class_names ? "classes: the names given"
-             : data->class_names        ? "classes: the names found, in byte order"
-                                        : "classes: the labels' values");
+    const char *quote = table->name[0] ? "'" : "", *header = table->options.header ? "a" : "no";
+    const char *classes = data->targets                ? ""
+                          : table->options.class_names ? "; classes: the names given"
+                          : data->class_names ? "; classes: the names found, in byte order"
+                                              : "; classes: the labels' values";
+    char columns[96];
+    if (table->options.targets > 1)
+        snprintf(columns, sizeof columns, "targets: columns %td to %td of %td%s", table->label,
+                 table->labels_end - 1, table->columns, quote[0] ? ", from " : "");
+    else
+        snprintf(columns, sizeof columns, "%s: column %td of %td%s",
+                 data->targets ? "target" : "label", table->label, table->columns,
+                 quote[0] ? ", " : "");
+    snprintf(data->note, sizeof data->note, "%s header; %s%s%s%s%s", header, columns, quote,
+             table->name, quote, classes);
+}
+
+static Dataset *csv_try_new(const CsvTable *table, const char *name)
+{
+    ptrdiff_t targets = table->options.targets;
+    if (targets)
+        return dataset_try_new_with_targets(name, DATASET_FEATURES, table->rows,
+                                            SHAPE(table->columns - targets), SHAPE(targets));
+    return dataset_try_new(name, DATASET_FEATURES, table->rows, SHAPE(table->columns - 1),
+                           table->labels.classes);
 }
 
 static Dataset *csv_dataset(const CsvTable *table, CsvText *t)
 {
     const CsvLabels *labels = &table->labels;
-    Dataset *data = dataset_try_new(t->file, DATASET_FEATURES, table->rows,
-                                    SHAPE(table->columns - 1), labels->classes);
+    Dataset *data = csv_try_new(table, t->file);
     if (!data)
         return csv_no_memory(t, NULL);
     if (labels->class_names && !dataset_try_name_classes(data, labels->class_names))
@@ -253,9 +308,13 @@ static void csv_check(const CsvOptions *o, const char *function)
     if (o->classes < 0 || (o->class_names && o->classes == 0))
         slope_fail(function, "%d classes; expected 0 or more, at least 1 with class_names",
                    o->classes);
+    if (o->targets < 0 || (o->targets > 0 && (o->classes || o->class_names)))
+        slope_fail(function, "%d columns of real-valued targets and %d classes; a table has either "
+                   "targets, 1 or more, or classes", o->targets, o->classes);
     if (!o->label && o->label_column == 0)
-        slope_fail(function, "no column is chosen for the labels; set .label to its name or "
-                   ".label_column to its number: 1 is the first, -1 the last");
+        slope_fail(function, "no column is chosen for the %s; set .label to its name or "
+                   ".label_column to its number: 1 is the first, -1 the last",
+                   o->targets ? "targets" : "labels");
 }
 
 Dataset *csv_parse(const uint8_t *data, size_t size, const char *name, CsvOptions options,

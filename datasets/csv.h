@@ -1,13 +1,15 @@
-/* datasets/csv.h -- a table of numbers with a column of classes, as spreadsheets save it.
+/* datasets/csv.h -- a table of numbers with a column of classes, or with columns of numbers to
+ * predict, as spreadsheets save it.
  *
  *  - csv_read and csv_parse create a dataset with one example per line: one column is the class,
- *    and every other is a feature, a number.
+ *    and every other is a feature, a number. With .targets = 1 that column holds a real number to
+ *    predict (regression); with .targets = 3, it and the two columns after it do.
  *  - A cell that cannot be used is reported with its line and column. A missing number is an
  *    error, not a 0.
  *  - A label has the same class whatever the order of the lines. A test set may lack a class, but
  *    must number its classes as the training set does: pass it the names of the training set.
- *  - dataset_print prints what the reader decided: header, label column, classes. The reader itself
- *    prints this on stderr if the options do not specify the classes.
+ *  - dataset_print prints what the reader decided: header, label or target columns, classes. The
+ *    reader itself prints this on stderr if the options do not specify the classes.
  *
  *      // sepal,petal,species
  *      // 5.1,1.4,setosa
@@ -19,6 +21,14 @@
  *      Dataset *test = csv_read("test.csv", (CsvOptions){.header = true, .label = "species",
  *                               .classes = train->classes, .class_names = train->class_names},
  *                               &err); // prints nothing
+ *
+ *      // rooms,age,price
+ *      // 6.5,65.2,24.0
+ *      // 6.4,78.9,21.6
+ *      Dataset *houses = csv_read("houses.csv", (CsvOptions){.header = true, .label = "price",
+ *                                 .targets = 1}, &err); // prints on stderr:
+ *      // slope: houses.csv: 2 examples (2,), real-valued targets (1,)
+ *      //   a header; target: column 3 of 3, 'price'
  *
  * Format (RFC 4180): cells separated by commas, lines ended by LF or CRLF. A cell in double quotes
  * may hold commas, line ends, and quotes written twice. Every line has the same number of cells.
@@ -50,6 +60,9 @@ typedef struct CsvOptions {
      * reported on stderr. */
     int                classes;
     const char *const *class_names;
+    /* 0: the label's column holds classes. Otherwise the number of columns, beginning with the
+     * label's, that hold real numbers to predict; then there are no classes. */
+    int targets;
 } CsvOptions;
 
 /* Features (D) in the order of their columns, mean 0 and std 1. A feature is a decimal number, with
@@ -64,6 +77,9 @@ typedef struct CsvOptions {
  * What looks like a mistake is refused: one name among labels that are otherwise numbers (a header,
  * or "nan"), unless class_names lists it; a header whose names are all numbers, unless .label is
  * one of them; a feature without a name in the header, because it often holds row numbers.
+ * If .targets is not 0, the columns of targets hold numbers like those of features. They become the
+ * dataset's targets, of shape (targets), unchanged: dataset_new_with_targets says when to scale
+ * them.
  * There must be at least one example and one feature. A gzipped file is refused. You free the
  * dataset. */
 Dataset *csv_read(const char *path, CsvOptions options, Error *err);

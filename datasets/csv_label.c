@@ -73,7 +73,8 @@ static bool csv_label_collect(CsvLabels *labels, CsvText *t, bool number)
         return true;
     if (labels->count == CSV_MAX_CLASSES) {
         slope_csv_text_error(t, "there are more than 1000 different labels", NULL);
-        return error_hint(t->err, "is this the label column?");
+        return error_hint(t->err, "is this the label column? If it holds numbers to predict, set "
+                                  ".targets = 1");
     }
     char *copy = memory_try_new(size);
     if (!copy)
@@ -118,7 +119,8 @@ static bool csv_label_odd(CsvText *odd)
     slope_csv_text_error(odd, "the label is a number, but not a class",
                          "a whole number from 0 to 999");
     return error_hint(odd->err, "is this the label column? .label and .label_column choose it; "
-                                "to read numbers as names, list them in .class_names");
+                                "to predict such numbers, set .targets = 1; to read them as "
+                                "names, list them in .class_names");
 }
 
 /* A header, or a cell such as "nan", would turn all numbers into names. */

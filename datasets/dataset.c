@@ -24,47 +24,96 @@ static void *dataset_try_rows(ptrdiff_t count, ptrdiff_t each, size_t value_size
     return memory_try_new((size_t)count * row);
 }
 
+/* What a dataset holds. */
+typedef struct DatasetPlan {
+    const char *name;
+    DatasetKind kind;
+    ptrdiff_t   count;
+    Shape       sample;
+    int         classes;
+    bool        has_targets;
+    Shape       target;
+} DatasetPlan;
+
 /* These are the caller's mistakes, not the environment's, so the _try_ form fails for them, too. */
-static void dataset_check(const char *function, const char *name, ptrdiff_t count, int classes)
+static void dataset_check(const char *function, const DatasetPlan *plan)
 {
-    if (!name)
+    if (!plan->name)
         slope_fail(function, "a dataset needs a name");
-    if (count < 0)
-        slope_fail(function, "dataset %s: the count is %td; expected 0 or more", name, count);
-    if (classes < 1)
-        slope_fail(function, "dataset %s: %d classes; expected 1 or more", name, classes);
+    if (plan->count < 0)
+        slope_fail(function, "dataset %s: the count is %td; expected 0 or more", plan->name,
+                   plan->count);
+    if (plan->classes < 0)
+        slope_fail(function, "dataset %s: %d classes; expected 1 or more, or 0 for none",
+                   plan->name, plan->classes);
+    shape_check(plan->target, function);
+    if (shape_count(plan->target) < 1)
+        slope_fail(function, "dataset %s: the targets have shape %s; expected at least one number "
+                   "per example", plan->name, SHAPE_TEXT(plan->target));
 }
 
 /* All parts are allocated before any is checked, so that one exit frees those that were. */
-Dataset *dataset_try_new(const char *name, DatasetKind kind, ptrdiff_t count, Shape sample,
-                         int classes)
+static Dataset *dataset_try_make(const char *function, const DatasetPlan *plan)
 {
-    dataset_check("dataset_try_new", name, count, classes);
+    dataset_check(function, plan);
+    ptrdiff_t count = plan->count, each = shape_count(plan->sample);
     Dataset *data = memory_try_new(sizeof *data);
     if (!data)
         return NULL;
-    *data = (Dataset){.count = count, .sample = sample, .classes = classes, .std = 1};
-    snprintf(data->name, sizeof data->name, "%s", name);
-    data->labels = (Labels){dataset_try_rows(count, 1, sizeof(int32_t)), count};
-    if (kind == DATASET_BYTES)
-        data->bytes = dataset_try_rows(count, shape_count(sample), 1);
+    *data = (Dataset){.count = count, .sample = plan->sample, .classes = plan->classes, .std = 1};
+    snprintf(data->name, sizeof data->name, "%s", plan->name);
+    if (plan->kind == DATASET_BYTES)
+        data->bytes = dataset_try_rows(count, each, 1);
     else
-        data->features = dataset_try_rows(count, shape_count(sample), sizeof(real));
-    if (data->labels.data && (data->bytes || data->features))
+        data->features = dataset_try_rows(count, each, sizeof(real));
+    if (plan->classes > 0)
+        data->labels = (Labels){dataset_try_rows(count, 1, sizeof(int32_t)), count};
+    if (plan->has_targets) {
+        data->target = plan->target;
+        data->targets = dataset_try_rows(count, shape_count(plan->target), sizeof(real));
+    }
+    if ((data->bytes || data->features) && (plan->classes == 0 || data->labels.data) &&
+        (!plan->has_targets || data->targets))
         return data;
     dataset_free(data);
     return NULL;
 }
 
+static Dataset *dataset_make(const char *function, const DatasetPlan *plan)
+{
+    Dataset *data = dataset_try_make(function, plan);
+    if (!data)
+        slope_fail(function, "out of memory for %td examples of shape %s", plan->count,
+                   SHAPE_TEXT(plan->sample));
+    return data;
+}
+
 Dataset *dataset_new(const char *name, DatasetKind kind, ptrdiff_t count, Shape sample,
                      int classes)
 {
-    dataset_check("dataset_new", name, count, classes);
-    Dataset *data = dataset_try_new(name, kind, count, sample, classes);
-    if (!data)
-        slope_fail("dataset_new", "out of memory for %td examples of shape %s", count,
-                   SHAPE_TEXT(sample));
-    return data;
+    DatasetPlan plan = {name, kind, count, sample, classes, false, SHAPE_SCALAR};
+    return dataset_make("dataset_new", &plan);
+}
+
+Dataset *dataset_try_new(const char *name, DatasetKind kind, ptrdiff_t count, Shape sample,
+                         int classes)
+{
+    DatasetPlan plan = {name, kind, count, sample, classes, false, SHAPE_SCALAR};
+    return dataset_try_make("dataset_try_new", &plan);
+}
+
+Dataset *dataset_new_with_targets(const char *name, DatasetKind kind, ptrdiff_t count, Shape sample,
+                                  Shape target)
+{
+    DatasetPlan plan = {name, kind, count, sample, 0, true, target};
+    return dataset_make("dataset_new_with_targets", &plan);
+}
+
+Dataset *dataset_try_new_with_targets(const char *name, DatasetKind kind, ptrdiff_t count,
+                                      Shape sample, Shape target)
+{
+    DatasetPlan plan = {name, kind, count, sample, 0, true, target};
+    return dataset_try_make("dataset_try_new_with_targets", &plan);
 }
 
 void dataset_free(Dataset *data)
@@ -74,6 +123,7 @@ void dataset_free(Dataset *data)
     memory_free(data->bytes);
     memory_free(data->features);
     memory_free(data->labels.data);
+    memory_free(data->targets);
     memory_free(data->owned_names);
     memory_free(data);
 }
@@ -83,8 +133,13 @@ void dataset_print(FILE *out, const Dataset *data)
     enum { SHOW = 10 };
     if (!data)
         slope_fail("dataset_print", "the dataset is NULL; did its reader report an Error?");
-    fprintf(out, "%s: %td examples %s, %d classes", data->name, data->count,
-            SHAPE_TEXT(data->sample), data->classes);
+    fprintf(out, "%s: %td examples %s, ", data->name, data->count, SHAPE_TEXT(data->sample));
+    if (data->targets)
+        fprintf(out, "real-valued targets %s", SHAPE_TEXT(data->target));
+    else if (data->classes > 0)
+        fprintf(out, "%d classes", data->classes);
+    else
+        fprintf(out, "no classes");
     for (int i = 0; data->class_names && i < data->classes && i < SHOW; i++)
         fprintf(out, "%s %s", i ? "," : ":", SHOWN(data->class_names[i]));
     fprintf(out, data->class_names && data->classes > SHOW ? ", ...\n" : "\n");
@@ -113,6 +168,20 @@ bool dataset_try_name_classes(Dataset *data, const char *const *names)
     return true;
 }
 
+static void dataset_copy_examples(Dataset *part, const Dataset *data)
+{
+    size_t count = (size_t)part->count, values = count * (size_t)shape_count(data->sample);
+    if (data->bytes)
+        memcpy(part->bytes, data->bytes, values);
+    else
+        memcpy(part->features, data->features, values * sizeof(real));
+    if (data->classes > 0)
+        memcpy(part->labels.data, data->labels.data, count * sizeof(int32_t));
+    if (data->targets)
+        memcpy(part->targets, data->targets,
+               count * (size_t)shape_count(data->target) * sizeof(real));
+}
+
 Dataset *dataset_take(const Dataset *data, ptrdiff_t count)
 {
     if (!data)
@@ -120,16 +189,13 @@ Dataset *dataset_take(const Dataset *data, ptrdiff_t count)
     if (count < 0 || count > data->count)
         slope_fail("dataset_take", "%td examples requested from %s, which has %td", count,
                    data->name, data->count);
-    Dataset *part = dataset_new(data->name, data->bytes ? DATASET_BYTES : DATASET_FEATURES, count,
-                                data->sample, data->classes);
-    size_t values = (size_t)(count * shape_count(data->sample));
-    if (data->bytes)
-        memcpy(part->bytes, data->bytes, values);
-    else
-        memcpy(part->features, data->features, values * sizeof(real));
-    memcpy(part->labels.data, data->labels.data, (size_t)count * sizeof(int32_t));
-    part->class_names = data->class_names;
-    if (data->owned_names && !dataset_try_name_classes(part, data->class_names)) {
+    DatasetPlan plan = {data->name, data->bytes ? DATASET_BYTES : DATASET_FEATURES, count,
+                        data->sample, data->classes, data->targets != NULL, data->target};
+    Dataset *part = dataset_make("dataset_take", &plan);
+    dataset_copy_examples(part, data);
+    part->class_names = data->classes > 0 ? data->class_names : NULL;
+    if (part->class_names && data->owned_names &&
+        !dataset_try_name_classes(part, data->class_names)) {
         dataset_free(part);
         slope_fail("dataset_take", "out of memory for the class names of %s", data->name);
     }
@@ -182,17 +248,38 @@ static void dataset_read_rows(ptrdiff_t begin, ptrdiff_t end, void *ctx)
     }
 }
 
+/* The example for this row. */
+static ptrdiff_t dataset_example(const Dataset *data, const int32_t *which, ptrdiff_t row,
+                                 const char *function)
+{
+    ptrdiff_t from = which ? which[row] : row;
+    if (from < 0 || from >= data->count)
+        slope_fail(function, "example %td requested from %s, which has %td", from, data->name,
+                   data->count);
+    return from;
+}
+
 /* Workers must not fail, so every index is checked here, where the classes are copied. */
 void dataset_read_labels(const Dataset *data, const int32_t *which, ptrdiff_t count,
                          int32_t *labels)
 {
+    if (labels && data->classes < 1)
+        slope_fail("dataset_read", "%s has no classes; pass NULL for the labels", data->name);
     for (ptrdiff_t row = 0; row < count; row++) {
-        ptrdiff_t from = which ? which[row] : row;
-        if (from < 0 || from >= data->count)
-            slope_fail("dataset_read", "example %td requested from %s, which has %td", from,
-                       data->name, data->count);
+        ptrdiff_t from = dataset_example(data, which, row, "dataset_read");
         if (labels)
             labels[row] = data->labels.data[from];
+    }
+}
+
+void dataset_read_targets(const Dataset *data, const int32_t *which, ptrdiff_t count, real *y)
+{
+    size_t each = (size_t)shape_count(data->target);
+    if (!data->targets)
+        slope_fail("dataset_read_targets", "%s has no real-valued targets", data->name);
+    for (ptrdiff_t row = 0; row < count; row++) {
+        size_t from = (size_t)dataset_example(data, which, row, "dataset_read_targets");
+        memcpy(y + (size_t)row * each, data->targets + from * each, each * sizeof *y);
     }
 }
 

@@ -1,7 +1,9 @@
-/* datasets/dataset.h -- examples and their classes in memory.
+/* datasets/dataset.h -- examples in memory, with their classes or with numbers to predict.
  *
  *  - Images are stored as bytes (a quarter of the memory) and become `real` in a batch.
  *  - Points and other measurements are `real` from the start.
+ *  - Each example has a class (classification) or real-valued targets (regression), or neither, as
+ *    in the data of an autoencoder, whose loss compares the output with the input.
  *  - dataset_print says what a dataset holds, and what its reader decided.
  *  - dataset_free frees everything; dataset_take borrows nothing: it copies.
  *
@@ -18,26 +20,41 @@ typedef struct Dataset {
     Shape     sample;     /* of one example: (1, 28, 28) or (2) */
     uint8_t  *bytes;      /* (count, sample) images 0 … 255, or NULL */
     real     *features;   /* (count, sample) numbers, or NULL */
-    Labels    labels;     /* (count), each 0 … classes-1 */
-    int       classes;
+    Labels    labels;     /* (count), each 0 … classes-1; empty if there are no classes */
+    int       classes;    /* 0: none; a program may set it to 0 to ignore the labels */
     const char *const *class_names; /* `classes` texts, or NULL */
     void       *owned_names;        /* the block that holds class_names, if it owns them */
+    real     *targets;    /* (count, target) numbers to predict, or NULL */
+    Shape     target;     /* of one example's targets: (1), or (2) for two numbers */
     char        note[256]; /* what a reader decided, such as which column is the label, or "" */
     real mean, std; /* of value/255 for bytes, of the value for features; a Loader normalises
-                     * with them: x -> (x - mean) / std. (0, 1) changes nothing. */
+                     * with them: x -> (x - mean) / std. (0, 1) changes nothing. Targets are
+                     * not normalised. */
 } Dataset;
 
-/* A dataset of `count` examples: bytes or features zeroed, labels zeroed, mean 0 and std 1. The
- * _try_ form, for readers, returns NULL instead of failing if there is not enough memory. */
+/* A dataset of `count` examples: bytes or features zeroed, labels zeroed, mean 0 and std 1. If
+ * `classes` is 0, it has no labels. The _try_ form, for readers, returns NULL instead of failing if
+ * there is not enough memory. */
 typedef enum DatasetKind { DATASET_BYTES, DATASET_FEATURES } DatasetKind;
 Dataset *dataset_new(const char *name, DatasetKind kind, ptrdiff_t count, Shape sample,
                      int classes);
 Dataset *dataset_try_new(const char *name, DatasetKind kind, ptrdiff_t count, Shape sample,
                          int classes);
+
+/* The same with zeroed targets of shape `target`, at least one number, instead of labels. For one
+ * number per example use SHAPE(1): the targets of a batch of B are then (B,1), as is the output of
+ * linear_new(in, 1). If the targets are far from 0, or their standard deviation is far from 1,
+ * training is easier if you first subtract the training set's mean and divide by its standard
+ * deviation, in every set, and undo this in the predictions. */
+Dataset *dataset_new_with_targets(const char *name, DatasetKind kind, ptrdiff_t count, Shape sample,
+                                  Shape target);
+Dataset *dataset_try_new_with_targets(const char *name, DatasetKind kind, ptrdiff_t count,
+                                      Shape sample, Shape target);
 void dataset_free(Dataset *data);
 
 /* "iris.csv: 150 examples (4,), 3 classes: setosa, versicolor, virginica", with at most ten of the
- * names; then, on a line of its own, the note, if there is one. */
+ * names, or "houses.csv: 506 examples (13,), real-valued targets (1,)"; then, on a line of its own,
+ * the note, if there is one. */
 void dataset_print(FILE *out, const Dataset *data);
 
 /* Gives the dataset its own copy of these `classes` names; returns false if there is not enough
@@ -48,7 +65,8 @@ bool dataset_try_name_classes(Dataset *data, const char *const *names);
 Dataset *dataset_take(const Dataset *data, ptrdiff_t count);
 
 /* Writes examples which[0], … which[count-1] (NULL: 0 … count-1) to x (count, sample),
- * normalised, and their classes to labels (count), which may be NULL. Runs in parallel. */
+ * normalised, and their classes to labels (count), which may be NULL and must be if there are no
+ * classes. Runs in parallel. */
 void dataset_read(const Dataset *data, const int32_t *which, ptrdiff_t count, real *x,
                   int32_t *labels);
 
@@ -64,6 +82,9 @@ DatasetValues dataset_values(const Dataset *data);
 void dataset_values_copy(const DatasetValues *values, ptrdiff_t first, ptrdiff_t count, real *x);
 void dataset_read_labels(const Dataset *data, const int32_t *which, ptrdiff_t count,
                          int32_t *labels);
+
+/* Writes the targets of the same examples to y (count, target). Fails if there are none. */
+void dataset_read_targets(const Dataset *data, const int32_t *which, ptrdiff_t count, real *y);
 
 /* All examples in one tensor (count, sample), normalised, which you free. Meant for small sets. */
 Tensor *dataset_tensor(const Dataset *data);

@@ -3,6 +3,7 @@
  *  - glyphs: 28x28 images of the ten digits, drawn as strokes with random slant, thickness,
  *    position, size and noise; a stand-in for Fashion-MNIST, but easier.
  *  - spirals and moons: points in the plane, the classic tests of a small network.
+ *  - sine: numbers and their noisy sines, the simplest regression.
  *  - The same seed yields the same bits.
  *
  * SPDX-License-Identifier: MIT
@@ -23,5 +24,9 @@ Dataset *spirals_new(ptrdiff_t count, int arms, real noise, uint64_t seed);
 
 /* Two interleaved half circles of radius 1, around (0, 0) and (1, 0.5), classes 0 and 1 in turn. */
 Dataset *moons_new(ptrdiff_t count, real noise, uint64_t seed);
+
+/* `count` numbers x (1), uniform in -pi … pi, with the targets y (1) = sin x plus normal noise of
+ * standard deviation `noise`. Without noise the variance of y is about 1/2. */
+Dataset *sine_new(ptrdiff_t count, real noise, uint64_t seed);
 
 #endif

@@ -13,10 +13,15 @@
  * share no random numbers with weights or dropout masks drawn from the same seed. */
 #define LOADER_STREAM ((uint64_t)0x6c6f61646572 << 16)
 
+/* Two tensors over the same storage, so that loader_next allocates nothing. */
+typedef struct LoaderRows {
+    Tensor *full; /* (batch, one example's values) */
+    Tensor *last; /* (rest, the same): the first rows of full, or NULL if there is no rest */
+} LoaderRows;
+
 typedef struct LoaderBuffer {
-    Tensor  *full;   /* (batch, sample) */
-    Tensor  *last;   /* (rest, sample): the first rows of full, or NULL if there is no rest */
-    int32_t *labels; /* (batch) */
+    LoaderRows x, y;   /* y is NULL if there are no targets */
+    int32_t   *labels; /* (batch), or NULL if there are no classes */
 } LoaderBuffer;
 
 struct Loader {
@@ -59,18 +64,32 @@ static void loader_check_data(const Dataset *data, LoaderOptions options)
                    (double)data->std);
 }
 
-/* Both Tensors over the same storage are created here, so that loader_next allocates nothing. */
+static LoaderRows loader_rows_new(ptrdiff_t count, ptrdiff_t batch, Shape each)
+{
+    ptrdiff_t dim[1 + MAX_DIMS] = {batch < count ? batch : count}, rest = count % batch;
+    memcpy(dim + 1, each.dim, sizeof each.dim);
+    LoaderRows rows = {.full = tensor_new(shape_new(1 + each.ndim, dim))};
+    if (rest > 0)
+        rows.last = tensor_slice(rows.full, 0, 0, rest, 1);
+    return rows;
+}
+
 static LoaderBuffer loader_buffer_new(const Dataset *data, Transform transform, ptrdiff_t batch)
 {
     Shape sample = transform_shape(transform, data->sample);
-    ptrdiff_t rows = batch < data->count ? batch : data->count, rest = data->count % batch;
-    ptrdiff_t dim[1 + MAX_DIMS] = {rows};
-    memcpy(dim + 1, sample.dim, sizeof sample.dim);
-    LoaderBuffer buffer = {.full = tensor_new(shape_new(1 + sample.ndim, dim)),
-                           .labels = memory_new_array((size_t)rows, sizeof(int32_t))};
-    if (rest > 0)
-        buffer.last = tensor_slice(buffer.full, 0, 0, rest, 1);
+    LoaderBuffer buffer = {.x = loader_rows_new(data->count, batch, sample)};
+    size_t rows = (size_t)buffer.x.full->shape.dim[0];
+    if (data->targets)
+        buffer.y = loader_rows_new(data->count, batch, data->target);
+    if (data->classes > 0)
+        buffer.labels = memory_new_array(rows, sizeof(int32_t));
     return buffer;
+}
+
+static void loader_rows_free(LoaderRows rows)
+{
+    tensor_free(rows.last);
+    tensor_free(rows.full);
 }
 
 Loader *loader_new(const Dataset *data, LoaderOptions options)
@@ -93,8 +112,8 @@ void loader_free(Loader *loader)
     if (!loader)
         return;
     for (int i = 0; i < 2; i++) {
-        tensor_free(loader->buffer[i].last);
-        tensor_free(loader->buffer[i].full);
+        loader_rows_free(loader->buffer[i].x);
+        loader_rows_free(loader->buffer[i].y);
         memory_free(loader->buffer[i].labels);
     }
     memory_free(loader->order);
@@ -129,6 +148,19 @@ ptrdiff_t loader_batches(const Loader *loader)
     return count / batch + short_one;
 }
 
+/* Reads the examples of a batch, `which`, into a buffer. */
+static void loader_fill(const Loader *loader, const int32_t *which, const LoaderBuffer *buffer,
+                        Batch *batch)
+{
+    int32_t *labels = loader->data->classes > 0 ? buffer->labels : NULL;
+    transform_read(loader->data, loader->options.transform, loader->options.seed, loader->epoch,
+                   which, batch->count, tensor_write(batch->x), labels);
+    if (labels)
+        batch->labels = (Labels){labels, batch->count};
+    if (batch->y)
+        dataset_read_targets(loader->data, which, batch->count, tensor_write(batch->y));
+}
+
 bool loader_next(Loader *loader, Batch *batch)
 {
     loader_check(loader, "loader_next");
@@ -143,12 +175,11 @@ bool loader_next(Loader *loader, Batch *batch)
     ptrdiff_t first = loader->next * loader->options.batch, left = loader->data->count - first;
     bool full = left >= loader->options.batch;
     LoaderBuffer *buffer = &loader->buffer[loader->turn];
-    *batch = (Batch){.x = full ? buffer->full : buffer->last,
+    *batch = (Batch){.x = full ? buffer->x.full : buffer->x.last,
+                     .y = full ? buffer->y.full : buffer->y.last,
                      .count = full ? loader->options.batch : left,
                      .number = loader->next};
-    batch->labels = (Labels){buffer->labels, batch->count};
-    transform_read(loader->data, loader->options.transform, loader->options.seed, loader->epoch,
-                   loader->order + first, batch->count, tensor_write(batch->x), buffer->labels);
+    loader_fill(loader, loader->order + first, buffer, batch);
     loader->turn = 1 - loader->turn;
     loader->next++;
     return true;

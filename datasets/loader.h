@@ -4,6 +4,7 @@
  *    resumed at epoch 3 sees what an uninterrupted run sees; loader_skip resumes within an epoch.
  *  - A batch is stored in one of the loader's two buffers and is valid until loader_next has been
  *    called twice more. Copy what must live longer.
+ *  - A batch has the classes or the real-valued targets of its examples, whichever the dataset has.
  *  - Nothing is allocated after loader_new.
  *
  *      Loader *loader = loader_new(data, (LoaderOptions){.batch = 128, .shuffle = true});
@@ -34,7 +35,8 @@ typedef struct Loader Loader;
 
 typedef struct Batch {
     Tensor   *x;      /* (B, sample), transformed, normalised; the loader's, do not free */
-    Labels    labels; /* (B) */
+    Tensor   *y;      /* (B, target), as in the dataset; NULL if it has no targets; the loader's */
+    Labels    labels; /* (B); empty if the dataset has no classes */
     ptrdiff_t count;  /* B */
     ptrdiff_t number; /* of the batch in this epoch, from 0 */
 } Batch;

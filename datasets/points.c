@@ -1,4 +1,4 @@
-/* datasets/points.c -- points in the plane that no straight line separates.
+/* datasets/points.c -- points in the plane that no straight line separates, and a curve to fit.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -12,7 +12,7 @@
 /* Streams of their own ("points" in ASCII, then which set). */
 #define POINTS_STREAM ((uint64_t)0x706f696e7473 << 16)
 
-enum { POINTS_SPIRALS, POINTS_MOONS };
+enum { POINTS_SPIRALS, POINTS_MOONS, POINTS_SINE };
 
 static void points_check(const char *function, int classes, real noise)
 {
@@ -60,6 +60,20 @@ Dataset *moons_new(ptrdiff_t count, real noise, uint64_t seed)
         real x = moon ? 1 - cos(angle) : cos(angle);
         real y = moon ? (real)0.5 - sin(angle) : sin(angle);
         points_put(data, i, moon, x, y, noise, &rng);
+    }
+    return data;
+}
+
+/* The normal is drawn even if noise is 0, so that x does not depend on the noise. */
+Dataset *sine_new(ptrdiff_t count, real noise, uint64_t seed)
+{
+    points_check("sine_new", 1, noise);
+    Dataset *data = dataset_new_with_targets("sine", DATASET_FEATURES, count, SHAPE(1), SHAPE(1));
+    Rng rng = rng_new(seed, POINTS_STREAM + POINTS_SINE);
+    for (ptrdiff_t i = 0; i < count; i++) {
+        real x = (real)M_PI * (2 * rng_uniform(&rng) - 1);
+        data->features[i] = x;
+        data->targets[i] = sin(x) + noise * rng_normal(&rng);
     }
     return data;
 }

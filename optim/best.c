@@ -10,7 +10,7 @@
 
 /* --- snapshots -------------------------------------------------------------------------------- */
 
-/* A copy of one part. Random streams are not copied: training that continues draws on. */
+/* A copy of one part. Random streams are not copied: training continues where they are. */
 typedef struct SnapshotPart {
     PartKind kind;
     Tensor  *tensor; /* of a parameter or buffer */
@@ -154,11 +154,11 @@ bool slope_best_wanted(const Trainer *t)
     return t->patience > 0 || t->keep_best;
 }
 
-Best slope_best_of(const Trainer *t)
+BestEpoch slope_best_of(const Trainer *t)
 {
-    Best best = t->best;
+    BestEpoch best = t->best;
     if (t->keep_best && !best.weights && best.epoch > 0)
-        return (Best){0};
+        return (BestEpoch){0};
     if (!t->keep_best)
         best.weights = NULL, best.in_net = false;
     return best;
@@ -179,7 +179,7 @@ void slope_best_begin(Trainer *t)
 {
     Snapshot *old = t->best.weights;
     if (t->keep_best && old && !slope_snapshot_fits(old, t->net))
-        slope_fail("trainer_fit", "the network has other parts than when its best weights were "
+        slope_fail("trainer_fit", "the network's parts have changed since its best weights were "
                    "copied; call trainer_clear before you train it further");
     Snapshot *copy = t->keep_best && !old ? slope_snapshot_try_new(t->net) : NULL;
     if (t->keep_best && !old && !copy)
@@ -198,7 +198,7 @@ void slope_best_begin(Trainer *t)
 /* NaN is not lower than anything. */
 bool slope_best_update(Trainer *t, double test_loss)
 {
-    Best *best = &t->best;
+    BestEpoch *best = &t->best;
     bool better = isfinite(test_loss) && (best->epoch == 0 || test_loss < best->loss);
     best->waited = better ? 0 : best->waited + 1;
     if (!better)

@@ -16,15 +16,15 @@
 /* Does the trainer look for the best epoch? */
 bool slope_best_wanted(const Trainer *t);
 
-/* t->best, if it goes with the present setting of keep_best. Without the weights that keep_best
- * asks for, the search starts afresh; without keep_best, weights kept earlier do not count. */
-Best slope_best_of(const Trainer *t);
+/* t->best under the present setting of keep_best. If it is set, but the weights of the best epoch
+ * were not kept, the search starts afresh; if it is not set, weights kept earlier are ignored. */
+BestEpoch slope_best_of(const Trainer *t);
 
 /* Have t->patience epochs passed without a lower test loss? */
 bool slope_best_is_past(const Trainer *t);
 
 /* Before the first epoch: the network has its last weights again. Fails, without changing anything,
- * when out of memory, or if the network has other parts than the snapshot. */
+ * when out of memory, or if the network's parts have changed since the snapshot. */
 void slope_best_begin(Trainer *t);
 
 /* After epoch number t->epoch. Is its test loss the lowest so far? If so, its weights are kept. */
@@ -41,7 +41,7 @@ typedef struct Snapshot Snapshot;
 Snapshot *slope_snapshot_try_new(const Module *net);
 void slope_snapshot_free(Snapshot *copy); /* NULL is fine */
 
-/* Has the network the same kinds of parts as the snapshot, of the same shapes? */
+/* Does the network have the parts that the snapshot is a copy of, by kind and shape? */
 bool slope_snapshot_fits(const Snapshot *copy, const Module *net);
 
 /* A piece of a state: the snapshot, under the prefix and the names of the network's parts. */

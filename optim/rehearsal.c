@@ -48,8 +48,8 @@ static void rehearsal_check_windows(const Trainer *t)
                    "0 for 1", t->accumulate);
     if (t->accumulate > 1 && done % t->accumulate != 0 && done < loader_batches(t->train))
         slope_fail("trainer_fit", "accumulate is %d, but %lld batches of epoch %d are done, which "
-                   "no number of updates of %d batches gives; change it only between epochs",
-                   t->accumulate, (long long)done, t->epoch + 1, t->accumulate);
+                   "is not a multiple of it; change it only between epochs", t->accumulate,
+                   (long long)done, t->epoch + 1);
 }
 
 static void rehearsal_check_fields(const Trainer *t)
@@ -179,6 +179,25 @@ static const char *rehearsal_text(const Trainer *t, const Loader *loader, char t
 }
 #define REHEARSAL_TEXT_OF(t, loader) rehearsal_text((t), (loader), (char[REHEARSAL_TEXT]){0})
 
+/* A loss of the library must find in the data what it compares the output with. */
+static void rehearsal_check_kind(const Trainer *t, const Loader *loader)
+{
+    const Dataset *data = loader_dataset(loader);
+    bool classes = t->loss == loss_cross_entropy, targets = t->loss == loss_mse;
+    if ((!classes || data->classes > 0) && (!targets || data->targets))
+        return;
+    slope_fail("trainer_fit", "%s: %s, but %s has %s; %s", REHEARSAL_TEXT_OF(t, loader),
+               classes ? "loss_cross_entropy needs classes" : "loss_mse needs real-valued targets",
+               data->name,
+               data->targets       ? "real-valued targets"
+               : data->classes > 0 ? "classes"
+                                   : "neither classes nor targets",
+               data->targets       ? "use loss_mse"
+               : data->classes > 0 ? "use loss_cross_entropy, or see dataset_new_with_targets and "
+                                     "CsvOptions.targets"
+                                   : "use a loss of your own");
+}
+
 /* loss_cross_entropy accepts the labels 0 … K-1 and its default ignore_index. Called if the data
  * have more than K classes, although not all of them need to occur. */
 static void rehearsal_check_labels(const Trainer *t, const Loader *loader, ptrdiff_t K)
@@ -195,14 +214,19 @@ static void rehearsal_check_labels(const Trainer *t, const Loader *loader, ptrdi
     }
 }
 
+/* Classes are predicted by rows of scores. What else an output may be is up to the loss. */
 static void rehearsal_check_output(const Trainer *t, const Loader *loader, const Batch *batch,
                                    const Var *output)
 {
     Shape s = var_shape(output);
+    if (!batch->labels.data)
+        return;
     if (s.ndim != 2 || s.dim[0] != batch->count || s.dim[1] < 1)
         slope_fail("trainer_fit", "%s: for a batch of shape %s the network's output has "
-                   "shape %s; expected (%td,K), one row per example", REHEARSAL_TEXT_OF(t, loader),
-                   SHAPE_TEXT(batch->x->shape), SHAPE_TEXT(s), batch->count);
+                   "shape %s; expected (%td,K), one row per example%s",
+                   REHEARSAL_TEXT_OF(t, loader), SHAPE_TEXT(batch->x->shape), SHAPE_TEXT(s),
+                   batch->count, t->loss == loss_cross_entropy ? "" : "; if the loss does not use "
+                   "the classes, set the dataset's .classes to 0");
     if (t->loss == loss_cross_entropy && s.dim[1] < loader_dataset(loader)->classes)
         rehearsal_check_labels(t, loader, s.dim[1]);
 }
@@ -271,12 +295,13 @@ static void rehearsal_check_norm(const char *name, const ModulePart *part, void 
 static void rehearsal_run(const Trainer *t, Loader *loader, size_t mark)
 {
     Batch batch;
+    rehearsal_check_kind(t, loader);
     loader_start(loader, 0);
     loader_next(loader, &batch);
     loader_start(loader, 0);
     Var *output = module_forward(t->net, var_const(batch.x));
     rehearsal_check_output(t, loader, &batch, output);
-    rehearsal_check_loss(t->loss(output, &batch.labels));
+    rehearsal_check_loss(t->loss(output, &batch));
     tape_rewind(mark);
 }
 

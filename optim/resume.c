@@ -114,7 +114,7 @@ bool trainer_load(Trainer *t, const char *path, Error *err)
     if (!path)
         slope_fail("trainer_load", "the path is NULL");
     Resume r = {t, *t};
-    r.read.history = (History){0}, r.read.best = (Best){0};
+    r.read.history = (History){0}, r.read.best = (BestEpoch){0};
     Safetensors *s = safetensors_read(path, SAFETENSORS_HEADER, err);
     bool ok = s && resume_check_notes(s, t, err) &&
               state_restore(s, "trainer", slope_resume_walk, &r, err);

@@ -146,7 +146,11 @@ static void resume_optimizer(State *s, Optimizer *opt)
 static void resume_data(State *s, const Loader *loader)
 {
     LoaderOptions o = loader_options(loader);
-    resume_same(s, "data.examples", loader_dataset(loader)->count, "number of training examples");
+    const Dataset *data = loader_dataset(loader);
+    resume_same(s, "data.examples", data->count, "number of training examples");
+    resume_same(s, "data.classes", data->classes, "number of classes");
+    resume_same(s, "data.targets", data->targets ? shape_count(data->target) : 0,
+                "number of real-valued targets per example");
     resume_same(s, "data.batch", o.batch, "batch size");
     resume_same(s, "data.drop_last", o.drop_last, "setting of drop_last");
     resume_same(s, "data.shuffle", o.shuffle, "setting of shuffle");
@@ -157,7 +161,7 @@ static void resume_data(State *s, const Loader *loader)
     resume_same(s, "data.flip", o.transform.flip, "setting of image flipping");
 }
 
-static void resume_best(State *s, Best *best)
+static void resume_best(State *s, BestEpoch *best)
 {
     int64_t epoch = best->epoch, waited = best->waited;
     state_int(s, "trainer.best.epoch", &epoch, 0, INT_MAX / 2);
@@ -188,8 +192,8 @@ static void resume_check_windows(State *s, const Trainer *t)
     int64_t updates = done / window + (done % window > 0);
     state_check_range(s, "trainer.step", t->step, t->epoch + updates, RESUME_MOST);
     if (s->ok && done % window > 0 && done < loader_batches(t->train))
-        state_refuse(s, "the unfinished epoch ends within an update: after batch %" PRId64 ", with "
-                     "%" PRId64 " batches per update", done, window);
+        state_refuse(s, "the unfinished epoch ends within an update: the number of its batches is "
+                     "%" PRId64 ", not a multiple of %" PRId64, done, window);
 }
 
 /* The next steps rely on the counts agreeing with each other and with the data. Past epochs may
@@ -197,11 +201,12 @@ static void resume_check_windows(State *s, const Trainer *t)
 static void resume_check_counts(State *s, const Trainer *t)
 {
     const Tally *done = &t->tally;
-    int64_t all = loader_dataset(t->train)->count;
+    const Dataset *data = loader_dataset(t->train);
+    int64_t all = data->count;
     int64_t in_batches = done->batches * loader_options(t->train).batch;
     int64_t seen = in_batches < all ? in_batches : all;
     state_check_range(s, "trainer.examples", done->count, seen, seen);
-    state_check_range(s, "trainer.correct", done->correct, 0, seen);
+    state_check_range(s, "trainer.correct", done->correct, 0, data->classes > 0 ? seen : 0);
     resume_check_windows(s, t);
     if (s->ok && !(isfinite(done->loss) && done->seconds >= 0))
         state_refuse(s, "the loss of the unfinished epoch is not finite, or its time is not 0 or "
@@ -211,7 +216,7 @@ static void resume_check_counts(State *s, const Trainer *t)
 /* The best epoch is one of those done, and those waited for came after it. */
 static void resume_check_best(State *s, const Trainer *t)
 {
-    const Best *best = &t->best;
+    const BestEpoch *best = &t->best;
     bool kept = t->keep_best && best->epoch > 0;
     state_check_range(s, "trainer.best.epoch", best->epoch, 0, t->epoch);
     state_check_range(s, "trainer.best.waited", best->waited, 0, t->epoch - best->epoch);
@@ -297,14 +302,14 @@ static void resume_history(State *s, Resume *r)
  * network has those of the best. */
 static void resume_weights(State *s, Resume *r)
 {
-    Best *read = &r->read.best, *best = &r->t->best;
+    BestEpoch *read = &r->read.best, *best = &r->t->best;
     bool kept = s->ok && r->t->keep_best && read->epoch > 0;
     if (kept && s->pass == STATE_CHECKING)
         read->weights = slope_snapshot_try_new(r->t->net);
     if (kept && !read->weights)
         state_refuse(s, "out of memory for the best weights");
     else if (kept && !slope_snapshot_fits(read->weights, r->t->net))
-        state_refuse(s, "the network has other parts than when its best weights were copied; call "
+        state_refuse(s, "the network's parts have changed since its best weights were copied; call "
                      "trainer_clear first");
     else if (kept)
         slope_snapshot_walk(s, "best", read->weights, r->t->net);

@@ -21,6 +21,10 @@ int slope_schedule_settings(const Schedule *s, ScheduleSetting list[SCHEDULE_SET
     const double most = HUGE_VAL;
     bool warm = s->warmup > 0;
     const ScheduleSetting all[SCHEDULE_SETTINGS] = {
+        {"warmup", s->warmup, ALL, s->warmup >= 0 && s->warmup < most, "0 or more epochs"},
+        {"warmup_from", s->warmup_from, ALL,
+         s->warmup_from >= 0 && s->warmup_from <= (warm ? 1 : 0),
+         warm ? "a factor from 0 to 1" : "0, because there is no warm-up"},
         {"every", s->every, STEP, s->every > 0 && s->every < most, "more than 0 epochs"},
         {"epochs", s->epochs, COSINE, s->epochs > s->warmup && s->epochs < most,
          warm ? "more epochs than the warm-up has" : "more than 0 epochs"},
@@ -31,11 +35,7 @@ int slope_schedule_settings(const Schedule *s, ScheduleSetting list[SCHEDULE_SET
         {"patience", s->patience, PLATEAU, s->patience >= 0, "0 or more epochs"},
         {"cooldown", s->cooldown, PLATEAU, s->cooldown >= 0, "0 or more epochs"},
         {"threshold", s->threshold, PLATEAU, s->threshold >= 0 && s->threshold < 1,
-         "at least 0 and less than 1"},
-        {"warmup", s->warmup, ALL, s->warmup >= 0 && s->warmup < most, "0 or more epochs"},
-        {"warmup_from", s->warmup_from, ALL,
-         s->warmup_from >= 0 && s->warmup_from <= (warm ? 1 : 0),
-         warm ? "a factor from 0 to 1" : "0, because there is no warm-up"}};
+         "at least 0 and less than 1"}};
     for (int i = 0; i < SCHEDULE_SETTINGS; i++)
         list[i] = all[i];
     return SCHEDULE_SETTINGS;

@@ -17,7 +17,8 @@
 static void tally_add(Tally *t, const Var *loss, const Var *output, const Batch *batch)
 {
     t->loss += (double)var_item(loss) * (double)batch->count;
-    t->correct += labels_correct(output->value, &batch->labels);
+    if (batch->labels.data)
+        t->correct += labels_correct(output->value, &batch->labels);
     t->count += batch->count;
     t->batches++;
 }
@@ -30,10 +31,12 @@ static void tally_merge(Tally *t, const Tally *more)
     t->batches += more->batches;
 }
 
-static Evaluation tally_mean(const Tally *t)
+/* The means over examples of this loader's dataset; without classes there is no accuracy. */
+static Evaluation tally_mean(const Tally *t, const Loader *loader)
 {
+    bool classes = loader_dataset(loader)->classes > 0;
     return (Evaluation){.loss = t->loss / (double)t->count,
-                        .accuracy = (double)t->correct / (double)t->count};
+                        .accuracy = classes ? (double)t->correct / (double)t->count : (double)NAN};
 }
 
 /* --- evaluation ------------------------------------------------------------------------------- */
@@ -43,6 +46,9 @@ Evaluation trainer_evaluate(Module *net, LossFn loss, Loader *loader, int32_t *p
     const char *missing = !net ? "network" : !loss ? "loss" : !loader ? "loader" : NULL;
     if (missing)
         slope_fail("trainer_evaluate", "the %s is NULL", missing);
+    if (predicted && loader_dataset(loader)->classes < 1)
+        slope_fail("trainer_evaluate", "%s has no classes to predict; pass NULL, and to see the "
+                   "outputs call module_forward for each batch", loader_dataset(loader)->name);
     Tally tally = {0};
     size_t outer = tape_mark();
     module_eval_begin(net);
@@ -53,13 +59,13 @@ Evaluation trainer_evaluate(Module *net, LossFn loss, Loader *loader, int32_t *p
         Var *output = module_forward(net, var_const(batch.x));
         if (predicted)
             tensor_argmax_rows(predicted + tally.count, output->value);
-        tally_add(&tally, loss(output, &batch.labels), output, &batch);
+        tally_add(&tally, loss(output, &batch), output, &batch);
         tape_rewind(mark);
     }
     no_grad_end();
     module_eval_end(net);
     tape_rewind(outer);
-    return tally_mean(&tally);
+    return tally_mean(&tally, loader);
 }
 
 /* --- a loss that is not finite ---------------------------------------------------------------- */
@@ -69,16 +75,19 @@ static const char *trainer_number(real x)
     return isnan(x) ? "nan" : "infinite";
 }
 
-static void trainer_blame_data(const Trainer *t, const Batch *batch, const char *finding)
+/* `values` are the batch's examples or their targets, or NULL. */
+static void trainer_blame_data(const Trainer *t, const Batch *batch, const Tensor *values,
+                               const char *finding)
 {
-    ptrdiff_t at = tensor_find_nonfinite(batch->x);
+    ptrdiff_t at = values ? tensor_find_nonfinite(values) : -1;
     if (at < 0)
         return;
-    ptrdiff_t each = tensor_count(batch->x) / batch->count, row = at / each;
-    slope_fail("trainer_fit", "%s, and the data are not finite: element %td of example %td of "
+    ptrdiff_t each = tensor_count(values) / batch->count, row = at / each;
+    slope_fail("trainer_fit", "%s, and the data are not finite: element %td of %sexample %td of "
                "%s is %s (batch %td, row %td; all are counted from 0); remove or replace such "
-               "values before training", finding, at % each, loader_example(t->train, batch, row),
-               loader_dataset(t->train)->name, trainer_number(tensor_read(batch->x)[at]),
+               "values before training", finding, at % each,
+               values == batch->y ? "the targets of " : "", loader_example(t->train, batch, row),
+               loader_dataset(t->train)->name, trainer_number(tensor_read(values)[at]),
                batch->number, row);
 }
 
@@ -106,7 +115,8 @@ static _Noreturn void trainer_explain(const Trainer *t, const Batch *batch, real
     snprintf(finding, sizeof finding, "the loss is %s at step %lld", trainer_number(loss),
              (long long)t->step + 1);
     Blame blame = {.finding = finding, .first = t->step == 0};
-    trainer_blame_data(t, batch, finding);
+    trainer_blame_data(t, batch, batch->x, finding);
+    trainer_blame_data(t, batch, batch->y, finding);
     module_visit(t->net, trainer_blame_parameter, &blame);
     if (blame.first)
         slope_fail("trainer_fit", "%s, although the data and the weights are finite; scale the "
@@ -141,7 +151,7 @@ static void trainer_batch(Trainer *t, Window *window)
     size_t mark = tape_mark();
     loader_next(t->train, &batch);
     Var *output = module_forward(t->net, var_const(batch.x));
-    Var *loss = t->loss(output, &batch.labels);
+    Var *loss = t->loss(output, &batch);
     if (!isfinite(var_item(loss)))
         trainer_explain(t, &batch, var_item(loss));
     real share = (real)((double)batch.count / (double)window->examples);
@@ -175,11 +185,21 @@ static void trainer_title(const Trainer *t, int last, char title[64])
              t->epoch + 1, last);
 }
 
+/* "loss 0.2345 accuracy 0.9876", or without the accuracy if it is NaN. */
+enum { TRAINER_MEANS = 64 };
+static const char *trainer_means(double loss, double accuracy, char text[TRAINER_MEANS])
+{
+    int n = snprintf(text, TRAINER_MEANS, "loss %.4f", loss);
+    if (!isnan(accuracy) && n < TRAINER_MEANS)
+        snprintf(text + n, TRAINER_MEANS - (size_t)n, " accuracy %.4f", accuracy);
+    return text;
+}
+
 static void trainer_show(const Trainer *t, Progress *progress)
 {
-    char note[64];
-    Evaluation mean = tally_mean(&t->tally);
-    snprintf(note, sizeof note, "loss %.4f accuracy %.4f", mean.loss, mean.accuracy);
+    char note[TRAINER_MEANS];
+    Evaluation mean = tally_mean(&t->tally, t->train);
+    trainer_means(mean.loss, mean.accuracy, note);
     progress_update(progress, (ptrdiff_t)t->tally.batches, note);
 }
 
@@ -215,7 +235,7 @@ static void trainer_epoch(Trainer *t, Progress *progress, EpochRecord *record)
         if (t->checkpoint_every > 0 && t->step % t->checkpoint_every == 0)
             trainer_checkpoint(t, progress);
     }
-    Evaluation mean = tally_mean(&t->tally);
+    Evaluation mean = tally_mean(&t->tally, t->train);
     record->seconds = t->tally.seconds;
     record->train_loss = mean.loss, record->train_accuracy = mean.accuracy;
 }
@@ -232,30 +252,29 @@ static EpochRecord *history_add(History *h)
 
 static void trainer_report(const Trainer *t, Progress *progress, const EpochRecord *r, bool best)
 {
-    char test[96] = "";
-    if (t->test)
-        snprintf(test, sizeof test, "test loss %.4f accuracy %.4f%s, ", r->test_loss,
-                 r->test_accuracy, best ? " (best)" : "");
+    char train[TRAINER_MEANS], test[TRAINER_MEANS];
     if (t->bar_only)
         progress_clear(progress);
     else
-        progress_done(progress, "train loss %.4f accuracy %.4f, %s%.1f s", r->train_loss,
-                      r->train_accuracy, test, r->seconds);
+        progress_done(progress, "train %s, %s%s%s%.1f s",
+                      trainer_means(r->train_loss, r->train_accuracy, train),
+                      t->test ? "test " : "",
+                      t->test ? trainer_means(r->test_loss, r->test_accuracy, test) : "",
+                      best ? " (best), " : t->test ? ", " : "", r->seconds);
 }
 
 /* The final line, if training looked for the best epoch. */
-static void trainer_report_best(const Trainer *t)
+static void trainer_report_best(const Trainer *t, int last)
 {
-    char best[64] = "no epoch had a finite test loss", stopped[96] = "";
+    char stopped[64] = "", best[64] = "no epoch had a finite test loss";
     if (t->quiet || t->bar_only || !slope_best_wanted(t))
         return;
+    if (t->best.stopped)
+        snprintf(stopped, sizeof stopped, "stopped early after epoch %d of %d; ", t->epoch, last);
     if (t->best.epoch > 0)
         snprintf(best, sizeof best, "best epoch %d, test loss %.4f", t->best.epoch, t->best.loss);
-    if (t->best.stopped)
-        snprintf(stopped, sizeof stopped, "; stopped early after epoch %d, %d epoch%s without a "
-                 "lower one", t->epoch, t->best.waited, t->best.waited == 1 ? "" : "s");
-    fprintf(stderr, "%s%s%s%s%s\n", t->name ? t->name : "", t->name ? ": " : "", best, stopped,
-            t->best.in_net ? "; the network has the weights of the best epoch" : "");
+    fprintf(stderr, "%s%s%s%s%s\n", t->name ? t->name : "", t->name ? ": " : "", stopped, best,
+            t->best.in_net ? "; the network has its weights" : "");
 }
 
 /* The training goes on: its own loss was finite. */
@@ -307,7 +326,7 @@ void trainer_fit(Trainer *t)
         trainer_run(t, last);
     t->best.stopped = t->epoch < last;
     slope_best_end(t);
-    trainer_report_best(t);
+    trainer_report_best(t, last);
 }
 
 void trainer_clear(Trainer *t)
@@ -316,5 +335,5 @@ void trainer_clear(Trainer *t)
         slope_fail("trainer_clear", "the trainer is NULL");
     history_free(&t->history);
     slope_snapshot_free(t->best.weights);
-    t->best = (Best){0};
+    t->best = (BestEpoch){0};
 }

@@ -2,13 +2,15 @@
  *
  *  - trainer_fit runs epochs over a loader, evaluates on another one after each epoch, and keeps a
  *    history.
+ *  - For regression, use data with real-valued targets and .loss = loss_mse. Then there is no
+ *    accuracy.
  *  - Progress goes to stderr: a bar on a terminal, and one line per epoch; nothing if quiet is set.
  *    NO_COLOR is respected.
- *  - A callback sees the network after every update (to record slopes, for example), another one
- *    after every epoch.
- *  - With .schedule the learning rate changes during training: see optim/schedule.h.
- *  - With .patience it stops early, with .keep_best it ends with the best weights, and with
- *    .accumulate several batches share an update.
+ *  - A callback sees the network after every update (to record slopes, for example), and another
+ *    one after every epoch.
+ *  - With .schedule, the learning rate changes during training: see optim/schedule.h.
+ *  - With .patience, training stops early; with .keep_best, it ends with the best weights; with
+ *    .accumulate, several batches share an update.
  *  - With a checkpoint, training that is killed at any moment and restarted by the same program
  *    produces the same bits as training that is never interrupted.
  *
@@ -25,12 +27,12 @@
 #ifndef SLOPE_OPTIM_TRAINER_H
 #define SLOPE_OPTIM_TRAINER_H
 
-#include "datasets/loader.h"
-#include "nn/loss.h"
+#include "optim/loss.h"
 #include "optim/schedule.h"
 
 typedef struct EpochRecord {
     int    epoch; /* from 1 */
+    /* Accuracies are NaN if the data have no classes. */
     double train_loss, train_accuracy; /* means over the epoch's examples, during training */
     double test_loss, test_accuracy;   /* after the epoch; NaN without test data */
     double seconds;                    /* of training, without the evaluation */
@@ -50,14 +52,14 @@ typedef struct Tally {
 } Tally;
 
 /* The epoch with the lowest test loss so far, which .patience and .keep_best look for. */
-typedef struct Best {
+typedef struct BestEpoch {
     int    epoch;   /* from 1; 0: none yet */
     double loss;    /* its test loss */
-    int    waited;  /* epochs since then, or since the first; none had a lower test loss */
+    int    waited;  /* epochs since then, or since the search began, without a lower test loss */
     bool   stopped; /* did the last trainer_fit stop early? */
     bool   in_net;  /* with keep_best: does the network have the weights of this epoch? */
     struct Snapshot *weights; /* with keep_best: those of this epoch; if in_net, the last ones */
-} Best;
+} BestEpoch;
 
 typedef struct Trainer Trainer;
 
@@ -93,8 +95,8 @@ struct Trainer {
     Tally   tally;   /* ... and the completed part of the current one */
     /* Consecutive saves of the checkpoint that failed; 0 if the last one succeeded. */
     int64_t failed_saves;
-    History history;
-    Best    best; /* trainer_clear frees both */
+    History   history;
+    BestEpoch best; /* trainer_clear frees both */
 };
 
 /* Trains for t->epochs more epochs; an unfinished epoch is resumed and counts as the first of them.
@@ -102,41 +104,43 @@ struct Trainer {
  * keep their modes, so that one that the program has put into evaluation mode with module_eval
  * stays in it.
  *
- * With .accumulate = n, an update uses n batches, or those that are left of the epoch. Each one's
- * gradient is weighted by its share of the examples. So if the loss is a mean over the examples of
- * its batch, the sum is the gradient of the mean over all of them, up to rounding, as from one
- * large batch. With two kinds of layers it differs: a batch norm normalises each batch by itself
- * and moves its running statistics n times; a dropout draws other masks. clip_norm applies to the
- * sum. step, on_step and checkpoint_every count updates, and the tally grows by updates.
+ * With .accumulate = n, an update uses n batches, or those that are left of the epoch. The gradient
+ * of each batch is weighted by its share of the examples. So if the loss is a mean over the
+ * examples of a batch, the weighted sum is the gradient of the mean over all of them, up to
+ * rounding, as from one large batch. Two kinds of layers still behave differently: a batch norm
+ * normalises each batch by itself and moves its running statistics n times, and a dropout draws
+ * other masks. clip_norm applies to the sum. step, on_step and checkpoint_every count updates, and
+ * the tally grows by updates.
  *
  * With .schedule, the rates of all groups are set before each update; the time is the number of
  * epochs done, with the part of the current one that precedes the update. Another trainer_fit
  * continues where the last one ended. Training fails if the program changes a rate meanwhile:
  * schedule.h says what to change instead.
  *
- * With .patience = n, training stops after n consecutive epochs whose test loss is not lower than
- * that of every epoch before; NaN never is. With .keep_best, the parameters, buffers and counters
- * are copied after each epoch whose test loss is, and trainer_fit ends by exchanging them with the
- * last copy: the network then has the weights of epoch t->best.epoch. The next trainer_fit
- * exchanges them back first. So two calls do what one call with the sum of their epochs does, and
- * after an early stop nothing more is trained until you raise .patience. To train on from the best
- * weights, or from weights that you have changed, call trainer_clear in between.
+ * With .patience = n, training stops after n consecutive epochs without a test loss lower than the
+ * lowest before; NaN and Inf never count as lower. With .keep_best, the parameters, buffers and
+ * counters are copied after each epoch that has the lowest test loss so far, and trainer_fit ends
+ * by exchanging them with the copy: the network then has the weights of epoch t->best.epoch. The
+ * next trainer_fit first exchanges them back. So two calls do what one call with the sum of their
+ * epochs does, and after an early stop nothing more is trained until you raise .patience. To train
+ * on from the best weights, or from weights that you have changed, call trainer_clear in between.
  *
  * Fails before the first step if the trainer's parts do not fit together: an optimizer of a
  * different network; .patience, .keep_best or a SCHEDULE_PLATEAU without .test; epochs after a
  * SCHEDULE_COSINE has reached a rate of 0; examples, of .train or .test, that the network or the
- * loss refuses; with loss_cross_entropy and fewer outputs than the dataset has classes, labels for
- * which the network has no output; a class that has one name in the training data and another in
- * the test data; a last batch of one example, on which a batch norm cannot train. To find out, it
- * runs the network and the loss on the first batch of each loader, .train in training mode and
- * .test in evaluation mode, and then restores the network's modes, buffers, counters and random
- * streams, and the thread's next random_stream. After a failure that you catch, tape_rewind
- * restores them. If .epochs is 0 or training has stopped early, nothing is run.
+ * loss refuses; a loss of optim/loss.h that needs classes although the data have targets, or the
+ * reverse; with loss_cross_entropy and fewer outputs than the dataset has classes, labels for which
+ * the network has no output; a class that has one name in the training data and another in the test
+ * data; a last batch of one example, on which a batch norm cannot train. To find out, it runs the
+ * network and the loss on the first batch of each loader, .train in training mode and .test in
+ * evaluation mode, and then restores the network's modes, buffers, counters and random streams, and
+ * the thread's next random_stream. After a failure that you catch, tape_rewind restores them. If
+ * .epochs is 0 or training has stopped early, nothing is run.
  *
  * Fails if the loss becomes NaN or Inf, naming the step and, if there is one, the example or the
- * parameter that is not finite; the network keeps its last weights. A checkpoint that cannot be
- * saved does not stop the training: the first of consecutive failures is reported on stderr, and
- * the old file is kept. */
+ * parameter that is not finite. The network then has its last weights; with .keep_best, a call with
+ * .epochs = 0 exchanges them for the best. A checkpoint that cannot be saved does not stop the
+ * training: the first of consecutive failures is reported on stderr, and the old file is kept. */
 void trainer_fit(Trainer *t);
 
 /* --- checkpoints: optim/resume.c -------------------------------------------------------------- */
@@ -160,12 +164,12 @@ bool trainer_save(const Trainer *t, const char *path, Error *err);
 /* Restores a trainer that was set up in the same way to the saved state. Returns false, fills in
  * *err and leaves the trainer unchanged when out of memory, or if the file is damaged, lacks a slot
  * that the next step uses, has counts that do not agree, or was saved with a different network,
- * optimizer, schedule, grouping of parameters, size of the data, batch size or order (the next
- * batch would be different), number of batches per update or setting of keep_best, or in the other
- * precision (the bits would be different). The trainer may be at any point of its training, even
- * within an epoch that has become NaN. Settings of groups, such as the learning rate, are taken
- * from the file, because a callback may have changed them. To change one, do so afterwards; with a
- * schedule, change .schedule.base or assign a new schedule. */
+ * optimizer, schedule, grouping of parameters, size of the data, number of classes or targets,
+ * batch size or order (the next batch would be different), number of batches per update or setting
+ * of keep_best, or in the other precision (the bits would be different). The trainer may be at any
+ * point of its training, even within an epoch that has become NaN. Settings of groups, such as the
+ * learning rate, are taken from the file, because a callback may have changed them. To change one,
+ * do so afterwards; with a schedule, change .schedule.base or assign a new schedule. */
 bool trainer_load(Trainer *t, const char *path, Error *err);
 
 /* Loads t->checkpoint, if that file exists, and subtracts the epochs done from t->epochs, so that
@@ -176,8 +180,9 @@ bool trainer_resume(Trainer *t, Error *err);
 
 /* --- results ---------------------------------------------------------------------------------- */
 
-/* Loss and accuracy over a loader, in evaluation mode and without gradients. If `predicted` is not
- * NULL, it receives the predicted class of every example, in the loader's order. The loss is
+/* Loss and accuracy over a loader, in evaluation mode and without gradients. If the data have no
+ * classes, the accuracy is NaN and `predicted` must be NULL. Otherwise, if it is not NULL, it
+ * receives the predicted class of every example, in the loader's order. The loss is
  * weighted by batch size. The loader restarts at epoch 0, so do not pass the one from which
  * trainer_fit is currently training. */
 typedef struct Evaluation {

@@ -49,7 +49,7 @@ START_TEST(new_refuses_nonsense_and_too_much)
 {
     ck_assert_fails(dataset_new("big", DATASET_BYTES, PTRDIFF_MAX, SHAPE(2), 1), "dataset_new: ");
     ck_assert_fails(dataset_new("less", DATASET_BYTES, -1, SHAPE(2), 1), "dataset_new: ");
-    ck_assert_fails(dataset_new("none", DATASET_BYTES, 1, SHAPE(2), 0), "dataset_new: ");
+    ck_assert_fails(dataset_new("none", DATASET_BYTES, 1, SHAPE(2), -1), "dataset_new: ");
     ck_assert_fails(dataset_new(NULL, DATASET_BYTES, 1, SHAPE(2), 1), "dataset_new: ");
 }
 END_TEST

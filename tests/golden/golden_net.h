@@ -10,7 +10,6 @@
 #ifndef SLOPE_TESTS_GOLDEN_GOLDEN_NET_H
 #define SLOPE_TESTS_GOLDEN_GOLDEN_NET_H
 
-#include "nn/loss.h"
 #include "optim/optimizer.h"
 #include "tests/golden/golden.h"
 
@@ -65,7 +64,7 @@ static inline real golden_train_step(Golden *g, Module *net, Optimizer *opt, con
 {
     size_t mark = tape_mark();
     Var *x = golden_const(golden_get(g, "x0"));
-    Var *loss = loss_cross_entropy(module_forward(net, x), labels);
+    Var *loss = var_cross_entropy(module_forward(net, x), labels);
     optimizer_zero_grad(opt);
     var_backward(loss);
     golden_compare_gradients(g, net, step);

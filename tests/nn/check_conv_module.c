@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "nn/checkpoint.h"
-#include "nn/loss.h"
 #include "nn/summary.h"
 #include "optim/optimizer.h"
 #include "tensor/parallel.h"
@@ -373,7 +372,7 @@ static double conv_train_step(Module *net, Optimizer *opt)
     size_t mark = tape_mark();
     optimizer_zero_grad(opt);
     Var *x = net_random(SHAPE(8, 3, 16, 16), 9);
-    Var *loss = loss_cross_entropy(module_forward(net, x), &labels);
+    Var *loss = var_cross_entropy(module_forward(net, x), &labels);
     var_backward(loss);
     optimizer_step(opt);
     double value = (double)var_item(loss);

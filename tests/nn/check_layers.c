@@ -2,10 +2,8 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include <math.h>
 #include <string.h>
 
-#include "nn/loss.h"
 #include "tests/net.h"
 
 /* --- Linear, Flatten -------------------------------------------------------------------------- */
@@ -216,30 +214,6 @@ START_TEST(prelu_says_which_axis_holds_the_channels)
 }
 END_TEST
 
-/* --- losses ----------------------------------------------------------------------------------- */
-
-START_TEST(cross_entropy_of_equal_logits_is_log_k)
-{
-    Labels labels = {.data = (int32_t[]){1, 3}, .count = 2};
-    ck_assert_close(var_item(loss_cross_entropy(var_full(SHAPE(2, 4), 3), &labels)), log(4.0),
-                    1e-6);
-}
-END_TEST
-
-START_TEST(count_correct_counts_rows_whose_largest_is_the_label)
-{
-    Labels labels = {.data = (int32_t[]){2, 1, 0}, .count = 3};
-    Var *y = var_leaf_from(SHAPE(3, 3), (const real[]){1, 2, 3, 5, 5, 1, 9, 8, 7});
-    ck_assert_int_eq(labels_correct(y->value, &labels), 2); /* the first of equals is taken */
-    Tensor *turned = tensor_transpose(y->value, 0, 1);     /* columns, by strides */
-    labels.data[0] = 2, labels.data[1] = 0, labels.data[2] = 2;
-    ck_assert_int_eq(labels_correct(turned, &labels), 2);
-    tensor_free(turned);
-    ck_assert_fails(labels_correct(var_full(SHAPE(2, 3), 0)->value, &labels),
-                    "3 labels for logits (2, 3)");
-}
-END_TEST
-
 /* --- any function as a module ----------------------------------------------------------------- */
 
 static Var *layers_square_of_tanh(Var *x) { return var_square(var_tanh(x)); }
@@ -276,8 +250,5 @@ int main(void)
                                shared_gradient_is_the_sum_of_those_per_channel,
                                raw_slope_gradient_grows_with_what_shares_it,
                                prelu_says_which_axis_holds_the_channels, NULL});
-    testing_add(suite, "loss", 20, (const TTest *const[]){
-        cross_entropy_of_equal_logits_is_log_k,
-        count_correct_counts_rows_whose_largest_is_the_label, NULL});
     return testing_main(suite);
 }

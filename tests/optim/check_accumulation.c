@@ -193,9 +193,9 @@ END_TEST
 
 static int accumulation_countdown;
 
-static Var *accumulation_nan_loss(Var *output, const Labels *labels)
+static Var *accumulation_nan_loss(Var *output, const Batch *batch)
 {
-    Var *loss = loss_cross_entropy(output, labels);
+    Var *loss = loss_cross_entropy(output, batch);
     return --accumulation_countdown ? loss : var_scale(loss, (real)NAN);
 }
 
@@ -231,8 +231,7 @@ START_TEST(numbers_of_batches_without_meaning_are_refused)
     ck_assert_fails(trainer_fit(&r.t), "the loss is nan at step 2");
     r.t.accumulate = 3;
     ck_assert_fails(trainer_fit(&r.t), "trainer_fit: accumulate is 3, but 4 batches of epoch 1 are "
-                    "done, which no number of updates of 3 batches gives; change it only between "
-                    "epochs");
+                    "done, which is not a multiple of it; change it only between epochs");
     r.t.accumulate = 2;
     trainer_fit(&r.t);
     ck_assert_int_eq(r.t.step, 1 + 2);

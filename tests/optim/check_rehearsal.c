@@ -176,30 +176,30 @@ END_TEST
 /* --- losses of your own ----------------------------------------------------------------------- */
 
 /* The mean of log(1 + e^z) - label z, for one output z. */
-static Var *rehearsal_logistic(Var *z, const Labels *labels)
+static Var *rehearsal_logistic(Var *z, const Batch *batch)
 {
     Var *y = var_empty(var_shape(z));
-    for (ptrdiff_t i = 0; i < labels->count; i++)
-        tensor_write(y->value)[i] = (real)labels->data[i];
+    for (ptrdiff_t i = 0; i < batch->count; i++)
+        tensor_write(y->value)[i] = (real)batch->labels.data[i];
     return var_mean(var_sub(var_softplus(z), var_mul(y, z)), ALL_AXES, false);
 }
 
 /* Cross entropy plus |g|^2, where g is the gradient of the sum of the squared outputs. */
-static Var *rehearsal_penalty(Var *output, const Labels *labels)
+static Var *rehearsal_penalty(Var *output, const Batch *batch)
 {
     Var *g;
     var_grad(var_dot(output, output), VARS(output), CREATE_GRAPH, &g);
-    return var_add(loss_cross_entropy(output, labels), var_dot(g, g));
+    return var_add(loss_cross_entropy(output, batch), var_dot(g, g));
 }
 
-static Var *rehearsal_rows(Var *output, const Labels *labels)
+static Var *rehearsal_rows(Var *output, const Batch *batch)
 {
-    return var_sum(output, AXES(1), labels->count < 0);
+    return var_sum(output, AXES(1), batch->count < 0);
 }
 
-static Var *rehearsal_nothing(Var *output, const Labels *labels)
+static Var *rehearsal_nothing(Var *output, const Batch *batch)
 {
-    (void)output, (void)labels;
+    (void)output, (void)batch;
     return NULL;
 }
 

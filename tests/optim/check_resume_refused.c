@@ -76,7 +76,7 @@ START_TEST(what_is_not_a_valid_checkpoint_is_refused)
 {
     const char *other_real = sizeof(real) == 4 ? "double" : "float";
     const char *note[][3] = {{"format", "recipe", "not a training checkpoint"},
-                             {"version", "1", "different version"},
+                             {"version", "2", "different version"},
                              {"real", other_real, "different precision"},
                              {"checksum", "0", "damaged"}};
     Error err;

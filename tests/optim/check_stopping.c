@@ -337,7 +337,7 @@ START_TEST(settings_without_meaning_are_refused)
 }
 END_TEST
 
-/* The copy is of the old network. */
+/* The copy is of the old network. The new one has the same parts and more, or others. */
 START_TEST(another_network_than_the_copied_one_is_refused)
 {
     Error err;
@@ -345,14 +345,16 @@ START_TEST(another_network_than_the_copied_one_is_refused)
     r.t.keep_best = true;
     scripted_fit(&r, stopping_losses, 1);
     optimizer_free(r.t.optimizer);
-    module_free(r.t.net);
-    r.t.net = SEQUENTIAL(linear_new(2, 2), batch_norm1d_new(2));
+    if (_i)
+        module_free(r.t.net);
+    r.t.net = _i ? SEQUENTIAL(linear_new(2, 2), batch_norm1d_new(2))
+                 : SEQUENTIAL(r.t.net, linear_new(2, 2));
     r.t.optimizer = make_sgd(r.t.net);
     r.t.epochs = 1;
-    ck_assert_fails(trainer_fit(&r.t), "trainer_fit: the network has other parts than when its "
+    ck_assert_fails(trainer_fit(&r.t), "trainer_fit: the network's parts have changed since its "
                     "best weights were copied; call trainer_clear before you train it further");
     ck_assert(!trainer_save(&r.t, scratch_path("other"), &err));
-    ck_assert_ptr_nonnull(strstr(err.problem, "the network has other parts than when its best"));
+    ck_assert_ptr_nonnull(strstr(err.problem, "the network's parts have changed since its best"));
     trainer_clear(&r.t);
     ck_assert_msg(trainer_save(&r.t, scratch_path("other"), &err), "%s", err.problem);
     scripted_fit(&r, stopping_losses, 1);
@@ -377,13 +379,17 @@ START_TEST(steps_of_later_epochs_allocate_nothing)
 }
 END_TEST
 
+/* The copy is freed by trainer_clear, or when keep_best is cleared. */
 static void stopping_live_and_die(void)
 {
-    Run r = scripted_run(make_sgd, 1);
-    r.t.keep_best = true;
-    scripted_fit(&r, stopping_losses, 4);
-    scripted_fit(&r, stopping_losses, 1);
-    run_free(&r);
+    for (int kept = 0; kept < 2; kept++) {
+        Run r = scripted_run(make_sgd, 1);
+        r.t.keep_best = true;
+        scripted_fit(&r, stopping_losses, 4);
+        r.t.keep_best = kept;
+        scripted_fit(&r, stopping_losses, 1);
+        run_free(&r);
+    }
 }
 
 START_TEST(a_run_gives_the_copy_back)
@@ -425,8 +431,8 @@ END_TEST
 
 /* --- what it prints --------------------------------------------------------------------------- */
 
-/* The n-th line, from 0, that training writes to stderr, up to its time. */
-static const char *stopping_line(int n, bool keep_best, int patience, const double *losses)
+/* What training writes to stderr. */
+static char *stopping_text(bool keep_best, int patience, const double *losses)
 {
     static char text[4096];
     Run r = scripted_run(make_sgd, 1);
@@ -436,7 +442,13 @@ static const char *stopping_line(int n, bool keep_best, int patience, const doub
     scripted_fit(&r, losses, STOPPING_EPOCHS);
     snprintf(text, sizeof text, "%s", capture_end());
     run_free(&r);
-    char *line = text;
+    return text;
+}
+
+/* The n-th line of it, from 0. */
+static const char *stopping_line(int n, bool keep_best, int patience)
+{
+    char *line = stopping_text(keep_best, patience, stopping_losses);
     for (; n > 0; n--)
         line = strchr(line, '\n') + 1;
     line[strcspn(line, "\n")] = '\0';
@@ -446,23 +458,19 @@ static const char *stopping_line(int n, bool keep_best, int patience, const doub
 START_TEST(lines_name_the_best_epoch)
 {
     static const double none[STOPPING_EPOCHS] = {(double)NAN, (double)NAN};
-    ck_assert_ptr_nonnull(strstr(stopping_line(2, true, 2, stopping_losses), "test loss 2.0000 "));
-    ck_assert_ptr_nonnull(strstr(stopping_line(2, true, 2, stopping_losses), " (best), "));
-    ck_assert_ptr_null(strstr(stopping_line(3, true, 2, stopping_losses), "best"));
-    ck_assert_ptr_null(strstr(stopping_line(2, false, 0, stopping_losses), "best"));
-    ck_assert_str_eq(stopping_line(8, false, 0, stopping_losses), "");
-    ck_assert_str_eq(stopping_line(5, true, 2, stopping_losses),
-                     "run: best epoch 3, test loss 2.0000; stopped early after epoch 5, 2 epochs "
-                     "without a lower one; the network has the weights of the best epoch");
-    ck_assert_str_eq(stopping_line(4, false, 1, stopping_losses),
-                     "run: best epoch 3, test loss 2.0000; stopped early after epoch 4, 1 epoch "
-                     "without a lower one");
-    ck_assert_str_eq(stopping_line(8, true, 0, stopping_losses),
-                     "run: best epoch 7, test loss 1.5000; the network has the weights of the best "
-                     "epoch");
-    ck_assert_ptr_nonnull(strstr(stopping_line(3, true, 2, none),
-                                 "run: no epoch had a finite test loss; stopped early after "
-                                 "epoch 2"));
+    ck_assert_ptr_nonnull(strstr(stopping_line(2, true, 2), "test loss 2.0000 "));
+    ck_assert_ptr_nonnull(strstr(stopping_line(2, true, 2), " (best), "));
+    ck_assert_ptr_null(strstr(stopping_line(3, true, 2), "best"));
+    ck_assert_ptr_null(strstr(stopping_line(2, false, 0), "best"));
+    ck_assert_str_eq(stopping_line(8, false, 0), "");
+    ck_assert_str_eq(stopping_line(5, true, 2), "run: stopped early after epoch 5 of 8; best epoch "
+                     "3, test loss 2.0000; the network has its weights");
+    ck_assert_str_eq(stopping_line(4, false, 1),
+                     "run: stopped early after epoch 4 of 8; best epoch 3, test loss 2.0000");
+    ck_assert_str_eq(stopping_line(8, true, 0),
+                     "run: best epoch 7, test loss 1.5000; the network has its weights");
+    ck_assert_ptr_nonnull(strstr(stopping_text(true, 2, none), "\nrun: stopped early after epoch 2 "
+                                 "of 8; no epoch had a finite test loss\n"));
 }
 END_TEST
 
@@ -481,9 +489,9 @@ int main(void)
     testing_add(suite, "on_epoch", 20, (const TTest *const[]){
         on_epoch_is_called_between_the_record_and_the_save,
         on_epoch_does_not_change_the_best_weights, parts_of_any_layout_are_exchanged, NULL});
-    testing_add(suite, "refusing", 20, (const TTest *const[]){
-        settings_without_meaning_are_refused, another_network_than_the_copied_one_is_refused,
-        NULL});
+    TCase *refusing = testing_add(suite, "refusing", 20, (const TTest *const[]){
+        settings_without_meaning_are_refused, NULL});
+    tcase_add_loop_test(refusing, another_network_than_the_copied_one_is_refused, 0, 2);
     testing_add(suite, "memory", 60, (const TTest *const[]){
         steps_of_later_epochs_allocate_nothing, a_run_gives_the_copy_back,
         out_of_memory_for_the_copy_is_reported, NULL});

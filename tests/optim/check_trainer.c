@@ -153,9 +153,9 @@ END_TEST
 
 static int trainer_nan_countdown;
 
-static Var *trainer_nan_loss(Var *output, const Labels *labels)
+static Var *trainer_nan_loss(Var *output, const Batch *batch)
 {
-    Var *loss = loss_cross_entropy(output, labels);
+    Var *loss = loss_cross_entropy(output, batch);
     return --trainer_nan_countdown ? loss : var_scale(loss, (real)NAN);
 }
 
@@ -395,9 +395,9 @@ START_TEST(a_part_in_evaluation_mode_stays_in_it)
 }
 END_TEST
 
-static Var *trainer_failing_loss(Var *output, const Labels *labels)
+static Var *trainer_failing_loss(Var *output, const Batch *batch)
 {
-    return var_reshape(output, SHAPE(labels->count + 1));
+    return var_reshape(output, SHAPE(batch->count + 1));
 }
 
 START_TEST(an_evaluation_that_fails_leaves_the_modes_alone)

@@ -16,12 +16,12 @@ static const double  *scripted_losses;
 static int            scripted_calls; /* of the loss function */
 
 /* The script is for evaluations: they run without gradients. */
-static inline Var *scripted_loss(Var *output, const Labels *labels)
+static inline Var *scripted_loss(Var *output, const Batch *batch)
 {
     scripted_calls++;
     if (grad_enabled())
-        return loss_cross_entropy(output, labels);
-    Var *zero = var_scale(loss_cross_entropy(output, labels), 0);
+        return loss_cross_entropy(output, batch);
+    Var *zero = var_scale(loss_cross_entropy(output, batch), 0);
     return var_add_scalar(zero, (real)scripted_losses[scripted_trainer->epoch]);
 }
 

@@ -8,11 +8,15 @@
 
 #include "lessons/assignments/judge/judge.h"
 
-#define FORWARD_FIRST "first make tests 1.1 and 1.2 pass"
+#define FORWARD_FIRST "first make test 1.1 pass, then 1.2"
 #define GRADIENT_FIRST "first make tests 2.1, 2.2 and 2.3 pass"
 
+#define UNSET_HINT "the elements are not set to 0 before rows are added to them: allocate this "  \
+                   "gradient with var_full(shape, 0), not with var_empty"
+
 #define TINY 1e-8
-enum { WANT_ALL = 7, RULES = 9 };
+enum { WANT_ALL = 7, RULES = 10 };
+enum { UNSET = 1000 }; /* an element of a gradient that is not set; see services.c */
 
 static const Tolerance close_y = {1e-9, 1e-9}, close_g = {1e-8, 1e-12};
 
@@ -207,6 +211,7 @@ static void rules_gx(LayerRules *r, const Layer *c, const LayerOwn *o, Var *gy)
     rules_add(r, 0, var_mul(o->rstd, var_sub(var_sub(g, rules_sum(g)), var_mul(o->xhat,
               rules_sum(var_mul(g, o->xhat))))), s,
               "there are sums over the row instead of means: divide by n");
+    rules_add(r, 0, var_add_scalar(rules_gx_of(o, g), UNSET), s, UNSET_HINT);
 }
 
 static Var *rules_last(Var *g)
@@ -225,6 +230,8 @@ static void rules_sums(LayerRules *r, int input, const Layer *c, Var *g)
               "only the last row counts: is += written as = ?");
     rules_add(r, input, var_sum(var_mul(g, layer_flat(c, c->w)), layer_rows, false), c->normalised,
               "the weight is one factor too many: only gx contains it");
+    rules_add(r, input, var_add_scalar(var_sum(g, layer_rows, false), UNSET), c->normalised,
+              UNSET_HINT);
 }
 
 static void rules_gw_gb(LayerRules *r, const Layer *c, const LayerOwn *o, Var *gy)

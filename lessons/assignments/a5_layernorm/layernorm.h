@@ -21,8 +21,8 @@ extern const Op op_layer_norm;
 
 /* y = (x - mean) / sqrt(var + eps) weight + bias, with the mean and the variance of each row; the
  * divisor of the variance is n, the number of elements in a row. [Ba, Kiros and Hinton 2016] Fails,
- * naming both shapes, if x does not end with the axes `normalised`, or if weight or bias has another
- * shape; and fails if only one of the two is NULL. */
+ * naming both shapes, if x does not end with the axes `normalised`, or if weight or bias has
+ * another shape; and fails if only one of the two is NULL. */
 Var *var_layer_norm(Var *x, Shape normalised, Var *weight, Var *bias, real eps);
 
 /* The same as a module, whose parameters "weight" (all 1) and "bias" (all 0) exist only if affine

@@ -11,7 +11,10 @@
 
 #include "lessons/assignments/solver/solver.h"
 
-enum { SERVICES_SHAPE = 2 }; /* the normalised shape is numbers 2, 3 … */
+enum {
+    SERVICES_SHAPE = 2,   /* the normalised shape is numbers 2, 3 … */
+    SERVICES_UNSET = 1000 /* fills new memory in backward; the same as UNSET in expected.c */
+};
 
 static Shape services_normalised(const Message *call)
 {
@@ -57,6 +60,32 @@ static void services_value(const Message *call, Message *answer)
     message_add_tensor(answer, y->value);
 }
 
+static Allocator services_heap;
+
+static void *services_allocate(size_t bytes, void *ctx)
+{
+    real *block = services_heap.allocate(bytes, services_heap.ctx);
+    for (size_t i = 0; block && i < bytes / sizeof *block; i++)
+        block[i] = SERVICES_UNSET;
+    return (void)ctx, block;
+}
+
+static void services_release(void *block, void *ctx)
+{
+    (void)ctx;
+    services_heap.release(block, services_heap.ctx);
+}
+
+/* From now on, elements that are not set are SERVICES_UNSET. New memory would often be 0, which
+ * hides a sum that begins without being set to 0. */
+static void services_fill_memory(void)
+{
+    memory_trim();
+    Allocator filling = {services_allocate, services_release, NULL};
+    if (!services_heap.allocate)
+        services_heap = memory_set_allocator(filling);
+}
+
 /* The gradients of x, w and b, for x, gy, w and b; bits 0, 1 and 2 of the option say which of them
  * are wanted. If `then` is given, gy is the gradient of the Var that it returns for x and y. */
 static void services_differentiate(const Message *call, Message *answer,
@@ -66,6 +95,7 @@ static void services_differentiate(const Message *call, Message *answer,
     for (int i = 0; i < 3; i++)
         in[i] = services_input(call, i == 0 ? 0 : i + 1, i);
     Var *y = services_apply(call, in[0], in[1], in[2]);
+    services_fill_memory();
     var_backward_with(then ? then(call, in[0], y) : y, var_const(call->tensor[1]));
     for (int i = 0; i < 3; i++)
         message_add_tensor(answer, in[i] ? in[i]->grad : NULL);

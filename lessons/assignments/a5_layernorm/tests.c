@@ -293,7 +293,9 @@ static const char *refusal_of(const char *service, const Layer *c, double option
         in[tensors++] = c->b;
     const char *sentence = judge_refusal(service, in, tensors, number, n);
     if (!sentence)
-        judge_fail("check this argument, and call slope_fail", "%s is not refused", problem);
+        judge_fail(isnan(c->eps) ? "eps < 0 is false for NaN: refuse eps unless eps >= 0"
+                                 : "check this argument, and call slope_fail",
+                   "%s is not refused", problem);
     return sentence;
 }
 
@@ -345,10 +347,10 @@ START_TEST(module_refusals)
     check_x_mismatch(SHAPE(12), SHAPE(3, 4));
     check_x_mismatch(SHAPE(3, 8), SHAPE(4));
     check_parameter_mismatch();
-    check_constructor(SHAPE_SCALAR, 1e-5, "a normalised shape without axes");
-    check_constructor(SHAPE(3, 0), 1e-5, "a normalised shape without elements");
-    check_constructor(SHAPE(3), -1e-5, "a negative eps");
-    check_constructor(SHAPE(3), (double)NAN, "an eps that is not a number");
+    check_constructor(SHAPE_SCALAR, 1e-5, "layer_norm_new: a normalised shape without axes");
+    check_constructor(SHAPE(3, 0), 1e-5, "layer_norm_new: a normalised shape without elements");
+    check_constructor(SHAPE(3), -1e-5, "layer_norm_new: a negative eps");
+    check_constructor(SHAPE(3), (double)NAN, "layer_norm_new: an eps that is NaN");
 }
 END_TEST
 

@@ -158,7 +158,8 @@ static void sort_classes(const Task *t)
                 swap_examples(t, i, sorted++);
 }
 
-/* Puts each feature d on a scale of its own: x becomes offset[d] + factor[d] x. */
+/* Puts each feature d on a scale of its own: x becomes factor[d] (x + offset[d]). The last one
+ * becomes 0 everywhere. */
 static void rescale(const Task *t)
 {
     ptrdiff_t features = shape_count(t->sample);
@@ -168,6 +169,7 @@ static void rescale(const Task *t)
         for (ptrdiff_t d = 0; d < features; d++)
             x[d] = (x[d] + elements(offset)[d]) *
                    (real)pow(10, (d % 2 ? 1 : -1) * (double)elements(power)[d]);
+        x[features - 1] = 0;
     }
 }
 

@@ -25,6 +25,18 @@ START_TEST(random_data)
 }
 END_TEST
 
+static double spirals_accuracy(void)
+{
+    Task t = spirals_run();
+    return accuracy(&first, &t);
+}
+
+static void check_mean(double mean, double least)
+{
+    if (!(mean >= least))
+        judge_fail(FIT, "the mean accuracy is %.3g: expected at least %g", mean, least);
+}
+
 /* The accuracy on clusters that overlap; a linear classifier reaches 0.4. */
 static double mixture_accuracy(void)
 {

@@ -110,7 +110,8 @@ static int compare_slopes(const void *a, const void *b)
 static void run(Output *o, const Task *t, uint64_t seed)
 {
     memset(o, 0, sizeof *o);
-    judge_suspect("train less: one call of experiment may take three seconds on this machine");
+    judge_suspect("if it is too slow, train less: one call of experiment may take three seconds on "
+                  "this machine; if it crashes, build check.c with -g -fsanitize=address");
     o->bytes = judge_ask("experiment", VARS(t->train, t->label, t->test),
                          NUMBERS(t->classes, (double)seed));
     const char *from = read_bytes(o->bytes);
@@ -141,18 +142,21 @@ static const char *accuracy_hint(const Output *o, const Task *t, double got, con
 {
     static char text[160];
     text[0] = '\0';
-    ptrdiff_t predicted[16] = {0}, occurs[16] = {0}, off = 0;
+    ptrdiff_t predicted[16] = {0}, occurs[16] = {0}, off = 0, rows = o->stray;
     bool twice = false;
-    for (ptrdiff_t i = 0; i < t->m; twice |= o->predictions[i++] > 1)
+    for (ptrdiff_t i = 0; i < t->m; rows += o->predictions[i], twice |= o->predictions[i++] > 1)
         predicted[o->predicted[i]]++, occurs[(int)elements(t->truth)[i]]++;
+    if (rows == 0)
+        return "there are no rows `prediction`";
     for (int k = 0; k < t->classes; k++) {
         off = labs(predicted[k] - occurs[k]) > off ? labs(predicted[k] - occurs[k]) : off;
         if (predicted[k] == t->m)
-            return "every example gets the same class: is the network trained, and on which "
-                   "labels?";
+            return "every example gets the same class: is the network trained, with the labels of "
+                   "`train` and on scaled features?";
         if (predicted[k] == 0)
             snprintf(text, sizeof text, "class %d of %d is never predicted: does the network have "
-                     "an output for it, and is the order of the examples random?", k, t->classes);
+                     "an output for it, are the features scaled, and is the order of the examples "
+                     "random?", k, t->classes);
     }
     if (twice)
         return "some examples have more than one prediction";
@@ -172,8 +176,8 @@ static void check_accuracy(const Output *o, const Task *t, double least, const c
     double got = accuracy(o, t);
     if (got >= least)
         return;
-    judge_fail(accuracy_hint(o, t, got, hint), "%.3g of the test set is classified correctly: "
-               "expected at least %g", got, least);
+    judge_fail(accuracy_hint(o, t, got, hint), "the accuracy on the test set is %.3g: expected at "
+               "least %g", got, least);
 }
 
 static void check_predictions(const Output *o, const Task *t)
@@ -253,7 +257,8 @@ static void check_start(const Output *o)
                    "0");
     for (int i = 0; i < end; i++)
         if (!(fabs(o->slope[i].value - 0.25) < 1e-6))
-            judge_fail("step 0 is before the first update, and every slope starts at 0.25",
+            judge_fail("step 0 is before the first update, where every slope starts at 0.25; is "
+                       "this value the slope of a PReLU, and not a weight of another layer?",
                        "slope %g of layer %g is %g at step 0", o->slope[i].channel,
                        o->slope[i].layer, o->slope[i].value);
 }

@@ -2,6 +2,9 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include <math.h>
+#include <stdlib.h>
+
 #include "slopes.h"
 
 #ifndef WIDTH
@@ -22,7 +25,7 @@ static void record_step(const Trainer *t, int64_t step, void *ctx)
     (void)t, (void)step, (void)out;
 }
 
-/* TODO: the rows `layer`, and the slopes at step 0. */
+/* TODO: scaled features, more epochs, the rows `layer`, and the slopes at step 0. */
 static void train_network(Module *net, const Dataset *train, FILE *out, uint64_t seed)
 {
     Loader *loader = loader_new(train, (LoaderOptions){.batch = 32, .shuffle = true, .seed = seed});

@@ -26,9 +26,9 @@
  *  - `test` must not influence the training, nor one of its examples the class of another.
  *
  * Both sets contain `features`, not bytes: examples of any shape, such as (2) or (1,8,8), any
- * number of them, in any order, and each feature on any scale. mean and std are 0 and 1. Both have
- * the same shape and the same two or more classes; each class occurs in `train`. The labels of
- * `test` are not known: all are 0. */
+ * number of them, in any order, and each feature on any scale, or constant. The sets' `mean` and
+ * `std` are 0 and 1: a loader does not scale them. Both sets have the same shape and the same two
+ * or more classes; each class occurs in `train`. The labels of `test` are not known: all are 0. */
 void experiment(const Dataset *train, const Dataset *test, FILE *out, uint64_t seed);
 
 #endif

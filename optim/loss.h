@@ -1,0 +1,38 @@
+/* optim/loss.h -- how wrong a prediction is, for the training loop.
+ *
+ *  - A LossFn takes the network's output for a batch and the batch, and returns a Var of one
+ *    element.
+ *  - loss_cross_entropy is for classes, loss_mse for real-valued targets. A loss of your own may
+ *    compare the output with anything in the batch: the labels, the targets y or the inputs x.
+ *  - For losses between tensors see var_mse and var_bce_with_logits, for cross-entropy with options
+ *    such as class weights var_cross_entropy_with.
+ *
+ *      // The output of an autoencoder should be its input. The data need no classes; if they have
+ *      // some, set data->classes = 0, or their accuracy is computed, too.
+ *      static Var *reconstruction(Var *output, const Batch *batch)
+ *      {
+ *          return var_mse(output, var_const(batch->x));
+ *      }
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SLOPE_OPTIM_LOSS_H
+#define SLOPE_OPTIM_LOSS_H
+
+#include "autograd/backward.h"
+#include "datasets/loader.h"
+
+typedef Var *(*LossFn)(Var *output, const Batch *batch);
+
+/* The mean cross-entropy of logits (B,K) and the batch's labels; PyTorch's CrossEntropyLoss. Fails
+ * if the batch has no labels. */
+Var *loss_cross_entropy(Var *logits, const Batch *batch);
+
+/* The mean squared difference between the output and the targets y; PyTorch's MSELoss. Fails if the
+ * batch has no targets, or if their shape is not that of the output: (B,1) and (B) differ. */
+Var *loss_mse(Var *output, const Batch *batch);
+
+/* The number of rows of logits (N,K) whose largest element is at the label. */
+ptrdiff_t labels_correct(const Tensor *logits, const Labels *labels);
+
+#endif

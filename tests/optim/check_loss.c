@@ -1,0 +1,79 @@
+/* tests/optim/check_loss.c -- the losses of the training loop, and the count of correct predictions.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <math.h>
+
+#include "optim/loss.h"
+#include "tests/testing.h"
+
+START_TEST(cross_entropy_of_equal_logits_is_log_k)
+{
+    Batch batch = {.labels = {.data = (int32_t[]){1, 3}, .count = 2}, .count = 2};
+    ck_assert_close(var_item(loss_cross_entropy(var_full(SHAPE(2, 4), 3), &batch)), log(4.0),
+                    1e-6);
+    ck_assert_fails(loss_cross_entropy(var_full(SHAPE(2, 4), 3), NULL),
+                    "loss_cross_entropy: the batch is NULL");
+}
+END_TEST
+
+START_TEST(count_correct_counts_rows_whose_largest_is_the_label)
+{
+    Labels labels = {.data = (int32_t[]){2, 1, 0}, .count = 3};
+    Var *y = var_leaf_from(SHAPE(3, 3), (const real[]){1, 2, 3, 5, 5, 1, 9, 8, 7});
+    ck_assert_int_eq(labels_correct(y->value, &labels), 2); /* the first of equals is taken */
+    Tensor *turned = tensor_transpose(y->value, 0, 1);     /* columns, by strides */
+    labels.data[0] = 2, labels.data[1] = 0, labels.data[2] = 2;
+    ck_assert_int_eq(labels_correct(turned, &labels), 2);
+    tensor_free(turned);
+    ck_assert_fails(labels_correct(var_full(SHAPE(2, 3), 0)->value, &labels),
+                    "3 labels for logits (2, 3)");
+}
+END_TEST
+
+/* The mean of 1, 0, 4 and 9 is 3.5; its derivative is 2 (output - target) / 4. */
+START_TEST(mse_is_the_mean_of_squared_differences)
+{
+    Batch batch = {.count = 2, .y = tensor_from(SHAPE(2, 2), (const real[]){0, 2, 5, -1})};
+    Var *output = var_leaf_from(SHAPE(2, 2), (const real[]){1, 2, 3, 2});
+    Var *loss = loss_mse(output, &batch);
+    ck_assert_tensor(loss->value, SHAPE_SCALAR, NEAR, 3.5);
+    var_backward(loss);
+    ck_assert_tensor(output->grad, SHAPE(2, 2), NEAR, 0.5, 0, -1, 1.5);
+    tensor_free(batch.y);
+}
+END_TEST
+
+START_TEST(a_batch_of_the_other_kind_is_refused)
+{
+    Var *output = var_full(SHAPE(2, 1), 0);
+    Batch classes = {.labels = {.data = (int32_t[]){0, 0}, .count = 2}, .count = 2};
+    Batch targets = {.count = 2, .y = tensor_zeros(SHAPE(2))}, neither = {.count = 2};
+    ck_assert_fails(loss_cross_entropy(output, &targets), "loss_cross_entropy: the batch has no "
+                    "classes, but real-valued targets; use loss_mse");
+    ck_assert_fails(loss_cross_entropy(output, &neither), "the batch has no classes");
+    ck_assert_fails(loss_mse(output, &classes), "loss_mse: the batch has no real-valued targets, "
+                    "but classes; use loss_cross_entropy");
+    ck_assert_fails(loss_mse(output, &neither), "loss_mse: the batch has no real-valued targets");
+    ck_assert_fails(loss_mse(output, NULL), "loss_mse: the batch is NULL");
+    ck_assert_fails(loss_mse(NULL, &targets), "loss_mse: ");
+    ck_assert_fails(loss_mse(output, &targets), "the output has shape (2, 1), but the batch's "
+                    "targets have shape (2,); they must be equal, or broadcasting would pair each "
+                    "output with every target; for this output the dataset needs targets of shape "
+                    "(1,)");
+    ck_assert_fails(loss_mse(var_full(SHAPE(3), 0), &targets), "pair each output with every");
+    ck_assert_fails(loss_mse(var_full(SHAPE_SCALAR, 0), &targets), "the output has shape ()");
+    tensor_free(targets.y);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("loss");
+    testing_add(suite, "classes", 20, (const TTest *const[]){
+        cross_entropy_of_equal_logits_is_log_k,
+        count_correct_counts_rows_whose_largest_is_the_label, NULL});
+    testing_add(suite, "targets", 20, (const TTest *const[]){
+        mse_is_the_mean_of_squared_differences, a_batch_of_the_other_kind_is_refused, NULL});
+    return testing_main(suite);
+}
