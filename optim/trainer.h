@@ -146,10 +146,11 @@ void trainer_fit(Trainer *t);
 /* --- checkpoints: optim/resume.c -------------------------------------------------------------- */
 
 /* Saves, durably and in one safetensors file, everything that the next steps depend on: the network
- * with its buffers, counters and random streams ("model."), the optimizer's state and the settings
- * of its groups ("optimizer."), the schedule ("schedule."), the steps and epochs done, the
- * completed part of the current epoch, the history and the best epoch ("trainer."), and with
- * keep_best the copy of the weights ("best."). A callback may call it after making all its changes.
+ * with its buffers, counters and random streams ("model."), which parameters are frozen, the
+ * optimizer's state and the settings of its groups ("optimizer."), the schedule ("schedule."), the
+ * steps and epochs done, the completed part of the current epoch, the history and the best epoch
+ * ("trainer."), and with keep_best the copy of the weights ("best."). A callback may call it after
+ * making all its changes.
  *
  * It does not save what the program sets up each time: the data, the loss, clip_norm, epochs,
  * patience, the callbacks' own state, and the thread's random_seed. Training draws nothing from

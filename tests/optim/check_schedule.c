@@ -349,8 +349,7 @@ START_TEST(a_loop_of_ones_own_does_the_same)
         for (Batch batch; loader_next(b.t.train, &batch);) {
             size_t mark = tape_mark();
             optimizer_zero_grad(b.t.optimizer);
-            var_backward(loss_cross_entropy(module_forward(b.t.net, var_const(batch.x)),
-                                            &batch.labels));
+            var_backward(loss_cross_entropy(module_forward(b.t.net, var_const(batch.x)), &batch));
             schedule_apply(&b.t.schedule, b.t.optimizer, epoch + (double)batch.number / 3);
             optimizer_step(b.t.optimizer);
             tape_rewind(mark);
@@ -362,9 +361,9 @@ START_TEST(a_loop_of_ones_own_does_the_same)
 END_TEST
 
 /* Test losses that do not fall: the rate drops after every second epoch. */
-static Var *schedule_flat_loss(Var *output, const Labels *labels)
+static Var *schedule_flat_loss(Var *output, const Batch *batch)
 {
-    return grad_enabled() ? loss_cross_entropy(output, labels) : var_scalar(1);
+    return grad_enabled() ? loss_cross_entropy(output, batch) : var_scalar(1);
 }
 
 START_TEST(a_plateau_follows_the_test_loss)
@@ -424,10 +423,10 @@ static void schedule_interfere(const Trainer *t, int64_t step, void *ctx)
 
 static int schedule_losses;
 
-static Var *schedule_counted_loss(Var *output, const Labels *labels)
+static Var *schedule_counted_loss(Var *output, const Batch *batch)
 {
     schedule_losses++;
-    return loss_cross_entropy(output, labels);
+    return loss_cross_entropy(output, batch);
 }
 
 /* At the next update, and by the next trainer_fit, before it computes anything. */
