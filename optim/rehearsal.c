@@ -183,11 +183,14 @@ static const char *rehearsal_text(const Trainer *t, const Loader *loader, char t
 static void rehearsal_check_kind(const Trainer *t, const Loader *loader)
 {
     const Dataset *data = loader_dataset(loader);
-    bool classes = t->loss == loss_cross_entropy, targets = t->loss == loss_mse;
+    bool classes = t->loss == loss_cross_entropy, mse = t->loss == loss_mse;
+    bool targets = mse || t->loss == loss_bce;
     if ((!classes || data->classes > 0) && (!targets || data->targets))
         return;
     slope_fail("trainer_fit", "%s: %s, but %s has %s; %s", REHEARSAL_TEXT_OF(t, loader),
-               classes ? "loss_cross_entropy needs classes" : "loss_mse needs real-valued targets",
+               classes ? "loss_cross_entropy needs classes"
+               : mse   ? "loss_mse needs real-valued targets"
+                       : "loss_bce needs targets from 0 to 1",
                data->name,
                data->targets       ? "real-valued targets"
                : data->classes > 0 ? "classes"
@@ -196,6 +199,18 @@ static void rehearsal_check_kind(const Trainer *t, const Loader *loader)
                : data->classes > 0 ? "use loss_cross_entropy, or see dataset_new_with_targets and "
                                      "CsvOptions.targets"
                                    : "use a loss of your own");
+}
+
+/* loss_bce accepts targets from 0 to 1. */
+static void rehearsal_check_probabilities(const Trainer *t, const Loader *loader)
+{
+    const Dataset *data = loader_dataset(loader);
+    ptrdiff_t each = shape_count(data->target);
+    for (ptrdiff_t i = 0; i < data->count * each; i++)
+        if (!(data->targets[i] >= 0 && data->targets[i] <= 1))
+            slope_fail("trainer_fit", "%s: loss_bce needs targets from 0 to 1, but target %td of "
+                       "example %td of %s is %g", REHEARSAL_TEXT_OF(t, loader), i % each, i / each,
+                       data->name, (double)data->targets[i]);
 }
 
 /* loss_cross_entropy accepts the labels 0 … K-1 and its default ignore_index. Called if the data
@@ -296,6 +311,8 @@ static void rehearsal_run(const Trainer *t, Loader *loader, size_t mark)
 {
     Batch batch;
     rehearsal_check_kind(t, loader);
+    if (t->loss == loss_bce)
+        rehearsal_check_probabilities(t, loader);
     loader_start(loader, 0);
     loader_next(loader, &batch);
     loader_start(loader, 0);
