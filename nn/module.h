@@ -4,6 +4,7 @@
  *  - A part is a parameter, a buffer (a tensor that is saved but not trained), a counter, a
  *    random stream, or a child: another module.
  *  - module_free(net) frees net and its children, with everything they hold.
+ *  - module_freeze keeps parameters, or a part of a network, from being trained.
  *  - Names follow PyTorch: a child's parameter is "fc1.weight" in its parent.
  *  - For a forward of several Vars see nn/README.md.
  *  - To write a module of your own, you need a struct that starts with `Module base;`, a forward,
@@ -33,6 +34,8 @@
 
 #include "autograd/backward.h"
 #include "tensor/random.h"
+
+SLOPE_C_BEGIN
 
 typedef struct Module Module;
 
@@ -156,5 +159,7 @@ void module_unfreeze(Module *m, ParameterPredicate predicate);
 /* The number of elements of all parameters, and how many of them are slopes. */
 ptrdiff_t module_count(Module *m);
 ptrdiff_t module_count_slopes(Module *m);
+
+SLOPE_C_END
 
 #endif

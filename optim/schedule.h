@@ -30,7 +30,9 @@
 
 #include "optim/optimizer.h"
 
-/* The factor at time t, for each kind; see the table below. */
+SLOPE_C_BEGIN
+
+/* The factor at time t is given below. */
 typedef enum ScheduleKind {
     SCHEDULE_CONSTANT, /* without a warm-up, the rates are left to the program */
     SCHEDULE_STEP,
@@ -38,29 +40,31 @@ typedef enum ScheduleKind {
     SCHEDULE_PLATEAU,
 } ScheduleKind;
 
-/*      CONSTANT   1
+/* The factor at time t:
+ *
+ *      CONSTANT   1
  *      STEP       factor^n,  n = floor(t / every)
  *      COSINE     lowest + (1 - lowest) (1 + cos(pi u)) / 2,
  *                 u = (t - warmup) / (epochs - warmup), but at least 0 and at most 1
  *      PLATEAU    factor^n,  n how often the test loss has stopped falling
  *
  * STEP and PLATEAU never go below `lowest`. During a warm-up the factor is also multiplied by
- * warmup_from + (1 - warmup_from) t / warmup, which rises to 1. The warm-up is part of the time:
- * STEP drops at t = every and COSINE ends at t = epochs, with or without it.
+ * warmup_from + (1 - warmup_from) t / warmup, which rises to 1; if warmup_from is 0, the first
+ * update changes nothing. The warm-up is part of the time: STEP drops at t = every and COSINE ends
+ * at t = epochs, with or without it.
  *
- * PLATEAU compares the test loss of each epoch with the lowest one so far. It is better if it is
- * below best - threshold |best|; NaN and Inf never are. After more than `patience` consecutive
- * epochs that are not better, the rate drops. The next `cooldown` epochs are then not counted as
- * bad ones.
+ * PLATEAU compares the test loss of each epoch with the lowest one so far. A loss is better if it
+ * is below best - threshold |best|; NaN and Inf never are. After more than `patience` consecutive
+ * epochs without a better one, the rate drops (a Trainer's own .patience stops after exactly that
+ * many). During the `cooldown` epochs that follow, worse losses are not counted.
  *
- * With the rates that PyTorch's schedulers give (double precision), these agree: STEP with StepLR,
- * COSINE with CosineAnnealingLR, after a warm-up with LinearLR and CosineAnnealingLR in a
- * SequentialLR, PLATEAU with ReduceLROnPlateau in its mode 'rel'. Four things differ. PyTorch's
- * schedulers move once per call, usually once per epoch; here the warm-up and COSINE move with
- * every update, as PyTorch's do if they are called after each batch with lengths in batches.
- * `lowest` is a fraction of the base rate, where eta_min and min_lr are rates. After its end COSINE
- * stays at `lowest`, while CosineAnnealingLR rises again. And threshold_mode 'rel' multiplies, so
- * that it accepts a worse loss if the best one is negative. */
+ * The rates are those of PyTorch's schedulers: StepLR, CosineAnnealingLR and, with .threshold_mode
+ * 'rel', ReduceLROnPlateau; a warm-up is LinearLR, with COSINE in a SequentialLR, with STEP in a
+ * ChainedScheduler. Four things differ. PyTorch's schedulers move when they are called, usually
+ * once per epoch; here the warm-up and COSINE move with every update, as PyTorch's do if they are
+ * called after every batch with lengths in batches. `lowest` is a fraction of the base rate, while
+ * eta_min and min_lr are rates. COSINE stays at `lowest`, while CosineAnnealingLR rises again. And
+ * for a negative best loss ReduceLROnPlateau accepts slightly worse ones as better. */
 typedef struct Schedule {
     ScheduleKind kind;
     double every;       /* STEP: epochs between two drops */
@@ -73,13 +77,15 @@ typedef struct Schedule {
     double warmup;      /* all kinds: epochs; 0: none */
     double warmup_from; /* the factor of the first update; 0 to 1 */
 
-    /* The state, 0 at first. To change the rates in the middle of a run, change .base. */
-    int    groups;                  /* that have a base rate; 0 before the first update */
-    real   base[OPTIMIZER_GROUPS];  /* their rates before it */
-    real   rate[OPTIMIZER_GROUPS];  /* the rates that schedule_apply has set */
-    bool   has_best;                /* PLATEAU: is there a best loss? … */
-    double best;                    /* … which it is … */
-    int    bad, cooling, drops;     /* … epochs not better since; of the cooldown left; drops */
+    /* The state; initially 0. To change the rates in the middle of a run, change .base. */
+    int    groups;                 /* how many have a base rate; 0 before the first update */
+    real   base[OPTIMIZER_GROUPS]; /* their base rates */
+    real   rate[OPTIMIZER_GROUPS]; /* the rates that schedule_apply has set */
+    bool   has_best;               /* PLATEAU: has there been a finite loss? */
+    double best;                   /* the lowest one */
+    int    bad;                    /* epochs since then that count as worse */
+    int    cooling;                /* epochs left of the cooldown */
+    int    drops;                  /* so far */
 } Schedule;
 
 /* The factor at a time, in epochs from the start of training; for PLATEAU, after the drops so
@@ -96,5 +102,7 @@ void schedule_apply(Schedule *s, Optimizer *opt, double epoch);
 
 /* Tells PLATEAU the test loss of the epoch that has ended. Other kinds ignore it. */
 void schedule_observe(Schedule *s, double loss);
+
+SLOPE_C_END
 
 #endif
