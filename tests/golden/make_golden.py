@@ -4,7 +4,8 @@
 #  - Run from anywhere, with a Python that has torch (1.13 wrote the committed files):
 #        /usr/bin/python3 tests/golden/make_golden.py
 #    It writes ops.txt, optim.txt, schedule.txt and training.txt beside itself and, through
-#    make_golden_conv.py, conv.txt, norm.txt and conv_training.txt. The same version of torch writes the same files.
+#    make_golden_conv.py, conv.txt, norm.txt and conv_training.txt. The same version of torch writes
+#    the same files.
 #  - Inputs are multiples of 1/64, so that float and double builds start from the same values.
 #    References are float64. Every case is also computed in float32 and must agree within a quarter
 #    of the float build's tolerance: a case too delicate for float stops the script.
