@@ -43,11 +43,11 @@ static int summary_overhead(FILE *out, ptrdiff_t slopes, ptrdiff_t others)
     return width;
 }
 
-/* Ends a line of this width with "frozen", or "frozen: weight" if the layer has other parameters
- * that are not. */
+/* Ends a line of `width` characters with "frozen" if the layer's parameters are, or with "frozen:
+ * weight" if only that one is. */
 static void summary_frozen(Summary *s, const Module *m, int width)
 {
-    int params = 0, frozen = 0;
+    int params = 0, frozen = 0, pad = width < SUMMARY_WIDTH ? SUMMARY_WIDTH - width : 0;
     for (int i = 0; i < m->n_parts; i++)
         if (m->part[i].kind == PART_PARAM) {
             const Var *param = m->part[i].param;
@@ -55,7 +55,7 @@ static void summary_frozen(Summary *s, const Module *m, int width)
             s->frozen += param->requires_grad ? 0 : tensor_count(param->value);
         }
     if (frozen > 0)
-        fprintf(s->out, "%*s frozen%s", SUMMARY_WIDTH - width, "", frozen < params ? ":" : "");
+        fprintf(s->out, "%*s frozen%s", pad, "", frozen < params ? ":" : "");
     for (int i = 0; i < m->n_parts && frozen < params; i++)
         if (m->part[i].kind == PART_PARAM && !m->part[i].param->requires_grad)
             fprintf(s->out, " %s", m->part[i].name);

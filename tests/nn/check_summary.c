@@ -73,6 +73,29 @@ START_TEST(summary_shows_what_is_frozen)
 }
 END_TEST
 
+static void summary_write_wide_summary(FILE *out, Module *m)
+{
+    module_summary(out, m, SHAPE(1, 2));
+}
+
+START_TEST(a_line_may_be_wider_than_the_table)
+{
+    const char *name = "a_name_of_thirty_one_characters";
+    Module *net = linear_new(2, 2);
+    for (int i = 0; i < 2; i++) {
+        Module *outer = SEQUENTIAL(relu_new());
+        module_add_child(outer, name, net);
+        net = outer;
+    }
+    module_freeze(net, NULL);
+    char *text = summary_text(summary_write_wide_summary, net);
+    ck_assert_ptr_nonnull(strstr(text, "characters: Linear(2, 2) (1, 2)                       6 "
+                                       "frozen\n"));
+    free(text);
+    module_free(net);
+}
+END_TEST
+
 static void summary_write_small_summary(FILE *out, Module *m)
 {
     module_summary(out, m, SHAPE(2, 1, 3));
@@ -146,7 +169,8 @@ int main(void)
 {
     Suite *suite = suite_create("summary");
     testing_add(suite, "summary", 20,
-                (const TTest *const[]){summary_is_this_text, summary_shows_what_is_frozen, summary_descends_into_nested_modules,
+                (const TTest *const[]){summary_is_this_text, summary_shows_what_is_frozen,
+                                       a_line_may_be_wider_than_the_table, summary_descends_into_nested_modules,
                                        summary_leaves_mode_and_tape_alone,
                                        prelu_stats_prints_as_the_document_does,
                                        prelu_stats_of_a_prelu_alone_has_a_name_too, NULL});
