@@ -168,11 +168,10 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("summary");
-    testing_add(suite, "summary", 20,
-                (const TTest *const[]){summary_is_this_text, summary_shows_what_is_frozen,
-                                       a_line_may_be_wider_than_the_table, summary_descends_into_nested_modules,
-                                       summary_leaves_mode_and_tape_alone,
-                                       prelu_stats_prints_as_the_document_does,
-                                       prelu_stats_of_a_prelu_alone_has_a_name_too, NULL});
+    testing_add(suite, "summary", 20, (const TTest *const[]){
+        summary_is_this_text, summary_shows_what_is_frozen, a_line_may_be_wider_than_the_table,
+        summary_descends_into_nested_modules, summary_leaves_mode_and_tape_alone,
+        prelu_stats_prints_as_the_document_does,
+        prelu_stats_of_a_prelu_alone_has_a_name_too, NULL});
     return testing_main(suite);
 }
