@@ -432,6 +432,29 @@ START_TEST(a_network_is_loaded_from_a_training_checkpoint)
 }
 END_TEST
 
+/* The example of nn/checkpoint.h: features of a network of three classes, a classifier of two. */
+START_TEST(a_new_classifier_is_trained_on_loaded_features)
+{
+    Module *a = network_new(1, 3), *net = network_new(2, 2);
+    Safetensors *trained = list_of(a, "", NULL), *new = list_of(net, "", NULL);
+    const char *path = written(list_of(a, "_orig_mod.", NULL));
+    load(net, path, (LoadOptions){.remove_prefix = "_orig_mod.", .partial = true});
+    assert_printed("8 loaded, 0 missing, 0 unexpected, 2 different\n"
+                   "  different   classifier.bias (2,), in the file (3,)\n"
+                   "  different   classifier.weight (2, 4), in the file (3, 4)\n");
+    load_report_free(&report);
+    module_freeze(module_child(net, "features"), NULL);
+    module_eval(module_child(net, "features"));
+    Run r = run_of(xor_points(8, 0), net, adam_new(net, (real)0.01), 4);
+    trainer_fit(&r.t);
+    ck_assert_int_eq(count_same(net, trained), 8);
+    ck_assert_int_eq(count_same(net, new), 0);
+    safetensors_free(trained), safetensors_free(new);
+    run_free(&r);
+    module_free(a);
+}
+END_TEST
+
 /* --- values that cannot be loaded ------------------------------------------------------------- */
 
 /* A file of network `a` in which element 0 of this tensor, of the build's type, is the value. */
@@ -684,7 +707,7 @@ int main(int argc, char **argv)
         a_counter_of_another_type_or_shape_is_different, every_type_fits_a_tensor,
         the_report_is_optional,
         only_what_is_loaded_counts_as_written, a_network_is_loaded_from_a_training_checkpoint,
-        NULL});
+        a_new_classifier_is_trained_on_loaded_features, NULL});
     testing_add(suite, "refusing", 20, (const TTest *const[]){
         nan_is_refused_in_a_parameter_that_would_be_loaded, a_number_out_of_range_is_refused,
         a_damaged_or_missing_file_changes_nothing, a_type_that_cannot_be_read_is_refused,
