@@ -61,8 +61,11 @@ static void slope_note_layer(const char *name, const Tensor *slopes, void *ctx)
     const SlopeLog *log = walk->log;
     const SlopeLayer *layer = &log->layer[walk->layer++];
     walk->changed |= walk->layer > log->n_layers || tensor_count(slopes) != layer->channels;
-    for (int c = 0; !walk->changed && c < layer->channels; c++)
-        layer->values[(ptrdiff_t)log->moments * layer->channels + c] = (double)tensor_read(slopes)[c];
+    if (walk->changed)
+        return;
+    double *values = layer->values + (ptrdiff_t)log->moments * layer->channels;
+    for (int c = 0; c < layer->channels; c++)
+        values[c] = (double)tensor_read(slopes)[c];
 }
 
 static void slope_note(SlopeLog *log, int64_t step)
