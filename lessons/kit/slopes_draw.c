@@ -270,24 +270,37 @@ static void plot_slope_ridge(Plot *p, const double *values, int n, SlopeRange ra
                   legend, 2 * SLOPE_BINS + 2, x, top);
 }
 
+/* The layer of row r as a ridge on its base line, which is named on the axis; returns its median. */
+static double plot_slope_row(Plot *p, const SlopeLog *log, int r, int moment, SlopeRange range)
+{
+    char name[MODULE_PATH], tics[MODULE_PATH + 64];
+    const SlopeLayer *layer = &log->layer[slope_row(log, r)];
+    const double *values = slope_log_values(log, slope_row(log, r), moment);
+    double y = slope_rows(log) - 1 - r;
+    snprintf(tics, sizeof tics, "set ytics %s('%s' %g)", r ? "add " : "", slope_name(layer, name),
+             y);
+    plot_set(p, tics);
+    plot_slope_ridge(p, values, layer->channels, range, y, r ? "" : "slopes");
+    return slope_quantile(values, layer->channels, 0.5);
+}
+
 static void slope_frame(Plot *p, const SlopeLog *log, int moment, SlopeRange range)
 {
-    char text[64], name[MODULE_PATH], tics[MODULE_PATH + 64];
+    char text[64], name[MODULE_PATH];
+    double median[SLOPE_SHOWN] = {0}, y[SLOPE_SHOWN] = {0};
     int rows = slope_rows(log);
     snprintf(text, sizeof text, "after step %.0f", log->step[moment]);
     plot_panel(p, text, "slope a (each histogram is scaled to its tallest bin)", "");
     plot_x_range(p, range.low, range.high), plot_y_range(p, -0.1, rows);
     plot_key(p, "tmargin horizontal");
     for (int r = 0; r < rows; r++) {
-        int layer = slope_row(log, r), n = log->layer[layer].channels;
-        const double *values = slope_log_values(log, layer, moment);
-        double y = rows - 1 - r, median = slope_quantile(values, n, 0.5);
-        snprintf(tics, sizeof tics, "set ytics %s('%s' %g)", r ? "add " : "",
-                 slope_name(&log->layer[layer], name), y);
-        plot_set(p, tics);
-        plot_slope_ridge(p, values, n, range, y, r ? "" : "slopes");
-        plot_dots(p, r ? "" : "median", true, 1, &median, &y);
+        median[r] = plot_slope_row(p, log, r, moment, range);
+        y[r] = rows - 1 - r;
     }
+    plot_dots(p, "median", true, rows, median, y);
+    for (int r = 0; r < rows; r++)
+        slope_plot_tell(p, "%s %s %.3g", r ? "," : ":",
+                        slope_name(&log->layer[slope_row(log, r)], name), median[r]);
     if (!isnan(range.start)) {
         snprintf(text, sizeof text, "start, a = %.4g", range.start);
         plot_vertical(p, text, range.start);

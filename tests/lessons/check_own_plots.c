@@ -496,6 +496,8 @@ START_TEST(frames_are_evenly_spaced_in_time_and_the_last_one_is_held)
     }
     ck_assert_int_eq(count(script, "replot\n"), PLOT_HOLD / SLOPE_DELAY);
     assert_contains(script, "start, a = 0.25");
+    ck_assert_int_eq(count(read_text(&here, "film.dat"), "\n"), /* two rows, and their medians */
+                     1 + SLOPE_FRAMES * (2 * (2 * SLOPE_BINS + 2 + 3) + 2 + 3) - 2);
     slope_log_free(log), module_free(net);
 }
 END_TEST
