@@ -22,6 +22,7 @@
 #include "datasets/generate.h"
 #include "datasets/idx.h"
 #include "datasets/loader.h"
+#include "datasets/split.h"
 #include "datasets/transform.h"
 #include "nn/checkpoint.h"
 #include "nn/init.h"
