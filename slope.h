@@ -30,6 +30,7 @@
 #include "nn/module.h"
 #include "nn/state.h"
 #include "nn/summary.h"
+#include "optim/confusion.h"
 #include "optim/loss.h"
 #include "optim/optimizer.h"
 #include "optim/progress.h"

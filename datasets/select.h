@@ -8,9 +8,9 @@
 
 #include "datasets/dataset.h"
 
-/* A copy of examples which[0], … which[count-1] (NULL: 0 … count-1), which must exist, and of all
- * that the dataset says about them: name, note, classes and their names, mean, std. Returns NULL if
- * there is not enough memory. */
+/* Returns a copy of examples which[0], … which[count-1] (NULL: 0 … count-1), which must exist,
+ * and of all that the dataset says about them: name, note, classes and their names, mean, std.
+ * Returns NULL if there is not enough memory. */
 Dataset *slope_dataset_try_select(const Dataset *data, const int32_t *which, ptrdiff_t count);
 
 #endif

@@ -259,7 +259,8 @@ START_TEST(misuse_stops_with_a_sentence)
         ck_assert_fails((split(ten, bad[i], SPLIT_PLAIN), 0), "between 0 and 1, such as 0.8");
     ck_assert_fails((split(NULL, 0.5, SPLIT_PLAIN), 0), "the dataset is NULL");
     ck_assert_fails((split(ten, 0.5, (SplitKind)2), 0), "the kind is 2");
-    ck_assert_fails((split(one, 0.5, SPLIT_PLAIN), 0), "the number of examples in numbered is 1; expected 2 to");
+    ck_assert_fails((split(one, 0.5, SPLIT_PLAIN), 0),
+                    "dataset_split: the number of examples in numbered is 1; expected 2 to");
     ck_assert_fails((split(none, 0.5, SPLIT_STRATIFIED), 0), "in numbered is 0; expected");
     ck_assert_fails((split(ten, 0.96, SPLIT_PLAIN), 0),
                     "dataset_split: the training part would get 10 of the 10 examples of numbered "

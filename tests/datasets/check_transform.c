@@ -97,7 +97,8 @@ START_TEST(misuse_stops_with_a_sentence)
     ck_assert_fails(transform_shape((Transform){.crop = {5, 8}}, s), "does not fit");
     ck_assert_fails(transform_shape((Transform){.pad = 1, .crop = {8, 8}}, s), "does not fit");
     Dataset *data = make_images(DATASET_BYTES);
-    ck_assert_fails(loader_new(data, (LoaderOptions){.transform = {.crop = {6, 6}}}), "does not fit");
+    ck_assert_fails(loader_new(data, (LoaderOptions){.transform = {.crop = {6, 6}}}),
+                    "does not fit");
     real x[1];
     int32_t which[] = {COUNT};
     ck_assert_fails((transform_read(data, (Transform){.crop = {1, 1}}, 0, 0, which, 1, x, NULL), 0),
@@ -259,7 +260,8 @@ START_TEST(half_a_pair_is_refused)
 {
     ck_assert_fails(transform_shape((Transform){.crop = {32}}, SHAPE(40, 40)),
                     "transform_shape: crop is {32, 0}; expected a window of at least {1, 1}, or "
-                    "{0, 0} for no cropping; in C, {2} means {2, 0}: give the height and the width");
+                    "{0, 0} for no cropping; in C, {2} means {2, 0}: give the height and the "
+                    "width");
 }
 END_TEST
 
