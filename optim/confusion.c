@@ -242,8 +242,8 @@ static void confusion_print_head(FILE *out, const Confusion *c, int digits)
     fprintf(out, "class  recall  precision");
     for (int k = 0; k < c->classes && digits > 0; k++)
         fprintf(out, "  %*d", digits, k);
-    fprintf(out, "%s\n", digits > 0 ? "" : c->names ? "  examples  name, most frequent mistake"
-                                                    : "  examples  most frequent mistake");
+    fprintf(out, "%s%s%s\n", digits > 0 ? "" : "  examples", c->names ? "  name" : "",
+            digits > 0 ? "" : c->names ? ", most frequent mistake" : "  most frequent mistake");
 }
 
 void confusion_print(FILE *out, const Confusion *c)

@@ -13,7 +13,7 @@
  *      // prints
  *      Accuracy 0.9000: 9 of 10 examples are classified correctly.
  *      Rows: the true class. Columns: the predicted class.
- *      class  recall  precision  0  1
+ *      class  recall  precision  0  1  name
  *          0  0.8333     1.0000  5  1  setosa
  *          1  1.0000     0.8000  0  4  versicolor
  *      setosa taken for versicolor: 1

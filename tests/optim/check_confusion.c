@@ -234,7 +234,7 @@ START_TEST(the_table_has_a_line_per_class)
     ck_assert_str_eq(printed(c),
                      "Accuracy 0.9000: 9 of 10 examples are classified correctly.\n"
                      "Rows: the true class. Columns: the predicted class.\n"
-                     "class  recall  precision  0  1\n"
+                     "class  recall  precision  0  1  name\n"
                      "    0  0.8333     1.0000  5  1  setosa\n"
                      "    1  1.0000     0.8000  0  4  versicolor\n");
 }
