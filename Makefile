@@ -129,13 +129,15 @@ $(B)/$(1)/$(2): $(patsubst %.c,$(B)/$(1)/%.o,$(3)) $(B)/libslope-$(1).a
 endef
 program = $(foreach p,float double,$(eval $(call link,$(p),$(1),$(2),$(3))))
 
-KIT     := $(wildcard lessons/kit/*.c)
-LESSONS := $(patsubst %.c,%,$(sort $(wildcard lessons/[0-9][0-9]_*.c)))
-TESTS   := $(patsubst %.c,%,$(sort $(wildcard $(addsuffix /check_*.c,tests tests/* tests/*/*))))
+KIT      := $(wildcard lessons/kit/*.c)
+LESSONS  := $(patsubst %.c,%,$(sort $(wildcard lessons/[0-9][0-9]_*.c)))
+EXAMPLES := $(patsubst %.c,%,$(sort $(wildcard lessons/examples/*.c)))
+TESTS    := $(patsubst %.c,%,$(sort $(wildcard $(addsuffix /check_*.c,tests tests/* tests/*/*))))
 
 # The table, one line per program: its path below $(B)/float and $(B)/double, its sources, and the
 # libraries that it needs besides Slope. $$ delays the expansion of a variable until linking.
 $(foreach l,$(LESSONS),$(call program,$(l),$(l).c $(KIT)))
+$(foreach e,$(EXAMPLES),$(call program,$(e),$(e).c $(KIT)))
 $(call program,lessons/page/page,$(wildcard lessons/page/*.c))
 $(foreach t,$(TESTS),$(call program,$(t),$(t).c tests/testing.c,$$(CHECK)))
 
@@ -187,6 +189,13 @@ lesson-%: ## run one lesson: make lesson-08 ARGS="--epochs 10"
 page: $(PAGE) ## write build/lessons/index.html: every lesson that has run, on one page
 	@$(page)
 
+# Each runs in the current folder; its argument is the folder for the files that it writes.
+examples: $(EXAMPLES:%=$(B)/$(REAL)/%) ## build and run the programs in lessons/examples
+	$(if $(EXAMPLES),,@echo "make: there are no examples in this folder"; exit 2)
+	@mkdir -p $(B)/examples; failed=; for e in $^; do echo "  $$e"; \
+		$$e $(B)/examples || failed="$$failed $$e"; done; \
+	if [ -n "$$failed" ]; then echo "FAILED:$$failed"; exit 1; fi
+
 clean: ## remove the build folder
 	rm -rf $(B)
 
@@ -202,7 +211,7 @@ help: ## list the targets
 MORE := $(wildcard lessons/assignments/targets.mk tests/targets.mk)
 include $(MORE)
 
-.PHONY: all double deps check lessons page clean help FORCE
+.PHONY: all double deps check lessons page examples clean help FORCE
 # Without its built-in suffix rules, none of which is used here, make starts twice as fast.
 .SUFFIXES:
 -include $(shell find $(B)/float $(B)/double -name '*.d' 2>/dev/null)

@@ -14,6 +14,7 @@
 #include "autograd/gradcheck.h"
 #include "autograd/graph.h"
 #include "autograd/op.h"
+#include "autograd/products.h"
 #include "autograd/tape.h"
 #include "autograd/var.h"
 #include "datasets/cifar.h"

@@ -119,16 +119,25 @@ void var_zero_grad(Var *x);
 
 /* --- functions made of ops, and constants ----------------------------------------------------- */
 
+/* A Var and a number. The names and the arguments read from left to right: var_scalar_sub(1, x) is
+ * 1 - x. For x - c, add -c; for x / c, scale by 1 / c. */
 Var *var_scale(Var *x, real c);      /* c x */
 Var *var_add_scalar(Var *x, real c); /* x + c */
+Var *var_scalar_sub(real c, Var *x); /* c - x */
+Var *var_scalar_div(real c, Var *x); /* c / x */
+
 Var *var_square(Var *x);
 Var *var_dot(Var *x, Var *y); /* the sum over all elements of x y, shape () */
 
 /* Output k of an op with several outputs, given the first. */
 Var *var_output(const Var *first, int k);
 
-/* The mean of (x - target)^2 over all elements, shape (); the two shapes must be equal. */
+/* Losses, each the mean over all elements, shape (); the two shapes must be equal. var_mse is the
+ * mean of (x - target)^2. var_bce_with_logits is the mean of var_logistic_loss(x, target), the
+ * binary cross-entropy of a prediction sigmoid(x) and a target from 0 to 1; it is PyTorch's
+ * BCEWithLogitsLoss. */
 Var *var_mse(Var *x, Var *target);
+Var *var_bce_with_logits(Var *x, Var *target);
 
 /* A constant: 1 where x > 0, else 0. */
 Var *var_is_positive(const Var *x);
@@ -141,12 +150,15 @@ Var *var_detach(Var *x);
 /* The options of var_cross_entropy_with are a copy of CROSS_ENTROPY_DEFAULTS, changed where needed;
  * others are refused, since an ignore_index that was left out would be 0, a class:
  *     CrossEntropyOptions o = CROSS_ENTROPY_DEFAULTS;
- *     o.smoothing = (real)0.1; */
+ *     o.smoothing = (real)0.1;
+ * With weights, the target of class k is multiplied by weight k, and the mean divides by the sum of
+ * the weights of the rows' labels, as in PyTorch. They are copied, so they may be freed at once. */
 typedef enum LossReduction { LOSS_MEAN, LOSS_SUM, LOSS_NONE } LossReduction;
 typedef struct CrossEntropyOptions {
     int32_t       ignore_index; /* rows with this label are ignored */
     real          smoothing;    /* the target is (1-s) one-hot + s/K */
     LossReduction reduction;
+    const Tensor *weight; /* (K), of the classes, each 0 or more; NULL if all are 1 */
     bool          from_defaults; /* set in CROSS_ENTROPY_DEFAULTS */
 } CrossEntropyOptions;
 extern const CrossEntropyOptions CROSS_ENTROPY_DEFAULTS; /* ignore_index -100, the mean */

@@ -179,7 +179,7 @@ static void dead_unit(const Lesson *lesson)
                         {.name = "LeakyReLU, 0.01"},
                         {.name = "PReLU from a = 0"},
                         {.name = "PReLU from a = 0.25"}};
-    Var *x = var_reshape(lesson_grid(X, -1, 1), SHAPE(X, 1));
+    Var *x = var_unsqueeze(lesson_grid(X, -1, 1), 1);
     Var *t = var_scale(var_add_scalar(x, 1), (real)0.5);
     train_unit(&unit[0], relu_new(), x, t);
     train_unit(&unit[1], leaky_relu_new((real)0.01), x, t);
@@ -241,11 +241,11 @@ static Var *composed(Module *net, Var *x)
     for (int i = 0; i < DEPTH; i++) {
         Module *linear = net->part[2 * i].child; // a Sequential's parts are its layers
         Var *W = module_param(linear, "weight");
-        Var *b = var_reshape(module_param(linear, "bias"), SHAPE(WIDTH, 1));
+        Var *b = var_unsqueeze(module_param(linear, "bias"), 1);
         A = var_matmul(W, A), c = var_add(var_matmul(W, c), b);
     }
     tensor_free(identity);
-    return var_linear(x, A, var_reshape(c, SHAPE(WIDTH)));
+    return var_linear(x, A, var_squeeze(c, 1));
 }
 
 static void collapse(const Lesson *lesson)

@@ -79,10 +79,9 @@ static void check_shapes(void)
         for (ptrdiff_t R = 1; R <= 5; R++)
             for (ptrdiff_t p = 0; p <= R / 2; p++)
                 for (ptrdiff_t s = 1; s <= 3; s++, tried++) {
-                    Conv2dOptions options = conv2d_padding(p);
+                    Conv2dOptions options = conv2d_stride_padding(s, p);
                     Pool2dOptions window = {{R, R}, {s, s}, {p, p}};
                     ptrdiff_t P = (H + 2 * p - R) / s + 1; /* in C, / rounds down */
-                    options.stride[0] = options.stride[1] = s;
                     conv += rows_out(conv2d_new(1, 1, R, options), H) == P;
                     pool += rows_out(max_pool2d_new_with(window), H) == P;
                 }

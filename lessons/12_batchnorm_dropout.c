@@ -296,9 +296,8 @@ static const char *const order_name[ORDERS] = {"conv, PReLU, BatchNorm", "conv, 
 
 static Module *small_net(int order)
 {
-    Conv2dOptions half = conv2d_padding(2); /* 28x28 -> 14x14 */
-    half.stride[0] = half.stride[1] = 2;
-    Module *conv = conv2d_new(1, 8, 5, half), *prelu = prelu_new(8, (real)0.25);
+    Module *conv = conv2d_new(1, 8, 5, conv2d_stride_padding(2, 2)); /* 28x28 -> 14x14 */
+    Module *prelu = prelu_new(8, (real)0.25);
     Module *pool = max_pool2d_new(2), *flat = flatten_new(), *scores = linear_new(8 * 7 * 7, 10);
     if (order == 2)
         return SEQUENTIAL(conv, prelu, pool, flat, scores);

@@ -15,8 +15,12 @@
  *
  *     H v = d (g . v) / dtheta                                                              (2)
  *
- * which is one more backward pass for every D. Newton's method takes the parabola that fits L at
- * a, and goes to its lowest point; with error e and a* the minimum,
+ * which is one more backward pass for every D. In the same way two backward passes give the product
+ * J v of a Jacobian: the first computes J' u, which is linear in u, so J v = d (J' u . v) / du. The
+ * library calls these products var_hvp and var_jvp.
+ *
+ * Newton's method takes the parabola that fits L at a, and goes to its lowest point; with error e
+ * and a* the minimum,
  *
  *     a <- a - L'(a) / L''(a)          e <- L'''/(2 L'') e^2, near a*                       (3)
  *     a <- a - lr L'(a)                e <- (1 - lr L'') e      (gradient descent)          (4)
@@ -29,6 +33,7 @@
  *     x       dy/dx   dy/da   by hand  dx, then da  da, then dx  differences
  *     -0.5    0.25    -0.5    1        1            1            1
  *     0.5     1       0       0        0            0            0
+ *     [ok] var_hvp is (2): the same bits
  *     [ok] (2) gives what the full matrix times v gives, up to 4e-15
  *     [ok] one PReLU: from 1.1 to 0.500000000000 in one step
  *     [ok] from a = 0.2, where L'' = -0.24 < 0, Newton climbs: L from 0.021 to 0.065
@@ -77,14 +82,13 @@ static double difference(double x, double a, Wrt one, Wrt other, double h)
     return (up - down) / (2 * h);
 }
 
-/* d gx/d gy at (x, a): how gx depends on gy, the gradient that arrives at y. */
+/* d gx/d gy at (x, a): how gx depends on gy, the gradient that arrives at y. It is J v with v = 1,
+ * because gx = J' gy. */
 static double by_gy(double x, double a)
 {
     size_t mark = tape_mark();
-    Var *in = var_leaf(var_full(SHAPE(1), (real)x)->value), *g[1];
-    Var *gy = var_leaf(var_full(SHAPE(1), 1)->value);
-    var_grad_with(var_prelu(in, var_scalar((real)a)), gy, VARS(in), CREATE_GRAPH, g);
-    double slope = number(derivative(g[0], gy, GRAD_ONLY));
+    Var *in = var_leaf(var_full(SHAPE(1), (real)x)->value), *v = var_full(SHAPE(1), 1);
+    double slope = number(var_jvp(var_prelu(in, var_scalar((real)a)), VARS(in), &v));
     tape_rewind(mark);
     return slope;
 }
@@ -135,11 +139,19 @@ static Var *loss_of(const Problem *p, Var *theta)
     return var_mse(var_linear(var_prelu(var_linear(p->x, w, b), a), v, NULL), p->t);
 }
 
-/* (2) */
-static Var *hessian_times(const Problem *p, Var *v)
+/* (2), written out. */
+static Var *hessian_times_in_full(const Problem *p, Var *v)
 {
     Var *g = derivative(loss_of(p, p->theta), p->theta, CREATE_GRAPH);
     return derivative(var_dot(g, v), p->theta, GRAD_ONLY);
+}
+
+/* (2) in one call, which leaves only the product on the tape. */
+static Var *hessian_times(const Problem *p, Var *v)
+{
+    Var *Hv;
+    var_hvp(loss_of(p, p->theta), VARS(p->theta), &v, &Hv);
+    return Hv;
 }
 
 static Var *gradient_at(const Problem *p, Var *theta)
@@ -187,7 +199,8 @@ static void draw_hessian(const Lesson *lesson, const double H[D * D])
 static void compare(const Problem *p, Var *v, const double H[D * D])
 {
     double off = 0, skew = 0, numeric = 0, h = 1e-6;
-    const real *product = tensor_read(hessian_times(p, v)->value);
+    const Tensor *Hv = hessian_times(p, v)->value;
+    const real *product = tensor_read(Hv);
     Var *up = gradient_at(p, var_add(p->theta, var_scale(v, (real)h)));
     Var *down = gradient_at(p, var_sub(p->theta, var_scale(v, (real)h)));
     for (int i = 0; i < D; i++) {
@@ -200,6 +213,8 @@ static void compare(const Problem *p, Var *v, const double H[D * D])
         off = fmax(off, fabs((double)product[i] - sum));
         numeric = fmax(numeric, fabs((double)product[i] - slope));
     }
+    claim(tensor_same_bits(Hv, hessian_times_in_full(p, v)->value),
+          "var_hvp is (2): the same bits");
     claim(off < 1e-12, "(2) gives what the full matrix times v gives, up to %.0e", off);
     claim(numeric < 1e-6, "... and the difference of two gradients, up to %.0e", numeric);
     claim(skew < 1e-12, "H is symmetric up to %.0e", skew);
@@ -221,7 +236,7 @@ static void hessian_products(const Lesson *lesson)
     size_t start = tape_mark();
     loss_of(&p, p.theta);
     size_t forward = tape_mark() - start;
-    hessian_times(&p, v);
+    hessian_times_in_full(&p, v);
     say("  Lines on the tape: %zu for the loss, %zu with its gradient and H v. H itself: %d times "
         "that.\n", forward, tape_mark() - start - forward, D);
     double a_block = H[6 * D + 6];

@@ -66,7 +66,7 @@ static void swish_backward(Var *y, Var *gy)
 {
     Var *x = y->in[0], *b = y->in[1];
     Var *s = var_sigmoid(var_mul(b, x));
-    Var *bend = var_mul(x, var_mul(s, var_sub(var_scalar(1), s))); /* x s (1 - s) */
+    Var *bend = var_mul(x, var_mul(s, var_scalar_sub(1, s))); /* x s (1 - s) */
     SEND(x, var_mul(gy, var_add(s, var_mul(b, bend))));
     SEND(b, var_mul(gy, var_mul(x, bend)));
 }

@@ -1,4 +1,4 @@
-/* nn/conv.c -- Conv2d and MaxPool2d as modules.
+/* nn/conv.c -- Conv2d, MaxPool2d and GlobalAvgPool2d as modules.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -36,11 +36,20 @@ static void conv2d_describe(const Module *self, char *text, size_t size)
              groups, c->bias ? "" : ", no bias");
 }
 
-Conv2dOptions conv2d_padding(ptrdiff_t padding)
+Conv2dOptions conv2d_stride_padding(ptrdiff_t stride, ptrdiff_t padding)
 {
+    if (stride < 1) /* a stride of 0 would mean the usual one */
+        slope_fail("conv2d_stride_padding", "stride %td, padding %td: expected a stride of at "
+                   "least 1", stride, padding);
     Conv2dOptions options = CONV2D_DEFAULTS;
+    options.stride[0] = options.stride[1] = stride;
     options.padding[0] = options.padding[1] = padding;
     return options;
+}
+
+Conv2dOptions conv2d_padding(ptrdiff_t padding)
+{
+    return conv2d_stride_padding(1, padding);
 }
 
 /* For a square kernel, padding of the height alone is almost always a mistake. */
@@ -127,4 +136,24 @@ Module *max_pool2d_new_with(Pool2dOptions options)
 Module *max_pool2d_new(ptrdiff_t kernel)
 {
     return max_pool2d_make((Pool2dOptions){.kernel = {kernel, kernel}}, "max_pool2d_new");
+}
+
+/* --- GlobalAvgPool2d -------------------------------------------------------------------------- */
+
+static Var *global_avg_pool2d_forward(Module *self, Var *x)
+{
+    (void)self;
+    Shape s = var_shape(x);
+    if (s.ndim != 4)
+        slope_fail("GlobalAvgPool2d", "the input has shape %s; expected (N,C,H,W)", SHAPE_TEXT(s));
+    if (s.dim[2] == 0 || s.dim[3] == 0)
+        slope_fail("GlobalAvgPool2d", "the images of input %s have no pixels to average",
+                   SHAPE_TEXT(s));
+    return var_mean(x, AXES(2, 3), false);
+}
+
+Module *global_avg_pool2d_new(void)
+{
+    static const ModuleType type = {"GlobalAvgPool2d", global_avg_pool2d_forward, NULL};
+    return module_new(sizeof(Module), &type);
 }

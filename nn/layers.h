@@ -33,10 +33,13 @@ Module *prelu_new(ptrdiff_t num_parameters, real init);
 bool module_is_prelu(const Module *m);
 
 /* Convolution of (N,in,H,W) with `out` square kernels, weight [out, in/groups, kernel, kernel] and
- * bias [out]. conv2d_padding(1) sets padding 1 and leaves the defaults, such as stride 1:
- * nn.Conv2d(.., padding=1). The _with form takes separate kernel sizes for height and width, and
- * the bias is optional. */
+ * bias [out]. The _with form takes separate kernel sizes for height and width, and the bias is
+ * optional. conv2d_padding(1) and conv2d_stride_padding(2, 1) set these options for height and
+ * width and leave the others at their defaults:
+ *     nn.Conv2d(3, 64, 3, stride=2, padding=1)
+ *     conv2d_new(3, 64, 3, conv2d_stride_padding(2, 1)) */
 Conv2dOptions conv2d_padding(ptrdiff_t padding);
+Conv2dOptions conv2d_stride_padding(ptrdiff_t stride, ptrdiff_t padding);
 Module *conv2d_new(ptrdiff_t in, ptrdiff_t out, ptrdiff_t kernel, Conv2dOptions options);
 Module *conv2d_new_with(ptrdiff_t in, ptrdiff_t out, ptrdiff_t kernel_height,
                         ptrdiff_t kernel_width, Conv2dOptions options, bool with_bias);
@@ -45,6 +48,11 @@ Module *conv2d_new_with(ptrdiff_t in, ptrdiff_t out, ptrdiff_t kernel_height,
  * say. */
 Module *max_pool2d_new(ptrdiff_t kernel);
 Module *max_pool2d_new_with(Pool2dOptions options);
+
+/* Global average pooling: (N,C,H,W) -> (N,C), the mean of each channel of each image. In PyTorch it
+ * takes two modules, nn.AdaptiveAvgPool2d(1) and nn.Flatten(), so there the modules after it in a
+ * Sequential have numbers one higher than here. */
+Module *global_avg_pool2d_new(void);
 
 /* Batch normalisation of `channels` channels, axis 1: 1d of (N,C) or (N,C,L), 2d of (N,C,H,W). In
  * training it normalises with the mean and the biased variance of the batch and updates the running

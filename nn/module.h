@@ -5,6 +5,7 @@
  *    random stream, or a child: another module.
  *  - module_free(net) frees net and its children, with everything they hold.
  *  - Names follow PyTorch: a child's parameter is "fc1.weight" in its parent.
+ *  - For a forward of several Vars see nn/README.md.
  *  - To write a module of your own, you need a struct that starts with `Module base;`, a forward,
  *    and a constructor:
  *

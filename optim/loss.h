@@ -4,7 +4,8 @@
  *    element.
  *  - loss_cross_entropy is for classes, loss_mse for real-valued targets. A loss of your own may
  *    compare the output with anything in the batch: the labels, the targets y or the inputs x.
- *  - For losses between tensors see var_mse, for cross-entropy with options var_cross_entropy_with.
+ *  - For losses between tensors see var_mse and var_bce_with_logits, for cross-entropy with options
+ *    such as class weights var_cross_entropy_with.
  *
  *      // The output of an autoencoder should be its input. The data need no classes; if they have
  *      // some, set data->classes = 0, or their accuracy is computed, too.

@@ -1,12 +1,14 @@
 /* cross_entropy ------------------ row loss = - sum over k of q_k log softmax(x)_k
- *   where     q = (1-s) one-hot(label) + s/K, s the label smoothing
- *   shape     x (N,K), labels (N) -> () for the mean or the sum, (N) without reduction; a second
- *             output is softmax(x) (N,K), for the backward pass
- *   backward  gx = gy w (softmax(x) - q), w the weight of a row: 0 if its label is ignore_index,
- *             else 1 or, for the mean, 1 / (number of rows not ignored)
- *   care      log softmax subtracts the maximum first; the mean of no rows is NaN. A kernel
- *             computes the rule; if the rule is being recorded, it is computed with ops instead, so
- *             that the loss has second derivatives.
+ *   where     q_k = c_k ((1-s) [k = label] + s/K), s the label smoothing, c the weights of the
+ *             classes (1 if none are given)
+ *   shape     x (N,K), labels (N), c (K) -> () for the mean or the sum, (N) without reduction; a
+ *             second output is softmax(x) (N,K), for the backward pass
+ *   backward  gx = gy w (softmax(x) sum(q) - q), w the weight of a row: 0 if its label is
+ *             ignore_index, else 1 or, for the mean, 1 / (sum of c_label over rows not ignored)
+ *   care      log softmax subtracts the maximum first; the mean of no rows, or of rows whose
+ *             labels all have weight 0, is not finite, but its gradient is 0. A kernel computes the
+ *             rule; if the rule is being recorded, it is computed with ops instead, so that the
+ *             loss has second derivatives.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -19,16 +21,30 @@
 
 /* --- forward ---------------------------------------------------------------------------------- */
 
-/* The labels are an input, a constant tensor, so that the tape owns a copy. In it an ignored row
- * has label -1, because not every ignore_index can be represented as a float. */
-static int32_t cross_entropy_label(const Var *y, ptrdiff_t row)
+/* The labels (N). They are an input, a constant tensor, so that the tape owns a copy. In it an
+ * ignored row has label -1, because not every ignore_index can be represented as a float. */
+static const real *cross_entropy_labels(const Var *y)
 {
-    return (int32_t)tensor_read(y->in[1]->value)[row];
+    return tensor_read(y->in[1]->value);
 }
 
-static bool cross_entropy_counts(const Var *y, ptrdiff_t row)
+/* The weights of the classes (K) are a third input, if given: again, the tape owns a copy. */
+static const Tensor *cross_entropy_class_weights(const Var *y)
 {
-    return cross_entropy_label(y, row) >= 0;
+    return y->n_in > 2 ? y->in[2]->value : NULL;
+}
+
+/* By what the mean divides: the sum, over the rows that count, of the weights of their labels. */
+static double cross_entropy_divisor(const Var *y)
+{
+    const real *label = cross_entropy_labels(y);
+    const Tensor *weights = cross_entropy_class_weights(y);
+    const real *c = weights ? tensor_read(weights) : NULL;
+    double sum = 0;
+    for (ptrdiff_t i = 0, N = var_shape(y->in[0]).dim[0]; i < N; i++)
+        if (label[i] >= 0)
+            sum += c ? (double)c[(ptrdiff_t)label[i]] : 1;
+    return sum;
 }
 
 /* Writes the losses of the rows, or their sum or mean, added up in order. */
@@ -37,15 +53,13 @@ static void cross_entropy_reduce(Var *y, const double *loss, ptrdiff_t N)
     const CrossEntropyOptions *o = y->attr;
     real *out = tensor_write(y->value);
     double total = 0;
-    ptrdiff_t count = 0;
     for (ptrdiff_t i = 0; i < N; i++) {
         if (o->reduction == LOSS_NONE)
             out[i] = (real)loss[i];
         total += loss[i];
-        count += cross_entropy_counts(y, i);
     }
     if (o->reduction != LOSS_NONE)
-        *out = (real)(o->reduction == LOSS_MEAN ? total / (double)count : total);
+        *out = (real)(o->reduction == LOSS_MEAN ? total / cross_entropy_divisor(y) : total);
 }
 
 static void cross_entropy_forward(Var *y)
@@ -54,7 +68,7 @@ static void cross_entropy_forward(Var *y)
     ptrdiff_t N = y->in[0]->value->shape.dim[0];
     double *loss = memory_take((size_t)N * sizeof *loss);
     tensor_cross_entropy(loss, var_output(y, 1)->value, y->in[0]->value, y->in[1]->value,
-                         o->smoothing);
+                         cross_entropy_class_weights(y), o->smoothing);
     cross_entropy_reduce(y, loss, N);
     memory_give(loss, (size_t)N * sizeof *loss);
 }
@@ -67,26 +81,26 @@ static Var *cross_entropy_targets(const Var *y)
     const CrossEntropyOptions *o = y->attr;
     Shape shape = var_shape(y->in[0]);
     Var *q = var_full(shape, o->smoothing / (real)shape.dim[1]);
+    const real *label = cross_entropy_labels(y);
     real *p = tensor_write(q->value);
     for (ptrdiff_t i = 0; i < shape.dim[0]; i++)
-        if (cross_entropy_counts(y, i))
-            p[i * shape.dim[1] + cross_entropy_label(y, i)] += 1 - o->smoothing;
-    return q;
+        if (label[i] >= 0)
+            p[i * shape.dim[1] + (ptrdiff_t)label[i]] += 1 - o->smoothing;
+    return y->n_in > 2 ? var_mul(q, y->in[2]) : q;
 }
 
 /* w (N,1) */
 static Var *cross_entropy_weights(const Var *y)
 {
     const CrossEntropyOptions *o = y->attr;
-    ptrdiff_t N = var_shape(y->in[0]).dim[0], count = 0;
+    ptrdiff_t N = var_shape(y->in[0]).dim[0];
     Var *w = var_empty(SHAPE(N, 1));
+    const real *label = cross_entropy_labels(y);
     real *p = tensor_write(w->value);
-    for (ptrdiff_t i = 0; i < N; i++) {
-        p[i] = (real)cross_entropy_counts(y, i);
-        count += cross_entropy_counts(y, i);
-    }
-    if (o->reduction == LOSS_MEAN && count > 0)
-        tensor_scale(w->value, w->value, 1 / (real)count);
+    double divisor = o->reduction == LOSS_MEAN ? cross_entropy_divisor(y) : 1;
+    real each = divisor > 0 ? 1 / (real)divisor : 0;
+    for (ptrdiff_t i = 0; i < N; i++)
+        p[i] = label[i] >= 0 ? each : 0;
     return w;
 }
 
@@ -96,8 +110,10 @@ static void cross_entropy_in_ops(Var *y, Var *gy)
     Var *x = y->in[0], *g = gy;
     if (o->reduction == LOSS_NONE)
         g = var_reshape(gy, SHAPE(var_shape(x).dim[0], 1));
-    Var *difference = var_sub(var_softmax(x, 1), cross_entropy_targets(y));
-    SEND(x, var_mul(difference, var_mul(cross_entropy_weights(y), g)));
+    Var *p = var_softmax(x, 1), *q = cross_entropy_targets(y);
+    if (y->n_in > 2)
+        p = var_mul(p, var_sum(q, AXES(1), true));
+    SEND(x, var_mul(var_sub(p, q), var_mul(cross_entropy_weights(y), g)));
 }
 
 static void cross_entropy_fused(Var *y, Var *gy)
@@ -107,7 +123,7 @@ static void cross_entropy_fused(Var *y, Var *gy)
     Shape per_row = o->reduction == LOSS_NONE ? var_shape(w) : SHAPE_SCALAR;
     Var *weight = var_mul(w, var_reshape(gy, per_row));
     tensor_cross_entropy_backward(gx->value, var_output(y, 1)->value, y->in[1]->value,
-                                  weight->value, o->smoothing);
+                                  weight->value, cross_entropy_class_weights(y), o->smoothing);
     var_send(x, gx);
 }
 
@@ -152,6 +168,20 @@ static void cross_entropy_check_label(int32_t label, ptrdiff_t row, Shape x, int
                "ignore the row%s", (int)label, row, x.dim[1] - 1, (int)ignore_index, more);
 }
 
+static void cross_entropy_check_weights(const Tensor *weight, ptrdiff_t K, const char *function)
+{
+    tensor_check(weight, function);
+    if (!shape_equal(weight->shape, SHAPE(K)))
+        slope_fail(function, "the class weights have shape %s; expected (%td,), one for each class",
+                   SHAPE_TEXT(weight->shape), K);
+    for (ptrdiff_t k = 0; k < K; k++) {
+        double w = (double)tensor_get(weight, &k);
+        if (!(w >= 0 && isfinite(w)))
+            slope_fail(function, "the weight of class %td is %g; expected a finite number, 0 or "
+                       "more", k, w);
+    }
+}
+
 static void cross_entropy_check(Shape x, const Labels *labels, CrossEntropyOptions o,
                                 const char *function)
 {
@@ -174,6 +204,25 @@ static void cross_entropy_check(Shape x, const Labels *labels, CrossEntropyOptio
                    (unsigned)o.reduction);
     for (ptrdiff_t i = 0; i < labels->count; i++)
         cross_entropy_check_label(labels->data[i], i, x, o.ignore_index, function);
+    if (o.weight)
+        cross_entropy_check_weights(o.weight, x.dim[1], function);
+}
+
+/* The labels as a constant on the tape, in which an ignored row has label -1. */
+static Var *cross_entropy_classes(const Labels *labels, int32_t ignore_index)
+{
+    Var *classes = var_empty(SHAPE(labels->count));
+    real *p = tensor_write(classes->value);
+    for (ptrdiff_t i = 0; i < labels->count; i++)
+        p[i] = labels->data[i] == ignore_index ? -1 : (real)labels->data[i];
+    return classes;
+}
+
+static Var *cross_entropy_copy_weights(const Tensor *weight)
+{
+    Var *c = var_empty(weight->shape);
+    tensor_copy(c->value, weight);
+    return c;
 }
 
 static Var *cross_entropy_apply(Var *logits, const Labels *labels, CrossEntropyOptions options,
@@ -183,14 +232,14 @@ static Var *cross_entropy_apply(Var *logits, const Labels *labels, CrossEntropyO
     if (!labels || (!labels->data && labels->count))
         slope_fail(function, "the labels are NULL");
     cross_entropy_check(var_shape(logits), labels, options, function);
-    Var *classes = var_empty(SHAPE(labels->count));
-    real *p = tensor_write(classes->value);
-    for (ptrdiff_t i = 0; i < labels->count; i++)
-        p[i] = labels->data[i] == options.ignore_index ? -1 : (real)labels->data[i];
     Shape p_shape = var_shape(logits);
-    Shape out = options.reduction == LOSS_NONE ? var_shape(classes) : SHAPE_SCALAR;
-    Var *y = var_apply_all(&op_cross_entropy, (const Shape *const[]){&out, &p_shape}, 2,
-                           VARS(var_contiguous(logits), classes), &options, sizeof options);
+    Shape out = options.reduction == LOSS_NONE ? SHAPE(labels->count) : SHAPE_SCALAR;
+    Var *in[] = {var_contiguous(logits), cross_entropy_classes(labels, options.ignore_index),
+                 options.weight ? cross_entropy_copy_weights(options.weight) : NULL};
+    int n_in = options.weight ? 3 : 2;
+    options.weight = NULL; /* the caller may free it */
+    Var *y = var_apply_all(&op_cross_entropy, (const Shape *const[]){&out, &p_shape}, 2, in, n_in,
+                           &options, sizeof options);
     var_output(y, 1)->requires_grad = false;
     return y;
 }

@@ -115,6 +115,19 @@ UNARY (softplus, (x > 0 ? x : 0) + log1p(exp(-fabs(x))), mul(gy, var_sigmoid(x))
 UNARY_WITH(leaky_relu, x > 0 ? x : c * x, var_where(var_is_positive(x), gy, scale(gy, c)),
            OFF(.1, 2), SIGN_OF_X, .2)
 
+/* --- losses ----------------------------------------------------------------------------------- */
+
+/* log(1 + e^a) - a b for a logit a and a target b; 0 where an infinite logit agrees with b. */
+static inline real pointwise_logistic_loss(real a, real b)
+{
+    real wrong = (a > 0) - b; /* its sign says which way a is off */
+    return (wrong == 0 ? 0 : a * wrong) + log1p(exp(-fabs(a)));
+}
+
+/* -b log sigmoid(a) - (1 - b) log sigmoid(-a), computed from e^-|a|, which cannot overflow. */
+BINARY(logistic_loss, pointwise_logistic_loss(a, b), mul(gy, sub(var_sigmoid(a), b)),
+       neg(mul(gy, a)), IN(-2, 2), SMOOTH)
+
 /* New entries go above this line. */
 #undef ONE
 #undef add

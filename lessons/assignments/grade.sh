@@ -32,6 +32,9 @@ mkdir -p -- "$B/work" "$out" || stop "cannot create the folder '$out'"
 [ "$tool" != grade ] || # an interrupted grading leaves none, rather than those of an earlier one
     (cd -- "$out" && rm -f results.json report.txt printed.txt row.csv)
 
+[ -e "$B/double/$folder/judge" ] ||
+    echo "$tool: building the library and the judge of $A, once; this can take a minute ..." >&2
+
 # Gradings that start side by side wait for one another while they build the judge. The lock is a
 # file that contains its holder's process number; noclobber creates it only if it does not exist.
 lock=$B/work/lock

@@ -10,8 +10,8 @@ SOLVER      := $(patsubst %.c,$(B)/double/%.o,$(wildcard lessons/assignments/sol
 $(foreach a,$(ASSIGNMENTS),$(call program,lessons/assignments/$(a)/judge,\
   $(wildcard lessons/assignments/judge/*.c) lessons/assignments/solver/wire.c \
   lessons/assignments/$(a)/tests.c,$$(CHECK)))
-$(call program,lessons/assignments/tools/class,lessons/assignments/tools/class.c \
-  $(addprefix lessons/assignments/judge/,points.c results.c))
+$(call program,lessons/assignments/tools/class,$(addprefix lessons/assignments/,\
+  tools/class.c tools/submissions.c judge/points.c judge/results.c))
 
 # A judge is rebuilt when its hidden tests are added or removed: tests.c includes them if they exist.
 $(B)/double/lessons/assignments/%/included: FORCE

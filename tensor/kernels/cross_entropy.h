@@ -2,7 +2,8 @@
  *
  *  - x (N,K) holds K class scores per example, and label (N) the class of each row, as a real. A
  *    row with a negative label does not count: its loss is 0, and so is its gradient.
- *  - The target of a row is q_k = (1-s) [k = label] + s/K, where s is the label smoothing.
+ *  - The target of a row is q_k = c_k ((1-s) [k = label] + s/K), where s is the label smoothing and
+ *    c (K), which may be NULL, the weights of the classes; without them c_k = 1.
  *  - All tensors are contiguous. Rows are processed in parallel, each by one thread.
  *
  * SPDX-License-Identifier: MIT
@@ -15,10 +16,10 @@
 /* p (N,K) = softmax(x) along the rows, and loss[i] = - sum over k of q_k log p_k, for i below N.
  * For a row that does not count, p and the loss are 0. */
 void tensor_cross_entropy(double *loss, Tensor *p, const Tensor *x, const Tensor *label,
-                          real smoothing);
+                          const Tensor *c, real smoothing);
 
-/* gx (N,K) = weight (p - q), where weight (N) has one value per row. */
+/* gx (N,K) = weight (p sum(q) - q), where weight (N) has one value per row. */
 void tensor_cross_entropy_backward(Tensor *gx, const Tensor *p, const Tensor *label,
-                                   const Tensor *weight, real smoothing);
+                                   const Tensor *weight, const Tensor *c, real smoothing);
 
 #endif

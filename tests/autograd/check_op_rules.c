@@ -318,6 +318,23 @@ START_TEST(reshape_to_the_same_shape_returns_a_new_var)
 }
 END_TEST
 
+/* Of strided tensors, too, and the gradient is a view of gy. */
+START_TEST(squeeze_and_unsqueeze_copy_nothing)
+{
+    Var *x = LEAF(SHAPE(2, 3), 1, 2, 3, 4, 5, 6), *t = var_transpose(x, 0, 1);
+    Var *wide = var_unsqueeze(t, 1), *back = var_squeeze(wide, -2);
+    ck_assert_tensor(wide->value, SHAPE(3, 1, 2), 0, 1, 4, 2, 5, 3, 6);
+    ck_assert_tensor(back->value, SHAPE(3, 2), 0, 1, 4, 2, 5, 3, 6);
+    ck_assert(wide->value->storage == x->value->storage);
+    ck_assert(back->value->storage == x->value->storage);
+    ck_assert(shape_equal(var_shape(var_unsqueeze(x, -1)), SHAPE(2, 3, 1)));
+    ck_assert(shape_equal(var_shape(var_unsqueeze(x, -3)), SHAPE(1, 2, 3)));
+    ck_assert(shape_equal(var_shape(var_unsqueeze(var_scalar(1), 0)), SHAPE(1)));
+    rules_backward(back);
+    ck_assert_tensor(x->grad, SHAPE(2, 3), 0, 1, 100, 10000, 10, 1000, 100000);
+}
+END_TEST
+
 START_TEST(a_huge_step_does_not_overflow)
 {
     const ptrdiff_t top = PTRDIFF_MAX;
@@ -433,7 +450,8 @@ int main(void)
         prelu_of_nan_and_infinity, a_scalar_slope_is_shared, where_selects,
         a_constant_power_of_0_has_gradient_0, NULL};
     const TTest *const shapes[] = {
-        reshape_to_the_same_shape_returns_a_new_var, a_huge_step_does_not_overflow, NULL};
+        reshape_to_the_same_shape_returns_a_new_var, squeeze_and_unsqueeze_copy_nothing,
+        a_huge_step_does_not_overflow, NULL};
     const TTest *const losses[] = {
         mse_is_the_mean_squared_difference, cross_entropy_is_the_mean_log_probability,
         smoothing_spreads_the_target, ignored_rows_do_not_count,

@@ -73,6 +73,7 @@ static void refusals_elementwise(void)
     REFUSES_BINARY(var_div, a, b, vast0, vast1);
     REFUSES_BINARY(var_maximum, a, b, vast0, vast1);
     REFUSES_BINARY(var_minimum, a, b, vast0, vast1);
+    REFUSES_BINARY(var_logistic_loss, a, b, vast0, vast1);
     REFUSES(var_where(NULL, a, a), "NULL");
     REFUSES(var_where(a, NULL, a), "NULL");
     REFUSES(var_where(a, a, NULL), "NULL");
@@ -169,6 +170,17 @@ static void refusals_views(void)
     REFUSES(var_select(x, 2, 0), "axis 2 does not exist");
     REFUSES(var_select(x, 1, 3), "index 3 is outside axis 1 of shape (2, 3)");
     REFUSES(var_select(x, 1, -top - 1), "is outside axis 1");
+    REFUSES(var_squeeze(NULL, 0), "NULL");
+    REFUSES(var_squeeze(x, 1), "axis 1 of shape (2, 3) has size 3; only an axis of size 1");
+    REFUSES(var_squeeze(x, -3), "axis -3 does not exist in shape (2, 3)");
+    REFUSES(var_squeeze(x, INT_MIN), "does not exist");
+    REFUSES(var_unsqueeze(NULL, 0), "NULL");
+    REFUSES(var_unsqueeze(x, 3), "axis 3 does not exist in the result: shape (2, 3) with one more "
+                                 "axis has axes 0 to 2");
+    REFUSES(var_unsqueeze(x, -4), "axis -4 does not exist");
+    REFUSES(var_unsqueeze(x, INT_MIN), "does not exist");
+    REFUSES(var_unsqueeze(x, INT_MAX), "does not exist");
+    REFUSES(var_unsqueeze(refusals_zeros(SHAPE(1, 1, 1, 1, 1, 1, 1, 1)), 0), "already has 8 axes");
     REFUSES(var_expand(NULL, SHAPE(3)), "NULL");
     REFUSES(var_expand(x, SHAPE(2, 6)), "does not stretch");
     REFUSES(var_expand(x, negative), "axis 0 has size -2");
@@ -347,6 +359,12 @@ static void refusals_losses(void)
     REFUSES(var_cross_entropy_with(x, &labels, o), "label 3 in row 1");
     REFUSES(var_cross_entropy_with(x, &labels, smooth), "label smoothing is");
     REFUSES(var_cross_entropy_with(x, &labels, reduced), "the reduction is 7");
+    REFUSES(var_bce_with_logits(NULL, x), "NULL");
+    REFUSES(var_bce_with_logits(x, NULL), "NULL");
+    REFUSES(var_bce_with_logits(x, flat), "the target has shape (3,)");
+    REFUSES(var_bce_with_logits(flat, var_const_from(SHAPE(3), (const real[]){0, 1, -1})),
+            "element 2 of the target is -1; expected a probability from 0 to 1");
+    REFUSES(var_bce_with_logits(flat, var_full(SHAPE(3), (real)NAN)), "of the target is");
     REFUSES(var_mse(NULL, x), "NULL");
     REFUSES(var_mse(x, NULL), "NULL");
     REFUSES(var_mse(x, flat), "the target has shape (3,)");
@@ -356,6 +374,25 @@ static void refusals_losses(void)
     REFUSES(var_batch_norm(x, x, flat, 1), "expected one element for each of the 3 channels");
 }
 
+static void refusals_class_weights(void)
+{
+    const real ok[] = {1, 2, 0, 5}, low[] = {1, -1, 0}, nan[] = {1, 2, (real)NAN};
+    Labels labels = {.data = (int32_t[]){0, 1}, .count = 2};
+    Var *x = refusals_zeros(SHAPE(2, 3));
+    CrossEntropyOptions o = CROSS_ENTROPY_DEFAULTS;
+    o.weight = var_const_from(SHAPE(4), ok)->value;
+    REFUSES(var_cross_entropy_with(x, &labels, o),
+            "the class weights have shape (4,); expected (3,), one for each class");
+    o.weight = var_const_from(SHAPE(1, 3), ok)->value;
+    REFUSES(var_cross_entropy_with(x, &labels, o), "the class weights have shape (1, 3)");
+    o.weight = var_const_from(SHAPE(3), low)->value;
+    REFUSES(var_cross_entropy_with(x, &labels, o), "the weight of class 1 is -1; expected");
+    o.weight = var_const_from(SHAPE(3), nan)->value;
+    REFUSES(var_cross_entropy_with(x, &labels, o), "the weight of class 2 is");
+    o.weight = var_full(SHAPE(3), (real)INFINITY)->value;
+    REFUSES(var_cross_entropy_with(x, &labels, o), "the weight of class 0 is inf");
+}
+
 /* --- functions that are not ops --------------------------------------------------------------- */
 
 static void refusals_others(void)
@@ -363,6 +400,8 @@ static void refusals_others(void)
     Var *x = refusals_zeros(SHAPE(2, 3)), *row = refusals_zeros(SHAPE(3));
     REFUSES(var_scale(NULL, 2), "NULL");
     REFUSES(var_add_scalar(NULL, 2), "NULL");
+    REFUSES(var_scalar_sub(2, NULL), "NULL");
+    REFUSES(var_scalar_div(2, NULL), "NULL");
     REFUSES(var_square(NULL), "NULL");
     REFUSES(var_dot(NULL, x), "NULL");
     REFUSES(var_dot(x, NULL), "NULL");
@@ -386,12 +425,12 @@ static void refusals_expect(const char *op)
 
 START_TEST(every_refusal_names_the_function_called)
 {
-    const char *const others[] = {"scale", "add_scalar", "square", "dot", "mse", "is_positive",
-                                  "detach", "retain_grad", "shape", "item", "output",
-                                  "cross_entropy_with"};
+    const char *const others[] = {"scale", "add_scalar", "scalar_sub", "scalar_div", "square",
+                                  "dot", "mse", "bce_with_logits", "is_positive", "detach",
+                                  "retain_grad", "shape", "item", "output", "cross_entropy_with"};
     refusals_elementwise(), refusals_activations(), refusals_reductions(), refusals_views();
     refusals_slices(), refusals_concat(), refusals_products(), refusals_conv(), refusals_pool();
-    refusals_losses(), refusals_others();
+    refusals_losses(), refusals_class_weights(), refusals_others();
     for (const OpEntry *e = op_table; e->op; e++)
         refusals_expect(e->op->name);
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)

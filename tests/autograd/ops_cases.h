@@ -80,6 +80,35 @@ static Var *ops_cross_entropy(Var **in, real smoothing, LossReduction reduction)
     o.ignore_index = 255, o.smoothing = smoothing, o.reduction = reduction;
     return var_cross_entropy_with(in[0], &labels, o);
 }
+static Var *ops_weighted(Var **in, real smoothing, LossReduction reduction)
+{
+    Labels labels = {.data = (int32_t[]){1, -100, 2, 0}, .count = 4};
+    CrossEntropyOptions o = CROSS_ENTROPY_DEFAULTS;
+    o.smoothing = smoothing, o.reduction = reduction;
+    o.weight = var_const_from(SHAPE(3), (const real[]){3, (real)0.5, 0})->value;
+    return var_cross_entropy_with(in[0], &labels, o);
+}
+static Var *ops_cew_mean(Var **in) { return ops_weighted(in, 0, LOSS_MEAN); }
+static Var *ops_cew_smooth(Var **in) { return ops_weighted(in, (real)0.3, LOSS_MEAN); }
+static Var *ops_cew_sum(Var **in) { return ops_weighted(in, 1, LOSS_SUM); }
+static Var *ops_cew_none(Var **in) { return ops_weighted(in, (real)0.3, LOSS_NONE); }
+static Var *ops_bce(Var **in)
+{
+    return var_bce_with_logits(in[0], var_sigmoid(in[1])); /* targets from 0 to 1 */
+}
+static Var *ops_scalar_sub(Var **in) { return var_scalar_sub(3, in[0]); }
+static Var *ops_scalar_div(Var **in) { return var_scalar_div(3, in[0]); }
+static Var *ops_squeeze_last(Var **in) { return var_squeeze(in[0], -1); }
+static Var *ops_squeeze_strided(Var **in)
+{
+    return var_squeeze(var_transpose(var_slice(in[0], 0, 0, 3, 2), 0, 2), 1);
+}
+static Var *ops_unsqueeze_first(Var **in) { return var_unsqueeze(in[0], 0); }
+static Var *ops_unsqueeze_last(Var **in) { return var_unsqueeze(in[0], -1); }
+static Var *ops_unsqueeze_strided(Var **in)
+{
+    return var_unsqueeze(var_transpose(in[0], 0, 1), -2);
+}
 static Var *ops_ce_sum(Var **in) { return ops_cross_entropy(in, 0, LOSS_SUM); }
 static Var *ops_ce_none(Var **in) { return ops_cross_entropy(in, (real)0.3, LOSS_NONE); }
 static Var *ops_ce_uniform(Var **in) { return ops_cross_entropy(in, 1, LOSS_MEAN); }
@@ -150,6 +179,19 @@ static const OpsCase ops_cases[] = {
     OPS_CASE(ops_ce_sum, 1, S2(4, 3)),
     OPS_CASE(ops_ce_none, 1, S2(4, 3)),
     OPS_CASE(ops_ce_uniform, 1, S2(4, 3)),
+    OPS_CASE(ops_cew_mean, 1, S2(4, 3)),
+    OPS_CASE(ops_cew_smooth, 1, S2(4, 3)),
+    OPS_CASE(ops_cew_sum, 1, S2(4, 3)),
+    OPS_CASE(ops_cew_none, 1, S2(4, 3)),
+    OPS_CASE(ops_bce, 2, S2(4, 3), S2(4, 3)),
+    OPS_CASE(ops_scalar_sub, 1, S2(2, 3)),
+    OPS_CASE(ops_scalar_div, 1, S2(2, 3)),
+    OPS_CASE(ops_squeeze_last, 1, S3(2, 3, 1)),
+    OPS_CASE(ops_squeeze_last, 1, S1(1)),
+    OPS_CASE(ops_squeeze_strided, 1, S3(3, 1, 2)),
+    OPS_CASE(ops_unsqueeze_first, 1, S0),
+    OPS_CASE(ops_unsqueeze_last, 1, S2(2, 3)),
+    OPS_CASE(ops_unsqueeze_strided, 1, S2(2, 3)),
 };
 
 #endif

@@ -74,7 +74,25 @@ GOLDEN_CALL(select, var_select(x[0], AXIS(0), AXIS(1)))
 GOLDEN_CALL(expand, var_expand(x[0], golden_attr_shape(g, 0)))
 GOLDEN_CALL(concat, var_concat((Var *const[]){x[0], x[1]}, 2, AXIS(0)))
 GOLDEN_CALL(contiguous, var_contiguous(var_transpose(x[0], 0, 1)))
+GOLDEN_CALL(logistic_loss, var_logistic_loss(x[0], x[1]))
+GOLDEN_CALL(bce_with_logits, var_bce_with_logits(x[0], x[1]))
+GOLDEN_CALL(scalar_sub, var_scalar_sub((real)ATTR(0), x[0]))
+GOLDEN_CALL(scalar_div, var_scalar_div((real)ATTR(0), x[0]))
+GOLDEN_CALL(squeeze, var_squeeze(x[0], AXIS(0)))
+GOLDEN_CALL(unsqueeze, var_unsqueeze(x[0], AXIS(0)))
 GOLDEN_CALL(matmul, var_matmul(x[0], x[1]))
+
+/* The options after the first three; NULL if there are none. */
+static Tensor *golden_class_weights(const Golden *g)
+{
+    Shape s = golden_attr_shape(g, 3);
+    if (s.ndim == 0)
+        return NULL;
+    Tensor *weight = tensor_new(SHAPE(s.ndim));
+    for (int k = 0; k < s.ndim; k++)
+        tensor_write(weight)[k] = (real)ATTR(3 + k);
+    return weight;
+}
 
 static Var *golden_call_cross_entropy(Var **x, const Golden *g)
 {
@@ -83,7 +101,10 @@ static Var *golden_call_cross_entropy(Var **x, const Golden *g)
     CrossEntropyOptions o = CROSS_ENTROPY_DEFAULTS;
     o.ignore_index = (int32_t)ATTR(0), o.smoothing = (real)ATTR(1);
     o.reduction = reductions[AXIS(2)];
+    Tensor *weight = golden_class_weights(g);
+    o.weight = weight;
     Var *loss = var_cross_entropy_with(x[0], &labels, o);
+    tensor_free(weight);
     free(labels.data);
     return loss;
 }
@@ -99,7 +120,9 @@ static GoldenEntry golden_calls[] = {
     GOLDEN_ENTRY(slice), GOLDEN_ENTRY(slice_scatter), GOLDEN_ENTRY(select), GOLDEN_ENTRY(expand),
     GOLDEN_ENTRY(concat), GOLDEN_ENTRY(contiguous), GOLDEN_ENTRY(matmul),
     GOLDEN_ENTRY(cross_entropy), GOLDEN_ENTRY(sin), GOLDEN_ENTRY(cos), GOLDEN_ENTRY(erf),
-    GOLDEN_ENTRY(expm1), GOLDEN_ENTRY(log1p), GOLDEN_ENTRY(softplus), GOLDEN_END,
+    GOLDEN_ENTRY(expm1), GOLDEN_ENTRY(log1p), GOLDEN_ENTRY(softplus), GOLDEN_ENTRY(logistic_loss),
+    GOLDEN_ENTRY(bce_with_logits), GOLDEN_ENTRY(scalar_sub), GOLDEN_ENTRY(scalar_div),
+    GOLDEN_ENTRY(squeeze), GOLDEN_ENTRY(unsqueeze), GOLDEN_END,
 };
 
 START_TEST(ops_agree_with_pytorch)

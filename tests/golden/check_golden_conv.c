@@ -32,15 +32,24 @@ static Var *golden_bias(Var **x, const Golden *g)
     return golden_find(g, "x2") ? x[2] : NULL;
 }
 
+static Var *golden_pool_globally(Var *x)
+{
+    Module *m = global_avg_pool2d_new();
+    Var *y = module_forward(m, x);
+    module_free(m);
+    return y;
+}
+
 GOLDEN_CALL(conv2d, var_conv2d(x[0], x[1], golden_bias(x, g), golden_conv2d_options(g)))
 GOLDEN_CALL(linear, var_linear(x[0], x[1], golden_bias(x, g)))
 GOLDEN_CALL(max_pool2d, var_max_pool2d(x[0], golden_pool2d_options(g)))
+GOLDEN_CALL(global_avg_pool2d, golden_pool_globally(x[0]))
 GOLDEN_CALL(prelu, var_prelu(x[0], x[1]))
 GOLDEN_CALL(batch_norm, var_batch_norm(x[0], x[1], x[2], (real)ATTR(0)))
 
 static GoldenEntry golden_calls[] = {
     GOLDEN_ENTRY(conv2d), GOLDEN_ENTRY(linear), GOLDEN_ENTRY(max_pool2d), GOLDEN_ENTRY(prelu),
-    GOLDEN_ENTRY(batch_norm), GOLDEN_END,
+    GOLDEN_ENTRY(batch_norm), GOLDEN_ENTRY(global_avg_pool2d), GOLDEN_END,
 };
 
 START_TEST(ops_agree_with_pytorch)

@@ -165,11 +165,48 @@ def transcendental(out):
     op(out, 'softplus', 'large', lambda x: F.softplus(x, threshold=1000), tensor(-60, 3, 80, 0))
 
 
+def weighted_cross_entropy(out):
+    for r, reduction in enumerate(['mean', 'sum', 'none']):
+        for variant, places in ('plain', [2, 0, 3, 1, 0]), ('ignored', [2, -100, 3, -100, 0]):
+            for smoothing in 0.0, 0.125:
+                weight, labels = tensor(0.5, 2, 0.25, 1.5), torch.tensor(places)
+                op(out, 'cross_entropy', 'weighted_%s_%s_%g' % (reduction, variant, smoothing),
+                   lambda x: F.cross_entropy(x, labels, weight.to(x.dtype), reduction=reduction,
+                                             label_smoothing=smoothing),
+                   uniform(5, 4, low=-4, high=4), const=labels,
+                   attr=[-100, smoothing, r, *weight], second=reduction == 'none')
+    weight, labels = tensor(0, 2, 1), torch.tensor([0, 1, 2, 1])
+    op(out, 'cross_entropy', 'weighted_0', lambda x: F.cross_entropy(x, labels, weight.to(x.dtype)),
+       uniform(4, 3), const=labels, attr=[-100, 0, 0, *weight])
+
+
+def logistic(out):
+    def each(x, t):
+        return F.binary_cross_entropy_with_logits(x, t, reduction='none')
+    op(out, 'logistic_loss', 'plain', each, uniform(3, 4), uniform(3, 4, low=0, high=1))
+    op(out, 'logistic_loss', 'second', each, uniform(2, 3), uniform(2, 3, low=0, high=1),
+       second=True)
+    op(out, 'logistic_loss', 'large', each, tensor(-700, 30, 90, -90, 40, -0.125, 0),
+       tensor(0, 1, 0, 1, 0.25, 1, 0.5))
+    op(out, 'bce_with_logits', 'mean', F.binary_cross_entropy_with_logits, uniform(3, 4),
+       uniform(3, 4, low=0, high=1), second=True)
+
+
+def numbers_and_axes(out):
+    op(out, 'scalar_sub', '1', lambda x: 1 - x, uniform(2, 3), attr=[1])
+    op(out, 'scalar_div', '1.5', lambda x: 1.5 / x, uniform(2, 3, low=0.5), attr=[1.5], second=True)
+    op(out, 'squeeze', 'middle', lambda x: x.squeeze(1), uniform(2, 1, 3), attr=[1])
+    op(out, 'squeeze', 'minus_1', lambda x: x.squeeze(-1), uniform(2, 3, 1), attr=[-1])
+    for axis in 0, 2, -1, -2:
+        op(out, 'unsqueeze', str(axis), lambda x: x.unsqueeze(axis), uniform(2, 3), attr=[axis])
+
+
 def make_ops():
     random.manual_seed(1)
     with open(os.path.join(HERE, 'ops.txt'), 'w') as out:
         for part in (elementwise, activations, reductions, shapes, products, cross_entropy,
-                     second_order, transcendental):
+                     second_order, transcendental, weighted_cross_entropy, logistic,
+                     numbers_and_axes):
             part(out)
 
 

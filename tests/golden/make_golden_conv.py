@@ -110,6 +110,9 @@ def make_ops():
             op(out, 'batch_norm', 'second_' + variant,
                lambda x, w, b: F.batch_norm(x, None, None, w, b, training=True, eps=0.125),
                uniform(*shape), uniform(3), uniform(3), attr=[0.125], second=True)
+        for size in (4, 5), (1, 1):
+            op(out, 'global_avg_pool2d', '%dx%d' % size,
+               lambda x: F.adaptive_avg_pool2d(x, 1).flatten(1), uniform(2, 3, *size), second=True)
 
 
 # --- batch normalisation as a module --------------------------------------------------------------

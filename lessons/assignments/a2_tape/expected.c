@@ -24,7 +24,7 @@ static double draw(double low, double high)
 
 /* --- programs --------------------------------------------------------------------------------- */
 
-enum { ROWS = 256, LISTING = 400 };
+enum { ROWS = 320, LISTING = 400 };
 
 /* The program, and what the library says about each of its lines. */
 typedef struct Program {

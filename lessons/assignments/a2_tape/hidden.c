@@ -138,9 +138,12 @@ START_TEST(two_tapes)
 {
     Program p[2] = {begin(draw(1, 2), draw(0.5, 1)), begin(draw(1, 2), draw(0.5, 1))};
     for (int i = 0; i < 2; i++) {
-        for (int k = 1; k < 9; k++)
-            (k + i) % 2 ? add(&p[i], k, 0) : mul(&p[i], k, 1);
-        backward(&p[i], 9);
+        int y = 0;
+        for (int k = 0; k < 6; k++) {
+            int z = k == 0 ? 1 : input(&p[i], draw(0.5, 1.5));
+            y = (k + i) % 2 ? add(&p[i], y, z) : mul(&p[i], y, z);
+        }
+        backward(&p[i], y);
     }
     judge_ask("two", VARS(rows_of(&p[0]), rows_of(&p[1])), NONE);
     for (int i = 0; i < 2; i++) {

@@ -35,7 +35,7 @@ static void avg_pool2d_forward(Var *y)
 
 static void avg_pool2d_backward(Var *y, Var *gy)
 {
-    (void)y, (void)gy; /* TODO: SEND(x, a call of the other op) */
+    (void)y, (void)gy; /* TODO: SEND(x, a call to the other op) */
 }
 
 const Op op_avg_pool2d = {
@@ -53,7 +53,7 @@ Var *var_avg_pool2d(Var *x, Pool2dOptions options, bool count_include_pad)
     return var_apply_with(&op_avg_pool2d, pooled, VARS(x), &p, sizeof p);
 }
 
-/* avg_pool2d_scatter ------- y = zeros, with each g, divided, added at its window's elements
+/* avg_pool2d_scatter ------- y = zeros, to which each g, divided, is added in its window
  *   shape     g (N,C,P,Q) -> y (N,C,H,W), the given shape
  *   backward  gg = ?
  */

@@ -8,29 +8,30 @@
 
 #include "slope.h"
 
-/* All sizes of one average pooling, and the constants of both ops: y->attr points to one. In each
- * pair, index 0 is the height and index 1 the width. */
+/* The sizes and options of an average pooling. Both ops keep them: y->attr points to an AvgPool. In
+ * each pair, index 0 is the height and index 1 the width. */
 typedef struct AvgPool {
     Pool2dOptions o; /* kernel, stride, padding */
     bool          count_include_pad;
     ptrdiff_t     planes, in[2], out[2]; /* N C, (H,W), (P,Q) */
 } AvgPool;
 
-/* Each one's backward rule calls the other. */
+/* The backward rule of each calls the other. */
 extern const Op op_avg_pool2d, op_avg_pool2d_scatter;
 
-/* y (N,C,P,Q), the mean of each window of x (N,C,H,W): the sum of its elements in the plane,
- * divided by the kernel's area if count_include_pad, else by the number of those elements.
+/* Returns y (N,C,P,Q), the mean of each window of x (N,C,H,W): the sum of the window's elements in
+ * the plane, divided by the kernel's area if count_include_pad, else by the number of those
+ * elements.
  *
  * A stride of {0, 0} means the kernel's size. P = (H + 2 padding - kernel) / stride + 1, rounded
  * down, and Q likewise. x may have any strides, and N or C may be 0.
  *
- * Fails with a sentence that names var_avg_pool2d, if
+ * Fails with a sentence that names var_avg_pool2d if
  *  - x does not have four axes, or H or W is 0; the sentence contains x's shape;
- *  - a kernel or a stride is below 1, or a padding below 0; it contains that number;
- *  - a padding is more than half the kernel, rounded down; it contains both;
- *  - a kernel is larger than the padded input; it contains the kernel and the size of x (without
- *    padding) along that axis. */
+ *  - a kernel or a stride is below 1, or a padding below 0; the sentence contains that number;
+ *  - a padding is more than half the kernel, rounded down; the sentence contains both;
+ *  - a kernel is larger than the padded input; the sentence contains the kernel and the size of x
+ *    (without padding) along that axis. */
 Var *var_avg_pool2d(Var *x, Pool2dOptions options, bool count_include_pad);
 
 /* The adjoint: y has the given shape x (N,C,H,W). Each element of g (N,C,P,Q) is divided as above

@@ -37,7 +37,7 @@ static Pooling pooling(Shape x, Pool2dOptions o, bool count_include_pad)
     return p;
 }
 
-/* Everything square. */
+/* A pooling in which everything is square. */
 static Pooling square(ptrdiff_t side, ptrdiff_t kernel, ptrdiff_t stride, ptrdiff_t padding,
                       bool count_include_pad)
 {
@@ -56,18 +56,18 @@ typedef enum Fault {
 } Fault;
 
 static const char *const fault_hint[FAULTS] = {
-    [BY_AREA] = "divides by the kernel's area at the border, too: without count_include_pad, "
+    [BY_AREA] = "it divides by the kernel's area at the border, too: without count_include_pad, "
                 "divide by the number of elements that are not padding",
-    [BY_INSIDE] = "divides by the number of elements that are not padding: with count_include_pad, "
-                  "divide by the kernel's area",
+    [BY_INSIDE] = "it divides by the number of elements that are not padding: with "
+                  "count_include_pad, divide by the kernel's area",
     [NO_DIVISOR] = "the divisor is missing: the values are sums, not means",
-    [UNSHIFTED] = "windows begin at i stride: subtract the padding",
+    [UNSHIFTED] = "windows begin at i times the stride: subtract the padding",
     [CLAMPED] = "the end of a window is computed from its clamped start, so windows at the border "
                 "are too long: compute both ends, then clamp them",
     [EXCHANGED] = "height and width are exchanged: index 0 of each pair is the height",
     [ROWS_OF_H] = "a row of a plane has W elements: element (h, w) is at h W + w",
-    [STRIDE_1] = "the stride is ignored: window i begins at i stride - padding",
-    [STRIDE_KERNEL] = "windows begin a kernel's size apart, not a stride",
+    [STRIDE_1] = "the stride is ignored: window i begins at i times the stride, minus the padding",
+    [STRIDE_KERNEL] = "windows are a kernel's size apart; they must be a stride apart",
     [OVERWRITES] = "where windows overlap, the last one overwrites the others: add",
     [NOT_CLEARED] = "the memory of a new tensor may hold anything: fill it with 0 before you add",
     [ONE_PLANE] = "all windows are in plane 0: each of the N C planes has H W elements of its own",
@@ -128,7 +128,7 @@ static double element(const Var *x, ptrdiff_t i)
     return (double)tensor_read(x->value)[tensor_locate(x->value, i)];
 }
 
-/* Adds what moves between the elements of a window, in plane `plane`, and its place k in y. */
+/* Adds what the op moves between the elements of a window, in plane `plane`, and element k of y. */
 static void move_window(const Pooling *p, PoolOp op, Fault fault, Window a, ptrdiff_t plane,
                         ptrdiff_t k, const Var *from, real *to)
 {
@@ -145,7 +145,7 @@ static void move_window(const Pooling *p, PoolOp op, Fault fault, Window a, ptrd
         }
 }
 
-/* The result of the op for `from`, x or g. */
+/* The result of the op for `from`, which is x or g. */
 static Var *moved(const Var *from, Pooling p, PoolOp op, Fault fault)
 {
     bool dirty = op == SCATTER && fault == NOT_CLEARED;
@@ -163,7 +163,7 @@ static Var *moved(const Var *from, Pooling p, PoolOp op, Fault fault)
 
 #define BOTH_SIDES "the padding is on both sides: the padded input has H + 2 padding rows"
 
-/* What P or Q is with a mistake m in its formula; 0 if there are no more. */
+/* The value of P or Q with mistake m in its formula; 0 if there is no mistake m. */
 static ptrdiff_t wrong_size(const Pooling *p, int i, size_t m, const char **hint)
 {
     ptrdiff_t pad = p->o.padding[i], s = stride_of(p, i);
@@ -175,7 +175,7 @@ static ptrdiff_t wrong_size(const Pooling *p, int i, size_t m, const char **hint
         {p->y.dim[3 - i], "height and width are exchanged: index 0 of each pair is the height"},
         {(slack - 2 * pad) / s + 1, BOTH_SIDES},
         {(slack - pad) / s + 1, BOTH_SIDES},
-        {(slack + s - 1) / s + 1, "the output's size is rounded down: a window must fit"},
+        {(slack + s - 1) / s + 1, "the output's size is rounded down: a whole window must fit"},
         {slack / s, "(H + 2 padding - kernel) / stride counts the steps; there is one more window"},
         {slack + 1, p->o.stride[i] ? "the stride is missing in the output's size" : USUAL_STRIDE},
         {slack / p->o.kernel[i] + 1, "divide by the stride, not by the kernel's size"},
@@ -200,8 +200,8 @@ static void check_shape(const char *what, const Var *got, const Pooling *p, Pool
     judge_fail(hint, "%s has shape %s; expected %s", what, SHAPE_TEXT(s), SHAPE_TEXT(expected));
 }
 
-/* The elements of x in the order of memory, as a program that ignores the strides reads them; NULL
- * if there are too few. */
+/* The elements of x in memory order, as a program that ignores the strides reads them; NULL if
+ * there are too few of them. */
 static Var *ignoring_strides(const Var *x)
 {
     ptrdiff_t span = 1;
@@ -218,7 +218,8 @@ static const char *hint_for(Fault fault, const Pooling *p, bool rule)
     return rule && rule_hint[fault] ? rule_hint[fault] : fault_hint[fault];
 }
 
-/* `got` must be the op's result for `from`; rule: if not, a rule of right kernels is wrong. */
+/* `got` must be the op's result for `from`. If `rule`, the kernels are known to be right, so the
+ * hints are about the backward rule. */
 static void compare_as(const char *what, const Var *got, const Var *from, Pooling p, PoolOp op,
                        bool rule)
 {
@@ -228,7 +229,7 @@ static void compare_as(const char *what, const Var *got, const Var *from, Poolin
         check_shape(what, got, &p, op);
     for (Fault f = NO_FAULT + 1; f < FAULTS; f++) {
         Var *value = moved(from, p, op, f);
-        if (f == NOT_CLEARED && got && tensor_count(got->value) > 1) /* element 0 holds anything */
+        if (f == NOT_CLEARED && got && tensor_count(got->value) > 1) /* element 0: anything */
             tensor_write(value->value)[0] = tensor_read(got->value)[0];
         mistake[n++] = (Mistake){value, hint_for(f, &p, rule)};
     }
@@ -269,7 +270,7 @@ static const char *refusal_hint(const char *sentence, const Pooling *p)
     if (strstr(sentence, "composed of other ops"))
         return "you may call var_contiguous before your own op, but no op after it";
     return p->o.stride[0] ? "by equation (2) these sizes fit; refuse only what avgpool.h lists"
-                          : USUAL_STRIDE ", by which these sizes fit";
+                          : USUAL_STRIDE ", so these sizes fit";
 }
 
 static Var *ask(const char *service, PoolOp op, Pooling p, Var *const *in, int n_in)
@@ -336,7 +337,7 @@ static void check_accepted(const char *what, PoolOp op, Pooling p)
         judge_fail(refusal_hint(sentence, &p), "%s was refused: %s", what, sentence);
 }
 
-/* Does the number stand alone in the sentence, not as a part of a longer one? */
+/* Does the sentence contain the number by itself, not as part of a longer one? */
 static bool contains_number(const char *sentence, double number)
 {
     char text[32];
@@ -348,7 +349,7 @@ static bool contains_number(const char *sentence, double number)
     return false;
 }
 
-/* The call must be refused under its own name, with a sentence that contains these numbers. */
+/* The call must be refused by a sentence that names its function and contains these numbers. */
 static void check_refused(const char *why, PoolOp op, Pooling p, Shape in, const double *contains,
                           int n)
 {

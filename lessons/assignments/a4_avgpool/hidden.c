@@ -6,7 +6,7 @@
 
 enum { HIDDEN_ROUNDS = 30 };
 
-/* Every third with the usual stride, every second with count_include_pad. */
+/* Every third pooling has the default stride, every second one count_include_pad. */
 static Pooling random_pooling(int round)
 {
     Pool2dOptions o;
@@ -29,7 +29,7 @@ START_TEST(pool_random)
 }
 END_TEST
 
-/* Sums that run from window to window would carry the element on. */
+/* A running sum would carry the large element into windows that do not contain it. */
 static void check_local(double large)
 {
     Pooling p = square(9, 3, 1, 0, true);
@@ -41,8 +41,8 @@ static void check_local(double large)
     for (ptrdiff_t i = 0; i < tensor_count(got->value); i++)
         if (fabs(element(expected, i)) < 3 &&
             !(fabs(element(got, i) - element(expected, i)) < 1e-9))
-            judge_fail("sum each window anew: a running sum carries the element, or the digits "
-                       "lost beside it, into windows that do not contain it",
+            judge_fail("sum each window anew: a running sum carries the element, or the rounding "
+                       "error that it causes, into windows that do not contain it",
                        "x contains an element %g; a window without it has the mean %g; expected %g",
                        large, element(got, i), element(expected, i));
     compare("y", got, x, p, POOL);
@@ -64,7 +64,7 @@ START_TEST(scatter_random)
         Var *x = input(POOL, p), *g = input(SCATTER, p);
         Var *got = ask("value", SCATTER, p, VARS(g));
         compare("the scattered g", got, g, p, SCATTER);
-        judge_compare("<x, scatter(g)>, which must be <pool(x), g>,", var_dot(x, got),
+        judge_compare("<x, scatter(g)>, which must equal <pool(x), g>,", var_dot(x, got),
                       var_dot(moved(x, p, POOL, NO_FAULT), g),
                       (Tolerance){.relative = 1e-10, .absolute = 1e-10}, NULL, 0);
     }

@@ -1,8 +1,8 @@
 /* lessons/assignments/a4_avgpool/services.c -- what the judge can call in a submission.
  *
- * The numbers of a call are: which of the two ops is meant, 0 the pooling or 1 its adjoint; kernel,
- * stride and padding, a pair each; count_include_pad; what unused memory holds, so that a result
- * that is not cleared shows; and the sizes of x, the unpooled tensor.
+ * The numbers of a call are: which of the two ops is meant, 0 for pooling or 1 for its adjoint;
+ * kernel, stride and padding, a pair each; count_include_pad; what unused memory is filled with, so
+ * that a result that was not cleared is noticed; and the sizes of x, the unpooled tensor.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -20,7 +20,7 @@ static Shape avgpool_shape(const Message *call)
     return x;
 }
 
-/* Fills and frees tensors of x's size: the next ones of that size get their memory. */
+/* Fills and frees tensors of x's size: the next tensors of that size reuse their memory. */
 static void avgpool_fill_memory(const Message *call)
 {
     Tensor *x[WIRE_TENSORS];
@@ -35,7 +35,7 @@ static const Op *avgpool_op(const Message *call)
     return call->number[0] == 0 ? &op_avg_pool2d : &op_avg_pool2d_scatter;
 }
 
-/* Fails unless y was computed by the op, not composed of others. */
+/* Fails if y was computed by an op other than the one that is meant. */
 static Var *avgpool_own(const Message *call, Var *y)
 {
     if (y->op != avgpool_op(call))
@@ -67,7 +67,7 @@ static void avgpool_value(const Message *call, Message *answer)
     message_add_tensor(answer, avgpool_apply(call, var_leaf(call->tensor[0]))->value);
 }
 
-/* The gradient of tensor 0, if the result's is tensor 1. */
+/* The gradient with respect to tensor 0, if that with respect to the result is tensor 1. */
 static void avgpool_gradient(const Message *call, Message *answer)
 {
     Var *x = var_leaf(call->tensor[0]);
@@ -75,8 +75,8 @@ static void avgpool_gradient(const Message *call, Message *answer)
     message_add_tensor(answer, x->grad);
 }
 
-/* Differentiates again and again. Begins with the result y for tensor 0; then each further tensor u
- * replaces y with the derivative of <u, y> with respect to the tensor before u. */
+/* Differentiates repeatedly. Begins with the result y for tensor 0; then, for each of the following
+ * tensors u, replaces y by the derivative of <u, y> with respect to the tensor before u. */
 static void avgpool_chain(const Message *call, Message *answer)
 {
     Var *before = var_leaf(call->tensor[0]), *y = avgpool_apply(call, before);
@@ -89,8 +89,8 @@ static void avgpool_chain(const Message *call, Message *answer)
     message_add_tensor(answer, y ? y->value : NULL);
 }
 
-/* What the op's sample returns for tensor 0; and its number of inputs, their range, and the shape
- * of the first. */
+/* What the op's sample returns for tensor 0; the sample's number of inputs, their range, and the
+ * shape of the first. */
 static void avgpool_sample(const Message *call, Message *answer)
 {
     const Op *op = avgpool_op(call);

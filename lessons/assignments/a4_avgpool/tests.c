@@ -2,8 +2,7 @@
  * points.txt assigns the points.
  *
  * Each test varies one thing, so that one mistake costs its own points and no more; only the hidden
- * tests mix everything. Refusals must contain the numbers that do not fit, which are drawn by the
- * judge.
+ * tests mix everything. Refusals must contain the numbers that do not fit, which the judge draws.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -56,7 +55,7 @@ static void check_paddings(bool count_include_pad)
     check_values(POOL, square(6, 3, 1, 1, count_include_pad));
     check_values(POOL, square(6, 2, 1, 1, count_include_pad));
     check_values(POOL, square(5, 5, 1, 2, count_include_pad));
-    check_values(POOL, square(2, 4, 1, 2, count_include_pad)); /* windows beyond both borders */
+    check_values(POOL, square(2, 4, 1, 2, count_include_pad)); /* beyond both borders */
     check_values(POOL, pooling(SHAPE(2, 3, 6, 6), o, count_include_pad));
 }
 
@@ -108,7 +107,7 @@ START_TEST(scatter_values)
 {
     check_values(SCATTER, square(6, 2, 2, 0, true));
     check_values(SCATTER, square(8, 2, 3, 0, true)); /* elements between windows receive nothing */
-    check_usual_stride(SCATTER); /* and neither do those after the last one */
+    check_usual_stride(SCATTER); /* nor do those after the last window */
 }
 END_TEST
 
@@ -136,7 +135,7 @@ END_TEST
 
 /* --- 3: derivatives --------------------------------------------------------------------------- */
 
-/* Without padding or overlap, so that what tests 1 and 2 find costs nothing here. */
+/* Without padding or overlap, so that mistakes that parts 1 and 2 find cost nothing here. */
 static Pooling plain(void)
 {
     return square(6, 2, 2, 0, true);
@@ -148,8 +147,8 @@ static Pooling padded(bool count_include_pad)
     return square(8, 2, 3, 1, count_include_pad);
 }
 
-/* Are both kernels right about padding? If not, tests 1 and 2 say so, and the rules, which call
- * them, are tested without it. */
+/* Do both kernels handle padding correctly? If not, parts 1 and 2 report it, and the rules, which
+ * call the kernels, are tested without padding. */
 static bool pads(bool count_include_pad)
 {
     Pooling p = padded(count_include_pad);
@@ -190,15 +189,15 @@ static bool has_rule(PoolOp op)
     return ask("gradient", op, plain(), VARS(input(op, plain()), input(other(op), plain())));
 }
 
-/* Differentiates `times` times. Each result is linear in what was sent last, so that its derivative
- * is the other op, applied to what is sent next. */
+/* Differentiates `times` times. Each result is linear in the tensor that was sent last, so its
+ * derivative is the other op, applied to the tensor that is sent next. */
 static void check_chain(PoolOp op, Pooling p, int times)
 {
     Var *u[WIRE_TENSORS];
     PoolOp now = op;
     for (int i = 0; i <= times; i++, now = other(now))
         u[i] = input(now, p);
-    now = other(now); /* the op of the last */
+    now = other(now); /* the op that yields the last result */
     Var *got = ask("chain", op, p, u, times + 1);
     char what[64];
     snprintf(what, sizeof what, "the %s, differentiated %d times,",
@@ -263,7 +262,7 @@ END_TEST
 
 /* --- 4: refusals ------------------------------------------------------------------------------ */
 
-/* The option `kernel` or `padding` along this axis; the other axis fits. */
+/* This kernel and padding along one axis; along the other, options that fit. */
 static Pool2dOptions along(int axis, ptrdiff_t kernel, ptrdiff_t padding)
 {
     Pool2dOptions o = {.kernel = {2, 2}, .stride = {1, 1}};
@@ -312,7 +311,7 @@ static void check_refused_axes(PoolOp op, Shape x)
     check_accepted("an input that has four axes", op, plain());
 }
 
-/* Equation (2) holds for it, too, with a padding of 1. */
+/* With a padding of 1, equation (2) yields a size even for an empty plane. */
 static void check_refused_empty(PoolOp op)
 {
     ptrdiff_t size = between(11, 19);

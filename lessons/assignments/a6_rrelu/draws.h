@@ -154,7 +154,7 @@ static Var *leaky(Var *x, Var *a)
 
 /* --- comparing -------------------------------------------------------------------------------- */
 
-/* Slope i of the first, for i from `shift` on, must be slope i - shift of the second. */
+/* For i from `shift` on, slope i of the first must be slope i - shift of the second. */
 static void check_shift(const char *what, const Var *first, const Var *second, ptrdiff_t shift,
                         const char *hint)
 {
@@ -167,7 +167,7 @@ static void check_shift(const char *what, const Var *first, const Var *second, p
 /* Wrong slopes differ by far more than this; rrelu_words tests how precisely they are computed. */
 static const Tolerance check_slopes = {.relative = 1e-6};
 
-/* On the left, is gx / gy within the limits everywhere? Then backward has drawn other slopes. */
+/* Is gx / gy within the limits everywhere on the left? If so, backward has drawn other slopes. */
 static bool are_slopes(const Var *x, const Var *gy, const Var *gx, Draw d)
 {
     for (ptrdiff_t i = 0; i < tensor_count(x->value); i++) {

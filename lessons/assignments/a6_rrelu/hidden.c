@@ -1,5 +1,5 @@
-/* lessons/assignments/a6_rrelu/hidden.c -- the hidden tests, included by tests.c. Copies for
- * students lack this file.
+/* lessons/assignments/a6_rrelu/hidden.c -- the hidden tests, included by tests.c. Students' copies
+ * lack this file.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -25,7 +25,7 @@ static double distance(const Var *slope, double lower, double upper)
  * w^2 / 12, with a standard deviation of w^2 / sqrt(180 n). */
 static void check_uniform(double lower, double upper)
 {
-    static const char uniform[] = "lower + (upper - lower) u, with one uniform number u",
+    static const char uniform[] = "a = lower + (upper - lower) u, with one uniform number u",
                       inverse[] = "the slopes are uniform, not their reciprocals";
     const double n = 100000, w = upper - lower, mean = (lower + upper) / 2, variance = w * w / 12;
     const double bound = 7 * w / sqrt(12 * n); /* of the error of the mean */
@@ -34,9 +34,9 @@ static void check_uniform(double lower, double upper)
     double inverse_mean = log(upper / lower) / (1 / lower - 1 / upper); /* may be NaN */
     if (fabs(s.mean - mean) > bound)
         judge_fail(fabs(s.mean - inverse_mean) < bound ? inverse : uniform,
-                   "the mean of %g slopes is %.5f, expected %.5f", n, s.mean, mean);
+                   "the mean of %g slopes is %.5f; expected %.5f", n, s.mean, mean);
     if (fabs(s.std * s.std - variance) > 7 * w * w / sqrt(180 * n))
-        judge_fail(uniform, "the variance of %g slopes is %.6f, expected %.6f", n, s.std * s.std,
+        judge_fail(uniform, "the variance of %g slopes is %.6f; expected %.6f", n, s.std * s.std,
                    variance);
     if (distance(slope, lower, upper) > 3.6)
         judge_fail(uniform, "the slopes have the right mean and variance, but are not uniform");
@@ -106,7 +106,7 @@ END_TEST
 
 /* --- 2: backward ------------------------------------------------------------------------------ */
 
-/* The gradient of a module's first forward, computed after its second. */
+/* The gradient of a module's first forward pass, computed after the second pass. */
 static void check_kept_in_module(void)
 {
     Run run = run_with(run_new(), FORWARDS(A, A));
@@ -134,18 +134,18 @@ START_TEST(module_keeps)
     static const char hint[] = "in evaluation nothing is drawn: the stream must not advance";
     Run run = run_new();
     Var *first = ask_run(run_with(run, FORWARDS(A)));
-    check_shift("after two forwards in evaluation", first,
+    check_shift("after two passes in evaluation", first,
                 ask_run(run_with(run, FORWARDS(A_EVAL, A_EVAL, A))), 0, hint);
     judge_restart();
     Var *second = ask_run(run_with(run, FORWARDS(A, A)));
-    check_differ(first, second, not_new, "two forwards");
-    check_shift("after a forward in evaluation", second,
+    check_differ(first, second, not_new, "two forward passes");
+    check_shift("after a pass in evaluation", second,
                 ask_run(run_with(run, FORWARDS(A, A_EVAL, A))), 0, hint);
 }
 END_TEST
 
-/* The state after some forwards, loaded into a module in another process with another seed, must
- * yield the slopes that the next forward would have drawn. */
+/* The state after some forward passes, loaded into a module in another process with another seed,
+ * must yield the slopes that the next pass would have drawn. */
 static void check_resumed(int before)
 {
     static const int training[] = {A, A, A, A, A};
@@ -161,10 +161,10 @@ static void check_resumed(int before)
     judge_restart();
     Var *y = check_shape("y", judge_ask("resume", VARS(x), number, 9), x);
     Var *resumed = read_slopes(x, y, run_limits(run));
-    check_differ(first, next, not_new, "two forwards");
+    check_differ(first, next, not_new, "two forward passes");
     judge_compare("the slope after resuming", resumed, next, (Tolerance){0, 0},
-                  MISTAKES({first, "the slopes are those of the first forward: advance the Rng "
-                                   "that module_add_rng returned"},
+                  MISTAKES({first, "the slopes are those of the first forward pass: advance the "
+                                   "Rng that module_add_rng returned"},
                            {resumed, "draw from the Rng that module_add_rng returned, not from a "
                                      "copy"}));
 }

@@ -1,6 +1,6 @@
 /* lessons/assignments/a6_rrelu/modules.h -- the tests of the module, included by tests.c.
  *
- * A test lists forwards of two modules, in training or in evaluation, and examines one of them.
+ * A test lists forward passes of two modules, in training or in evaluation, and examines one.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -11,7 +11,7 @@
 
 #include "draws.h"
 
-/* A forward of module A or B, in training or in evaluation: see services_forwards. */
+/* A forward pass of module A or B, in training or in evaluation: see services_forwards. */
 enum { A, B, A_EVAL, B_EVAL };
 
 typedef struct Run {
@@ -33,7 +33,7 @@ static Draw run_limits(Run run)
 
 #define FORWARDS(...) (int)(sizeof((int[]){__VA_ARGS__}) / sizeof(int)), (int[]){__VA_ARGS__}
 
-/* `run` with these forwards, of which it returns the last. */
+/* `run` with these forward passes; the result of the last is wanted. */
 static Run run_with(Run run, int n, const int *forward)
 {
     run.n = n, run.wanted = n - 1;
@@ -41,7 +41,7 @@ static Run run_with(Run run, int n, const int *forward)
     return run;
 }
 
-/* Returns y of the wanted forward; the answer's tensor 1 is gx. */
+/* Returns y of the wanted pass; the answer's tensor 1 is gx. */
 static Var *ask_forwards(Run run, Var *x, Var *gy)
 {
     double number[12] = {run.lower, run.upper, run.seed, run.wanted};
@@ -50,7 +50,7 @@ static Var *ask_forwards(Run run, Var *x, Var *gy)
     return check_shape("y", judge_ask("forwards", VARS(x, gy), number, 4 + run.n), x);
 }
 
-/* The slopes of the wanted forward, which must be in training, for an x of this shape. */
+/* The slopes of the wanted pass, which must be in training, for an x of this shape. */
 static Var *ask_run_of(Run run, Shape shape)
 {
     Var *x = minus_one(shape);
@@ -62,14 +62,14 @@ static Var *ask_run(Run run)
     return ask_run_of(run, SHAPE(6, 10));
 }
 
-/* Fails if a slope of one forward is among those of another. */
+/* Fails if a slope of one forward pass is among those of another. */
 static void check_disjoint(const Var *a, const Var *b, const char *hint)
 {
     for (ptrdiff_t i = 0; i < tensor_count(a->value); i++)
         for (ptrdiff_t k = 0; k < tensor_count(b->value); k++)
             if (at(a, i) == at(b, k))
-                judge_fail(hint, "two forwards share slopes: slope %td of one is slope %td of the "
-                           "other, %.10g", i, k, at(a, i));
+                judge_fail(hint, "two forward passes share slopes: slope %td of one is slope %td "
+                           "of the other, %.10g", i, k, at(a, i));
 }
 
 /* Fails if many slopes are equal: a comparison of `what` would then prove nothing. */
@@ -79,19 +79,19 @@ static void check_differ(const Var *a, const Var *b, const char *hint, const cha
         judge_fail(hint, "%s: they draw the same slopes", what);
 }
 
-static const char not_new[] = "each forward in training draws new slopes: advance the module's "
-                              "stream by one word for each element";
+static const char not_new[] = "each forward pass in training draws new slopes: advance the "
+                              "module's stream by one word for each element";
 
-/* Two forwards of 60 elements must draw what one of 120 draws, each in a new process. */
+/* Two forward passes of 60 elements must draw what one of 120 draws. Each run has a new process. */
 static void check_continues(Run run)
 {
     judge_restart();
     Var *all = ask_run_of(run_with(run, FORWARDS(A)), SHAPE(120));
     judge_restart();
     Var *second = ask_run_of(run_with(run, FORWARDS(A, A)), SHAPE(60));
-    check_shift("the second of two forwards with 60 elements, compared with one with 120", all,
-                second, 60, "a forward continues the stream where the last one ended: advance it "
-                "by one word for each element, and call random_stream() only in rrelu_new");
+    check_shift("the second of two passes of 60 elements, compared with one of 120", all, second,
+                60, "a forward pass continues the stream where the last one ended: advance it by "
+                "one word for each element, and call random_stream() only in rrelu_new");
 }
 
 START_TEST(module_draws)

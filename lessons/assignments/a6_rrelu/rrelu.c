@@ -7,7 +7,7 @@
 #include "rrelu.h"
 
 /* rrelu ------------------------------ y = x if x > 0, else a x; a uniform in lower ... upper
- *   shape     y (...) = x (...), and a slope for each element
+ *   shape     y (...) = x (...), with one slope per element
  *   backward  gx = ?
  *   care      ?
  */

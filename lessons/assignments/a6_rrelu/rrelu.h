@@ -17,9 +17,9 @@ Var *var_rrelu(Var *x, real lower, real upper, Rng rng);
 
 /* A module without parameters. In training it applies var_rrelu with a random stream of its own: a
  * part of kind PART_RNG with the name "rng", which is set to random_stream() when the module is
- * created. Each forward in training advances it by as many words as x has elements. In evaluation
- * every slope is (lower + upper) / 2, and the stream does not advance. Fails unless lower <= upper
- * and both are finite. */
+ * created. Each forward pass in training advances it by as many words as x has elements. In
+ * evaluation every slope is (lower + upper) / 2, and the stream does not advance. Fails unless
+ * lower <= upper and both are finite. */
 Module *rrelu_new(real lower, real upper);
 
 /* PyTorch's defaults: rrelu_new(RRELU_LOWER, RRELU_UPPER). */

@@ -1,7 +1,8 @@
 /* lessons/assignments/a6_rrelu/services.c -- what the judge can ask of RReLU.
  *
  * The calls of the op have five numbers: lower, upper, and the seed, stream and position of the
- * Rng. Those of the module have lower, upper, a seed, and a list of forwards (services_forwards).
+ * Rng. Those of the module have lower, upper, a seed and a list of forward passes
+ * (services_forwards).
  *
  * SPDX-License-Identifier: MIT
  */
@@ -138,10 +139,10 @@ static Var *services_forward(Module *m, Var *x, bool training)
     return module_forward(m, x);
 }
 
-/* Creates two modules after random_seed(number 2) and runs the forwards that numbers 4 ... name: 0
- * and 1, the first and the second module in training; 2 and 3, the same in evaluation. Answers with
- * y and gx of forward number 3, for x = tensor 0 and gy = tensor 1, and with the first module's
- * state after all of them. */
+/* Creates two modules after random_seed(number 2) and runs the forward passes that numbers 4, 5 ...
+ * name: 0 and 1, the first and the second module in training; 2 and 3, the same in evaluation.
+ * Number 3 is the index of one of them, counted from 0. Answers with y and gx of that pass, for
+ * x = tensor 0 and gy = tensor 1, and with the first module's state after all passes. */
 static void services_forwards(const Message *call, Message *answer)
 {
     const double *n = call->number;

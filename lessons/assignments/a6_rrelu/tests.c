@@ -78,7 +78,7 @@ static void check_bounds(double lower, double upper)
     double slack = 1e-12 * (fabs(lower) + fabs(upper));
     if (s.min < lower - slack || s.max > upper + slack)
         judge_fail("a = lower + (upper - lower) u with u from 0 to 1",
-                   "slopes from %g to %g were requested; they are from %g to %g", lower, upper,
+                   "slopes from %g to %g were requested; they range from %g to %g", lower, upper,
                    s.min, s.max);
     if (s.max - s.min < 0.9 * (upper - lower))
         judge_fail("a = lower + (upper - lower) u with u from 0 to 1", "slopes from %g to %g "
@@ -256,7 +256,7 @@ static void check_second(Var *x, Draw d)
     Var *gx = check_shape("gx", judge_answer_var(1), x), *none = var_scale(x, 0);
     Var *ggx = judge_answer_var(2), *ggy = judge_answer_var(3);
     if (judge_answer()->tensors < 4)
-        judge_fail(NOT_IN_OPS, "gx depends on nothing");
+        judge_fail(NOT_IN_OPS, "gx cannot be differentiated");
     check_backward_slopes(x, gx, gy, d);
     judge_compare("the gradient of <v, gx> with respect to gy", ggy ? ggy : none,
                   var_mul(v, var_div(gx, gy)), (Tolerance){1e-9, 0},
@@ -281,7 +281,7 @@ static double ask_sample(Var *x, Var **slope)
     Var *y = judge_ask("sample", VARS(x), NONE);
     if (judge_answer()->numbers != 2)
         judge_fail("see .sample and .branch_hash in autograd/ops/relu.c; the checker detects the "
-                   "kink by branch_hash", "op_rrelu lacks a sample of one input, or a "
+                   "kink by branch_hash", "op_rrelu has no sample of one input, or no "
                    "branch_hash");
     double hash = judge_answer()->number[0] * 0x1p32 + judge_answer()->number[1];
     *slope = read_slopes(x, check_shape("y of the sample", y, x), any);
@@ -326,7 +326,7 @@ START_TEST(rrelu_sample)
     ask_sample(var_scale(x, (real)0.5), &again);
     if (share_equal(slope, again) < 1)
         judge_fail("the checker can compare two calls only if both have the same slopes: give the "
-                   "sample a fixed Rng", "the sample draws other slopes when it is called again");
+                   "sample a fixed Rng", "the sample draws different slopes when called again");
     check_sample_hash(x, hash);
 }
 END_TEST

@@ -9,7 +9,7 @@ static ptrdiff_t between(ptrdiff_t low, ptrdiff_t high)
     return low + (ptrdiff_t)rng_below(judge_rng(), (uint32_t)(high - low + 1));
 }
 
-/* Most sizes small, and in every third round one of them large. */
+/* Most sizes are small; in every third round, one of the three is large. */
 START_TEST(product_random)
 {
     for (int round = 0; round < 24; round++) {
@@ -23,8 +23,8 @@ START_TEST(product_random)
 }
 END_TEST
 
-/* One element of A or of B is NaN or infinite; in the other matrix, some of those that it meets are
- * 0. The rest of C must be finite. */
+/* One element of A or of B is NaN or infinite; in the other matrix, some of the elements that it is
+ * multiplied by are 0. The rest of C must be finite. */
 static void check_special(bool in_A, double special)
 {
     Product p = product(between(20, 40), between(20, 40), between(20, 40));
@@ -59,7 +59,7 @@ START_TEST(speed_odd)
 {
     check_speed(&speed_uneven, LIBRARY, 0.4,
                 "let the edges of C use the same micro-kernel as the rest (hint 6), and pack B: in "
-                "the matrix itself its rows are not aligned (hints 5 and 8)");
+                "the matrix itself, its rows are not aligned (hints 5 and 8)");
 }
 END_TEST
 

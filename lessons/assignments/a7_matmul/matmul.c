@@ -1,6 +1,6 @@
 /* A matrix product on one thread: the starter. It scores 0 points.
  *
- * README.md explains the steps and says how to measure them.
+ * lessons/assignments/a7_matmul/README.md explains the steps and says how to measure them.
  */
 #include "matmul.h"
 

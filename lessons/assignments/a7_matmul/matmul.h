@@ -2,8 +2,8 @@
  *
  *  - A (M,K), B (K,N) and C (M,N) are matrices in row-major order without gaps: element (i, j) of B
  *    is B[i * N + j].
- *  - C does not overlap A or B. It holds anything before the call, even NaN.
- *  - Sizes may be 0. A sum of no terms is 0, so for K = 0 C becomes zeros.
+ *  - C does not overlap A or B. It may hold anything before the call, even NaN.
+ *  - Sizes may be 0. A sum of no terms is 0, so for K = 0 C is filled with zeros.
  *  - One thread; the speed is measured in CPU time.
  *
  * SPDX-License-Identifier: MIT

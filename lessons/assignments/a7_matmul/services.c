@@ -13,8 +13,8 @@
 
 enum { MATMUL_GUARD = 4096 }; /* elements before and after C, also in tests.c */
 
-/* Memory for n elements. The page after the last one cannot be touched, so reading or writing
- * beyond it ends the solver. It is not freed: the solver is about to end. */
+/* Memory for n elements. The page after the last one cannot be accessed, so reading or writing
+ * beyond the elements ends the solver. The memory is not freed, because the solver ends soon. */
 static real *matmul_protected(ptrdiff_t n)
 {
     size_t page = (size_t)sysconf(_SC_PAGESIZE), bytes = (size_t)n * sizeof(real);
@@ -39,8 +39,8 @@ static void matmul_add(Message *answer, Tensor *x)
     tensor_free(x);
 }
 
-/* The product of tensors 0 and 1. Number 0 is what C holds at first, number 2 what the elements
- * before and after it hold, and number 1 is whether memory ends after A, B and C. The answer is C
+/* The product of tensors 0 and 1. Number 0 is what C holds initially, number 1 is whether memory
+ * ends after A, B and C, and number 2 is what the elements before and after C hold. The answer is C
  * with the elements around it, of which only those before C exist if memory ends; and A and B after
  * the call. */
 static void matmul_product(const Message *call, Message *answer)
@@ -82,7 +82,7 @@ static void matmul_begin(const Message *call, Message *answer)
 
 /* The answer is the number r prelu(A Z) s, where row i of Z is d[i] times row i of X; d (M), r (M)
  * and s (N) are tensors 0 to 2, and the slope is number 0. A Z cannot be computed before d is
- * known, and because of PReLU, no shorter way to the number avoids it. */
+ * known, and because of PReLU the number cannot be computed without it. */
 static void matmul_layer(const Message *call, Message *answer)
 {
     ptrdiff_t M = matmul_X->shape.dim[0], N = matmul_X->shape.dim[1];

@@ -1,13 +1,14 @@
 /* lessons/assignments/a7_matmul/tests.c -- what the product must do and how fast it must be;
  * points.txt assigns the points.
  *
- * Elements are uniform in -1 ... 1, so a sum of K products may be wrong by a few rounding errors
- * of its K terms, in whatever order they are added.
+ * Elements are uniform in -1 ... 1, so a sum of K products may be wrong by about one rounding error
+ * per term, in whatever order the terms are added.
  *
  * Speed is CPU time, read by the judge, compared with that of two solvers of the assignment's own
- * (solvers/), which run in turns with the submission: what slows down one slows down the others.
- * The least time of each counts. Each call brings inputs that did not exist before, and its answer
- * is compared, so no product can be left out or computed before the clock is read.
+ * (solvers/), which take turns with the submission: what slows down one slows down the others.
+ * The least time of each counts, and what the submission does between two calls as part of the
+ * next. Each call brings inputs that did not exist before, and its answer is compared, so no
+ * product can be left out or computed before the clock is read.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -47,7 +48,7 @@ static double term(const Product *p, Fault fault, ptrdiff_t i, ptrdiff_t j, ptrd
     return fault == ZEROS_SKIPPED && (a == 0 || b == 0) ? 0 : a * b;
 }
 
-/* C as the definition says, or as a fault makes it. */
+/* C as the definition says, or as it is with a fault. */
 static Var *defined(const Product *p, Fault fault)
 {
     Var *C = var_empty(SHAPE(p->M, p->N));
@@ -74,8 +75,8 @@ static Product product(ptrdiff_t M, ptrdiff_t N, ptrdiff_t K)
 static Var *ask(const Product *p)
 {
     judge_suspect(p->M * p->N * p->K == 0 ? "are sizes of 0 handled?"
-                  : p->ends ? "it reads or writes beyond the last element of A, B or C, in a "
-                              "micro-tile at the edge, say; or it needs aligned addresses; or the "
+                  : p->ends ? "it reads or writes beyond the last element of A, B or C, say in a "
+                              "micro-tile at the edge; or it needs aligned addresses; or the "
                               "packed blocks are too small: try -fsanitize=address"
                             : "are the packed blocks large enough (try -fsanitize=address)? Do all "
                               "loops end?");
@@ -104,7 +105,7 @@ static bool is_within(const Var *C, const Var *expected, double bound)
     return true;
 }
 
-/* The first wrong element that holds what it held before; -1 if there is none. */
+/* The first wrong element that still holds its initial value; -1 if there is none. */
 static ptrdiff_t unwritten(const Product *p, const Var *C, const Var *expected, double bound)
 {
     for (ptrdiff_t i = 0; i < p->M * p->N; i++) {
@@ -125,7 +126,7 @@ static bool is_kept(const Product *p, const Var *room)
     return true;
 }
 
-/* If both corners of C are sums from some k on, that k; otherwise 0. */
+/* If the first and the last element of C are sums from some k on, that k; otherwise 0. */
 static ptrdiff_t missing_terms(const Product *p, const Var *C)
 {
     double first = 0, last = 0;
@@ -142,11 +143,11 @@ static ptrdiff_t missing_terms(const Product *p, const Var *C)
 static const char *unwritten_hint(const Product *p, ptrdiff_t i)
 {
     static char text[192];
-    int n = snprintf(text, sizeof text, "element (%td, %td) of C still holds %g: never written",
-                     i / p->N, i % p->N, p->fill);
+    int n = snprintf(text, sizeof text, "element (%td, %td) of C still holds %g: it was never "
+                     "written", i / p->N, i % p->N, p->fill);
     snprintf(text + n, sizeof text - (size_t)n, "%s. Do the loops reach it? Are the distances "
              "between rows and between micro-panels right?",
-             p->fill == 0 ? ", or computed from zeros" : "");
+             p->fill == 0 ? ", or was computed from zeros" : "");
     return text;
 }
 
@@ -159,8 +160,8 @@ static const char *compare_hint(const Product *p, const Var *room, const Var *C,
 {
     static char text[128];
     ptrdiff_t k = missing_terms(p, C);
-    snprintf(text, sizeof text, "only the terms from k = %td on are in C: add to what the blocks "
-             "of k before have stored", k);
+    snprintf(text, sizeof text, "only the terms from k = %td on are in C: add to what the "
+             "earlier blocks of k have stored", k);
     if (is_within(C, expected, (double)(p->K + 2) * 1e-6))
         return "right to about seven digits, as if added in float: use real";
     if (k > 0)
@@ -183,7 +184,7 @@ static void compare(const Product *p, Var *room)
     bool within = is_within(C, expected, bound);
     for (int f = 1; !within && f < FAULTS; f++)
         mistake[n++] = (Mistake){defined(p, (Fault)f), p->K == 0 ? "a sum of no terms is 0: for "
-                                 "K = 0, C becomes zeros" : fault_hint[f]};
+                                 "K = 0, fill C with zeros" : fault_hint[f]};
     const char *hint = within ? "" : compare_hint(p, room, C, expected, bound);
     if (hint[0])
         mistake[n++] = (Mistake){C, hint};
@@ -253,7 +254,7 @@ START_TEST(product_dirty)
 }
 END_TEST
 
-/* C holds zeros before, except where K is 0: whether it is overwritten is another test's matter. */
+/* C holds zeros before the call, except where K is 0. Another test checks that C is overwritten. */
 START_TEST(product_empty)
 {
     const ptrdiff_t size[][3] = {{4, 4, 4}, {0, 4, 4}, {4, 0, 4}, {0, 0, 0}, {4, 4, 0}};
@@ -280,7 +281,7 @@ static void check_inputs(const Product *p)
 }
 
 /* The product is compared last: a wrong one costs this test its points, too, because a submission
- * that touches nothing at all is of no use. */
+ * that touches nothing at all must not pass. */
 START_TEST(product_bounds)
 {
     const ptrdiff_t size[][3] = {{48, 48, 48}, {23, 29, 31}, {1, 3, 2}, {97, 7, 300}};
@@ -339,12 +340,26 @@ static void speed_compare(double expected)
                    "the product was wrong");
 }
 
+/* Gives A and X to each solver. No product is computed here. A submission that computes while the
+ * others are measured takes caches and memory from them: what it does before a layer counts as part
+ * of that layer (judge_seconds), and what it does after its last one shows here. */
+static void speed_begin(Var *A, Var *X)
+{
+    double used[SPEEDS];
+    for (int i = 0; i < SPEEDS; i++) {
+        speed_ask((SpeedOf)i, "begin", VARS(A, X));
+        used[i] = judge_seconds();
+    }
+    if (used[OWN] > used[PLAIN] + speed_seconds)
+        judge_fail("a submission may compute only while matmul is called",
+                   "it used %.3f s between two calls of matmul", used[OWN]);
+}
+
 static void speed_turn(Speed *s)
 {
     double used[SPEEDS] = {0};
     Var *A = judge_input(SHAPE(s->M, s->M), -1, 1), *X = judge_input(SHAPE(s->M, s->N), -1, 1);
-    for (int i = 0; i < SPEEDS; i++)
-        speed_ask((SpeedOf)i, "begin", VARS(A, X));
+    speed_begin(A, X);
     for (int layer = 0; layer < SPEED_LAYERS; layer++) {
         Var *drs[] = {judge_input(SHAPE(1, s->M), -1, 1), judge_input(SHAPE(1, s->M), -1, 1),
                       judge_input(SHAPE(1, s->N), -1, 1)};
@@ -372,18 +387,22 @@ static void speed_measure(Speed *s)
     s->measured = true;
 }
 
-/* Fails unless the submission has at least `least` times the speed of another solver. */
+/* Fails unless the submission has at least `least` times the speed of another solver. The report
+ * shows the ratio in either case, rounded down, so that one that is too small also reads so. */
 static void check_speed(Speed *s, SpeedOf other, double least, const char *hint)
 {
+    char text[192];
     if (!s->measured)
         speed_measure(s);
     double speed = s->seconds[other] / s->seconds[OWN];
     double flops = 2 * (double)(s->M * s->M * s->N) * 1e-9;
+    snprintf(text, sizeof text,
+             "%.1f GF/s, %.2f times the speed of the %s (%.1f GF/s); expected at least %g times",
+             flops / s->seconds[OWN], floor(speed * 100) / 100,
+             other == PLAIN ? "plain loop" : "library", flops / s->seconds[other], least);
     if (!(speed >= least))
-        judge_fail(hint, "%.1f GF/s, %.2f times the speed of the %s (%.1f GF/s); expected %g times",
-                   flops / s->seconds[OWN], speed,
-                   other == PLAIN ? "plain loop" : "library", flops / s->seconds[other],
-                   least);
+        judge_fail(hint, "%s", text);
+    judge_note("%s", text);
 }
 
 /* With more than 256 rows the library packs its operands, too (tensor/kernels/gemm.c). */

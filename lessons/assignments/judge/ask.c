@@ -16,6 +16,11 @@ Outcome *judge_outcome;
 static Message ask_answer;
 static const char *ask_suspicion; /* for the next call, or NULL */
 
+/* For a crash that the test does not suspect. Every handout says how to check one's work. */
+static const char ask_crash_hint[] =
+    "to find the line, let the program with which you check your work (README.md) do what this "
+    "test does, and compile it with -g -fsanitize=address,undefined";
+
 _Noreturn void judge_fail(const char *hint, const char *format, ...)
 {
     va_list args;
@@ -25,6 +30,14 @@ _Noreturn void judge_fail(const char *hint, const char *format, ...)
     snprintf(judge_outcome->hint, sizeof judge_outcome->hint, "%s", hint);
     ck_abort_msg("%s", judge_outcome->message);
     abort(); /* not reached: ck_abort_msg does not return */
+}
+
+void judge_note(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(judge_outcome->note, sizeof judge_outcome->note, format, args);
+    va_end(args);
 }
 
 void judge_leaderboard(const char *name, double value)
@@ -38,7 +51,7 @@ void judge_suspect(const char *hint)
     ask_suspicion = hint;
 }
 
-/* What the answer says after this prefix; NULL if it does not begin so. */
+/* The answer's text after this prefix; NULL if it does not begin with it. */
 static const char *ask_said(const char *prefix)
 {
     size_t n = strlen(prefix);
@@ -66,7 +79,8 @@ static void ask_exchange(const char *service, Var *const *in, int n_in, const do
     if (end == SOLVER_IDLE)
         judge_fail("does it wait for something?", "stopped because it did nothing");
     if (end == SOLVER_DIED)
-        judge_fail(suspicion ? suspicion : "", "%s", solver_death(death));
+        judge_fail(suspicion ? suspicion : solver_crashed() ? ask_crash_hint : "", "%s",
+                   solver_death(death));
     if (end == SOLVER_GARBLED)
         judge_fail("does the submission write to files that it did not open?",
                    "what arrived is not an answer");

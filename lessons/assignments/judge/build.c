@@ -69,7 +69,7 @@ int build_run(const char *command, char *const argument[], const char *said, int
         judge_refuse("cannot create a process: %s", strerror(errno));
     if (child == 0)
         build_become(command, argument, said, seconds);
-    setpgid(child, child); /* the child does so too: either may run first */
+    setpgid(child, child); /* the child does so, too: either may run first */
     while (waitpid(child, &status, late ? 0 : WNOHANG) == 0) {
         late = slope_seconds() > deadline || judge_interrupted;
         if (late)
@@ -77,16 +77,16 @@ int build_run(const char *command, char *const argument[], const char *said, int
         else
             nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
     }
-    kill(-child, SIGKILL); /* whatever it has left behind */
+    kill(-child, SIGKILL); /* the processes that it has left behind */
     judge_check_interrupt();
-    /* The compiler reports one of its processes that was stopped as an error of its own. Clocks
-     * disagree a little. */
+    /* If one of its processes is stopped, the compiler exits as it does after an error in the
+     * source, so the CPU time decides; 0.9, because clocks differ a little. */
     return WIFEXITED(status) && build_cpu() - cpu < 0.9 * seconds ? WEXITSTATUS(status) : -1;
 }
 
 /* --- reading the submission ------------------------------------------------------------------- */
 
-/* The path of the submitted file, if `submission` is a folder. */
+/* Writes the path of the submitted file: `submission`, or the file in it if that is a folder. */
 static void build_find(const BuildOptions *o, char path[GRADE_PATH])
 {
     struct stat info;
@@ -101,29 +101,40 @@ static void build_find(const BuildOptions *o, char path[GRADE_PATH])
 
 static bool build_refuse(char said[GRADE_TEXT], const char *path, const char *problem)
 {
-    snprintf(said, GRADE_TEXT - 1, "'%s': %s.", path, problem);
+    snprintf(said, GRADE_TEXT - 1, "'%s' %s.", path, problem);
     text_make_printable(said, "");
     strcat(said, "\n");
     return false;
 }
 
-/* Copies a regular file of bounded size. Opening a FIFO would wait, a device never ends, and a link
- * in a student's archive may point to a solution. */
+static bool build_refuse_unread(char said[GRADE_TEXT], const char *path)
+{
+    char problem[256];
+    snprintf(problem, sizeof problem, "cannot be read: %s", strerror(errno));
+    return build_refuse(said, path, problem);
+}
+
+/* Copies a regular file of bounded size. Opening a FIFO could block, a device may never end, and a
+ * link in a student's archive may point to a solution. */
 static bool build_copy(const char *from, const char *to, char said[GRADE_TEXT])
 {
     struct stat info;
     static char bytes[BUILD_SOURCE];
     int in = open(from, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (in < 0 && (errno == ELOOP || errno == EMLINK))
+        return build_refuse(said, from, "is a symbolic link: submit the file that it points to");
     if (in < 0)
-        return build_refuse(said, from, errno == ELOOP || errno == EMLINK
-                                            ? "is a symbolic link" : strerror(errno));
+        return build_refuse_unread(said, from);
     bool regular = fstat(in, &info) == 0 && S_ISREG(info.st_mode);
-    ssize_t n = regular ? read(in, bytes, sizeof bytes) : -1;
+    ssize_t n = regular ? read(in, bytes, sizeof bytes) : 0;
     close(in);
     if (!regular)
-        return build_refuse(said, from, "is not a file");
-    if (n < 0 || n == sizeof bytes)
-        return build_refuse(said, from, n < 0 ? strerror(errno) : "has more than a million bytes");
+        return build_refuse(said, from, "is not a regular file: submit one C file");
+    if (n < 0)
+        return build_refuse_unread(said, from);
+    if (n == sizeof bytes)
+        return build_refuse(said, from, "is larger than 1 MB: submit the C file only, with neither "
+                                        "data nor a program in it");
     int out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (out < 0 || write(out, bytes, (size_t)n) != n || close(out) != 0)
         judge_refuse("cannot write '%s': %s", to, strerror(errno));
@@ -187,7 +198,7 @@ static void build_messages(const char *work, const char *copy, const char *name,
     }
 }
 
-/* One run of the compiler. Returns false if it fails, and if it was stopped says so. */
+/* Runs the compiler once. Returns false if that fails; if it was stopped, `said` says so. */
 static bool build_step(const BuildOptions *o, char *const argument[], char said[GRADE_TEXT])
 {
     char command[GRADE_COMMAND], messages[GRADE_PATH];
@@ -200,8 +211,8 @@ static bool build_step(const BuildOptions *o, char *const argument[], char said[
     return status == 0;
 }
 
-/* Compiles the copy in the work folder, by way of a list of the files that it includes and of its
- * assembly. */
+/* Copies the submission to the work folder and compiles the copy in three steps: to a list of the
+ * files that it includes, to assembly, and to an object file. Checks the list and the assembly. */
 static const char *build_compile(const BuildOptions *o, const char *path, char said[GRADE_TEXT])
 {
     char copy[GRADE_PATH], list[GRADE_PATH], include[GRADE_PATH], assembly[GRADE_PATH],
@@ -238,6 +249,8 @@ static const char *build_link(const BuildOptions *o, const char *path, char said
     if (build_run(command, (char *[]){object, "-o", program, NULL}, messages,
                   BUILD_LINK_SECONDS) == 0)
         return NULL;
+    snprintf(said, GRADE_TEXT, "A function that it calls may not exist (is the name misspelt?), or "
+             "one that it defines may\nexist already (make it static). The linker says:\n");
     build_messages(o->work, object, path, said);
     return "does not link";
 }

@@ -1,5 +1,5 @@
-/* lessons/assignments/judge/compare.c -- compares what a submission computed with what is right,
- * and guesses the mistake.
+/* lessons/assignments/judge/compare.c -- compares what a submission computed with what is
+ * expected, and guesses the mistake.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -76,7 +76,7 @@ static double compare_ratio(const Var *got, const Var *expected)
     return ratio;
 }
 
-/* A hint for mistakes that look alike in every assignment, or "". */
+/* A hint for a mistake that can be recognised in any assignment, or "". */
 static const char *compare_trace(const Var *got, const Var *expected, Tolerance t, char hint[256])
 {
     double ratio = compare_ratio(got, expected), n = (double)tensor_count(got->value);
@@ -93,7 +93,7 @@ static const char *compare_trace(const Var *got, const Var *expected, Tolerance 
         return "the sign is flipped";
     snprintf(hint, 256, "every element is %.6g times what it should be%s", ratio,
              compare_close(ratio, n, compare_same) ? ", which is the number of elements: is there "
-             "a sum too many?" : "");
+             "one sum too many?" : "");
     return hint;
 }
 
@@ -119,7 +119,7 @@ static void compare_index(char text[128], Shape s, ptrdiff_t i)
     snprintf(text, 128, s.ndim > 1 ? "%td = %s" : "%td", i, SHAPE_TEXT(at));
 }
 
-/* A NaN may have a sign, which means nothing. */
+/* A NaN may have a sign, which has no meaning, so it is not printed. */
 static void compare_number(char text[128], double x)
 {
     snprintf(text, 128, "%.10g", isnan(x) ? fabs(x) : x);
@@ -161,7 +161,7 @@ void judge_compare(const char *what, const Var *got, const Var *expected, Tolera
 
 /* --- elementwise functions -------------------------------------------------------------------- */
 
-/* factor formula(x, p), with the elements of x in row-major order, or as they lie in memory. */
+/* factor formula(x, p), with the elements of x in row-major order or in memory order. */
 static Var *formula_values(const Formula *e, JudgeFormula formula, bool in_memory)
 {
     Var *y = var_empty(e->x->value->shape);
@@ -180,7 +180,7 @@ static const char *formula_hint(const Var *got, const Formula *e, const FormulaM
         if (compare_mistake(got, &one, 1)[0])
             return m[k].hint;
     }
-    const Tensor *x = e->x->value; /* n elements in memory order, if its own reach that far */
+    const Tensor *x = e->x->value; /* n elements in memory order, if x reaches that far */
     if (tensor_is_contiguous(x) || wire_span(x) < tensor_count(x))
         return "";
     Mistake order = {formula_values(e, e->formula, true), "the strides of x are ignored: its "

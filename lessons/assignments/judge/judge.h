@@ -1,15 +1,16 @@
-/* lessons/assignments/judge/judge.h -- the functions with which an assignment's tests.c is written.
+/* lessons/assignments/judge/judge.h -- the functions that an assignment's tests.c calls.
  *
  *  - The judge holds the expected values, the hidden tests and the points, and is never linked with
  *    a submission. judge_ask sends inputs to the solver, the program in which the submission runs,
  *    and returns what it computed.
- *  - tests.c contains tests in Check's form, and judge_tests, which adds each under its own name,
- *    its id in points.txt. Hidden tests are in hidden.c, which tests.c includes where it exists: a
- *    copy for students lacks it.
+ *  - tests.c contains tests in Check's form, and judge_tests, which adds each test under its own
+ *    name, which is its id in points.txt. Hidden tests are in hidden.c, which tests.c includes if
+ *    it exists: students' copies lack it.
  *  - judge_compare and judge_formula compare and, if an element is wrong, report its index, what
- *    was expected, what was found, and the likely mistake. Any ck_assert works too.
- *  - Each test has a solver of its own, started by its first call. Inputs and answers are Vars on
- *    the judge's tape, which is rewound after the test.
+ *    was expected, what was found, and the likely mistake. Any ck_assert works, too.
+ *  - Each test has a solver of its own, started by the test's first call. Inputs and answers are
+ *    Vars on the judge's tape, which is rewound after the test.
+ *  - judge_note adds a sentence to the report of a test that passes.
  *  - judge_rng has a fixed seed in a visible test, so that its report is the same in every run, and
  *    a fresh seed in a hidden one.
  *
@@ -63,15 +64,15 @@ Var *judge_input(Shape shape, double low, double high);
  * test, with the reason, if the solver crashed, did not finish or was stopped. */
 Var *judge_ask(const char *service, Var *const *in, int n_in, const double *number, int n);
 
-/* The hint to print if the solver crashes in the next call, or does not finish it in time. */
+/* Sets the hint to print if the solver crashes in the next call, or does not finish it in time. */
 void judge_suspect(const char *hint);
 
 /* The whole last answer, valid until the next call. */
 const Message *judge_answer(void);
 Var *judge_answer_var(int i); /* its tensor i, or NULL */
 
-/* The sentence with which the library, or the submission by slope_fail, refused this call; NULL if
- * it was not refused. */
+/* Like judge_ask, but returns the sentence with which the library, or the submission by slope_fail,
+ * refused the call; NULL if it was not refused. */
 const char *judge_refusal(const char *service, Var *const *in, int n_in, const double *number,
                           int n);
 
@@ -85,15 +86,16 @@ void judge_restart(void);
  * solvers/NAME.c in place of a submission; if `name` is NULL, to the submission's. */
 void judge_use_solver(const char *name);
 
-/* The CPU time in seconds that this solver used from the beginning of the last call until its
- * answer had arrived, read by the judge. It includes reading the call and writing the answer, and,
- * in the first call, starting. Where CPU time cannot be read, it is the time that passed. */
+/* The CPU time in seconds that this solver used from the arrival of its previous answer, or from
+ * its start, until its answer to the last call had arrived, read by the judge. It includes reading
+ * the call, writing the answer, and whatever the solver computes between two calls. Where CPU time
+ * cannot be read, it is the elapsed time of the call. */
 double judge_seconds(void);
 
 /* --- comparing -------------------------------------------------------------------------------- */
 
-/* |got - expected| <= relative |expected| + absolute. With absolute 0, tiny values must be accurate
- * too. */
+/* |got - expected| <= relative |expected| + absolute. If absolute is 0, even tiny values must be
+ * accurate. */
 typedef struct Tolerance {
     double relative, absolute;
 } Tolerance;
@@ -107,8 +109,8 @@ typedef struct Mistake {
     (const Mistake[]){__VA_ARGS__}, (int)(sizeof((const Mistake[]){__VA_ARGS__}) / sizeof(Mistake))
 
 /* Fails the test unless `got` has the shape and the values of `expected`. The hint is that of the
- * first mistake that explains every element, or else of a mistake that looks alike everywhere: a
- * flipped sign, a constant factor, float instead of double precision, an overflow. */
+ * first mistake that explains every element, or else of one that can be recognised in any
+ * assignment: a flipped sign, a constant factor, float instead of double precision, an overflow. */
 void judge_compare(const char *what, const Var *got, const Var *expected, Tolerance tolerance,
                    const Mistake *mistake, int mistakes);
 
@@ -120,8 +122,8 @@ typedef struct FormulaMistake {
     const char  *hint;
 } FormulaMistake;
 
-/* The expected value of `got`, of x's shape: factor formula(x, p). factor, of x's shape, is the
- * gradient of the result, or NULL for 1. */
+/* The expected value of `got`: factor formula(x, p), for each element. `got` and factor have x's
+ * shape; factor is the gradient of the result, or NULL for 1. */
 typedef struct Formula {
     JudgeFormula formula;
     const Var   *x;
@@ -136,9 +138,12 @@ void judge_formula(const char *what, const Var *got, Formula expected,
 
 /* --- results ---------------------------------------------------------------------------------- */
 
-/* Puts a number that is better the larger it is on Gradescope's leaderboard, whether or not the
- * current test passes. Only the last one of each test counts. */
+/* Adds a number, for which larger is better, to Gradescope's leaderboard, whether or not the
+ * current test passes. Only the last number of each test counts. */
 void judge_leaderboard(const char *name, double value);
+
+/* A sentence about the current test that the report prints if the test passes. */
+void judge_note(const char *format, ...) SLOPE_PRINTF(1, 2);
 
 /* Fails the current test with this message and hint; `hint` may be "". */
 _Noreturn void judge_fail(const char *hint, const char *format, ...) SLOPE_PRINTF(2, 3);

@@ -6,9 +6,9 @@
  *           [--seed N] [--limit S]
  *
  *  - Each assignment has a judge of its own, linked with its tests; grade.sh starts it.
- *  - --work is a folder in which the judge makes a fresh one, and removes it. --out receives
- *    results.json (everything, for Gradescope and the instructor), report.txt (what the student may
- *    see), printed.txt (the submission's output) and row.csv (a line of marks).
+ *  - --work is a folder in which the judge creates a fresh one, which it removes at the end. --out
+ *    receives results.json (everything, for Gradescope and the instructor), report.txt (what the
+ *    student may see), printed.txt (the submission's output) and row.csv (a line of marks).
  *  - The exit status is 0 if the submission was graded, whatever the points, and 2 if the grading
  *    itself failed.
  *
@@ -34,7 +34,7 @@ typedef struct JudgeOptions {
                *seed, *limit;
 } JudgeOptions;
 
-enum { JUDGE_LATE = 2 }; /* after so many tests that were stopped, the others get less time */
+enum { JUDGE_LATE = 2 }; /* after this many tests that had to be stopped, the rest get less time */
 
 static Suite *judge_suite;
 static Rng judge_stream;
@@ -88,7 +88,7 @@ static void judge_catch_signals(void)
     signal(SIGPIPE, SIG_IGN);
 }
 
-/* The compiler's temporary files belong there too: some remain if it is stopped. */
+/* The compiler's temporary files go there, too: some of them remain if it is stopped. */
 static void judge_make_folder(const JudgeOptions *o)
 {
     grade_path(judge_folder, o->work, "XXXXXX");
@@ -124,8 +124,8 @@ void judge_add(const char *id, const TTest *test)
     suite_add_tcase(judge_suite, tcase);
 }
 
-/* A misuse in the judge's own process: a test did not check an answer that it used. That is a fault
- * of the assignment, but must not let a submission stop the judge. */
+/* The library was misused in the judge's own process: a test did not check an answer that it used.
+ * That is a fault of the assignment, but must not let a submission stop the judge. */
 static void judge_stopped(const char *sentence, void *ctx)
 {
     (void)ctx;
@@ -136,7 +136,7 @@ static void judge_stopped(const char *sentence, void *ctx)
 
 /* --- running ---------------------------------------------------------------------------------- */
 
-/* Runs the test with this id in this process; only the solver has another. */
+/* Runs the test with this id in this process; only the solver is a separate one. */
 static void judge_run(SRunner *runner, const GradeTest *t, Outcome *o)
 {
     size_t mark = tape_mark();
@@ -190,8 +190,8 @@ static double judge_number(const char *name, const char *text, double least, dou
 }
 
 /* A visible test draws the same inputs in every run, a hidden one fresh inputs. Once a few tests
- * had to be stopped, the others get a tenth of the time: a test that needs little passes still, and
- * a submission that never ends does not keep the judge for minutes. */
+ * have been stopped, the others get a tenth of the time: a test that needs little still passes, and
+ * a submission that never ends does not occupy the judge for minutes. */
 static void judge_run_all(double limit, Grade *grade, SolverOptions solver)
 {
     int late = 0;
@@ -224,11 +224,13 @@ static void judge_refused(Grade *grade, const char *status)
 /* --- the results ------------------------------------------------------------------------------ */
 
 /* What the student may see: hidden tests without their findings. */
-static void judge_write_report(const Grade *grade, const char *path)
+static void judge_write_report(const JudgeOptions *o, const Grade *grade, const char *path)
 {
+    char title[GRADE_TITLE];
     FILE *f = fopen(path, "w");
     if (!f)
         judge_refuse("cannot write '%s': %s", path, strerror(errno));
+    fprintf(f, "%s\n\n", grade_title(title, o->assignment, o->submission));
     if (strcmp(grade->status, "graded") != 0)
         fprintf(f, "The submission %s.\n\n", grade->status);
     fprintf(f, "%s\n\n", grade->output);
@@ -240,8 +242,9 @@ static void judge_write_report(const Grade *grade, const char *path)
         judge_refuse("cannot write '%s': the disk may be full", path);
 }
 
-/* Copies a file beside its final place and renames the copy when it is complete, so that gradings
- * side by side, or one that is interrupted, leave no half of a file. */
+/* Copies a file into the folder `out` under a temporary name and renames the copy when it is
+ * complete, so that no grading leaves an incomplete file, even if others run beside it or it is
+ * interrupted. */
 static void judge_publish(const char *folder, const char *name, const char *out)
 {
     char from[GRADE_PATH], to[GRADE_PATH], beside[GRADE_PATH], bytes[4096];
@@ -274,7 +277,7 @@ static void judge_write_all(const JudgeOptions *o, const Grade *grade)
         !results_write_row(grade, o->name ? o->name : o->submission,
                            grade_path(path, folder, file[1]), &err))
         error_print(stderr, &err), judge_refuse("the results cannot be written");
-    judge_write_report(grade, grade_path(path, folder, file[2]));
+    judge_write_report(o, grade, grade_path(path, folder, file[2]));
     for (size_t i = 0; i < sizeof file / sizeof *file; i++)
         judge_publish(folder, file[i], o->out);
     int printed = open(grade_path(path, judge_folder, "printed.txt"),
@@ -283,7 +286,7 @@ static void judge_write_all(const JudgeOptions *o, const Grade *grade)
     judge_publish(judge_folder, "printed.txt", o->out);
 }
 
-/* Prints the seed of the hidden tests, if any has run. */
+/* Prints the seed of the hidden tests, if any of them ran. */
 static void judge_print_seed(const Grade *grade)
 {
     bool ran = false;
@@ -309,7 +312,7 @@ static JudgeOptions judge_options(int argc, char **argv)
         while (k < sizeof option / sizeof *option && strcmp(argv[i], option[k].name) != 0)
             k++;
         if (k == sizeof option / sizeof *option || i + 1 == argc)
-            judge_refuse("'%s' is not an option, or lacks its value; see main.c", argv[i]);
+            judge_refuse("'%s' is not an option, or has no value; see main.c", argv[i]);
         *option[k].value = argv[i + 1][0] ? argv[i + 1] : NULL;
     }
     for (size_t k = 0; k < 7; k++)

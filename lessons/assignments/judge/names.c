@@ -1,7 +1,7 @@
 /* lessons/assignments/judge/names.c -- which names a submission may define and need.
  *
- * This is hygiene, and makes for clear messages: it keeps a student from calling the very function
- * that is to be written. It is no wall; that is the sandbox.
+ * This check is hygiene, and makes for clear messages: it keeps a student from calling the very
+ * function that is to be written. It does not protect the grader; the sandbox does.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -20,7 +20,7 @@ enum { NAMES_MOST = 256, NAMES_LINE = 512 };
  * follow it, and `reason` the rest of a line with "never". */
 typedef struct NameRule {
     char word[8], pattern[64], reason[256];
-    bool found; /* has the submission such a name? */
+    bool found; /* does the submission have such a name? */
 } NameRule;
 
 typedef struct NameRules {
@@ -31,7 +31,7 @@ typedef struct NameRules {
 static void names_add(NameRules *rules, const char *word, const char *pattern, const char *reason)
 {
     if (rules->n == NAMES_MOST)
-        judge_refuse("more than %d names are allowed", NAMES_MOST);
+        judge_refuse("the lists of names have more than %d entries", NAMES_MOST);
     NameRule *r = &rules->rule[rules->n++];
     r->found = false;
     snprintf(r->word, sizeof r->word, "%s", word);
@@ -71,14 +71,14 @@ static NameRule *names_find(NameRules *rules, const char *word, const char *name
     return NULL;
 }
 
-/* One line of nm -P, "NAME TYPE VALUE SIZE". */
+/* Checks one line of the output of nm -P, "NAME TYPE VALUE SIZE". */
 static bool names_check_line(NameRules *rules, const char *line, char said[GRADE_TEXT])
 {
     char text[256], type;
     if (sscanf(line, "%255s %c", text, &type) != 2)
         return true;
 #ifdef __APPLE__
-    const char *name = text + (text[0] == '_'); /* every name of C begins with _ there */
+    const char *name = text + (text[0] == '_'); /* names in C begin with _ there */
 #else
     const char *name = text;
 #endif
@@ -100,7 +100,7 @@ static bool names_check_line(NameRules *rules, const char *line, char said[GRADE
     return false;
 }
 
-/* Is every name that must be defined defined? Where the list has patterns, none must be. */
+/* Is every required name defined? A pattern in the list does not require any name. */
 static bool names_check_missing(const NameRules *rules, char said[GRADE_TEXT])
 {
     for (int i = 0; i < rules->n; i++) {

@@ -1,10 +1,10 @@
 /* lessons/assignments/judge/process.c -- the solver's process: starts it, exchanges messages with
  * it, and ends it, whatever the submission in it does.
  *
- *  - CPU time is limited, not the time on the clock, so that gradings side by side take longer but
- *    find the same. A solver is also ended if it spends most of its time waiting: no honest one
- *    waits, except for the pipe from the judge and for a processor.
- *  - Memory, stack, output and open files are limited; everything else is up to the sandbox.
+ *  - The limit is on CPU time, not on elapsed time, so that gradings side by side take longer but
+ *    reach the same results. A solver is also ended if it spends most of its time waiting: no
+ *    honest one waits, except for the pipe from the judge and for a processor.
+ *  - Memory, stack, output and open files are limited; everything else is left to the sandbox.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -34,7 +34,7 @@ enum {
     SOLVER_MEMORY = 512 << 20, /* bytes of address space */
     SOLVER_STACK = 8 << 20,
     SOLVER_PRINTS = 1 << 18, /* bytes of output per test */
-    SOLVER_TICK = 20,        /* milliseconds between looks at the clocks */
+    SOLVER_TICK = 20,        /* milliseconds between readings of the clocks */
     SOLVER_OWN_SECONDS = 60, /* of CPU time for a solver of the assignment */
 };
 
@@ -42,7 +42,7 @@ enum {
  * so that as many processes may share a processor. */
 static const double solver_share = 10;
 
-/* The submission's comes first, then those of the assignment that the test has used. */
+/* The submission's solver comes first, then those of the assignment that the test has used. */
 typedef struct Solver {
     char      name[32];       /* "" for the submission's */
     double    limit;          /* seconds of CPU time */
@@ -51,8 +51,9 @@ typedef struct Solver {
     int       status;         /* of its last process, from waitpid */
     SolverEnd end;            /* why an exchange failed */
     double    cpu, waited;    /* its CPU time, and how long the judge has waited for it */
-    double    looked;         /* when solver_is_over last looked */
-    double    spent;          /* CPU time in the last exchange */
+    double    looked;         /* when solver_is_over last checked */
+    double    counted;        /* its CPU time when its last answer had arrived */
+    double    spent;          /* CPU time from then until its next answer */
 } Solver;
 
 enum { SOLVERS = 4 };
@@ -100,7 +101,7 @@ void process_limit(int resource, rlim_t most)
         setrlimit(resource, &(struct rlimit){most, most});
 }
 
-/* The file's size counts too: each test may append this much. */
+/* The limit on output applies to the whole file, and each test may append that much to it. */
 static void solver_limits(int printed)
 {
     struct stat info;
@@ -115,7 +116,7 @@ static void solver_limits(int printed)
 }
 
 /* In the child: the given descriptors become 0 to 5, and all others are closed. 5, the program, is
- * closed by the exec. They are first moved out of the way of one another. */
+ * closed by the exec. All are first copied to higher numbers, so that none replaces another. */
 static void solver_place_files(const int from[6])
 {
     int moved[6];
@@ -181,7 +182,7 @@ static void solver_start(void)
     int program = solver_open(path, O_RDONLY);
     fflush(NULL);
     pid_t child = fork();
-    if (child < 0) /* solver->pid stays 0: kill would take -1 for every process there is */
+    if (child < 0) /* solver->pid stays 0: kill(-1) would signal every process */
         judge_refuse("cannot create a process: %s", strerror(errno));
     if (child == 0)
         solver_become(path, (int[]){empty, printed, printed, calls[0], answers[1], program});
@@ -189,13 +190,13 @@ static void solver_start(void)
     close(empty), close(printed), close(program), close(calls[0]), close(answers[1]);
     solver->calls = calls[1], solver->answers = answers[0];
     fcntl(solver->calls, F_SETFL, O_NONBLOCK);
-    solver->cpu = solver->waited = 0;
+    solver->cpu = solver->waited = solver->counted = 0;
 }
 
 /* --- ending ----------------------------------------------------------------------------------- */
 
-/* Ends the orphans that ended solvers have left, which exist only if there is no sandbox; on Linux
- * they are the judge's children now. */
+/* Ends the orphans of solvers that have ended. They can exist only without a sandbox; on Linux
+ * they have become the judge's children. */
 static void solver_sweep(void)
 {
     char path[64];
@@ -221,7 +222,7 @@ double process_seconds(const struct rusage *used)
            (double)(used->ru_utime.tv_usec + used->ru_stime.tv_usec) * 1e-6;
 }
 
-/* Ends a solver and its group. Their numbers stay its own until it is waited for. */
+/* Ends a solver and its group. No other process can get its number before it is waited for. */
 static void solver_kill(Solver *s)
 {
     struct rusage used = {0};
@@ -234,7 +235,7 @@ static void solver_kill(Solver *s)
     s->pid = 0;
 }
 
-/* Ends all of them: a test ends with its first solver that fails. */
+/* Ends all solvers: a test ends as soon as one of them fails. */
 void solver_end(void)
 {
     bool any = false;
@@ -245,8 +246,8 @@ void solver_end(void)
         solver_sweep();
 }
 
-/* The pipe was closed, so the solver is ending, or is ended after a second. If the judge could not
- * look in time, the kernel may have ended it for its CPU time. */
+/* The pipe was closed, so the solver is about to end; it is killed if that takes a second. If the
+ * judge did not read the clocks in time, the kernel may have ended it at the limit of CPU time. */
 static SolverEnd solver_died(void)
 {
     siginfo_t info = {.si_pid = 0};
@@ -256,6 +257,11 @@ static SolverEnd solver_died(void)
     }
     solver_end();
     return solver->cpu > solver->limit ? SOLVER_LATE : SOLVER_DIED;
+}
+
+bool solver_crashed(void)
+{
+    return WIFSIGNALED(solver->status) && WTERMSIG(solver->status) != SIGSYS;
 }
 
 const char *solver_death(char text[256])
@@ -272,7 +278,7 @@ const char *solver_death(char text[256])
 
 /* --- exchanging ------------------------------------------------------------------------------- */
 
-/* The CPU time of the solver so far, or -1 where that cannot be read. */
+/* The CPU time that the solver has used, or -1 where that cannot be read. */
 static double solver_cpu(void)
 {
 #if defined(_POSIX_CPUTIME) && _POSIX_CPUTIME >= 0
@@ -284,8 +290,8 @@ static double solver_cpu(void)
     return -1;
 }
 
-/* Has the solver exceeded a limit? A long time between two looks is not the solver's: the judge was
- * stopped. Where CPU time cannot be read, the time waited counts as such. */
+/* Has the solver exceeded a limit? A long time between two checks does not count against it: the
+ * judge was stopped. Where CPU time cannot be read, the time waited is taken for it. */
 static bool solver_is_over(void)
 {
     double now = slope_seconds(), cpu = solver_cpu();
@@ -364,10 +370,12 @@ SolverEnd solver_exchange(const Message *call, Message *answer)
 {
     if (solver->pid == 0)
         solver_start();
-    double cpu = solver_cpu(), start = slope_seconds();
+    double start = slope_seconds();
     SolverEnd end = solver_try(call, answer);
     if (end != SOLVER_ANSWERED && solver->name[0])
         judge_refuse("the assignment's own solver '%s' failed", solver->name);
-    solver->spent = cpu >= 0 && solver->pid ? solver_cpu() - cpu : slope_seconds() - start;
+    double cpu = solver->pid ? solver_cpu() : -1;
+    solver->spent = cpu >= 0 ? cpu - solver->counted : slope_seconds() - start;
+    solver->counted = cpu;
     return end;
 }

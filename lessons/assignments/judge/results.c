@@ -32,14 +32,23 @@ static void text_line(char *text, size_t size, const char *format, ...)
     va_end(args);
 }
 
+const char *grade_title(char title[GRADE_TITLE], const char *assignment, const char *submission)
+{
+    const char *slash = strrchr(assignment, '/');
+    snprintf(title, GRADE_TITLE, "%s: %s", slash ? slash + 1 : assignment, submission);
+    text_make_printable(title, "");
+    return title;
+}
+
 void outcome_text(const Outcome *o, const char *indent, char *text, size_t size)
 {
     const struct { const char *name, *value; } line[] = {
         {"index     ", o->index}, {"expected  ", o->expected},
         {"got       ", o->got}, {"hint      ", o->hint}};
     text[0] = '\0';
-    if (o->message[0])
-        text_line(text, size, "%s%s\n", indent, o->message);
+    const char *sentence = o->passed ? o->note : o->message;
+    if (sentence[0])
+        text_line(text, size, "%s%s\n", indent, sentence);
     for (int i = 0; i < 4; i++)
         if (line[i].value[0])
             text_line(text, size, "%s%s%s\n", indent, line[i].name, line[i].value);
@@ -134,8 +143,8 @@ bool results_write(const Grade *grade, const char *path, Error *err)
     return results_close(f, path, err);
 }
 
-/* A field of CSV: quoted, with quotes doubled. A spreadsheet takes a field that begins with one of
- * these characters for a formula, quoted or not, but not after an apostrophe. */
+/* A CSV field: quoted, with quotes doubled. If a field begins with one of these characters, a
+ * spreadsheet takes it for a formula, quoted or not, unless an apostrophe precedes it. */
 static void row_text(FILE *f, const char *text)
 {
     fputs(*text && strchr("=+-@\t\r\n", *text) ? "\"'" : "\"", f);

@@ -1,9 +1,10 @@
-/* lessons/assignments/judge/sandbox.c -- the table of system calls, and the filter made of it.
+/* lessons/assignments/judge/sandbox.c -- the table of system calls, and the filter built from it.
  *
- * The filter is a program of the kernel's seccomp, inherited through execve and impossible to
- * remove. A refused call raises SIGSYS, which the solver reports with the call's number; a solver
- * that has changed its handlers just dies. Some calls of the C library's start-up fail quietly,
- * as does madvise, which for root can take pages of memory from the whole machine.
+ * The filter is a program for the kernel's seccomp, inherited through execve and impossible to
+ * remove. A refused call raises SIGSYS, which the solver reports with the call's number; if the
+ * submission has replaced the handler, the call is refused without a report. Some calls that the C
+ * library makes at start-up fail quietly, and so does madvise, with which root can take pages of
+ * memory away from the whole machine.
  * Source: the Linux kernel's userspace-api/seccomp_filter.rst.
  *
  * SPDX-License-Identifier: MIT
@@ -48,14 +49,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "lessons/assignments/judge/grade.h"
+
 /* What the filter does with a call. */
 typedef enum SandboxRule {
     REFUSE,      /* SIGSYS, as for every call that is not in the table */
     ALLOW,
-    FAIL,        /* returns EPERM: start-up code asks and lives without the answer */
+    FAIL,        /* returns EPERM: start-up code can do without the answer */
     NOT_EXEC,    /* allowed unless the third argument asks for executable memory */
     SELF_FIRST,  /* allowed if the first argument is the process itself */
-    ONLY_ASK,    /* allowed if the third argument is NULL and the first 0 */
+    ONLY_ASK,    /* allowed if the first argument is 0 and the third is NULL */
     WITH_SECRET, /* allowed if the sixth argument, which the kernel ignores, is the secret */
 } SandboxRule;
 
@@ -113,7 +116,7 @@ static const SandboxCall sandbox_call[] = {
 #ifdef SYS_set_thread_area
     CALL(set_thread_area, ALLOW)
 #endif
-    /* refused like all others, and listed for their names */
+    /* refused like all others; listed so that messages can name them */
     CALL(execve, REFUSE) CALL(clone, REFUSE) CALL(wait4, REFUSE) CALL(openat, REFUSE)
     CALL(unlinkat, REFUSE) CALL(mkdirat, REFUSE) CALL(linkat, REFUSE) CALL(symlinkat, REFUSE)
     CALL(fchmod, REFUSE) CALL(fchmodat, REFUSE) CALL(ftruncate, REFUSE) CALL(truncate, REFUSE)
@@ -154,8 +157,8 @@ const char *sandbox_call_name(int number, char text[32])
 
 /* --- the filter ------------------------------------------------------------------------------- */
 
-/* Words of struct seccomp_data are loaded with SANDBOX_WORD. An argument is two of them, of which
- * the first is the lower half where the lower half comes first in memory. */
+/* The filter loads words of 32 bits from struct seccomp_data. An argument is two words; on a
+ * little-endian machine the first is the lower half. */
 enum { SANDBOX_SIZE = 512 };
 
 typedef struct SandboxFilter {
@@ -196,7 +199,7 @@ static void sandbox_want(SandboxFilter *f, int argument, int high, uint32_t k)
     sandbox_return(f, SECCOMP_RET_TRAP);
 }
 
-/* What follows the comparison of the call's number: ends in a return on every path. */
+/* The code that follows the comparison of the call's number; every path in it ends in a return. */
 static void sandbox_add_rule(SandboxFilter *f, SandboxRule rule, unsigned long secret)
 {
     switch (rule) {
@@ -228,7 +231,7 @@ static void sandbox_add_rule(SandboxFilter *f, SandboxRule rule, unsigned long s
     sandbox_return(f, SECCOMP_RET_ALLOW);
 }
 
-/* Calls of another architecture have other numbers, so they end the process. */
+/* The calls of another architecture have different numbers, so they end the process. */
 static void sandbox_build(SandboxFilter *f, unsigned long secret)
 {
     sandbox_load(f, offsetof(struct seccomp_data, arch));
@@ -262,9 +265,11 @@ bool sandbox_works(void)
 {
     int status = 0;
     pid_t child = fork();
+    if (child < 0) /* which says nothing about the filter */
+        judge_refuse("cannot create a process: %s", strerror(errno));
     if (child == 0)
         _exit(sandbox_install(0) ? 0 : 1);
-    return child > 0 && waitpid(child, &status, 0) == child && status == 0;
+    return waitpid(child, &status, 0) == child && status == 0;
 }
 
 /* A filter cannot see which program a call starts, so the one allowed call carries a random number.

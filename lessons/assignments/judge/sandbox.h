@@ -1,9 +1,9 @@
-/* lessons/assignments/judge/sandbox.h -- takes everything from a solver but computing and printing.
+/* lessons/assignments/judge/sandbox.h -- allows a solver to compute and print, and nothing else.
  *
  * On Linux a filter refuses every system call that is not in a table (sandbox.c): no file can be
- * opened, no process started, none signalled, nothing sent. The filter is installed before the
- * solver's first instruction, so before any constructor of the submission. Elsewhere there is no
- * sandbox, and the report says so.
+ * opened, no other process started or signalled, and nothing sent. The filter is installed before
+ * the solver's first instruction, and hence before any constructor of the submission. On other
+ * systems there is no sandbox, and the report says so.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -19,8 +19,8 @@ bool sandbox_works(void);
  * program open as `program`, which must be close-on-exec. Returns only if that fails. */
 void sandbox_exec(int program, char *const argv[], char *const envp[]);
 
-/* The judge itself: no other process may read its memory, and orphans of the solver become its
- * children. */
+/* Protects the judge itself: no other process may read its memory, and orphans of the solver become
+ * its children. */
 void sandbox_shield(void);
 
 /* "openat" for a system call's number; "number 1234" if it has no name here. */

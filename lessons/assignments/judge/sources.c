@@ -1,7 +1,7 @@
-/* lessons/assignments/judge/sources.c -- what a submission may be made of.
+/* lessons/assignments/judge/sources.c -- which files a submission may include.
  *
  * The compiler reads files with the rights of the judge, so a submission could include a solution,
- * or take the hidden tests into its data and print them. It may include headers and nothing else.
+ * or copy the hidden tests into its data and print them. It may include headers and nothing else.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -14,8 +14,8 @@
 
 #include "lessons/assignments/judge/grade.h"
 
-/* Directives of the assembler that read a file, or from which the name of such a directive can be
- * assembled. Compilers generate none of them, and no comments. */
+/* Directives of the assembler that read a file, or with which the name of such a directive can be
+ * put together. Compilers generate neither these nor comments. */
 static const char *const sources_directive[] = {
     ".incbin", ".include", ".macro", ".irp", ".irpc", ".irep", ".irepc", ".mri", ".altmacro", NULL,
 };
@@ -28,8 +28,8 @@ static FILE *sources_open(const char *path)
     return f;
 }
 
-/* The next file in a list that a compiler wrote for make, where \ and $ protect some characters and
- * \ continues a line; "" at its end. */
+/* Reads the next name from a list that a compiler wrote for make, in which \ and $ escape some
+ * characters and \ continues a line; "" at its end. */
 static void sources_next(FILE *f, char name[GRADE_PATH])
 {
     int n = 0;
@@ -77,8 +77,8 @@ static bool sources_has_directive(const char *line, const char *directive)
     return false;
 }
 
-/* Joins adjacent strings, as the assembler does: ".inc" "bin" is a directive to it. NUL is white
- * space to clang's. */
+/* Joins adjacent strings, as the assembler does, to which ".inc" "bin" is a directive. To clang's
+ * assembler NUL is white space. */
 static void sources_join(char *line, size_t n)
 {
     char *to = line;
@@ -113,8 +113,8 @@ bool sources_read_no_files(const char *assembly, char said[GRADE_TEXT])
         found = sources_find(line);
     }
     if (found)
-        snprintf(said, GRADE_TEXT, "Its assembly contains %s, by which the assembler could be made "
-                 "to read any file.\n", found);
+        snprintf(said, GRADE_TEXT, "Its assembly contains %s, with which the assembler could be "
+                 "made to read any file.\n", found);
     free(line);
     fclose(f);
     return !found;

@@ -4,7 +4,7 @@
  * It is linked with the library, the assignment's services.c and the submission, and started by the
  * judge for each test. On Linux a filter of system calls is in force from its first instruction
  * (judge/sandbox.c); a call that the filter refuses raises SIGSYS, which is reported here. The
- * report is a convenience: without it the process dies all the same.
+ * report is a convenience: without it, the process would still die.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -72,7 +72,7 @@ static void solver_report_traps(void)
     sigaction(SIGSYS, &action, NULL);
 }
 
-/* Before the constructors of a submission, so that a call refused there has a name too. */
+/* Runs before the submission's constructors, so that calls refused in these are reported, too. */
 #ifdef __GLIBC__
 __attribute__((section(".preinit_array"), used))
 static void (*const solver_first)(void) = solver_report_traps;
@@ -83,7 +83,7 @@ static void solver_report_traps(void) {}
 
 /* --- calls ------------------------------------------------------------------------------------ */
 
-/* The library stopped a misuse: its sentence is the answer. */
+/* slope_fail was called, by the library or the submission: its sentence is the answer. */
 static void solver_stopped(const char *sentence, void *ctx)
 {
     (void)ctx;
@@ -106,7 +106,7 @@ static void solver_serve(const Message *call, Message *answer)
 int main(void)
 {
     solver_report_traps();
-    setvbuf(stdout, NULL, _IOLBF, 0); /* a crash loses at most a line */
+    setvbuf(stdout, NULL, _IOLBF, 0); /* a crash loses at most one line */
     slope_on_fail(solver_stopped, NULL);
     while (wire_read(solver_read, NULL, &solver_call)) {
         size_t mark = tape_mark();

@@ -1,11 +1,11 @@
-/* lessons/assignments/solver/solver.h -- with this an assignment's services.c is written.
+/* lessons/assignments/solver/solver.h -- what an assignment's services.c must define, and how.
  *
- *  - The solver is the program in which a submission runs. It knows no expected values, no hidden
- *    test and no points: the judge sends it inputs and judges what comes back.
+ *  - The solver is the program in which a submission runs. It does not contain expected values,
+ *    hidden tests or points: the judge sends it inputs and judges what comes back.
  *  - services.c lists what the judge can call. A service hands its inputs to the submission and
- *    adds what the submission returns to the answer. It must not compare anything, because
- *    whatever runs beside a submission can be forged by it.
- *  - Every Var that a service creates is rewound after the call.
+ *    adds what the submission returns to the answer. It must not compare anything, because a
+ *    submission can forge the result of whatever runs in its process.
+ *  - The tape is rewound after each call, which releases every Var that the service created.
  *
  *      static void cube_value(const Message *call, Message *answer)
  *      {

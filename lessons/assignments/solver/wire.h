@@ -31,21 +31,22 @@ typedef struct Message {
     Tensor *tensor[WIRE_TENSORS]; /* references, which the message owns */
 } Message;
 
-/* Each fails if the message is full. A tensor may be NULL: a gradient that did not arrive. */
+/* Both fail if the message is full. x may be NULL, for a gradient that did not arrive. */
 void message_add_number(Message *m, double x);
 void message_add_tensor(Message *m, const Tensor *x);
 
-/* Makes the message empty, and drops its tensors. */
+/* Empties the message and releases its tensors. */
 void message_clear(Message *m);
 
-/* The number of elements from the first that x reaches in memory to the last. */
+/* The number of elements in memory from the first to the last that x reaches. */
 ptrdiff_t wire_span(const Tensor *x);
 
 /* Moves exactly n bytes, or returns false. */
 typedef bool (*WireRead)(void *ctx, void *bytes, size_t n);
 typedef bool (*WireWrite)(void *ctx, const void *bytes, size_t n);
 
-/* Reads a message into *m, which must be empty. After false, m is empty. */
+/* wire_read reads a message into *m, which must be empty. If it returns false, it has left *m
+ * empty. */
 bool wire_read(WireRead read, void *ctx, Message *m);
 bool wire_write(WireWrite write, void *ctx, const Message *m);
 

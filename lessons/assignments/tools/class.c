@@ -14,7 +14,6 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -29,7 +28,7 @@
 #include <sys/prctl.h>
 #endif
 
-#include "lessons/assignments/judge/grade.h"
+#include "lessons/assignments/tools/class.h"
 #include "optim/progress.h"
 #include "tensor/parallel.h"
 
@@ -37,17 +36,11 @@ typedef struct ClassOptions {
     const char *dir, *out, *work, *run, *assignment, *file, *version, *seed, *limit;
 } ClassOptions;
 
-typedef struct Student {
-    char        name[256];        /* in the table of marks, and of the folder of results */
-    char        path[GRADE_PATH]; /* of the submission */
-    char        out[GRADE_PATH];  /* the folder of results */
-    const char *problem;          /* why there is nothing to grade, or NULL */
-    uint64_t    hash;             /* of the submission, before it is graded */
-    pid_t       judge;            /* 0 if none runs */
-} Student;
-
 static ClassOptions class_options;
 static Grade class_points; /* the table of points, for submissions that cannot be graded */
+
+static const Problem class_grader_failed = {
+    "the grader failed", "the grader itself failed, which is not your fault: tell your instructor"};
 
 _Noreturn void judge_refuse(const char *format, ...)
 {
@@ -58,104 +51,6 @@ _Noreturn void judge_refuse(const char *format, ...)
     fputs("\n", stderr);
     va_end(args);
     exit(2);
-}
-
-/* --- finding the submissions ------------------------------------------------------------------ */
-
-static bool class_is_folder(const char *path)
-{
-    struct stat info;
-    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
-}
-
-static bool class_is_link(const char *path)
-{
-    struct stat info;
-    return lstat(path, &info) == 0 && S_ISLNK(info.st_mode);
-}
-
-static bool class_is_source(const char *name)
-{
-    size_t n = strlen(name);
-    return n > 2 && strcmp(name + n - 2, ".c") == 0;
-}
-
-static int class_shown(const struct dirent *entry)
-{
-    return entry->d_name[0] != '.';
-}
-
-static int class_sources(const struct dirent *entry)
-{
-    return class_shown(entry) && class_is_source(entry->d_name);
-}
-
-/* In a folder: the file with the assignment's name, or else the only source. */
-static void class_find(Student *s)
-{
-    char folder[GRADE_PATH];
-    struct stat info;
-    struct dirent **entry;
-    snprintf(folder, sizeof folder, "%s", s->path);
-    if (lstat(grade_path(s->path, folder, class_options.file), &info) == 0)
-        return;
-    int n = scandir(folder, &entry, class_sources, alphasort);
-    if (n == 1)
-        grade_path(s->path, folder, entry[0]->d_name);
-    else
-        s->problem = n == 0 ? "no file" : n > 1 ? "several files" : "no access";
-    for (int i = 0; i < n; i++)
-        free(entry[i]);
-    if (n >= 0)
-        free(entry);
-}
-
-/* A file loses its ".c", unless something has the same name without it. */
-static void class_name(Student *s, const char *entry, bool folder)
-{
-    char without[GRADE_PATH];
-    struct stat info;
-    snprintf(s->name, sizeof s->name, "%s", entry);
-    snprintf(without, sizeof without, "%s", s->path);
-    without[strlen(without) - 2] = '\0';
-    if (!folder && lstat(without, &info) != 0)
-        s->name[strlen(s->name) - 2] = '\0';
-}
-
-/* Fills in the student, or returns false for what is not a submission. A link in an archive may
- * point to a solution, so links are refused: those to folders here, those to files by the judge. */
-static bool class_add(Student *s, const char *entry)
-{
-    bool folder = class_is_folder(grade_path(s->path, class_options.dir, entry));
-    if (!folder && !class_is_source(entry)) {
-        text_make_printable(s->path, "");
-        fprintf(stderr, "grade-all: ignored '%s': neither a folder nor a .c file\n", s->path);
-        return false;
-    }
-    class_name(s, entry, folder);
-    if (folder && class_is_link(s->path))
-        s->problem = "a symbolic link";
-    else if (folder)
-        class_find(s);
-    return true;
-}
-
-static int class_list(Student **students)
-{
-    struct dirent **entry;
-    int found = scandir(class_options.dir, &entry, class_shown, alphasort), n = 0;
-    if (found < 0)
-        judge_refuse("cannot read the folder '%s': %s", class_options.dir, strerror(errno));
-    Student *list = calloc((size_t)found + 1, sizeof *list);
-    if (!list)
-        judge_refuse("out of memory");
-    for (int i = 0; i < found; i++) {
-        n += class_add(&list[n], entry[i]->d_name);
-        free(entry[i]);
-    }
-    free(entry);
-    *students = list;
-    return n;
 }
 
 /* --- what has been graded already ------------------------------------------------------------- */
@@ -207,19 +102,22 @@ static void class_write(const Student *s, const char *name, const char *text)
 /* --- grading ---------------------------------------------------------------------------------- */
 
 /* Results for a submission that was not graded: 0 points and the reason. */
-static void class_refuse(const Student *s, const char *status)
+static void class_refuse(const Student *s, const Problem *problem)
 {
-    char path[GRADE_PATH], sentence[GRADE_TEXT];
+    char path[GRADE_PATH], title[GRADE_TITLE], report[GRADE_TITLE + GRADE_TEXT];
     Error err = {0};
     Grade *grade = &class_points;
-    snprintf(sentence, sizeof sentence, "Not graded: %s. Expected one file, %s.\n", status,
-             class_options.file);
-    snprintf(grade->output, sizeof grade->output, "%s", sentence);
-    grade->status = status;
+    int n = snprintf(grade->output, sizeof grade->output, "Not graded: %s.", problem->reason);
+    if (problem != &class_grader_failed)
+        snprintf(grade->output + n, sizeof grade->output - (size_t)n, " Submit one file, %s.",
+                 class_options.file);
+    grade->status = problem->status;
+    snprintf(report, sizeof report, "%s\n\n%s\n",
+             grade_title(title, class_options.assignment, s->path), grade->output);
     if (!results_write(grade, grade_path(path, s->out, "results.json"), &err) ||
         !results_write_row(grade, s->name, grade_path(path, s->out, "row.csv"), &err))
         error_print(stderr, &err), judge_refuse("the results cannot be written");
-    class_write(s, "report.txt", sentence);
+    class_write(s, "report.txt", report);
     class_write(s, "printed.txt", "");
 }
 
@@ -275,7 +173,7 @@ static bool class_finish(Student *s, int status)
     char stamp[GRADE_PATH + 256];
     s->judge = 0;
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-        class_refuse(s, "the grader failed");
+        class_refuse(s, &class_grader_failed);
         return false;
     }
     class_stamp(s, stamp);
@@ -287,6 +185,7 @@ static bool class_finish(Student *s, int status)
 static int class_grade(Student *student, int n)
 {
     int next = 0, running = 0, earlier = 0, failed = 0, status;
+    char unchanged[96] = "";
     Progress progress = progress_begin("grading", n, false);
     while (next < n || running > 0) {
         while (next < n && running < parallel_threads()) {
@@ -301,9 +200,42 @@ static int class_grade(Student *student, int n)
             if (student[i].judge == judge)
                 running--, failed += !class_finish(&student[i], status);
     }
-    progress_done(&progress, "%d submissions, %d of them graded earlier, in %.1f s", n, earlier,
-                  slope_seconds() - progress.started);
+    if (earlier > 0)
+        snprintf(unchanged, sizeof unchanged, "; %d of them have not changed since an earlier run",
+                 earlier);
+    progress_done(&progress, "%d submissions took %.1f s%s", n, slope_seconds() - progress.started,
+                  unchanged);
     return failed;
+}
+
+/* --- folders of other students ---------------------------------------------------------------- */
+
+static bool class_has(const Student *student, int n, const char *name)
+{
+    for (int i = 0; i < n; i++)
+        if (strcmp(student[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* Lists the results in OUT/students that belong to no submission of this class, such as those of
+ * another DIR. They are kept: only a person knows whether they are still needed. */
+static void class_list_others(const Student *student, int n, const char *folder)
+{
+    struct dirent **entry;
+    int found = scandir(folder, &entry, class_shown, alphasort), others = 0;
+    for (int i = 0; i < found; i++) {
+        char *name = entry[i]->d_name;
+        if (!class_has(student, n, name) && others++ == 0)
+            fprintf(stderr, "grade-all: these folders in '%s' are from an earlier run;\n"
+                    "they belong to no submission in '%s' and are not in marks.csv:\n", folder,
+                    class_options.dir);
+        if (!class_has(student, n, name))
+            text_make_printable(name, ""), fprintf(stderr, "  %s\n", name);
+        free(entry[i]);
+    }
+    if (found >= 0)
+        free(entry);
 }
 
 /* --- the table -------------------------------------------------------------------------------- */
@@ -335,9 +267,11 @@ static void class_write_marks(const Student *student, int n, int failed)
         graded += class_copy_row(&student[i], i == 0, marks);
     if (!marks || ferror(marks) || fclose(marks) != 0 || rename(beside, path) != 0)
         judge_refuse("cannot write '%s': %s", path, strerror(errno));
-    printf("%d graded, %d not: see the last column of %s.\n"
-           "Each student's results are in %s/students; report.txt is for the student.\n",
-           graded, n - graded, path, class_options.out);
+    printf("%d of %d submissions were graded; the marks are in %s.\n", graded, n, path);
+    if (graded < n)
+        printf("The last column there says why the rest were not.\n");
+    printf("Each student's results are in %s/students: report.txt is what the student may see.\n",
+           class_options.out);
     if (failed)
         judge_refuse("the grader failed for %d submissions: see judge.txt in their folders",
                      failed);
@@ -370,14 +304,16 @@ int main(int argc, char **argv)
     class_read_options(argc, argv);
     if (!points_read(&class_points, grade_path(path, class_options.assignment, "points.txt"), &err))
         return error_print(stderr, &err), 2;
-    int n = class_list(&student);
+    int n = class_list(class_options.dir, class_options.file, &student);
     if (n == 0)
         judge_refuse("there is no submission in '%s': expected NAME.c or NAME/%s",
                      class_options.dir, class_options.file);
     class_make_folder(grade_path(path, class_options.out, "students"));
     for (int i = 0; i < n; i++)
         grade_path(student[i].out, path, student[i].name);
-    class_write_marks(student, n, class_grade(student, n));
+    int failed = class_grade(student, n);
+    class_list_others(student, n, path);
+    class_write_marks(student, n, failed);
     free(student);
     return 0;
 }

@@ -7,7 +7,7 @@
 #include <math.h>
 
 /* rrelu ------------------------------ y = x if x > 0, else a x; a uniform in lower ... upper
- *   shape     y (...) = x (...), and a slope for each element
+ *   shape     y (...) = x (...), with one slope per element
  *   backward  gx = gy where x > 0, else a gy, with the same slopes
  *   care      the slopes are a function of rng and the position, so backward draws them again
  *             instead of storing them, and they are the same on any number of threads. The side is

@@ -33,46 +33,66 @@ static Labels entropy_labels(void)
     return (Labels){data, ROWS};
 }
 
-static Var *entropy_loss(Var *x, LossReduction reduction, real smoothing)
+/* The weight of class k; 1 without weights. */
+static double entropy_weight(int k, bool weighted)
+{
+    return weighted ? k % 4 / 2. : 1;
+}
+
+static const Tensor *entropy_weights(void)
+{
+    Var *c = var_empty(SHAPE(CLASSES));
+    for (int k = 0; k < CLASSES; k++)
+        tensor_write(c->value)[k] = (real)entropy_weight(k, true);
+    return c->value;
+}
+
+static Var *entropy_loss(Var *x, LossReduction reduction, real smoothing, bool weighted)
 {
     Labels labels = entropy_labels();
     CrossEntropyOptions o = CROSS_ENTROPY_DEFAULTS;
     o.reduction = reduction, o.smoothing = smoothing;
+    o.weight = weighted ? entropy_weights() : NULL;
     return var_cross_entropy_with(x, &labels, o);
 }
 
 /* Row i's loss in double. */
-static double entropy_naive(const real *x, int32_t label, double smoothing)
+static double entropy_naive(const real *x, int32_t label, double smoothing, bool weighted)
 {
     double sum = 0, loss = 0;
     for (int k = 0; k < CLASSES; k++)
         sum += exp((double)x[k]);
     for (int k = 0; k < CLASSES; k++) {
         double q = (k == label ? 1 - smoothing : 0) + smoothing / CLASSES;
-        loss -= q * ((double)x[k] - log(sum));
+        loss -= entropy_weight(k, weighted) * q * ((double)x[k] - log(sum));
     }
     return label == IGNORED ? 0 : loss;
+}
+
+static void entropy_check_rows(Var *x, double smoothing, bool weighted)
+{
+    Labels labels = entropy_labels();
+    Var *rows = entropy_loss(x, LOSS_NONE, (real)smoothing, weighted);
+    double sum = 0, count = 0;
+    for (int i = 0; i < ROWS; i++) {
+        const real *row = tensor_read(x->value) + i * CLASSES;
+        double loss = entropy_naive(row, labels.data[i], smoothing, weighted);
+        ck_assert_close(tensor_read(rows->value)[i], loss, 16 * NEAR);
+        sum += loss;
+        count += labels.data[i] == IGNORED ? 0 : entropy_weight(labels.data[i], weighted);
+    }
+    real all = var_item(entropy_loss(x, LOSS_SUM, (real)smoothing, weighted));
+    real mean = var_item(entropy_loss(x, LOSS_MEAN, (real)smoothing, weighted));
+    ck_assert_close((double)all / count, sum / count, NEAR);
+    ck_assert_close(mean, sum / count, NEAR);
 }
 
 START_TEST(rows_are_as_a_loop_in_double_finds)
 {
     Tensor *x = entropy_logits();
-    Labels labels = entropy_labels();
-    for (int smooth = 0; smooth <= 10; smooth += 5) {
-        Var *rows = entropy_loss(var_const(x), LOSS_NONE, (real)smooth / 10);
-        double sum = 0;
-        int count = 0;
-        for (int i = 0; i < ROWS; i++) {
-            double loss = entropy_naive(tensor_read(x) + i * CLASSES, labels.data[i], smooth / 10.);
-            ck_assert_close(tensor_read(rows->value)[i], loss, 16 * NEAR);
-            sum += loss;
-            count += labels.data[i] != IGNORED;
-        }
-        real all = var_item(entropy_loss(var_const(x), LOSS_SUM, (real)smooth / 10));
-        real mean = var_item(entropy_loss(var_const(x), LOSS_MEAN, (real)smooth / 10));
-        ck_assert_close((double)all / count, sum / count, NEAR);
-        ck_assert_close(mean, sum / count, NEAR);
-    }
+    for (int smooth = 0; smooth <= 10; smooth += 5)
+        for (int weighted = 0; weighted < 2; weighted++)
+            entropy_check_rows(var_const(x), smooth / 10., weighted);
     tensor_free(x);
 }
 END_TEST
@@ -86,18 +106,24 @@ static Var *entropy_cotangent(const Var *loss)
     return gy;
 }
 
+static void entropy_check_gradient(const Tensor *logits, LossReduction reduction, real smoothing,
+                                   bool weighted)
+{
+    Var *x = var_leaf(logits), *loss = entropy_loss(x, reduction, smoothing, weighted), *g[2];
+    var_grad_with(loss, entropy_cotangent(loss), VARS(x), GRAD_ONLY, &g[0]);
+    var_grad_with(loss, entropy_cotangent(loss), VARS(x), CREATE_GRAPH, &g[1]);
+    ck_assert(tensor_find_nonfinite(g[0]->value) < 0);
+    ck_assert(tensor_max_difference(g[0]->value, g[1]->value) < 2 * NEAR);
+    ck_assert_double_gt(fabs((double)tensor_read(g[0]->value)[CLASSES]), 1e-8);
+}
+
 START_TEST(the_kernel_and_the_ops_agree)
 {
     Tensor *logits = entropy_logits();
     for (LossReduction reduction = LOSS_MEAN; reduction <= LOSS_NONE; reduction++)
-        for (int smooth = 0; smooth <= 10; smooth += 5) {
-            Var *x = var_leaf(logits), *loss = entropy_loss(x, reduction, (real)smooth / 10), *g[2];
-            var_grad_with(loss, entropy_cotangent(loss), VARS(x), GRAD_ONLY, &g[0]);
-            var_grad_with(loss, entropy_cotangent(loss), VARS(x), CREATE_GRAPH, &g[1]);
-            ck_assert(tensor_find_nonfinite(g[0]->value) < 0);
-            ck_assert(tensor_max_difference(g[0]->value, g[1]->value) < NEAR);
-            ck_assert_double_gt(fabs((double)tensor_read(g[0]->value)[0]), 1e-8);
-        }
+        for (int smooth = 0; smooth <= 10; smooth += 5)
+            for (int weighted = 0; weighted < 2; weighted++)
+                entropy_check_gradient(logits, reduction, (real)smooth / 10, weighted);
     tensor_free(logits);
 }
 END_TEST
@@ -151,7 +177,7 @@ START_TEST(a_nan_spreads_to_its_row_alone)
     Tensor *logits = entropy_logits();
     for (int k = 0; k < CLASSES; k++) {
         tensor_write(logits)[CLASSES + k] = tensor_write(logits)[3 * CLASSES + k] = (real)NAN;
-        Var *x = var_leaf(logits), *rows = entropy_loss(x, LOSS_NONE, 0);
+        Var *x = var_leaf(logits), *rows = entropy_loss(x, LOSS_NONE, 0, false);
         var_backward_with(rows, entropy_cotangent(rows));
         for (int i = 0; i < ROWS; i++) {
             ck_assert(!isnan(tensor_read(rows->value)[i]) == (i != 1));
@@ -169,7 +195,7 @@ START_TEST(threads_do_not_change_a_bit)
     real loss = 0;
     for (int threads = 1; threads <= 3; threads++) {
         parallel_set_threads(threads);
-        Var *x = var_leaf(logits), *y = entropy_loss(x, LOSS_MEAN, (real)0.1);
+        Var *x = var_leaf(logits), *y = entropy_loss(x, LOSS_MEAN, (real)0.1, true);
         var_backward(y);
         ck_assert(threads == 1 || var_item(y) == loss);
         ck_assert(threads == 1 || tensor_same_bits(x->grad, grad));
@@ -186,7 +212,7 @@ END_TEST
 static void entropy_step(const Tensor *logits)
 {
     size_t mark = tape_mark();
-    var_backward(entropy_loss(var_leaf(logits), LOSS_MEAN, 0));
+    var_backward(entropy_loss(var_leaf(logits), LOSS_MEAN, 0, false));
     tape_rewind(mark);
 }
 
@@ -203,13 +229,13 @@ START_TEST(every_missing_operand_is_reported)
 {
     Tensor *x = tensor_zeros(SHAPE(1, 2)), *row = tensor_zeros(SHAPE(1));
     double loss;
-    REFUSES_NULL(tensor_cross_entropy, &loss, NULL, x, row, 0);
-    REFUSES_NULL(tensor_cross_entropy, &loss, x, NULL, row, 0);
-    REFUSES_NULL(tensor_cross_entropy, &loss, x, x, NULL, 0);
-    REFUSES_NULL(tensor_cross_entropy_backward, NULL, x, row, row, 0);
-    REFUSES_NULL(tensor_cross_entropy_backward, x, NULL, row, row, 0);
-    REFUSES_NULL(tensor_cross_entropy_backward, x, x, NULL, row, 0);
-    REFUSES_NULL(tensor_cross_entropy_backward, x, x, row, NULL, 0);
+    REFUSES_NULL(tensor_cross_entropy, &loss, NULL, x, row, NULL, 0);
+    REFUSES_NULL(tensor_cross_entropy, &loss, x, NULL, row, NULL, 0);
+    REFUSES_NULL(tensor_cross_entropy, &loss, x, x, NULL, NULL, 0);
+    REFUSES_NULL(tensor_cross_entropy_backward, NULL, x, row, row, NULL, 0);
+    REFUSES_NULL(tensor_cross_entropy_backward, x, NULL, row, row, NULL, 0);
+    REFUSES_NULL(tensor_cross_entropy_backward, x, x, NULL, row, NULL, 0);
+    REFUSES_NULL(tensor_cross_entropy_backward, x, x, row, NULL, NULL, 0);
     tensor_free(x), tensor_free(row);
 }
 END_TEST

@@ -1,5 +1,5 @@
-/* lessons/assignments/a7_matmul/solvers/plain.c -- the definition as three loops: the speed from
- * which submissions start.
+/* lessons/assignments/a7_matmul/solvers/plain.c -- the definition as three loops: the speed that
+ * submissions start from.
  *
  * SPDX-License-Identifier: MIT
  */
