@@ -287,7 +287,7 @@ static double train(const LessonData *data, SlopeMode mode, uint64_t seed)
                        .quiet = true};
     trainer_fit(&trainer);
     double accuracy = trainer_evaluate(net, loss_cross_entropy, test, NULL).accuracy;
-    history_free(&trainer.history);
+    trainer_clear(&trainer);
     optimizer_free(adam), loader_free(loader), loader_free(test), module_free(net);
     return accuracy;
 }

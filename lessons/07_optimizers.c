@@ -367,7 +367,7 @@ static double train(Rule r, double lr, int epochs, uint64_t seed, Film **film, d
     double accuracy = trainer_evaluate(net, loss_cross_entropy, test, NULL).accuracy;
     if (plane)
         plane_read(net, plane);
-    history_free(&trainer.history);
+    trainer_clear(&trainer);
     optimizer_free(opt), loader_free(loader), loader_free(test), module_free(net);
     dataset_free(data), dataset_free(others);
     return accuracy;

@@ -70,7 +70,7 @@ static Run train(const Lesson *lesson, const LessonData *data, SlopeMode mode)
     trainer_fit(&trainer);
     slope_log_finish(run.log, &trainer);
     run.accuracy = trainer_evaluate(run.net, loss_cross_entropy, test_loader, NULL).accuracy;
-    history_free(&trainer.history);
+    trainer_clear(&trainer);
     optimizer_free(adam);
     loader_free(train_loader), loader_free(test_loader);
     return run;

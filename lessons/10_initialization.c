@@ -332,7 +332,7 @@ static double train(const Lesson *lesson, int init, const Dataset *data, LossLog
                  .name = init_name[init], .on_step = loss_log_step, .ctx = log};
     trainer_fit(&t);
     double loss = t.history.record[t.history.count - 1].train_loss;
-    history_free(&t.history);
+    trainer_clear(&t);
     loader_free(loader), optimizer_free(adam), module_free(net);
     return loss;
 }

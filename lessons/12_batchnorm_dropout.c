@@ -340,7 +340,7 @@ static void train(const Lesson *lesson, Runs *runs, int order, int seed, Dataset
     }
     const Var *slopes = module_param(net, order == 1 ? "2.weight" : "1.weight");
     runs->slope[order] += tensor_stats(slopes->value).mean / SEEDS;
-    loss_log_free(losses), history_free(&t.history);
+    loss_log_free(losses), trainer_clear(&t);
     loader_free(t.train), loader_free(t.test);
     optimizer_free(sgd), module_free(net);
 }

@@ -181,6 +181,11 @@ void state_tensor(State *s, const char *name, Tensor *x)
     state_tensor_of(s, name, x, STATE_FINITE);
 }
 
+void state_buffer(State *s, const char *name, Tensor *x)
+{
+    state_tensor_of(s, name, x, STATE_OF_BUFFER);
+}
+
 static void state_save_optional(State *s, const char *name, const Tensor *x, Shape shape,
                                 bool needed)
 {

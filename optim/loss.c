@@ -40,8 +40,8 @@ static void loss_check_targets(const Var *output, const Batch *batch, const char
     if (s.ndim > 0 && s.dim[0] == y.dim[0])
         snprintf(more, sizeof more, "; for this output the dataset needs targets of shape %s",
                  SHAPE_TEXT(loss_row(s)));
-    slope_fail(function, "the output has shape %s, but the batch's targets have shape %s; they must "
-               "be equal, or broadcasting would pair each output with every target%s",
+    slope_fail(function, "the output has shape %s, but the batch's targets have shape %s; they "
+               "must be equal, or broadcasting would pair each output with every target%s",
                SHAPE_TEXT(s), SHAPE_TEXT(y), more);
 }
 
@@ -49,6 +49,12 @@ Var *loss_mse(Var *output, const Batch *batch)
 {
     loss_check_targets(output, batch, "loss_mse");
     return var_mse(output, var_const(batch->y));
+}
+
+Var *loss_bce(Var *logits, const Batch *batch)
+{
+    loss_check_targets(logits, batch, "loss_bce");
+    return var_bce_with_logits(logits, var_const(batch->y));
 }
 
 ptrdiff_t labels_correct(const Tensor *logits, const Labels *labels)

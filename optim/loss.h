@@ -2,8 +2,9 @@
  *
  *  - A LossFn takes the network's output for a batch and the batch, and returns a Var of one
  *    element.
- *  - loss_cross_entropy is for classes, loss_mse for real-valued targets. A loss of your own may
- *    compare the output with anything in the batch: the labels, the targets y or the inputs x.
+ *  - loss_cross_entropy is for classes, loss_mse for real-valued targets, and loss_bce for targets
+ *    that are 0 or 1, of which an example may have several. A loss of your own may compare the
+ *    output with anything in the batch: the labels, the targets y or the inputs x.
  *  - For losses between tensors see var_mse and var_bce_with_logits, for cross-entropy with options
  *    such as class weights var_cross_entropy_with.
  *
@@ -31,6 +32,11 @@ Var *loss_cross_entropy(Var *logits, const Batch *batch);
 /* The mean squared difference between the output and the targets y; PyTorch's MSELoss. Fails if the
  * batch has no targets, or if their shape is not that of the output: (B,1) and (B) differ. */
 Var *loss_mse(Var *output, const Batch *batch);
+
+/* The binary cross-entropy of the probabilities sigmoid(logits) and the targets y, which are from 0
+ * to 1: the mean over all elements; PyTorch's BCEWithLogitsLoss. Fails as loss_mse does, and if a
+ * target is not from 0 to 1. */
+Var *loss_bce(Var *logits, const Batch *batch);
 
 /* The number of rows of logits (N,K) whose largest element is at the label. */
 ptrdiff_t labels_correct(const Tensor *logits, const Labels *labels);

@@ -13,6 +13,7 @@
 
 #include "autograd/record.h"
 #include "nn/check.h"
+#include "optim/best.h"
 #include "tensor/cut.h"
 
 void slope_check_trainer(const Trainer *t, const char *function)
@@ -25,6 +26,29 @@ void slope_check_trainer(const Trainer *t, const char *function)
                                           : NULL;
     if (missing)
         slope_fail(function, "the trainer has no .%s", missing);
+}
+
+static void rehearsal_check_stopping(const Trainer *t)
+{
+    if (t->patience < 0)
+        slope_fail("trainer_fit", "patience is %d; expected the number of epochs to wait for a "
+                   "lower test loss, or 0 to run all epochs", t->patience);
+    if (slope_best_wanted(t) && !t->test)
+        slope_fail("trainer_fit", "%s is set, but there is no .test data whose loss shows which "
+                   "epoch is best", t->keep_best ? "keep_best" : "patience");
+}
+
+/* Training continues only between two updates. */
+static void rehearsal_check_windows(const Trainer *t)
+{
+    int64_t done = t->tally.batches;
+    if (t->accumulate < 0)
+        slope_fail("trainer_fit", "accumulate is %d; expected the number of batches per update, or "
+                   "0 for 1", t->accumulate);
+    if (t->accumulate > 1 && done % t->accumulate != 0 && done < loader_batches(t->train))
+        slope_fail("trainer_fit", "accumulate is %d, but %lld batches of epoch %d are done, which "
+                   "is not a multiple of it; change it only between epochs", t->accumulate,
+                   (long long)done, t->epoch + 1);
 }
 
 static void rehearsal_check_fields(const Trainer *t)
@@ -41,6 +65,8 @@ static void rehearsal_check_fields(const Trainer *t)
     if (t->checkpoint_every < 0)
         slope_fail("trainer_fit", "checkpoint_every is %lld; expected a number of steps, or 0",
                    (long long)t->checkpoint_every);
+    rehearsal_check_stopping(t);
+    rehearsal_check_windows(t);
 }
 
 /* Labels are compared by number, so class i must have the same name in both sets. A set may lack
@@ -155,11 +181,14 @@ static const char *rehearsal_text(const Trainer *t, const Loader *loader, char t
 static void rehearsal_check_kind(const Trainer *t, const Loader *loader)
 {
     const Dataset *data = loader_dataset(loader);
-    bool classes = t->loss == loss_cross_entropy, targets = t->loss == loss_mse;
+    bool classes = t->loss == loss_cross_entropy, mse = t->loss == loss_mse;
+    bool targets = mse || t->loss == loss_bce;
     if ((!classes || data->classes > 0) && (!targets || data->targets))
         return;
     slope_fail("trainer_fit", "%s: %s, but %s has %s; %s", REHEARSAL_TEXT_OF(t, loader),
-               classes ? "loss_cross_entropy needs classes" : "loss_mse needs real-valued targets",
+               classes ? "loss_cross_entropy needs classes"
+               : mse   ? "loss_mse needs real-valued targets"
+                       : "loss_bce needs targets from 0 to 1",
                data->name,
                data->targets       ? "real-valued targets"
                : data->classes > 0 ? "classes"
@@ -168,6 +197,18 @@ static void rehearsal_check_kind(const Trainer *t, const Loader *loader)
                : data->classes > 0 ? "use loss_cross_entropy, or see dataset_new_with_targets and "
                                      "CsvOptions.targets"
                                    : "use a loss of your own");
+}
+
+/* loss_bce accepts targets from 0 to 1. */
+static void rehearsal_check_probabilities(const Trainer *t, const Loader *loader)
+{
+    const Dataset *data = loader_dataset(loader);
+    ptrdiff_t each = shape_count(data->target);
+    for (ptrdiff_t i = 0; i < data->count * each; i++)
+        if (!(data->targets[i] >= 0 && data->targets[i] <= 1))
+            slope_fail("trainer_fit", "%s: loss_bce needs targets from 0 to 1, but target %td of "
+                       "example %td of %s is %g", REHEARSAL_TEXT_OF(t, loader), i % each, i / each,
+                       data->name, (double)data->targets[i]);
 }
 
 /* loss_cross_entropy accepts the labels 0 … K-1 and its default ignore_index. Called if the data
@@ -268,6 +309,8 @@ static void rehearsal_run(const Trainer *t, Loader *loader, size_t mark)
 {
     Batch batch;
     rehearsal_check_kind(t, loader);
+    if (t->loss == loss_bce)
+        rehearsal_check_probabilities(t, loader);
     loader_start(loader, 0);
     loader_next(loader, &batch);
     loader_start(loader, 0);
@@ -308,7 +351,7 @@ void slope_rehearse(const Trainer *t)
     optimizer_check_covers(t->optimizer, t->net, "trainer_fit");
     if (t->test)
         rehearsal_check_classes(t);
-    if (t->epochs == 0)
+    if (t->epochs == 0 || slope_best_is_past(t))
         return;
     if (t->test)
         rehearsal_of_test(t);

@@ -7,10 +7,10 @@
 #include <math.h>
 #include <string.h>
 
+#include "optim/best.h"
 #include "optim/progress.h"
 #include "optim/rehearsal.h"
-#include "tensor/files/decimal.h"
-#include "tensor/files/durable.h"
+#include "tensor/cut.h"
 #include "tensor/memory.h"
 
 static void tally_add(Tally *t, const Var *loss, const Var *output, const Batch *batch)
@@ -20,6 +20,14 @@ static void tally_add(Tally *t, const Var *loss, const Var *output, const Batch 
         t->correct += labels_correct(output->value, &batch->labels);
     t->count += batch->count;
     t->batches++;
+}
+
+static void tally_merge(Tally *t, const Tally *more)
+{
+    t->loss += more->loss;
+    t->correct += more->correct;
+    t->count += more->count;
+    t->batches += more->batches;
 }
 
 /* The means over examples of this loader's dataset; without classes there is no accuracy. */
@@ -117,26 +125,57 @@ static _Noreturn void trainer_explain(const Trainer *t, const Batch *batch, real
                "anomaly_mode on to find the op that caused it", finding);
 }
 
-/* --- training --------------------------------------------------------------------------------- */
+/* --- an update -------------------------------------------------------------------------------- */
 
-static void trainer_step(Trainer *t, const Batch *batch)
+/* The batches that share an update: the next .accumulate of the epoch, or as many as are left. */
+typedef struct Window {
+    ptrdiff_t batches, examples;
+    Tally     done; /* the batches of the window so far */
+} Window;
+
+static Window window_next(const Trainer *t)
 {
+    ptrdiff_t first = (ptrdiff_t)t->tally.batches, left = loader_batches(t->train) - first;
+    ptrdiff_t batches = min_size(left, max_size(t->accumulate, 1));
+    ptrdiff_t size = loader_options(t->train).batch, before = first + batches - 1;
+    ptrdiff_t last = min_size(size, loader_dataset(t->train)->count - before * size);
+    return (Window){.batches = batches, .examples = (batches - 1) * size + last};
+}
+
+/* Adds the gradient of the batch's loss times the batch's share of the window's examples: the sum
+ * over the window is the gradient of the mean loss over all its examples. */
+static void trainer_batch(Trainer *t, Window *window)
+{
+    Batch batch;
     size_t mark = tape_mark();
-    optimizer_zero_grad(t->optimizer);
-    Var *output = module_forward(t->net, var_const(batch->x));
-    Var *loss = t->loss(output, batch);
+    loader_next(t->train, &batch);
+    Var *output = module_forward(t->net, var_const(batch.x));
+    Var *loss = t->loss(output, &batch);
     if (!isfinite(var_item(loss)))
-        trainer_explain(t, batch, var_item(loss));
-    var_backward(loss);
+        trainer_explain(t, &batch, var_item(loss));
+    real share = (real)((double)batch.count / (double)window->examples);
+    var_backward(window->batches == 1 ? loss : var_scale(loss, share));
+    tally_add(&window->done, loss, output, &batch);
+    tape_rewind(mark);
+}
+
+/* The tally gains whole windows only, so that every checkpoint is between two updates. */
+static void trainer_step(Trainer *t)
+{
+    Window window = window_next(t);
+    optimizer_zero_grad(t->optimizer);
+    while (window.done.batches < window.batches)
+        trainer_batch(t, &window);
     if (t->clip_norm > 0)
         optimizer_clip_norm(t->optimizer, t->clip_norm);
     optimizer_step(t->optimizer);
     t->step++;
-    tally_add(&t->tally, loss, output, batch);
-    tape_rewind(mark);
+    tally_merge(&t->tally, &window.done);
     if (t->on_step)
         t->on_step(t, t->step, t->ctx);
 }
+
+/* --- an epoch --------------------------------------------------------------------------------- */
 
 static void trainer_title(const Trainer *t, int last, char title[64])
 {
@@ -187,8 +226,8 @@ static void trainer_epoch(Trainer *t, Progress *progress, EpochRecord *record)
     loader_skip(t->train, (ptrdiff_t)t->tally.batches);
     if (!t->net->training)
         module_train(t->net);
-    for (Batch batch; loader_next(t->train, &batch);) {
-        trainer_step(t, &batch);
+    while (t->tally.batches < loader_batches(t->train)) {
+        trainer_step(t);
         t->tally.seconds = slope_seconds() - started;
         trainer_show(t, progress);
         if (t->checkpoint_every > 0 && t->step % t->checkpoint_every == 0)
@@ -209,7 +248,7 @@ static EpochRecord *history_add(History *h)
     return &record[h->count++];
 }
 
-static void trainer_report(const Trainer *t, Progress *progress, const EpochRecord *r)
+static void trainer_report(const Trainer *t, Progress *progress, const EpochRecord *r, bool best)
 {
     char train[TRAINER_MEANS], test[TRAINER_MEANS];
     if (t->bar_only)
@@ -219,7 +258,21 @@ static void trainer_report(const Trainer *t, Progress *progress, const EpochReco
                       trainer_means(r->train_loss, r->train_accuracy, train),
                       t->test ? "test " : "",
                       t->test ? trainer_means(r->test_loss, r->test_accuracy, test) : "",
-                      t->test ? ", " : "", r->seconds);
+                      best ? " (best), " : t->test ? ", " : "", r->seconds);
+}
+
+/* The final line, if training looked for the best epoch. */
+static void trainer_report_best(const Trainer *t, int last)
+{
+    char stopped[64] = "", best[64] = "no epoch had a finite test loss";
+    if (t->quiet || t->bar_only || !slope_best_wanted(t))
+        return;
+    if (t->best.stopped)
+        snprintf(stopped, sizeof stopped, "stopped early after epoch %d of %d; ", t->epoch, last);
+    if (t->best.epoch > 0)
+        snprintf(best, sizeof best, "best epoch %d, test loss %.4f", t->best.epoch, t->best.loss);
+    fprintf(stderr, "%s%s%s%s%s\n", t->name ? t->name : "", t->name ? ": " : "", stopped, best,
+            t->best.in_net ? "; the network has its weights" : "");
 }
 
 /* The training goes on: its own loss was finite. */
@@ -233,57 +286,51 @@ static void trainer_warn_of_test(const Trainer *t, double loss)
                         loader_dataset(t->test)->name);
 }
 
+static void trainer_test(const Trainer *t, EpochRecord *r)
+{
+    Evaluation e = trainer_evaluate(t->net, t->loss, t->test, NULL);
+    r->test_loss = e.loss, r->test_accuracy = e.accuracy;
+    trainer_warn_of_test(t, e.loss);
+}
+
+/* Trains and evaluates, then records the epoch. What on_epoch changes is saved. */
+static void trainer_run(Trainer *t, int last)
+{
+    char title[64];
+    trainer_title(t, last, title);
+    Progress progress = progress_begin(title, loader_batches(t->train), t->quiet);
+    EpochRecord r = {
+        .epoch = t->epoch + 1, .test_loss = (double)NAN, .test_accuracy = (double)NAN};
+    trainer_epoch(t, &progress, &r);
+    if (t->test)
+        trainer_test(t, &r);
+    t->epoch++;
+    t->tally = (Tally){0};
+    *history_add(&t->history) = r;
+    bool best = slope_best_wanted(t) && slope_best_update(t, r.test_loss);
+    trainer_report(t, &progress, &r, best);
+    if (t->on_epoch)
+        t->on_epoch(t, &t->history.record[t->history.count - 1], t->ctx);
+    trainer_checkpoint(t, &progress);
+}
+
 void trainer_fit(Trainer *t)
 {
     slope_rehearse(t);
-    for (int last = t->epoch + t->epochs; t->epoch < last;) {
-        char title[64];
-        trainer_title(t, last, title);
-        Progress progress = progress_begin(title, loader_batches(t->train), t->quiet);
-        EpochRecord r = {
-            .epoch = t->epoch + 1, .test_loss = (double)NAN, .test_accuracy = (double)NAN};
-        trainer_epoch(t, &progress, &r);
-        if (t->test) {
-            Evaluation e = trainer_evaluate(t->net, t->loss, t->test, NULL);
-            r.test_loss = e.loss, r.test_accuracy = e.accuracy;
-            trainer_warn_of_test(t, e.loss);
-        }
-        t->epoch++;
-        t->tally = (Tally){0};
-        *history_add(&t->history) = r;
-        trainer_report(t, &progress, &r);
-        trainer_checkpoint(t, &progress);
-    }
+    slope_best_begin(t);
+    int last = t->epoch + t->epochs;
+    while (t->epoch < last && !slope_best_is_past(t))
+        trainer_run(t, last);
+    t->best.stopped = t->epoch < last;
+    slope_best_end(t);
+    trainer_report_best(t, last);
 }
 
-/* --- history ---------------------------------------------------------------------------------- */
-
-void history_free(History *history)
+void trainer_clear(Trainer *t)
 {
-    if (!history)
-        slope_fail("history_free", "the history is NULL");
-    memory_free(history->record);
-    *history = (History){0};
-}
-
-/* For slope_durable_print. */
-static void history_print(FILE *f, const void *ctx)
-{
-    const History *history = ctx;
-    locale_t before = slope_decimal_begin();
-    fprintf(f, "epoch,train_loss,train_accuracy,test_loss,test_accuracy,seconds\n");
-    for (int i = 0; i < history->count; i++) {
-        const EpochRecord *r = &history->record[i];
-        fprintf(f, "%d,%.6f,%.6f,%.6f,%.6f,%.3f\n", r->epoch, r->train_loss, r->train_accuracy,
-                r->test_loss, r->test_accuracy, r->seconds);
-    }
-    slope_decimal_end(before);
-}
-
-bool history_write_csv(const History *history, const char *path, Error *err)
-{
-    const char *missing = !history ? "history" : !path ? "path" : NULL;
-    if (missing)
-        slope_fail("history_write_csv", "the %s is NULL", missing);
-    return slope_durable_print(path, history_print, history, err);
+    if (!t)
+        slope_fail("trainer_clear", "the trainer is NULL");
+    history_free(&t->history);
+    slope_snapshot_free(t->best.weights);
+    t->best = (BestEpoch){0};
 }

@@ -6,7 +6,10 @@
  *    accuracy.
  *  - Progress goes to stderr: a bar on a terminal, and one line per epoch; nothing if quiet is set.
  *    NO_COLOR is respected.
- *  - A step callback sees the network after every update (to record slopes, for example).
+ *  - A callback sees the network after every update (to record slopes, for example), and another
+ *    one after every epoch.
+ *  - With .patience, training stops early; with .keep_best, it ends with the best weights; with
+ *    .accumulate, several batches share an update.
  *  - With a checkpoint, training that is killed at any moment and restarted by the same program
  *    produces the same bits as training that is never interrupted.
  *
@@ -16,7 +19,7 @@
  *      if (!trainer_resume(&t, &err)) …   // resumes from the file if it exists
  *      trainer_fit(&t);
  *      history_write_csv(&t.history, "history.csv", &err);
- *      history_free(&t.history);
+ *      trainer_clear(&t);
  *
  * SPDX-License-Identifier: MIT
  */
@@ -47,10 +50,24 @@ typedef struct Tally {
     double  seconds;
 } Tally;
 
+/* The epoch with the lowest test loss so far, which .patience and .keep_best look for. */
+typedef struct BestEpoch {
+    int    epoch;   /* from 1; 0: none yet */
+    double loss;    /* its test loss */
+    int    waited;  /* epochs since then, or since the search began, without a lower test loss */
+    bool   stopped; /* did the last trainer_fit stop early? */
+    bool   in_net;  /* with keep_best: does the network have the weights of this epoch? */
+    struct Snapshot *weights; /* with keep_best: those of this epoch; if in_net, the last ones */
+} BestEpoch;
+
 typedef struct Trainer Trainer;
 
 /* Called after every update; step counts from 1 over all epochs. */
 typedef void (*StepFn)(const Trainer *t, int64_t step, void *ctx);
+
+/* Called after every epoch and its evaluation. Its record is already in t->history, and the
+ * checkpoint is saved afterwards, so that what the callback changes is saved. */
+typedef void (*EpochFn)(const Trainer *t, const EpochRecord *record, void *ctx);
 
 struct Trainer {
     Module    *net;       /* all borrowed */
@@ -59,20 +76,25 @@ struct Trainer {
     Loader    *train, *test; /* test may be NULL */
     int        epochs;       /* how many trainer_fit runs */
     double     clip_norm;    /* 0: gradients are not clipped; must not be negative */
+    int        accumulate;   /* batches per update; 0 means 1 */
+    int        patience;     /* stop after this many epochs without a lower test loss; 0: never */
+    bool       keep_best;    /* end with the weights of the epoch with the lowest test loss */
     const char *name;     /* printed before the progress; may be NULL */
     bool       quiet;    /* no progress at all */
     bool       bar_only; /* the bar, but no per-epoch line: for callers that print a table */
-    StepFn     on_step; /* may be NULL */
-    void      *ctx;
+    StepFn     on_step;  /* may be NULL */
+    EpochFn    on_epoch; /* may be NULL */
+    void      *ctx;      /* passed to both */
     const char *checkpoint;       /* the file to save after every epoch; NULL: none */
-    int64_t     checkpoint_every; /* steps between further saves within epochs; 0: none */
+    int64_t     checkpoint_every; /* updates between further saves within epochs; 0: none */
 
     int64_t step;    /* updates done */
     int     epoch;   /* epochs done, ... */
     Tally   tally;   /* ... and the completed part of the current one */
     /* Consecutive saves of the checkpoint that failed; 0 if the last one succeeded. */
     int64_t failed_saves;
-    History history;
+    History   history;
+    BestEpoch best; /* trainer_clear frees both */
 };
 
 /* Trains for t->epochs more epochs; an unfinished epoch is resumed and counts as the first of them.
@@ -80,20 +102,37 @@ struct Trainer {
  * keep their modes, so that one that the program has put into evaluation mode with module_eval
  * stays in it.
  *
+ * With .accumulate = n, an update uses n batches, or those that are left of the epoch. The gradient
+ * of each batch is weighted by its share of the examples. So if the loss is a mean over the
+ * examples of a batch, the weighted sum is the gradient of the mean over all of them, up to
+ * rounding, as from one large batch. Two kinds of layers still behave differently: a batch norm
+ * normalises each batch by itself and moves its running statistics n times, and a dropout draws
+ * other masks. clip_norm applies to the sum. step, on_step and checkpoint_every count updates, and
+ * the tally grows by updates.
+ *
+ * With .patience = n, training stops after n consecutive epochs without a test loss lower than the
+ * lowest before; NaN and Inf never count as lower. With .keep_best, the parameters, buffers and
+ * counters are copied after each epoch that has the lowest test loss so far, and trainer_fit ends
+ * by exchanging them with the copy: the network then has the weights of epoch t->best.epoch. The
+ * next trainer_fit first exchanges them back. So two calls do what one call with the sum of their
+ * epochs does, and after an early stop nothing more is trained until you raise .patience. To train
+ * on from the best weights, or from weights that you have changed, call trainer_clear in between.
+ *
  * Fails before the first step if the trainer's parts do not fit together: an optimizer of a
- * different network; examples, of .train or .test, that the network or the loss refuses; a loss of
- * optim/loss.h that needs classes although the data have targets, or the reverse; with
- * loss_cross_entropy and fewer outputs than the dataset has classes, labels for which the network
- * has no output; a class that has one name in the training data and another in the test data; a
- * last batch of one example, on which a batch norm cannot train. To find out, it runs the network
- * and the loss on the first batch of each loader, .train in training mode and .test in evaluation
- * mode, and then restores the network's modes, buffers, counters and random streams, and the
- * thread's next random_stream. After a failure that you catch, tape_rewind restores them. If
- * .epochs is 0, nothing is run.
+ * different network; .patience or .keep_best without .test; examples, of .train or .test, that the
+ * network or the loss refuses; a loss of optim/loss.h that needs classes although the data have
+ * targets, or the reverse; with loss_cross_entropy and fewer outputs than the dataset has classes,
+ * labels for which the network has no output; a class that has one name in the training data and
+ * another in the test data; a last batch of one example, on which a batch norm cannot train. To
+ * find out, it runs the network and the loss on the first batch of each loader, .train in training
+ * mode and .test in evaluation mode, and then restores the network's modes, buffers, counters and
+ * random streams, and the thread's next random_stream. After a failure that you catch, tape_rewind
+ * restores them. If .epochs is 0 or training has stopped early, nothing is run.
  *
  * Fails if the loss becomes NaN or Inf, naming the step and, if there is one, the example or the
- * parameter that is not finite. A checkpoint that cannot be saved does not stop the training: the
- * first of consecutive failures is reported on stderr, and the old file is kept. */
+ * parameter that is not finite. The network then has its last weights; with .keep_best, a call with
+ * .epochs = 0 exchanges them for the best. A checkpoint that cannot be saved does not stop the
+ * training: the first of consecutive failures is reported on stderr, and the old file is kept. */
 void trainer_fit(Trainer *t);
 
 /* --- checkpoints: optim/resume.c -------------------------------------------------------------- */
@@ -101,31 +140,34 @@ void trainer_fit(Trainer *t);
 /* Saves, durably and in one safetensors file, everything that the next steps depend on: the network
  * with its buffers, counters and random streams ("model."), the optimizer's state and the settings
  * of its groups ("optimizer."), the steps and epochs done, the completed part of the current epoch,
- * and the history ("trainer."). A step callback may call it after making all its changes.
+ * the history and the best epoch ("trainer."), and with keep_best the copy of the weights
+ * ("best."). A callback may call it after making all its changes.
  *
- * It does not save what the program sets up each time: the data, the loss, clip_norm, epochs, the
- * callback's own state, and the thread's random_seed. Training draws nothing from that seed, unless
- * a module of your own calls random_stream in its forward.
+ * It does not save what the program sets up each time: the data, the loss, clip_norm, epochs,
+ * patience, the callbacks' own state, and the thread's random_seed. Training draws nothing from
+ * that seed, unless a module of your own calls random_stream in its forward.
  *
  * Returns false, fills in *err and leaves the old file as it is if a parameter or a slot
  * contains NaN or infinity or a buffer contains NaN, if a group has a setting that optimizer_step
- * refuses, if the trainer's counts do not agree with each other and with the data, if the file
- * cannot be written, or when out of memory. */
+ * refuses, if the trainer's counts do not agree with each other, with the data and with
+ * .accumulate, if the file cannot be written, or when out of memory. */
 bool trainer_save(const Trainer *t, const char *path, Error *err);
 
 /* Restores a trainer that was set up in the same way to the saved state. Returns false, fills in
  * *err and leaves the trainer unchanged when out of memory, or if the file is damaged, lacks a slot
  * that the next step uses, has counts that do not agree, or was saved with a different network,
- * optimizer, grouping of parameters, size of the data, number of classes or targets, batch size or
- * order (the next batch would be different), or in the other precision (the bits would be
- * different). The trainer may be at any point of its training, even within an epoch that has become
- * NaN. Settings of groups, such as the learning rate, are taken from the file, because a schedule
- * may have changed them. To change one, do so afterwards. */
+ * optimizer, grouping of parameters, size of the data, number of classes or targets, batch size,
+ * order or transform of the images (the next batch would be different), number of batches per
+ * update or setting of keep_best, or in the other precision (the bits would be different). The
+ * trainer may be at any point of its training, even within an epoch that has become NaN. Settings
+ * of groups, such as the learning rate, are taken from the file, because a schedule may have
+ * changed them. To change one, do so afterwards. */
 bool trainer_load(Trainer *t, const char *path, Error *err);
 
 /* Loads t->checkpoint, if that file exists, and subtracts the epochs done from t->epochs, so that
- * trainer_fit then runs the remaining ones. If it does not exist, training starts afresh, and the
- * result is true. */
+ * trainer_fit then runs the remaining ones; even if there are none, it ends with the best weights
+ * if keep_best is set. If the file does not exist, training starts afresh, and the result is
+ * true. */
 bool trainer_resume(Trainer *t, Error *err);
 
 /* --- results ---------------------------------------------------------------------------------- */
@@ -140,6 +182,12 @@ typedef struct Evaluation {
 } Evaluation;
 Evaluation trainer_evaluate(Module *net, LossFn loss, Loader *loader, int32_t *predicted);
 
+/* Frees the history and the copy of the best weights, and empties t->history and t->best. The rest
+ * stays as it is: the network has the same weights, step and epoch count on. What the trainer
+ * borrows is not used, and may already be freed. */
+void trainer_clear(Trainer *t);
+
+/* For a history that outlives its trainer. */
 void history_free(History *history);
 
 /* epoch,train_loss,train_accuracy,test_loss,test_accuracy,seconds; numbers have a decimal point in

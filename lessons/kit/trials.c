@@ -59,7 +59,7 @@ void trials_train(const Lesson *lesson, Trials *t, const LessonData *data, int s
         t->value[SLOPE_1 + layer][size][k][s] =
             kind->learned ? tensor_stats(module_param(layer ? two : one, "weight")->value).mean
                           : kind->slope;
-    history_free(&trainer.history);
+    trainer_clear(&trainer);
     loader_free(train), loader_free(test);
     optimizer_free(adam), module_free(net);
     if (part)

@@ -1,4 +1,4 @@
-/* tests/optim/check_loss.c -- the losses of the training loop, and the count of correct predictions.
+/* tests/optim/check_loss.c -- the losses of the training loop; the count of correct predictions.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -44,6 +44,24 @@ START_TEST(mse_is_the_mean_of_squared_differences)
 }
 END_TEST
 
+/* log(1 + e^x) - y x: ln 2 for x = 0 whatever y is, log(1 + e^-2) for x = 2 and y = 1. */
+START_TEST(bce_is_that_of_the_sigmoid)
+{
+    Batch batch = {.count = 2, .y = tensor_from(SHAPE(2, 1), (const real[]){0.25, 1})};
+    Var *logits = var_leaf_from(SHAPE(2, 1), (const real[]){0, 2});
+    Var *loss = loss_bce(logits, &batch);
+    ck_assert_tensor(loss->value, SHAPE_SCALAR, NEAR, (log(2) + log1p(exp(-2))) / 2);
+    var_backward(loss);
+    ck_assert_tensor(logits->grad, SHAPE(2, 1), NEAR, (0.5 - 0.25) / 2,
+                     (1 / (1 + exp(-2)) - 1) / 2);
+    *tensor_write(batch.y) = 2;
+    ck_assert_fails(loss_bce(logits, &batch), "element 0 of the target is 2; expected a");
+    ck_assert_fails(loss_bce(var_full(SHAPE(2), 0), &batch), "loss_bce: the output has shape (2,)");
+    ck_assert_fails(loss_bce(logits, &(Batch){0}), "loss_bce: the batch has no real-valued");
+    tensor_free(batch.y);
+}
+END_TEST
+
 START_TEST(a_batch_of_the_other_kind_is_refused)
 {
     Var *output = var_full(SHAPE(2, 1), 0);
@@ -74,6 +92,7 @@ int main(void)
         cross_entropy_of_equal_logits_is_log_k,
         count_correct_counts_rows_whose_largest_is_the_label, NULL});
     testing_add(suite, "targets", 20, (const TTest *const[]){
-        mse_is_the_mean_of_squared_differences, a_batch_of_the_other_kind_is_refused, NULL});
+        mse_is_the_mean_of_squared_differences, bce_is_that_of_the_sigmoid,
+        a_batch_of_the_other_kind_is_refused, NULL});
     return testing_main(suite);
 }

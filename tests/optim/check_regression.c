@@ -1,4 +1,4 @@
-/* tests/optim/check_regression.c -- training on real-valued targets and on data without classes.
+/* tests/optim/check_regression.c -- training on real-valued targets.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -115,7 +115,8 @@ START_TEST(there_is_no_accuracy)
     capture_begin();
     trainer_fit(&r.t);
     const char *said = capture_end();
-    ck_assert_msg(strstr(said, "epoch 1/1 train loss ") && strstr(said, ", test loss "), "%s", said);
+    ck_assert_msg(strstr(said, "epoch 1/1 train loss ") && strstr(said, ", test loss "), "%s",
+                  said);
     ck_assert_msg(!strstr(said, "accuracy") && !strstr(said, "nan"), "%s", said);
     const EpochRecord *record = r.t.history.record;
     ck_assert(isnan(record->train_accuracy) && isnan(record->test_accuracy));
@@ -186,6 +187,25 @@ START_TEST(each_output_must_have_its_target)
 }
 END_TEST
 
+/* The targets of the whole set are checked, not only those of the first batch. */
+START_TEST(targets_of_loss_bce_must_be_probabilities)
+{
+    Run r = regression_run(zeros(SHAPE(1), SHAPE(2)), 2, 1);
+    r.t.loss = loss_bce;
+    loader_free(r.t.test), r.t.test = NULL;
+    trainer_fit(&r.t);
+    ck_assert_int_eq(r.t.step, SINE_EPOCHS * SINE_BATCHES);
+    r.data->targets[2 * 39 + 1] = (real)1.5;
+    r.t.step = 0;
+    assert_refused(r, "trainer_fit: the .train loader, whose examples have shape (1,): loss_bce "
+                   "needs targets from 0 to 1, but target 1 of example 39 of zeros is 1.5");
+    r = regression_run(dataset_new("classes", DATASET_FEATURES, EXAMPLES, SHAPE(1), 2), 1, 1);
+    r.t.loss = loss_bce;
+    assert_refused(r, "loss_bce needs targets from 0 to 1, but classes has classes; use "
+                   "loss_cross_entropy");
+}
+END_TEST
+
 START_TEST(a_target_that_is_not_finite_is_reported)
 {
     Run r = regression_run(zeros(SHAPE(1), SHAPE(2)), 2, 1);
@@ -195,59 +215,6 @@ START_TEST(a_target_that_is_not_finite_is_reported)
     ck_assert_fails(trainer_fit(&r.t), "the loss is nan at step 2, and the data are not finite: "
                     "element 1 of the targets of example 20 of zeros is nan (batch 1, row 4;");
     run_free(&r);
-}
-END_TEST
-
-/* --- losses of your own ----------------------------------------------------------------------- */
-
-static Var *reconstruction(Var *output, const Batch *batch)
-{
-    return var_mse(output, var_const(batch->x));
-}
-
-static Run autoencoder_run(Dataset *data, Module *net)
-{
-    Run r = run_of(data, net, adam_new(net, (real)0.02), SINE_BATCH);
-    r.t.test = loader_new(data, (LoaderOptions){0});
-    r.t.loss = reconstruction, r.t.epochs = 30;
-    return r;
-}
-
-/* On a line in the plane, one number is enough to reconstruct a point. */
-START_TEST(an_autoencoder_needs_no_classes)
-{
-    random_seed(1);
-    Dataset *data = moons_new(EXAMPLES, 0, 1);
-    for (int i = 0; i < EXAMPLES; i++)
-        data->features[2 * i + 1] = -2 * data->features[2 * i];
-    data->classes = 0;
-    Run r = autoencoder_run(data, SEQUENTIAL(linear_new(2, 1), linear_new(1, 2)));
-    r.t.optimizer->group[0].lr = (real)0.05;
-    trainer_fit(&r.t);
-    const EpochRecord *record = r.t.history.record;
-    ck_assert_double_lt(record[29].test_loss, 0.1 * record[0].train_loss);
-    ck_assert(isnan(record[29].test_accuracy));
-    run_free(&r);
-}
-END_TEST
-
-/* Where there are classes, an output that is not a row of scores per example is refused. */
-START_TEST(an_output_of_images_needs_data_without_classes)
-{
-    for (int classes = 0; classes < 2; classes++) {
-        random_seed(1);
-        Dataset *data = dataset_new("images", DATASET_BYTES, EXAMPLES, SHAPE(1, 4, 4), classes);
-        Run r = autoencoder_run(data, SEQUENTIAL(conv2d_new(1, 1, 3, conv2d_padding(1)), prelu_new(1, 0)));
-        if (classes) {
-            assert_refused(r, "the network's output has shape (40, 1, 4, 4); expected (40,K), one "
-                           "row per example; if the loss does not use the classes, set the "
-                           "dataset's .classes to 0");
-        } else {
-            trainer_fit(&r.t);
-            ck_assert_int_eq(r.t.step, 30 * SINE_BATCHES);
-            run_free(&r);
-        }
-    }
 }
 END_TEST
 
@@ -383,9 +350,8 @@ int main(void)
         there_is_no_accuracy, there_are_no_classes_to_predict, NULL});
     testing_add(suite, "refusals", 20, (const TTest *const[]){
         a_loss_that_does_not_fit_the_data_is_refused, test_data_of_another_kind_are_refused,
-        each_output_must_have_its_target, a_target_that_is_not_finite_is_reported, NULL});
-    testing_add(suite, "losses", 20, (const TTest *const[]){
-        an_autoencoder_needs_no_classes, an_output_of_images_needs_data_without_classes, NULL});
+        each_output_must_have_its_target, targets_of_loss_bce_must_be_probabilities,
+        a_target_that_is_not_finite_is_reported, NULL});
     testing_add(suite, "resuming", 60, (const TTest *const[]){
         every_step_resumes_to_the_same_bits, killed_again_and_again_it_ends_with_the_same_bits,
         a_checkpoint_of_another_kind_of_data_is_refused, counts_must_agree_with_the_data, NULL});

@@ -3,11 +3,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include <signal.h>
-#include <sys/wait.h>
-
-#include "optim/progress.h"
-#include "tests/optim/resumed.h"
+#include "tests/optim/killed.h"
 
 static const OptimizerMaker resume_makers[] = {make_sgd, make_late_sgd, make_early_slots,
                                                make_adam, make_amsgrad, make_adamw, make_groups,
@@ -161,120 +157,19 @@ END_TEST
 
 /* --- kill -9 ---------------------------------------------------------------------------------- */
 
-#ifdef SLOPE_DEBUG /* where everything is slower: the sanitizers, valgrind */
-enum { KILLS = 12 };
-#else
-enum { KILLS = 50 };
-#endif
 enum { KILL_EPOCHS = 12 };
 
-/* The environment may set another number: KILLS=300 CK_TIMEOUT_MULTIPLIER=10 check_resume. */
-static int kill_count(void)
+static Run *resume_killed_run(uint64_t seed)
 {
-    const char *text = getenv("KILLS");
-    return text ? atoi(text) : KILLS;
-}
-
-/* The program that is killed: it starts training or resumes it. Exits with 0 if training is done
- * and every save succeeded, with 1 if its checkpoint cannot be read, with 2 if a save failed. */
-static void kill_run_child(uint64_t seed)
-{
-    Error err;
-    Run r = run_new(make_groups, seed);
-    r.t.epochs = KILL_EPOCHS;
-    r.t.checkpoint = scratch_path("killed"), r.t.checkpoint_every = 2;
-    r.t.on_step = resume_schedule;
-    if (!trainer_resume(&r.t, &err))
-        _exit(1);
-    trainer_fit(&r.t);
-    _exit(r.t.failed_saves ? 2 : 0);
-}
-
-/* If there is a checkpoint, the initial weights must not matter. */
-static pid_t kill_start(void)
-{
-    bool begun = access(scratch_path("killed"), F_OK) == 0;
-    pid_t child = fork();
-    ck_assert_int_ge(child, 0);
-    if (child == 0)
-        kill_run_child(begun ? 7 : 1);
-    return child;
-}
-
-/* True if the child finished, false if it was killed. */
-static bool kill_wait(pid_t child)
-{
-    int status;
-    ck_assert_int_eq(waitpid(child, &status, 0), child);
-    if (WIFEXITED(status))
-        ck_assert_int_eq(WEXITSTATUS(status), 0);
-    else
-        ck_assert_int_eq(WTERMSIG(status), SIGKILL);
-    return WIFEXITED(status);
-}
-
-/* At any time there is either no checkpoint yet or one that can be read. */
-static void kill_check_file(void)
-{
-    Error err;
-    Run r = run_new(make_groups, 4);
-    r.t.checkpoint = scratch_path("killed");
-    ck_assert_msg(trainer_resume(&r.t, &err), "%s", err.problem);
-    run_free(&r);
-}
-
-/* Each save removes the temporary file that a killed one left. */
-static void kill_check_folder(void)
-{
-    DIR *folder = opendir(scratch_folder);
-    ck_assert_ptr_nonnull(folder);
-    for (struct dirent *entry; (entry = readdir(folder));)
-        ck_assert_msg(!strstr(entry->d_name, ".tmp"), "%s", entry->d_name);
-    closedir(folder);
-}
-
-/* The child's last checkpoint must equal the end of the uninterrupted run. */
-static void kill_check_end(Run *whole)
-{
-    Error err;
-    size_t size, size_left;
-    Run left = run_new(make_groups, 5);
-    ck_assert_msg(trainer_load(&left.t, scratch_path("killed"), &err), "%s", err.problem);
-    ck_assert_int_eq(left.t.step, KILL_EPOCHS * RESUME_BATCHES);
-    ck_assert(run_same_parameters(whole, &left));
-    unsigned char *bytes = run_bytes(whole, &size), *bytes_left = run_bytes(&left, &size_left);
-    ck_assert_uint_eq(size, size_left);
-    ck_assert_mem_eq(bytes, bytes_left, size);
-    free(bytes), free(bytes_left);
-    run_free(&left);
-    kill_check_folder();
-    ck_assert_int_eq(unlink(scratch_path("killed")), 0);
+    Run *r = killed_copy(run_new(make_groups, seed));
+    r->t.epochs = KILL_EPOCHS, r->t.checkpoint_every = 2;
+    r->t.on_step = resume_schedule;
+    return r;
 }
 
 START_TEST(killed_at_any_moment_it_ends_with_the_same_bits)
 {
-    Rng rng = rng_new(9, 9);
-    Run whole = run_new(make_groups, 1);
-    whole.t.epochs = KILL_EPOCHS;
-    whole.t.on_step = resume_schedule;
-    trainer_fit(&whole.t);
-    double started = slope_seconds();
-    ck_assert(kill_wait(kill_start()));
-    double lasts = slope_seconds() - started;
-    kill_check_end(&whole);
-
-    int kills = 0, ends = 0;
-    while (kills < kill_count() || ends == 0) {
-        pid_t child = kill_start();
-        usleep((useconds_t)(0.4e6 * lasts * (double)rng_uniform(&rng)));
-        kill(child, SIGKILL);
-        bool ended = kill_wait(child);
-        kill_check_file();
-        if (ended)
-            kill_check_end(&whole);
-        kills += !ended, ends += ended;
-    }
-    run_free(&whole);
+    ck_assert_int_eq(killed_check(resume_killed_run), KILL_EPOCHS * RESUME_BATCHES);
 }
 END_TEST
 

@@ -73,7 +73,8 @@ static int load_without_memory(Run *r, const char *path, bool once)
     }
 }
 
-/* The trainer that loads has a shorter history, and with make_late_sgd none of the slots. */
+/* The trainer that loads has a shorter history; with make_late_sgd it has none of the slots, and
+ * with keep_best no copy of the weights. */
 START_TEST(out_of_memory_changes_nothing)
 {
     static const OptimizerMaker makers[] = {make_late_sgd, make_amsgrad};
@@ -81,6 +82,7 @@ START_TEST(out_of_memory_changes_nothing)
     char path[SCRATCH_PATH];
     snprintf(path, sizeof path, "%s", scratch_path("memory"));
     saved.t.on_step = resume_schedule;
+    saved.t.keep_best = r.t.keep_best = _i / 2 == 1;
     trainer_fit(&saved.t);
     remove(path);
     watch_begin();

@@ -4,36 +4,9 @@
  * SPDX-License-Identifier: MIT
  */
 #include "nn/checkpoint.h"
-#include "tensor/memory.h"
-#include "tests/optim/resumed.h"
+#include "tests/optim/edited.h"
 
 /* --- refused checkpoints ---------------------------------------------------------------------- */
-
-/* Asserts that loading the file fails and leaves r unchanged. */
-static void assert_not_loaded(Run *r, const char *path, Error *err)
-{
-    size_t size;
-    unsigned char *before = run_bytes(r, &size);
-    ck_assert(!trainer_load(&r->t, path, err));
-    ck_assert_str_eq(err->file, path);
-    assert_state(r, before, size);
-    free(before);
-}
-
-/* Asserts that loading saved's checkpoint into r fails with these texts and leaves r unchanged.
- * Frees both. */
-static void assert_refused(Run saved, Run r, const char *problem, const char *expected,
-                           const char *found)
-{
-    Error err;
-    trainer_fit(&saved.t);
-    ck_assert(trainer_save(&saved.t, scratch_path("refused"), &err));
-    assert_not_loaded(&r, scratch_path("refused"), &err);
-    ck_assert_msg(strstr(err.problem, problem) != NULL, "%s", err.problem);
-    ck_assert_str_eq(err.expected, expected);
-    ck_assert_str_eq(err.found, found);
-    run_free(&saved), run_free(&r);
-}
 
 static Run run_with_net(Module *net)
 {
@@ -99,21 +72,11 @@ START_TEST(another_order_of_the_data_is_refused)
 }
 END_TEST
 
-/* Changes a text in a checkpoint's metadata. */
-static void resume_set_note(Safetensors *s, const char *key, const char *value)
-{
-    for (int i = 0; i < s->n_texts; i++)
-        if (strcmp(s->text[i].key, key) == 0) {
-            memory_free(s->text[i].value);
-            s->text[i].value = memory_copy_text(value);
-        }
-}
-
 START_TEST(what_is_not_a_valid_checkpoint_is_refused)
 {
     const char *other_real = sizeof(real) == 4 ? "double" : "float";
     const char *note[][3] = {{"format", "recipe", "not a training checkpoint"},
-                             {"version", "1", "different version"},
+                             {"version", "2", "different version"},
                              {"real", other_real, "different precision"},
                              {"checksum", "0", "damaged"}};
     Error err;
@@ -164,27 +127,6 @@ START_TEST(a_damaged_checkpoint_changes_nothing)
 END_TEST
 
 /* --- edited checkpoints ----------------------------------------------------------------------- */
-
-static Safetensors *edit_begin(Run *r, const char *path)
-{
-    Error err;
-    ck_assert_msg(trainer_save(&r->t, path, &err), "%s", err.problem);
-    Safetensors *s = safetensors_read(path, SAFETENSORS_HEADER, &err);
-    ck_assert_ptr_nonnull(s);
-    return s;
-}
-
-/* Writes the edited list with a valid checksum, which the message about a wrong one states. */
-static void edit_end(Run *r, const char *path, Safetensors *s)
-{
-    Error err;
-    resume_set_note(s, "checksum", "edited");
-    ck_assert(safetensors_write(s, path, &err));
-    ck_assert(!trainer_load(&r->t, path, &err));
-    resume_set_note(s, "checksum", err.expected);
-    ck_assert(safetensors_write(s, path, &err));
-    safetensors_free(s);
-}
 
 /* A setting that a step would refuse is neither loaded nor saved. */
 START_TEST(settings_out_of_range_are_refused)
@@ -297,13 +239,6 @@ START_TEST(counts_that_do_not_agree_are_not_saved)
     run_free(&r);
 }
 END_TEST
-
-static void edit_drop(Safetensors *s, const char *name)
-{
-    NamedTensor *t = &s->item[safetensors_find(s, name) - s->item];
-    memory_free(t->name), memory_free(t->data);
-    *t = s->item[--s->count];
-}
 
 /* A checkpoint has the slots that the next step uses, even if no step has used them yet. */
 START_TEST(a_checkpoint_that_lacks_a_needed_slot_is_refused)

@@ -26,7 +26,7 @@ static inline Run run_of(Dataset *data, Module *net, Optimizer *opt, ptrdiff_t b
 
 static inline void run_free(Run *r)
 {
-    history_free(&r->t.history);
+    trainer_clear(&r->t);
     loader_free(r->t.train);
     loader_free(r->t.test);
     optimizer_free(r->t.optimizer);

@@ -33,7 +33,7 @@ static void train_network(Module *net, const Dataset *train, FILE *out, uint64_t
     Trainer t = {.net = net, .optimizer = adam, .loss = loss_cross_entropy, .train = loader,
                  .epochs = 1, .quiet = true, .on_step = record_step, .ctx = out};
     trainer_fit(&t);
-    history_free(&t.history);
+    trainer_clear(&t);
     optimizer_free(adam);
     loader_free(loader);
 }

@@ -129,7 +129,7 @@ static void train_network(Module *net, const Dataset *train, Record *record, uin
     trainer_fit(&t);
     if (record->step < t.step)
         record_slopes(record, t.step);
-    history_free(&t.history);
+    trainer_clear(&t);
     optimizer_free(adam);
     loader_free(loader);
 }
