@@ -24,6 +24,8 @@
 
 #include "autograd/backward.h"
 
+SLOPE_C_BEGIN
+
 /* products[i] = the part of H v that belongs to x[i], where H holds the second derivatives of y,
  * which has one element, by all n inputs; zeros where y is linear. It is the gradient of
  * grad(y) . v (Pearlmutter, "Fast exact multiplication by the Hessian", 1994). Its two backward
@@ -36,5 +38,7 @@ void var_hvp(Var *y, Var *const *x, int n, Var *const *v, Var **products);
  * passes, of which the second needs only the record of the first, take about twice as long as
  * computing y and its gradient, for any number of inputs. */
 Var *var_jvp(Var *y, Var *const *x, int n, Var *const *v);
+
+SLOPE_C_END
 
 #endif

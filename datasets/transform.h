@@ -21,6 +21,8 @@
 
 #include "datasets/dataset.h"
 
+SLOPE_C_BEGIN
+
 /* A field that is left out is 0 and does nothing, except that a window whose .center is left out is
  * at a random position. To pad the sides differently, take a window of a padded image: .pad = 2 and
  * .crop = {32, 28} with .center add rows, but no columns, to 28x28. */
@@ -42,5 +44,7 @@ Shape transform_shape(Transform transform, Shape sample);
  * transform it is dataset_read. Runs in parallel and allocates nothing. */
 void transform_read(const Dataset *data, Transform transform, uint64_t seed, int epoch,
                     const int32_t *which, ptrdiff_t count, real *x, int32_t *labels);
+
+SLOPE_C_END
 
 #endif

@@ -22,6 +22,8 @@
 #include "nn/module.h"
 #include "tensor/files/safetensors.h"
 
+SLOPE_C_BEGIN
+
 /* Replaces the file durably, as safetensors_write does. On failure, including when out of memory,
  * returns false, fills in *err and leaves the old file as it is. A parameter that contains NaN or
  * infinity, or a buffer that contains NaN, is a failure, too: a network that has diverged never
@@ -33,5 +35,7 @@ bool module_save(Module *m, const char *path, Error *err);
  * parameter that contains NaN or infinity, or when out of memory. safetensors_read does read a file
  * with such a parameter. */
 bool module_load(Module *m, const char *path, Error *err);
+
+SLOPE_C_END
 
 #endif

@@ -34,6 +34,8 @@
 #include "autograd/backward.h"
 #include "tensor/random.h"
 
+SLOPE_C_BEGIN
+
 typedef struct Module Module;
 
 typedef struct ModuleType {
@@ -139,5 +141,7 @@ bool parameter_is_slope(const Parameter *p);
 /* The number of elements of all parameters, and how many of them are slopes. */
 ptrdiff_t module_count(Module *m);
 ptrdiff_t module_count_slopes(Module *m);
+
+SLOPE_C_END
 
 #endif

@@ -24,6 +24,8 @@
 #include "nn/module.h"
 #include "tensor/files/safetensors.h"
 
+SLOPE_C_BEGIN
+
 typedef enum StatePass { STATE_SAVING, STATE_CHECKING, STATE_LOADING } StatePass;
 
 /* What is known about one of the file's tensors. */
@@ -87,5 +89,7 @@ void *state_data(State *s, const char *name, Dtype dtype, Shape shape);
  * only if `value` is not within low … high. */
 void state_check_range(State *s, const char *name, int64_t value, int64_t low, int64_t high);
 void state_refuse(State *s, const char *problem, ...) SLOPE_PRINTF(2, 3);
+
+SLOPE_C_END
 
 #endif

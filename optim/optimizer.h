@@ -23,6 +23,8 @@
 
 #include "nn/module.h"
 
+SLOPE_C_BEGIN
+
 /* The largest numbers of groups, of slots per parameter, and of settings that a rule declares. */
 enum { OPTIMIZER_GROUPS = 8, OPTIMIZER_SLOTS = 3, OPTIMIZER_OWN = 4 };
 
@@ -182,5 +184,7 @@ void optimizer_set_lr(Optimizer *opt, real lr);
  * what is missing, but in the first step that would take buffers from the pool which the second
  * step would then lack. */
 void optimizer_make_slots(Optimizer *opt);
+
+SLOPE_C_END
 
 #endif

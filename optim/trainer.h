@@ -29,6 +29,8 @@
 #include "optim/loss.h"
 #include "optim/optimizer.h"
 
+SLOPE_C_BEGIN
+
 typedef struct EpochRecord {
     int    epoch; /* from 1 */
     /* Accuracies are NaN if the data have no classes. */
@@ -194,5 +196,7 @@ void history_free(History *history);
  * every locale. The file is replaced as a checkpoint is: if it cannot be written completely, the
  * result is false, *err says why, and the old file is kept. */
 bool history_write_csv(const History *history, const char *path, Error *err);
+
+SLOPE_C_END
 
 #endif
