@@ -21,6 +21,8 @@
 
 #include "datasets/dataset.h"
 
+SLOPE_C_BEGIN
+
 typedef enum SplitKind { SPLIT_PLAIN, SPLIT_STRATIFIED } SplitKind;
 
 /* The two parts, which you free. */
@@ -40,5 +42,7 @@ typedef struct DatasetSplit {
  * Fails if the fraction is not between 0 and 1 or would leave a part empty; if stratified, also if
  * the dataset has no classes, as with real-valued targets. */
 DatasetSplit dataset_split(const Dataset *data, double fraction, SplitKind kind, uint64_t seed);
+
+SLOPE_C_END
 
 #endif

@@ -26,6 +26,8 @@
 #include "datasets/loader.h"
 #include "nn/module.h"
 
+SLOPE_C_BEGIN
+
 typedef struct Confusion {
     int      classes;   /* K */
     int64_t *count;     /* (K,K): row by the true class, column by the predicted class */
@@ -61,5 +63,7 @@ Confusion confusion_evaluate(Module *net, Loader *loader);
 void confusion_print(FILE *out, const Confusion *confusion);
 
 void confusion_free(Confusion *confusion);
+
+SLOPE_C_END
 
 #endif
