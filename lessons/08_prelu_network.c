@@ -132,7 +132,7 @@ static void show_confusion(const Lesson *lesson, Module *net, Loader *test)
                 row = i, column = j;
     say("\nThe most frequent mistake: '%s' taken for '%s', %lld times.\n", c.names[row],
         c.names[column], (long long)c.count[10 * row + column]);
-    plot_confusion(lesson, "confusion",
+    draw_confusion(lesson, "confusion",
                    "Test images of each class (row) and the class the network chose (column)", &c);
     confusion_free(&c);
 }

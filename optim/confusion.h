@@ -2,7 +2,7 @@
  *
  *  - confusion_evaluate runs a network over a loader and counts how often each class was predicted
  *    for the examples of each class; confusion_new counts predictions that exist already.
- *  - confusion_print prints the counts and the accuracy of every class. plot_confusion, in
+ *  - confusion_print prints the counts and the accuracy of every class. draw_confusion, in
  *    lessons/kit/confusion.h, draws them.
  *
  *      Confusion c = confusion_evaluate(net, test);

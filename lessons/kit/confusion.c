@@ -61,10 +61,10 @@ static void confusion_size(Plot *p, int classes)
     plot_size(p, side + 240, side + 160);
 }
 
-void plot_confusion(const Lesson *lesson, const char *name, const char *title, const Confusion *c)
+void draw_confusion(const Lesson *lesson, const char *name, const char *title, const Confusion *c)
 {
     if (!c || !c->count)
-        slope_fail("plot_confusion", "there is no confusion matrix; was it freed?");
+        slope_fail("draw_confusion", "there is no confusion matrix; was it freed?");
     char text[PLOT_CELLS][CONFUSION_NAME];
     const char *names[PLOT_CELLS];
     for (int k = 0; k < c->classes && k < PLOT_CELLS; k++) {

@@ -1,4 +1,4 @@
-/* tests/lessons/check_plot_confusion.c -- the script of the picture of a confusion matrix.
+/* tests/lessons/check_draw_confusion.c -- the script of the picture of a confusion matrix.
  *
  * The kit is compiled into this program, because the Makefile links tests with the library only.
  *
@@ -38,7 +38,7 @@ static const char *drawn(int classes, const char *const *names, const char *exte
     lesson.gnuplot[0] = '\0';
     Confusion c = matrix_of(classes);
     c.names = names;
-    plot_confusion(&lesson, "matrix", "A matrix", &c);
+    draw_confusion(&lesson, "matrix", "A matrix", &c);
     confusion_free(&c);
     lesson_end(&lesson);
     size_t size;
@@ -104,7 +104,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("plot_confusion");
+    Suite *suite = suite_create("draw_confusion");
     testing_add(suite, "scripts", 20, (const TTest *const[]){
         rows_are_true_and_columns_predicted_classes, every_name_can_be_drawn,
         many_classes_have_numbers_and_no_texts, NULL});
