@@ -36,6 +36,7 @@
 #include "optim/loss.h"
 #include "optim/optimizer.h"
 #include "optim/progress.h"
+#include "optim/schedule.h"
 #include "optim/trainer.h"
 #include "tensor/error.h"
 #include "tensor/files/safetensors.h"

@@ -45,7 +45,7 @@ struct Var {
     size_t    index;      /* its position on the tape */
     uint32_t  generation; /* even while it is alive, odd once it is rewound or freed */
 
-    bool requires_grad;    /* does a gradient flow through it? */
+    bool requires_grad;    /* does a gradient flow through it? false for a frozen parameter */
     bool retains_grad;
     bool is_param;         /* not on the tape */
     bool grad_stale;       /* does ->grad still include a gradient that a step has used? */
