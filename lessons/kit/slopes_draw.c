@@ -270,7 +270,7 @@ static void plot_slope_ridge(Plot *p, const double *values, int n, SlopeRange ra
                   legend, 2 * SLOPE_BINS + 2, x, top);
 }
 
-/* The layer of row r as a ridge on its base line, which is named on the axis; returns its median. */
+/* The layer of row r as a ridge on its base line, with its name on the axis; returns its median. */
 static double plot_slope_row(Plot *p, const SlopeLog *log, int r, int moment, SlopeRange range)
 {
     char name[MODULE_PATH], tics[MODULE_PATH + 64];
