@@ -201,7 +201,7 @@ static Plot *slope_page(const Lesson *lesson, const char *name, const char *titl
     static const int columns[SLOPE_SHOWN + 1] = {1, 1, 2, 3, 2, 3, 3, 3, 3, 3, 4, 4, 4};
     int across = columns[panels], down = (panels + across - 1) / across;
     Plot *p = plot_new(lesson, name, title, down, across);
-    plot_size(p, across == 4 ? 1440 : 1260, 90 + down * (down == 1 ? 420 : 260));
+    plot_size(p, 1440, 90 + down * (down == 1 ? 460 : 260)); /* the key fits into one line */
     plot_shared_key(p);
     return p;
 }
