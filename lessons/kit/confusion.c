@@ -13,8 +13,8 @@
 enum { CONFUSION_LETTERS = 20, CONFUSION_NAME = 4 * CONFUSION_LETTERS + 4 };
 
 /* What gnuplot can draw in place of the character at the start of the text, whose length in bytes
- * is set: a single quote would end gnuplot's string, a percent sign would begin a number format,
- * and an SVG file must contain neither control characters nor bytes that are not UTF-8. */
+ * is set: a single quote would end gnuplot's string, and an SVG file must contain neither control
+ * characters nor bytes that are not UTF-8. */
 static const char *confusion_letter(const char *text, size_t *length)
 {
     *length = slope_utf8_length((const uint8_t *)text, strlen(text));
@@ -22,7 +22,7 @@ static const char *confusion_letter(const char *text, size_t *length)
         *length = 1;
         return "?";
     }
-    return *text == '\'' ? "’" : *text == '%' ? "%%" : NULL;
+    return *text == '\'' ? "’" : NULL;
 }
 
 static void confusion_shorten(char out[CONFUSION_NAME], const char *name)

@@ -40,9 +40,10 @@ static Curve curve_check(Curve c, const char *function)
                    c.f ? "both a function and a module" : "neither a function nor a module");
     if (c.low == 0 && c.high == 0)
         c.low = -4, c.high = 4;
-    if (!(c.low < c.high) || !isfinite(c.low) || !isfinite(c.high))
-        slope_fail(function, "the range is %g to %g; expected finite numbers with .low < .high",
-                   c.low, c.high);
+    real low = (real)c.low, high = (real)c.high;
+    if (!(low < high) || !isfinite(low) || !isfinite(high))
+        slope_fail(function, "the range is %.9g to %.9g; expected finite numbers of type real with "
+                   ".low < .high", c.low, c.high);
     if (c.points == 0)
         c.points = CURVE_POINTS;
     if (c.points < 2 || c.points > CURVE_MOST)

@@ -33,15 +33,28 @@ const char *slope_plot_text(const char *text)
     return text;
 }
 
-/* A picture's name becomes the name of its files, and part of its script. */
+/* gnuplot reads the text of a tic as a format, in which a percent sign begins a number. */
+void slope_plot_tic(Plot *p, const char *text, double position)
+{
+    fprintf(p->script, "'");
+    for (const char *at = slope_plot_text(text); *at; at++)
+        fprintf(p->script, "%s%c", *at == '%' ? "%" : "", *at);
+    fprintf(p->script, "' %.9g", position);
+}
+
+/* A picture's name becomes the name of its files, and part of its script. gnuplot takes what begins
+ * with < or | for a command that it runs, with $ for a data block, and with - for an option. */
 static void plot_check_new(const Lesson *lesson, const char *name, const char *title)
 {
     if (!lesson || !name || !title)
         slope_fail("plot_new", "the %s is NULL", !lesson ? "lesson" : !name ? "name" : "title");
-    if (!name[0] || strlen(name) >= PLOT_NAME || strpbrk(name, "/'\n"))
-        slope_fail("plot_new", "'%s' is not a valid name for a picture: expected 1 to %d "
-                   "characters without a slash or a quote; the folder is set by lesson_here or "
-                   "--out", name, PLOT_NAME - 1);
+    if (!name[0] || strlen(name) >= PLOT_NAME || strpbrk(name, "/'\n") || strchr("<|$-", name[0]))
+        slope_fail("plot_new", "'%s' is not a valid name for a picture: expected 1 to %d bytes "
+                   "without a slash or a quote, and not beginning with < | $ or -; the folder is "
+                   "set by lesson_here or --out", name, PLOT_NAME - 1);
+    if (strlen(title) >= PLOT_TITLE)
+        slope_fail("plot_new", "the title of picture '%s' has %zu bytes; expected at most %d", name,
+                   strlen(title), PLOT_TITLE - 1);
 }
 
 Plot *plot_new(const Lesson *lesson, const char *name, const char *title, int rows, int columns)

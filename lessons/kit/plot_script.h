@@ -16,12 +16,13 @@ enum {
     PLOT_STYLES = 8,
     PLOT_TEXT = 16384,
     PLOT_NAME = 64,
+    PLOT_TITLE = 256,
     PLOT_HOLD = 200, /* how long an animation holds its last frame, in centiseconds */
 };
 
 struct Plot {
     const Lesson *lesson;
-    char  name[PLOT_NAME], title[256];
+    char  name[PLOT_NAME], title[PLOT_TITLE];
     int   rows, columns, width, height;
     bool  png;
     int   gif_delay;  /* 0: not a GIF */
@@ -44,6 +45,9 @@ void slope_plot_append(Plot *p, const char *format, ...) SLOPE_PRINTF(2, 3);
 /* Returns the text after checking that it can be put in single quotes, inside which gnuplot neither
  * expands nor executes anything. */
 const char *slope_plot_text(const char *text);
+
+/* Writes to the script a tic of an axis: a text, which is checked, and its position. */
+void slope_plot_tic(Plot *p, const char *text, double position);
 
 /* Writes n rows of `columns` values as a block of data; returns the index of the block. */
 int slope_plot_block(Plot *p, const char *legend, int n, const double *const *column, int columns);

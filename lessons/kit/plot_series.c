@@ -24,8 +24,12 @@ void slope_plot_key(Plot *p, const char *style, const char *legend)
 {
     char title[300];
     size_t n = strlen(p->key);
-    snprintf(title, sizeof title, " title '%s'", slope_plot_text(legend));
-    if (!p->shared_key || !legend[0] || strstr(p->key, title))
+    if (!p->shared_key || !legend[0])
+        return;
+    if (snprintf(title, sizeof title, " title '%s'", slope_plot_text(legend)) >= (int)sizeof title)
+        slope_fail("plot_shared_key", "picture '%s' has a legend of %zu bytes, which is too long",
+                   p->name, strlen(legend));
+    if (strstr(p->key, title))
         return;
     int more = snprintf(p->key + n, sizeof p->key - n, "%sNaN with %s%s", n ? ", \\\n     " : "",
                         style, title);

@@ -80,8 +80,10 @@ static int plot_matrix_block(Plot *p, int rows, int columns, const double *value
 static void plot_names(Plot *p, const char *axis, int n, const char *const *names)
 {
     fprintf(p->script, "set %stics (", axis);
-    for (int i = 0; i < n; i++)
-        fprintf(p->script, "%s'%s' %d", i ? ", " : "", names ? slope_plot_text(names[i]) : "", i);
+    for (int i = 0; i < n; i++) {
+        fputs(i ? ", " : "", p->script);
+        slope_plot_tic(p, names ? names[i] : "", i);
+    }
     fprintf(p->script, ") scale 0\n");
 }
 

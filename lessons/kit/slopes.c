@@ -150,6 +150,8 @@ const double *slope_log_values(const SlopeLog *log, int layer, int moment)
 
 void slope_log_write(FILE *f, const SlopeLog *log)
 {
+    if (!f || !log)
+        slope_fail("slope_log_write", "the %s is NULL", f ? "log" : "file");
     for (int m = 0; m < log->moments; m++)
         for (int i = 0; i < log->n_layers; i++)
             for (int c = 0; c < log->layer[i].channels; c++)
@@ -173,7 +175,9 @@ static void slope_write_layer_stats(const char *name, const Tensor *slopes, void
 
 void slope_write_stats(FILE *f, Module *net, const char *prefix)
 {
-    SlopeStatsFile file = {f, prefix};
+    SlopeStatsFile file = {f, prefix ? prefix : ""};
+    if (!f || !net)
+        slope_fail("slope_write_stats", "the %s is NULL", f ? "network" : "file");
     prelu_each(net, slope_write_layer_stats, &file);
 }
 
@@ -188,14 +192,19 @@ static int slope_compare(const void *a, const void *b)
 
 void slope_quantiles(const double *values, int n, const double *q, int count, double *result)
 {
+    if (!values || n < 1)
+        slope_fail("slope_quantiles", "there are %d values; expected 1 or more", values ? n : 0);
+    for (int k = 0; k < count; k++)
+        if (!(q[k] >= 0 && q[k] <= 1))
+            slope_fail("slope_quantiles", "q is %g; expected 0 to 1", q[k]);
     double *sorted = memory_new_array((size_t)n, sizeof *sorted);
     memcpy(sorted, values, (size_t)n * sizeof *sorted);
     qsort(sorted, (size_t)n, sizeof *sorted, slope_compare);
     for (int k = 0; k < count; k++) {
         double place = q[k] * (n - 1);
-        int i = (int)place;
-        double next = i + 1 < n ? sorted[i + 1] : sorted[i];
-        result[k] = sorted[i] + (place - i) * (next - sorted[i]);
+        const double *at = &sorted[(int)place];
+        double part = place - floor(place);
+        result[k] = part > 0 ? at[0] + part * (at[1] - at[0]) : at[0];
     }
     memory_free(sorted);
 }
@@ -203,9 +212,6 @@ void slope_quantiles(const double *values, int n, const double *q, int count, do
 double slope_quantile(const double *values, int n, double q)
 {
     double result;
-    if (!values || n < 1 || !(q >= 0 && q <= 1))
-        slope_fail("slope_quantile", "%d values and q = %g; expected at least one, and 0 <= q <= 1",
-                   values ? n : 0, q);
     slope_quantiles(values, n, &q, 1, &result);
     return result;
 }

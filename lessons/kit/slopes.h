@@ -57,7 +57,7 @@ void slope_write_stats(FILE *f, Module *net, const char *prefix);
 /* The q-quantile (0 <= q <= 1) of n values, linearly interpolated between neighbours. */
 double slope_quantile(const double *values, int n, double q);
 
-/* Several at once: result[k] is the q[k]-quantile. */
+/* `count` at once: result[k] is the q[k]-quantile. */
 void slope_quantiles(const double *values, int n, const double *q, int count, double *result);
 
 /* --- pictures: slopes_draw.c ------------------------------------------------------------------ */

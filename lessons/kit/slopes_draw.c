@@ -99,13 +99,14 @@ static int slope_row(const SlopeLog *log, int r)
     return rows > 1 ? r * (log->n_layers - 1) / (rows - 1) : 0;
 }
 
-static const char *slope_title(const SlopeLog *log, const char *title, char text[256])
+/* plot_new refuses a title that is too long. */
+static const char *slope_title(const SlopeLog *log, const char *title, char text[2 * PLOT_TITLE])
 {
     if (log->n_layers > SLOPE_SHOWN)
-        snprintf(text, 256, "%.200s (%d of %d PReLUs, first to last)", title, SLOPE_SHOWN,
+        snprintf(text, 2 * PLOT_TITLE, "%s (%d of %d PReLUs, first to last)", title, SLOPE_SHOWN,
                  log->n_layers);
     else
-        snprintf(text, 256, "%s", title);
+        snprintf(text, 2 * PLOT_TITLE, "%s", title);
     return text;
 }
 
@@ -156,9 +157,12 @@ static SlopeRange slope_range(const Lesson *lesson, const SlopeLog *log, const c
     return all;
 }
 
+/* The margin is never so small that gnuplot, which reads 9 digits, would take the ends of the range
+ * for equal. */
 static SlopeRange slope_with_margin(SlopeRange range)
 {
-    double margin = range.high > range.low ? 0.04 * (range.high - range.low) : 0.1;
+    double least = 1e-6 * fmax(fabs(range.low), fabs(range.high));
+    double margin = range.high > range.low ? fmax(0.04 * (range.high - range.low), least) : 0.1;
     return (SlopeRange){range.low - margin, range.high + margin, range.start};
 }
 
@@ -211,7 +215,7 @@ void draw_slope_bands(const Lesson *lesson, const char *name, const char *title,
 {
     SlopeRange all = slope_range(lesson, log, title, "draw_slope_bands"), drawn = slope_nothing;
     SlopeBands bands[SLOPE_SHOWN];
-    char text[256];
+    char text[2 * PLOT_TITLE];
     Plot *p = slope_page(lesson, name, slope_title(log, title, text), slope_rows(log));
     for (int r = 0; r < slope_rows(log); r++) {
         bands[r] = slope_bands_new(log, slope_row(log, r));
@@ -246,8 +250,9 @@ static void slope_bins(const double *values, int n, SlopeRange range, double bin
     memset(bin, 0, SLOPE_BINS * sizeof *bin);
     for (int i = 0; i < n; i++)
         if (isfinite(values[i])) {
-            int b = (int)((values[i] - range.low) / (range.high - range.low) * SLOPE_BINS);
-            most = fmax(most, ++bin[b]); /* the margin keeps b below SLOPE_BINS */
+            double place = (values[i] - range.low) / (range.high - range.low) * SLOPE_BINS;
+            int b = place < SLOPE_BINS ? (int)place : SLOPE_BINS - 1; /* also if it overflows */
+            most = fmax(most, ++bin[b]);
         }
     for (int b = 0; b < SLOPE_BINS && most > 0; b++)
         bin[b] /= most;
@@ -273,13 +278,13 @@ static void plot_slope_ridge(Plot *p, const double *values, int n, SlopeRange ra
 /* The layer of row r as a ridge on its base line, with its name on the axis; returns its median. */
 static double plot_slope_row(Plot *p, const SlopeLog *log, int r, int moment, SlopeRange range)
 {
-    char name[MODULE_PATH], tics[MODULE_PATH + 64];
+    char name[MODULE_PATH];
     const SlopeLayer *layer = &log->layer[slope_row(log, r)];
     const double *values = slope_log_values(log, slope_row(log, r), moment);
     double y = slope_rows(log) - 1 - r;
-    snprintf(tics, sizeof tics, "set ytics %s('%s' %g)", r ? "add " : "", slope_name(layer, name),
-             y);
-    plot_set(p, tics);
+    fprintf(p->script, "set ytics %s(", r ? "add " : "");
+    slope_plot_tic(p, slope_name(layer, name), y);
+    fprintf(p->script, ")\n");
     plot_slope_ridge(p, values, layer->channels, range, y, r ? "" : "slopes");
     return slope_quantile(values, layer->channels, 0.5);
 }
@@ -312,7 +317,7 @@ void draw_slope_film(const Lesson *lesson, const char *name, const char *title,
 {
     SlopeRange range = slope_with_margin(slope_range(lesson, log, title, "draw_slope_film"));
     int rows = slope_rows(log), frames = log->moments < SLOPE_FRAMES ? log->moments : SLOPE_FRAMES;
-    char text[256];
+    char text[2 * PLOT_TITLE];
     Plot *p = plot_new(lesson, name, slope_title(log, title, text), 1, 1);
     plot_as_gif(p, SLOPE_DELAY), plot_size(p, 720, 160 + (rows < 3 ? 150 : 60) * (rows + 1));
     for (int frame = 0; frame < frames; frame++)
