@@ -67,13 +67,16 @@ void plot_arc(Plot *p, int style, const char *legend, double x, double bulge, do
 
 /* --- matrices and images ---------------------------------------------------------------------- */
 
-/* Writes rows x columns values as a matrix block; returns its index. */
+/* Writes rows x columns values as a matrix block; returns its index. gnuplot draws no image of a
+ * single row or column, so it gets a second one, which is outside of the axes. */
 static int plot_matrix_block(Plot *p, int rows, int columns, const double *values)
 {
     fprintf(p->data, "%s# %d: %d x %d\n", p->blocks ? "\n\n" : "", p->blocks, rows, columns);
-    for (int i = 0; i < rows; i++)
-        for (int j = 0; j < columns; j++)
-            fprintf(p->data, "%.6g%c", values[i * columns + j], j + 1 < columns ? ' ' : '\n');
+    for (int i = 0; i < rows || i < 2; i++, fprintf(p->data, "\n"))
+        for (int j = 0; j < columns || j < 2; j++) {
+            double value = i < rows && j < columns ? values[i * columns + j] : (double)NAN;
+            fprintf(p->data, "%s%.6g", j ? " " : "", value);
+        }
     return p->blocks++;
 }
 

@@ -152,6 +152,24 @@ START_TEST(the_names_on_an_axis_may_contain_a_percent_sign)
 }
 END_TEST
 
+/* gnuplot draws an image only if it has two rows and two columns. */
+START_TEST(a_single_row_or_column_is_drawn)
+{
+    static const int sizes[][2] = {{1, 3}, {3, 1}, {1, 1}};
+    Lesson here = begin_here("single");
+    for (int i = 0; i < 3; i++) {
+        Plot *p = plot_new(&here, "matrix", "", 1, 1);
+        plot_panel(p, "", "", "");
+        plot_matrix(p, sizes[i][0], sizes[i][1], (double[]){1, 2, 3}, NULL, NULL);
+        plot_draw(p);
+        assert_drawn(&here, "matrix.svg");
+        if (here.gnuplot[0])
+            ck_assert_int_ge(count(read_text(&here, "matrix.svg"), "<polygon"),
+                             sizes[i][0] * sizes[i][1]);
+    }
+}
+END_TEST
+
 START_TEST(a_legend_of_the_shared_key_may_be_long_but_not_cut)
 {
     char legend[400];
@@ -304,7 +322,8 @@ int main(void)
         without_gnuplot_the_program_says_how_to_install_it,
         names_that_are_not_those_of_a_file_are_refused, a_name_is_not_a_command,
         other_names_and_titles_are_drawn, the_names_on_an_axis_may_contain_a_percent_sign,
-        a_legend_of_the_shared_key_may_be_long_but_not_cut, NULL});
+        a_single_row_or_column_is_drawn, a_legend_of_the_shared_key_may_be_long_but_not_cut,
+        NULL});
     testing_add(suite, "curves", 60, (const TTest *const[]){
         a_kink_interrupts_the_derivative_but_not_the_function,
         jumps_poles_and_undefined_values_interrupt_a_line, a_smooth_function_is_not_interrupted,
