@@ -96,7 +96,7 @@ FLAGS = -std=c11 -D_DEFAULT_SOURCE -D_FILE_OFFSET_BITS=64 -pthread -I. $(WARN) $
 LIBS  = $(LDFLAGS) -pthread -lm
 
 ifeq ($(origin CXX),default)
-CXX := $(if $(filter cc,$(CC)),c++,$(subst clang,clang++,$(subst gcc,g++,$(CC))))
+CXX := $(patsubst cc,c++,$(patsubst %/cc,%/c++,$(subst clang,clang++,$(subst gcc,g++,$(CC)))))
 endif
 CXX_FLAGS = $(filter-out -std=c11 -Wstrict-prototypes -Wmissing-prototypes,$(FLAGS)) -std=c++17
 
@@ -119,6 +119,8 @@ show   = $(if $(V)$(silent),,@echo '  $(1)'; )
 define precision
 $(B)/$(1)/flags: FORCE
 	@$$(call keep,$$(CC) $$(FLAGS) $$($(1)_FLAGS) $$(LDFLAGS) $$(MACROS))
+$(B)/$(1)/cxx: FORCE
+	@$$(call keep,$$(CXX))
 $(B)/$(1)/sources: FORCE
 	@$$(call keep,$$(SRC))
 $(B)/$(1)/kit: FORCE
@@ -126,7 +128,7 @@ $(B)/$(1)/kit: FORCE
 $(B)/$(1)/%.o: %.c $(B)/$(1)/flags
 	@mkdir -p $$(@D)
 	$$(call show,cc $$<)$$(CC) $$(FLAGS) $$($(1)_FLAGS) -MMD -MP -c $$< -o $$@
-$(B)/$(1)/%.o: %.cpp $(B)/$(1)/flags
+$(B)/$(1)/%.o: %.cpp $(B)/$(1)/flags $(B)/$(1)/cxx
 	@mkdir -p $$(@D)
 	$$(call show,c++ $$<)$$(CXX) $$(CXX_FLAGS) $$($(1)_FLAGS) -MMD -MP -c $$< -o $$@
 $(B)/libslope-$(1).a: $(SRC:%.c=$(B)/$(1)/%.o) $(B)/$(1)/sources
