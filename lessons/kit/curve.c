@@ -231,8 +231,7 @@ void plot_derivative(Plot *p, const char *legend, Curve c)
 
 void draw_curve(const Lesson *lesson, const char *name, const char *title, Curve c)
 {
-    if (!lesson || !name || !title)
-        slope_fail("draw_curve", "the %s is NULL", !lesson ? "lesson" : !name ? "name" : "title");
+    slope_plot_check(lesson, name, title, "draw_curve"); /* before there is memory to free */
     CurveRun run = curve_begin(c, "draw_curve");
     for (CurveField field = 0; field < CURVE_FIELDS; field++)
         curve_visible(&run, field); /* fails, if it does, before the picture is begun */

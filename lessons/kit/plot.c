@@ -44,28 +44,29 @@ void slope_plot_tic(Plot *p, const char *text, double position)
 
 /* A picture's name becomes the name of its files, and part of its script. gnuplot takes what begins
  * with < or | for a command that it runs, with $ for a data block, and with - for an option. */
-static void plot_check_new(const Lesson *lesson, const char *name, const char *title)
+void slope_plot_check(const Lesson *lesson, const char *name, const char *title,
+                      const char *function)
 {
     if (!lesson || !name || !title)
-        slope_fail("plot_new", "the %s is NULL", !lesson ? "lesson" : !name ? "name" : "title");
+        slope_fail(function, "the %s is NULL", !lesson ? "lesson" : !name ? "name" : "title");
     if (!name[0] || strlen(name) >= PLOT_NAME || strpbrk(name, "/'\n") || strchr("<|$-", name[0]))
-        slope_fail("plot_new", "'%s' is not a valid name for a picture: expected 1 to %d bytes "
+        slope_fail(function, "'%s' is not a valid name for a picture: expected 1 to %d bytes "
                    "without a slash or a quote, and not beginning with < | $ or -; the folder is "
                    "set by lesson_here or --out", name, PLOT_NAME - 1);
-    if (strlen(title) >= PLOT_TITLE)
-        slope_fail("plot_new", "the title of picture '%s' has %zu bytes; expected at most %d", name,
+    if (strlen(slope_plot_text(title)) >= PLOT_TITLE)
+        slope_fail(function, "the title of picture '%s' has %zu bytes; expected at most %d", name,
                    strlen(title), PLOT_TITLE - 1);
 }
 
 Plot *plot_new(const Lesson *lesson, const char *name, const char *title, int rows, int columns)
 {
-    plot_check_new(lesson, name, title);
+    slope_plot_check(lesson, name, title, "plot_new");
     Plot *p = memory_new(sizeof *p);
     p->lesson = lesson;
     p->rows = rows, p->columns = columns;
     p->width = 720 * columns, p->height = 480 * rows;
     snprintf(p->name, sizeof p->name, "%s", name);
-    snprintf(p->title, sizeof p->title, "%s", slope_plot_text(title));
+    snprintf(p->title, sizeof p->title, "%s", title);
     char file[80];
     snprintf(file, sizeof file, "%s.gp", name);
     p->script = lesson_open(lesson, file);

@@ -39,6 +39,10 @@ struct Plot {
     const char *alt_kind;  /* the kind of the last series described */
 };
 
+/* Fails, naming `function`, if plot_new would. */
+void slope_plot_check(const Lesson *lesson, const char *name, const char *title,
+                      const char *function);
+
 /* Appends to the panel's plot command. */
 void slope_plot_append(Plot *p, const char *format, ...) SLOPE_PRINTF(2, 3);
 
