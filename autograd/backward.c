@@ -214,7 +214,7 @@ static void pass_check(Var *y, Var *gy, const char *function)
     if (!y->requires_grad)
         slope_fail(function, "%s depends on nothing that requires a gradient; was it computed "
                    "between no_grad_begin and no_grad_end, or only from constants and frozen "
-                   "parameters (module_unfreeze)?", VAR_TEXT(y));
+                   "parameters (see module_unfreeze)?", VAR_TEXT(y));
     if (!gy && tensor_count(y->value) != 1)
         slope_fail(function, "%s has %td elements, so its gradient is not simply 1; reduce it to "
                    "one element, or pass its gradient to %s_with", VAR_TEXT(y),

@@ -3,13 +3,14 @@
  * Both functions follow the same plan:
  *
  *      results    <-  Vars for the results
- *      mark           here the tape will be rewound to
+ *      mark           the point to which the tape will be rewound
  *      g          <-  a recorded gradient, a function of x (hvp) or of the cotangent u (jvp)
  *      s          <-  g . v, one number
  *      results    <-  the gradient of s
- *      rewind         to the mark, which frees all but the results
+ *      rewind         to the mark, which frees everything but the results
  *
- * The tape owns everything, including the list of the g, so a failure in between leaks nothing.
+ * The tape owns everything, including the array of the gradients g, so a failure on the way leaks
+ * nothing.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -65,7 +66,7 @@ static Var **products_list(int n)
     return owner->block;
 }
 
-/* g . v. A v that depends on x counts as a constant. */
+/* g . v. Even if v depends on x, it is treated as a constant. */
 static Var *products_dot(Var *const *g, Var *const *v, int n)
 {
     Var *sum = NULL;
@@ -114,7 +115,7 @@ void var_hvp(Var *y, Var *const *x, int n, Var *const *v, Var **products)
     for (int i = 0; i < n; i++)
         products_deliver(tape_at(results + (size_t)i), g[i]);
     tape_rewind(mark);
-    for (int i = 0; i < n; i++) /* last: the caller may have passed the array v */
+    for (int i = 0; i < n; i++) /* last, because the array may be v itself */
         products[i] = tape_at(results + (size_t)i);
 }
 

@@ -1,9 +1,8 @@
 /* datasets/csv.c -- from cells to a dataset, in two passes over the text.
  *
- * The first pass counts rows and columns, finds the label's column and collects the labels, if they
- * are classes. So all
- * sizes come from cells that really exist, and are known before the dataset is allocated. The
- * second pass fills it.
+ * The first pass counts rows and columns, finds the label's column and, if the labels are classes,
+ * collects them. So all sizes come from cells that really exist, and are known before the dataset
+ * is allocated. The second pass fills it.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -23,7 +22,7 @@ typedef struct CsvTable {
     ptrdiff_t  rows, columns;      /* without the header; with the label */
     ptrdiff_t  first_line;         /* of the text; the header's, if there is one */
     ptrdiff_t  label;              /* its column, from 1 as in a CsvText; 0: not known yet */
-    ptrdiff_t  labels_end;         /* the column after it and, if it is a target, further ones */
+    ptrdiff_t  labels_end;         /* the column after the label, or after the last target */
     char       name[ERROR_SHOWN];  /* of the label's column; "" without a header */
     CsvLabels  labels;
 } CsvTable;
@@ -58,7 +57,7 @@ static bool csv_find_targets(CsvTable *table, CsvText *t)
         table->labels_end = table->label + targets;
         return true;
     }
-    snprintf(problem, sizeof problem, "the targets should be %td columns, the first of them number "
+    snprintf(problem, sizeof problem, "the targets should be %td columns, starting with column "
              "%td, but there are %td columns", targets, table->label, table->columns);
     slope_csv_text_error(t, problem, NULL);
     if (targets >= table->columns)
@@ -310,7 +309,7 @@ static void csv_check(const CsvOptions *o, const char *function)
                    o->classes);
     if (o->targets < 0 || (o->targets > 0 && (o->classes || o->class_names)))
         slope_fail(function, "%d columns of real-valued targets and %d classes; a table has either "
-                   "targets, 1 or more, or classes", o->targets, o->classes);
+                   "classes or 1 or more columns of targets", o->targets, o->classes);
     if (!o->label && o->label_column == 0)
         slope_fail(function, "no column is chosen for the %s; set .label to its name or "
                    ".label_column to its number: 1 is the first, -1 the last",

@@ -24,7 +24,7 @@ static void *dataset_try_rows(ptrdiff_t count, ptrdiff_t each, size_t value_size
     return memory_try_new((size_t)count * row);
 }
 
-/* What a dataset holds. */
+/* What a new dataset is to hold. */
 typedef struct DatasetPlan {
     const char *name;
     DatasetKind kind;
@@ -248,7 +248,7 @@ static void dataset_read_rows(ptrdiff_t begin, ptrdiff_t end, void *ctx)
     }
 }
 
-/* The example for this row. */
+/* The number of the example that belongs in this row. */
 static ptrdiff_t dataset_example(const Dataset *data, const int32_t *which, ptrdiff_t row,
                                  const char *function)
 {

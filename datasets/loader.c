@@ -148,7 +148,7 @@ ptrdiff_t loader_batches(const Loader *loader)
     return count / batch + short_one;
 }
 
-/* Reads the examples of a batch, `which`, into a buffer. */
+/* Reads the examples of a batch, whose numbers are in `which`, into a buffer. */
 static void loader_fill(const Loader *loader, const int32_t *which, const LoaderBuffer *buffer,
                         Batch *batch)
 {

@@ -61,7 +61,7 @@ bool state_restore(const Safetensors *file, const char *owner, StateWalk walk, v
 /* Values from a file of the other precision are rounded to `real`. */
 void state_tensor(State *s, const char *name, Tensor *x);
 
-/* The same for a network's buffer: it may contain infinity. */
+/* The same for a buffer of a network, which may contain infinity. */
 void state_buffer(State *s, const char *name, Tensor *x);
 
 /* A tensor that may not exist yet; then *x is NULL, and the file does not have it. If it is

@@ -39,7 +39,7 @@ static void rehearsal_check_stopping(const Trainer *t)
                    "epoch is best", t->keep_best ? "keep_best" : "patience");
 }
 
-/* Training continues only between two updates. */
+/* Training can be continued only between two updates. */
 static void rehearsal_check_windows(const Trainer *t)
 {
     int64_t done = t->tally.batches;
@@ -179,7 +179,7 @@ static const char *rehearsal_text(const Trainer *t, const Loader *loader, char t
 }
 #define REHEARSAL_TEXT_OF(t, loader) rehearsal_text((t), (loader), (char[REHEARSAL_TEXT]){0})
 
-/* A loss of the library must find in the data what it compares the output with. */
+/* The data must have what a loss of the library compares the output with: classes or targets. */
 static void rehearsal_check_kind(const Trainer *t, const Loader *loader)
 {
     const Dataset *data = loader_dataset(loader);
@@ -229,7 +229,8 @@ static void rehearsal_check_labels(const Trainer *t, const Loader *loader, ptrdi
     }
 }
 
-/* Classes are predicted by rows of scores. What else an output may be is up to the loss. */
+/* If the data have classes, the output must have one row of scores per example. If not, any output
+ * that the loss accepts is valid. */
 static void rehearsal_check_output(const Trainer *t, const Loader *loader, const Batch *batch,
                                    const Var *output)
 {

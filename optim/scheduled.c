@@ -35,7 +35,7 @@ void slope_scheduled_step(Trainer *t)
 
 /* --- checkpoints ------------------------------------------------------------------------------ */
 
-/* The program sets up the schedule each time, so the file must have the same one: its kind and its
+/* The program sets up the schedule each time, so the one in the file must have the same kind and
  * settings. */
 static void scheduled_settings(State *s, const Schedule *schedule)
 {
@@ -53,7 +53,8 @@ static void scheduled_settings(State *s, const Schedule *schedule)
                      i == 0 ? "kind" : list[i - 1].name);
         snprintf(expected, sizeof expected, "%g", own);
         error_expected(s->err, expected, "%g", value[i]);
-        error_hint(s->err, "load it with its own schedule, then assign a new one");
+        error_hint(s->err, "load it with the schedule that it was saved with, then assign a new "
+                   "one");
         return;
     }
 }
@@ -80,7 +81,7 @@ static void scheduled_values(State *s, Schedule *schedule)
     scheduled_int(s, "schedule.drops", &schedule->drops);
 }
 
-/* What the next update or observation would refuse is neither loaded nor saved. */
+/* Values that the next update or observation would refuse are neither loaded nor saved. */
 static void scheduled_check_values(State *s, const Schedule *schedule, const Optimizer *opt)
 {
     if (schedule->groups != 0)
@@ -93,7 +94,7 @@ static void scheduled_check_values(State *s, const Schedule *schedule, const Opt
         state_refuse(s, "the schedule's lowest test loss is not finite");
 }
 
-/* The rates that the schedule has set are those of the groups, so they are saved only once. */
+/* The rates that the schedule has set are also the groups' rates, so they are not saved again. */
 static void scheduled_rates(State *s, Schedule *schedule, const Optimizer *opt)
 {
     char problem[SCHEDULE_PROBLEM];

@@ -31,7 +31,7 @@ static void tally_merge(Tally *t, const Tally *more)
     t->batches += more->batches;
 }
 
-/* The means over examples of this loader's dataset; without classes there is no accuracy. */
+/* The means over examples of this loader's dataset; without classes the accuracy is NaN. */
 static Evaluation tally_mean(const Tally *t, const Loader *loader)
 {
     bool classes = loader_dataset(loader)->classes > 0;
@@ -128,7 +128,7 @@ static _Noreturn void trainer_explain(const Trainer *t, const Batch *batch, real
 
 /* --- an update -------------------------------------------------------------------------------- */
 
-/* The batches that share an update: the next .accumulate of the epoch, or as many as are left. */
+/* The batches that share an update: the epoch's next .accumulate batches, or all that are left. */
 typedef struct Window {
     ptrdiff_t batches, examples;
     Tally     done; /* the batches of the window so far */
@@ -143,8 +143,8 @@ static Window window_next(const Trainer *t)
     return (Window){.batches = batches, .examples = (batches - 1) * size + last};
 }
 
-/* Adds the gradient of the batch's loss times the batch's share of the window's examples: the sum
- * over the window is the gradient of the mean loss over all its examples. */
+/* Adds the gradient of the batch's loss, times the batch's share of the window's examples. The sum
+ * over the window is then the gradient of the mean loss over all its examples. */
 static void trainer_batch(Trainer *t, Window *window)
 {
     Batch batch;
@@ -160,7 +160,7 @@ static void trainer_batch(Trainer *t, Window *window)
     tape_rewind(mark);
 }
 
-/* The tally gains whole windows only, so that every checkpoint is between two updates. */
+/* Only whole windows are added to the tally, so that every checkpoint is between two updates. */
 static void trainer_step(Trainer *t)
 {
     Window window = window_next(t);
@@ -295,7 +295,8 @@ static void trainer_test(const Trainer *t, EpochRecord *r)
     trainer_warn_of_test(t, e.loss);
 }
 
-/* Trains and evaluates, then records the epoch. What on_epoch changes is saved. */
+/* Trains for one epoch, evaluates, and records the epoch. on_epoch is called before the checkpoint
+ * is saved, so that what it changes is saved. */
 static void trainer_run(Trainer *t, int last)
 {
     char title[64];

@@ -20,8 +20,8 @@ enum { CROSS_ENTROPY_GRAIN = 2048 }; /* elements that a thread takes at a time, 
 typedef struct CrossEntropy {
     ptrdiff_t   K;
     const real *x, *label, *weight, *p_in;
-    const real *c;     /* the weights of the classes (K), or NULL, … */
-    double      c_sum; /* … and their sum */
+    const real *c;     /* the class weights (K), or NULL */
+    double      c_sum; /* the sum of the class weights */
     real       *p, *gx;
     double     *loss;
     real        smoothing;
@@ -53,8 +53,8 @@ static double cross_entropy_total(const CrossEntropy *e, const real *x, real max
     return total;
 }
 
-/* sum(q) log sum exp(x) - sum over k of q_k x_k. A term whose factor is 0 is left out: a score of
- * -Inf, which rules a class out, would make it NaN. */
+/* sum(q) log sum exp(x) - sum over k of q_k x_k. Terms whose factor is 0 are omitted, because a
+ * score of -Inf, which rules a class out, would make them NaN. */
 static double cross_entropy_row(const CrossEntropy *e, real *p, const real *x, ptrdiff_t label)
 {
     real max = tensor_row_max(x, e->K, 1);

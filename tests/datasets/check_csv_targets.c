@@ -100,11 +100,11 @@ START_TEST(a_bad_target_is_reported_with_line_and_column)
          "decimal point, not a comma"},
         {"1,2,3\n4,?,6\n", two, "line 2, column 2: this is not a number", "leave .targets out"},
         {"1,2,3\n4,5,?\n", two, "line 2, column 3: this is not a number", ""},
-        {"1,2\n", two, "the targets should be 2 columns, the first of them number 1, but there are "
+        {"1,2\n", two, "the targets should be 2 columns, starting with column 1, but there are "
          "2 columns", "left for a feature"},
         {"1,2,3\n", {.label_column = 1, .targets = INT32_MAX}, "the targets should be",
          "left for a feature"},
-        {"1,2,3\n", {.label_column = -1, .targets = 2}, "2 columns, the first of them number 3, "
+        {"1,2,3\n", {.label_column = -1, .targets = 2}, "2 columns, starting with column 3, "
          "but there are 3", "for the last 2 columns, set .label_column = -2"},
         {"1,2,3\n", {.label_column = 4, .targets = 1}, "column number 4, but there are 3", ""},
         {"x,y\n", {.header = true, .label = "y", .targets = 1}, "no examples", ""},
@@ -143,7 +143,7 @@ START_TEST(targets_and_classes_exclude_each_other)
                     "csv_parse: -1 columns of real-valued targets");
     ck_assert_fails(csv_read("t", (CsvOptions){.label_column = 1, .targets = 1, .classes = 2},
                              &err), "csv_read: 1 columns of real-valued targets and 2 classes; a "
-                    "table has either targets, 1 or more, or classes");
+                    "table has either classes or 1 or more columns of targets");
     ck_assert_fails(csv_parse(text, 4, "t", (CsvOptions){.targets = 1}, &err),
                     "no column is chosen for the targets");
 }

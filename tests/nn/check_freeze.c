@@ -249,7 +249,7 @@ START_TEST(a_network_that_is_frozen_completely_says_so)
     module_freeze(net, NULL);
     ck_assert_fails(var_backward(freeze_loss(net)), "depends on nothing that requires a gradient; "
                     "was it computed between no_grad_begin and no_grad_end, or only from constants "
-                    "and frozen parameters (module_unfreeze)?");
+                    "and frozen parameters (see module_unfreeze)?");
     ck_assert_fails(var_grad(freeze_loss(net), &weight, 1, GRAD_ONLY, &g),
                     "'3.weight' (2, 4), does not require a gradient; it is frozen: unfreeze it "
                     "with module_unfreeze");

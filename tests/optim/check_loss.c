@@ -68,10 +68,10 @@ START_TEST(a_batch_of_the_other_kind_is_refused)
     Batch classes = {.labels = {.data = (int32_t[]){0, 0}, .count = 2}, .count = 2};
     Batch targets = {.count = 2, .y = tensor_zeros(SHAPE(2))}, neither = {.count = 2};
     ck_assert_fails(loss_cross_entropy(output, &targets), "loss_cross_entropy: the batch has no "
-                    "classes, but real-valued targets; use loss_mse");
+                    "classes; it has real-valued targets, so use loss_mse");
     ck_assert_fails(loss_cross_entropy(output, &neither), "the batch has no classes");
-    ck_assert_fails(loss_mse(output, &classes), "loss_mse: the batch has no real-valued targets, "
-                    "but classes; use loss_cross_entropy");
+    ck_assert_fails(loss_mse(output, &classes), "loss_mse: the batch has no real-valued targets; "
+                    "it has classes, so use loss_cross_entropy");
     ck_assert_fails(loss_mse(output, &neither), "loss_mse: the batch has no real-valued targets");
     ck_assert_fails(loss_mse(output, NULL), "loss_mse: the batch is NULL");
     ck_assert_fails(loss_mse(NULL, &targets), "loss_mse: ");

@@ -357,8 +357,9 @@ START_TEST(a_rule_of_ones_own_takes_settings_too)
     ck_assert(opt->group[0].own[OPTIM_PULL] == (real)-0.5);
     settings.own[OPTIM_PULL] = 2;
     ck_assert_fails(optimizer_new_with(m, &optim_pull, settings, "pull_new"), "pull_new: the "
-                    "settings have .own[0] = 2, but it starts with the default that Pull declares; "
-                    "set it in opt->group[0] afterwards, then call optimizer_make_slots");
+                    "settings have .own[0] = 2, but .own starts with the defaults that Pull "
+                    "declares; set it in opt->group[0] afterwards, then call "
+                    "optimizer_make_slots");
     optim_free(opt, m);
 }
 END_TEST

@@ -293,7 +293,7 @@ START_TEST(an_epoch_that_ends_within_an_update_is_refused)
     *(int64_t *)safetensors_find(s, "trainer.correct")->data = 0;
     edit_end(&r, path, s);
     assert_not_loaded(&r, path, &err);
-    ck_assert_str_eq(err.problem, "the unfinished epoch ends within an update: the number of its "
+    ck_assert_str_eq(err.problem, "the unfinished epoch stops within an update: the number of its "
                                   "batches is 1, not a multiple of 2");
     run_free(&r);
 }

@@ -205,7 +205,7 @@ START_TEST(a_rate_that_the_program_has_changed_is_not_saved)
 }
 END_TEST
 
-/* A new schedule after loading: it starts from the present rates. */
+/* A new schedule after loading starts from the current rates. */
 START_TEST(a_loaded_run_may_get_a_new_schedule)
 {
     Error err;

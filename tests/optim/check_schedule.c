@@ -234,7 +234,7 @@ START_TEST(a_rate_that_the_program_sets_is_not_overwritten)
     opt->group[1].lr = (real)0.0625;
     ck_assert_fails(schedule_apply(&s, opt, 4), "schedule_apply: the learning rate of group "
                     "'other' is 0.0625, but the schedule has set 0.213388; to change the rates "
-                    "during its run, change .base[1] of the Schedule, or assign a new one");
+                    "during training, change .base[1] of the Schedule, or assign a new one");
     ck_assert(opt->group[1].lr == (real)0.0625);
     opt->group[1].lr = s.rate[1];
     optimizer_set_lr(opt, (real)0.125);
