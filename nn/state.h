@@ -75,8 +75,8 @@ void state_double(State *s, const char *name, double *x);
 void state_real(State *s, const char *name, real *x);
 void state_rng(State *s, const char *name, Rng *rng);
 
-/* A network under "prefix.", or under its own names if prefix is "": with or without its random
- * streams, or, when loading, only those of its tensors and counters that the file has. */
+/* A network, with "prefix." before its names unless prefix is "": with or without its random
+ * streams or, when loading, only those of its tensors and counters that the file has. */
 typedef enum StateParts { STATE_WITHOUT_RNGS, STATE_WITH_RNGS, STATE_IN_FILE } StateParts;
 void state_module(State *s, const char *prefix, Module *m, StateParts parts);
 

@@ -12,7 +12,7 @@
 
 /* --- counting --------------------------------------------------------------------------------- */
 
-/* Labels and predictions of as many examples. */
+/* The labels and the predicted classes of the same examples. */
 typedef struct ConfusionPairs {
     Labels         labels;
     const int32_t *predicted;
@@ -125,7 +125,7 @@ static void confusion_check_output(const Var *output, const Batch *batch, const 
                    "predict", s.dim[1], data->name, data->classes);
 }
 
-/* The arrays are a block of a Var, so that a rewind after a failure frees them. */
+/* The arrays are the block of a Var, so that a rewind after a failure frees them. */
 static Confusion confusion_run(Module *net, Loader *loader, const Dataset *data)
 {
     size_t most = (size_t)data->count;
@@ -179,7 +179,7 @@ static int confusion_digits(int64_t n)
     return digits;
 }
 
-/* The width of a number of the matrix, or of a class above it. */
+/* The number of digits of the largest count, or of the largest class number above the columns. */
 static int confusion_digits_of_all(const Confusion *c)
 {
     int digits = confusion_digits(c->classes - 1);
@@ -190,7 +190,7 @@ static int confusion_digits_of_all(const Confusion *c)
     return digits;
 }
 
-/* "tulip, 4 times taken for 33 (rose)" */
+/* "tulip, taken 4 times for 33 (rose)": the mistake after the name. */
 static void confusion_print_mistake(FILE *out, const Confusion *c, int k)
 {
     const int64_t *row = c->count + (size_t)k * c->classes;
@@ -200,7 +200,7 @@ static void confusion_print_mistake(FILE *out, const Confusion *c, int k)
             worst = j;
     if (worst == k)
         return;
-    fprintf(out, "%s%lld times taken for %d", c->names ? ", " : "  ", (long long)row[worst], worst);
+    fprintf(out, "%staken %lld times for %d", c->names ? ", " : "  ", (long long)row[worst], worst);
     if (c->names)
         fprintf(out, " (%s)", SHOWN(c->names[worst]));
 }

@@ -143,7 +143,7 @@ static void resume_optimizer(State *s, Optimizer *opt)
 
 /* --- the training ----------------------------------------------------------------------------- */
 
-/* Another transform would change the next batch, so the file must have the same one. */
+/* A different transform would change the next batch, so the file must have the same one. */
 static void resume_transform(State *s, Transform t)
 {
     const struct { const char *name; double value; } own[] = {

@@ -1,5 +1,5 @@
-/* tests/autograd/check_products.c -- var_hvp and var_jvp: by hand, against full matrices and finite
- * differences, for every op, and what they leave on the tape.
+/* tests/autograd/check_products.c -- var_hvp and var_jvp: compared with values computed by hand,
+ * full matrices and finite differences; for every op; and what they leave on the tape.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -61,7 +61,7 @@ START_TEST(the_jacobian_of_two_products)
 }
 END_TEST
 
-/* y = a^4 and v = a: were v not a constant, its own derivative, 4 a^3, would be added. */
+/* y = a^4 and v = a. If v were not treated as a constant, its derivative would add 4 a^3. */
 START_TEST(v_may_depend_on_the_inputs_and_share_the_array_of_results)
 {
     Var *a = LEAF(1, 2), *y = products_total(var_square(var_square(a))), *v[] = {a};
@@ -126,7 +126,7 @@ static void products_move(const ProductsNet *net, Var *const *v, double h, Var *
         moved[i] = var_leaf(var_add(net->in[i], var_scale(v[i], (real)h))->value);
 }
 
-/* The gradient of the loss there. */
+/* The gradient of the loss with respect to the inputs moved by h v. */
 static void products_gradient_at(const ProductsNet *net, Var *const *v, double h, Var **g)
 {
     Var *moved[PRODUCTS_INPUTS];

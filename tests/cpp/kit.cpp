@@ -1,4 +1,4 @@
-/* tests/cpp/kit.cpp -- a lesson in C++: the headers of lessons/kit, and their functions linked.
+/* tests/cpp/kit.cpp -- a lesson in C++, which includes the headers of lessons/kit and links them.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -149,7 +149,7 @@ START_TEST(targets_and_classes_exclude_each_other)
 }
 END_TEST
 
-/* Written with enough digits, every number comes back with the same bits. */
+/* A number that is written with enough digits is read back with the same bits. */
 START_TEST(a_table_that_was_written_reads_back_the_same)
 {
     Error err;

@@ -180,7 +180,7 @@ START_TEST(targets_are_valid_until_the_call_after_next)
 }
 END_TEST
 
-/* One number without an axis of its own, and images to be turned into images. */
+/* One number without an axis of its own, and images whose targets are images. */
 START_TEST(targets_may_have_any_shape)
 {
     Dataset *flat = dataset_new_with_targets("flat", DATASET_FEATURES, 3, SHAPE(4), SHAPE_SCALAR);

@@ -1,4 +1,4 @@
-/* tests/nn/check_freeze.c -- frozen parameters: which ones, and what is no longer computed.
+/* tests/nn/check_freeze.c -- which parameters are frozen, and what is no longer computed then.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -194,10 +194,10 @@ static int freeze_cost(Module *m, bool owned, Tensor **gx)
     return cost;
 }
 
-/* The gradient of the input has the same bits, and what the slopes' would have cost is saved. */
+/* The gradient of the input has the same bits, and the memory for that of the slopes is saved. */
 START_TEST(frozen_slopes_cost_no_gradient)
 {
-    const int saved[2] = {4, 2}; /* owned: some blocks are used again */
+    const int saved[2] = {4, 2}; /* if owned, some blocks are reused */
     for (int owned = 0; owned < 2; owned++) {
         Tensor *gx, *gx_frozen;
         Module *prelu = prelu_new(1024, (real)-0.375);
@@ -230,7 +230,7 @@ START_TEST(frozen_slopes_can_be_differentiated_twice)
 }
 END_TEST
 
-/* A gradient that is under way when its parameter is frozen does not arrive. */
+/* A parameter that is frozen between the forward and the backward pass gets no gradient. */
 START_TEST(freezing_between_forward_and_backward_takes_effect)
 {
     Module *net = freeze_net();
@@ -287,7 +287,7 @@ END_TEST
 
 /* --- files ------------------------------------------------------------------------------------ */
 
-/* A file of weights does not say what is frozen: loading it leaves that to the program. */
+/* A file of weights does not say what is frozen, so loading it does not change that. */
 START_TEST(a_file_of_weights_freezes_nothing)
 {
     Error err;

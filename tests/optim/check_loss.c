@@ -44,7 +44,7 @@ START_TEST(mse_is_the_mean_of_squared_differences)
 }
 END_TEST
 
-/* log(1 + e^x) - y x: ln 2 for x = 0 whatever y is, log(1 + e^-2) for x = 2 and y = 1. */
+/* log(1 + e^x) - y x is ln 2 for x = 0 and every y, and log(1 + e^-2) for x = 2 and y = 1. */
 START_TEST(bce_is_that_of_the_sigmoid)
 {
     Batch batch = {.count = 2, .y = tensor_from(SHAPE(2, 1), (const real[]){0.25, 1})};

@@ -34,7 +34,7 @@ static Run frozen_whole(OptimizerMaker maker)
     return whole;
 }
 
-/* Whatever was frozen before loading. */
+/* Resumes a run that had other parameters frozen before loading, and compares it with the whole. */
 static void frozen_check_resumed(Run *whole, OptimizerMaker maker, int step)
 {
     Error err;
@@ -66,7 +66,7 @@ START_TEST(what_is_frozen_within_a_run_is_resumed_to_the_same_bits)
 }
 END_TEST
 
-/* Not even by decay: the first layer has the same bits after steps 2 and 7, the last has not. */
+/* Not even by decay: the first layer has the same bits after steps 2 and 7; the last does not. */
 START_TEST(a_trainer_does_not_change_frozen_parameters)
 {
     Error err;

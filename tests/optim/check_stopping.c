@@ -26,7 +26,7 @@ static void assert_best(const Run *r, int epoch, double loss, int waited, bool s
     ck_assert(r->t.best.in_net == (r->t.keep_best && epoch > 0));
 }
 
-/* A run of so many epochs with neither patience nor keep_best. */
+/* A run of this many epochs with neither patience nor keep_best. */
 static Run stopping_plain(int epochs)
 {
     Run r = scripted_run(make_sgd, 1);
@@ -34,7 +34,7 @@ static Run stopping_plain(int epochs)
     return r;
 }
 
-/* Does r's network have the weights that it had after so many epochs? */
+/* Does r's network have the weights that it had after this many epochs? */
 static bool stopping_has_epoch(const Run *r, int epoch)
 {
     Run plain = stopping_plain(epoch);
@@ -70,7 +70,7 @@ START_TEST(training_ends_with_the_best_weights)
 }
 END_TEST
 
-/* Neither the last epoch nor an exhausted patience in it is an early stop. */
+/* Training that ends with the last epoch has not stopped early, even if patience is exhausted. */
 START_TEST(training_that_ends_with_its_epochs_has_not_stopped_early)
 {
     for (int patience = 0; patience <= 3; patience += 2) {
@@ -91,7 +91,7 @@ START_TEST(a_loss_that_is_not_finite_is_no_improvement)
     static const double some[] = {(double)NAN, 4, (double)NAN, 3, (double)INFINITY, (double)NAN},
                         none[] = {(double)NAN, (double)INFINITY, (double)NAN, 1};
     Run r = scripted_run(make_sgd, 1), nothing = scripted_run(make_sgd, 1);
-    capture_begin(); /* it is warned of */
+    capture_begin(); /* a warning is printed */
     r.t.patience = 2, r.t.keep_best = true;
     scripted_fit(&r, some, 20);
     nothing.t.patience = 3, nothing.t.keep_best = true;
@@ -224,7 +224,7 @@ typedef struct EpochLog {
     char *file;                      /* the checkpoint */
 } EpochLog;
 
-/* Sees the record and the best epoch, then halves the learning rate and changes a weight. */
+/* Checks the record, logs the best epoch, then halves the learning rate and changes a weight. */
 static void stopping_on_epoch(const Trainer *t, const EpochRecord *record, void *ctx)
 {
     EpochLog *log = ctx;
@@ -256,7 +256,7 @@ START_TEST(on_epoch_is_called_between_the_record_and_the_save)
 }
 END_TEST
 
-/* What it does to the weights was not evaluated, so it is not among the best ones. */
+/* Its change of the weights was not evaluated, so the best weights do not include it. */
 START_TEST(on_epoch_does_not_change_the_best_weights)
 {
     Run r = scripted_run(make_sgd, 1);
@@ -337,7 +337,7 @@ START_TEST(settings_without_meaning_are_refused)
 }
 END_TEST
 
-/* The copy is of the old network. The new one has the same parts and more, or others. */
+/* The copy is of the old network. The new one has additional parts, or different ones. */
 START_TEST(another_network_than_the_copied_one_is_refused)
 {
     Error err;
@@ -445,7 +445,7 @@ static char *stopping_text(bool keep_best, int patience, const double *losses)
     return text;
 }
 
-/* The n-th line of it, from 0. */
+/* The n-th line of that, counted from 0. */
 static const char *stopping_line(int n, bool keep_best, int patience)
 {
     char *line = stopping_text(keep_best, patience, stopping_losses);
