@@ -5,8 +5,8 @@
  *    (D,D), the Hessian H. A product with either matrix takes a few passes over the tape; the
  *    matrix itself would take as many for every column.
  *  - var_jvp computes J v, and var_hvp computes H v. The product J' gy with the transpose of J is
- *    what var_grad_with computes. The vector v consists of one Var per input, which has the shape
- *    of that input, and so does H v.
+ *    what var_grad_with computes. The vector v consists of one Var per input, with the shape of
+ *    that input, and so does H v.
  *  - y is computed before the call, as for var_grad, and its part of the tape is left as it is. Of
  *    what the functions compute, only the results stay on the tape, as constants: they cannot be
  *    differentiated further. No ->grad changes.
@@ -29,16 +29,16 @@
 SLOPE_C_BEGIN
 
 /* products[i] = the part of H v that belongs to x[i], where H holds the second derivatives of y,
- * which has one element, by all n inputs; it is 0 where y is linear. H v is the gradient of
- * grad(y) . v (Pearlmutter, "Fast exact multiplication by the Hessian", 1994). The two backward
- * passes, one recorded and one through that record, take three to four times as long as computing y
- * and its gradient, for any number of inputs. */
+ * which has one element, with respect to all n inputs. H is 0 where y is linear. H v is the
+ * gradient of grad(y) . v (Pearlmutter, "Fast exact multiplication by the Hessian", 1994). The two
+ * backward passes, one recorded and one through that record, take three to four times as long as
+ * computing y and its gradient, for any number of inputs. */
 void var_hvp(Var *y, Var *const *x, int n, Var *const *v, Var **products);
 
 /* J v, of y's shape: how fast y changes as the inputs move in the direction v. A backward pass
- * gives J' u, which is linear in u, so J v is the derivative of (J' u) . v by u. The two backward
- * passes, of which the second needs only the record of the first, take about twice as long as
- * computing y and its gradient, for any number of inputs. */
+ * gives J' u, which is linear in u, so J v is the derivative of (J' u) . v with respect to u. The
+ * two backward passes, of which the second needs only the record of the first, take about twice as
+ * long as computing y and its gradient, for any number of inputs. */
 Var *var_jvp(Var *y, Var *const *x, int n, Var *const *v);
 
 SLOPE_C_END

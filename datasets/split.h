@@ -1,7 +1,7 @@
 /* datasets/split.h -- a dataset divided at random into two: a training set and the rest.
  *
- *  - SPLIT_PLAIN chooses among all examples alike; SPLIT_STRATIFIED takes the same share of every
- *    class, so that a rare class does not end up in only one part by chance.
+ *  - SPLIT_PLAIN ignores the classes; SPLIT_STRATIFIED takes the same share of every class, so that
+ *    a rare class does not end up in only one part by chance.
  *  - The same seed gives the same parts, on every machine.
  *  - To have three parts, divide one of the two again.
  *

@@ -46,7 +46,7 @@ typedef enum ScheduleKind {
  *      STEP       factor^n,  n = floor(t / every)
  *      COSINE     lowest + (1 - lowest) (1 + cos(pi u)) / 2,
  *                 u = (t - warmup) / (epochs - warmup), but at least 0 and at most 1
- *      PLATEAU    factor^n,  n how often the test loss has stopped falling
+ *      PLATEAU    factor^n,  n = how many times the test loss has stopped falling
  *
  * STEP and PLATEAU never go below `lowest`. During a warm-up the factor is also multiplied by
  * warmup_from + (1 - warmup_from) t / warmup, which rises to 1; if warmup_from is 0, the first

@@ -11,7 +11,7 @@
 #include "optim/trainer.h"
 #include "tests/testing.h"
 
-/* Counts of these labels and predictions; -1 is ignored. */
+/* Counts these labels and predictions; the label -1 is ignored. */
 #define CONFUSION(classes, labels, ...)                                                       \
     confusion_new((classes), &(Labels){labels, sizeof(labels) / sizeof *(labels)},            \
                   (const int32_t[]){__VA_ARGS__}, -1)
@@ -256,7 +256,8 @@ START_TEST(the_table_says_what_is_undefined_or_ignored)
 }
 END_TEST
 
-/* Names are last, so that they need no alignment; they are shortened, and harmless. */
+/* Names are last, so that they need no alignment. Long ones are shortened, and control characters
+ * are replaced. */
 START_TEST(names_may_be_long_or_in_any_script)
 {
     static const char *const names[] = {
@@ -274,7 +275,7 @@ START_TEST(names_may_be_long_or_in_any_script)
 }
 END_TEST
 
-/* 25 columns of one or two digits are too wide: the line says what the row would show. */
+/* 25 columns of one or two digits are too wide, so each line summarises its row instead. */
 START_TEST(many_classes_get_no_matrix)
 {
     enum { MANY = 25 };
