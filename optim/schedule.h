@@ -78,7 +78,7 @@ typedef struct Schedule {
     int    cooldown;    /* PLATEAU */
     double threshold;   /* PLATEAU; at least 0 and below 1 */
     double warmup;      /* all kinds: length in epochs; 0: no warm-up */
-    double warmup_from; /* the factor of the first update; 0 to 1 */
+    double warmup_from; /* the factor at time 0 of a warm-up; 0 to 1 */
 
     /* The state; initially 0. To change the rates in the middle of a run, change .base. */
     int    groups;                 /* how many groups there are; 0 before the first update */

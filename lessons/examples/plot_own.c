@@ -31,7 +31,7 @@ int main(int argc, char **argv)
 
     double loss = trainer_evaluate(net, loss_mse, loader, NULL).loss;
     say("mean squared error %.4f, of which the noise is 0.01\n", loss);
-    slope_log_free(log), history_free(&trainer.history), optimizer_free(adam);
+    slope_log_free(log), trainer_clear(&trainer), optimizer_free(adam);
     module_free(net), loader_free(loader), dataset_free(data);
     return loss < 0.02 ? 0 : 1;
 }
