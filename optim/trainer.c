@@ -40,6 +40,17 @@ static Evaluation tally_mean(const Tally *t, const Loader *loader)
 
 /* --- evaluation ------------------------------------------------------------------------------- */
 
+/* The caller's array has room for one class per example. */
+static void trainer_predict(const Var *output, const Batch *batch, int32_t *predicted)
+{
+    Shape s = var_shape(output);
+    if (s.ndim != 2 || s.dim[0] != batch->count)
+        slope_fail("trainer_evaluate", "for a batch of shape %s the network's output has shape %s; "
+                   "to predict classes it must be (%td,K), one row per example",
+                   SHAPE_TEXT(batch->x->shape), SHAPE_TEXT(s), batch->count);
+    tensor_argmax_rows(predicted, output->value);
+}
+
 Evaluation trainer_evaluate(Module *net, LossFn loss, Loader *loader, int32_t *predicted)
 {
     const char *missing = !net ? "network" : !loss ? "loss" : !loader ? "loader" : NULL;
@@ -57,7 +68,7 @@ Evaluation trainer_evaluate(Module *net, LossFn loss, Loader *loader, int32_t *p
         size_t mark = tape_mark();
         Var *output = module_forward(net, var_const(batch.x));
         if (predicted)
-            tensor_argmax_rows(predicted + tally.count, output->value);
+            trainer_predict(output, &batch, predicted + tally.count);
         tally_add(&tally, loss(output, &batch), output, &batch);
         tape_rewind(mark);
     }
@@ -261,11 +272,12 @@ static void trainer_report(const Trainer *t, Progress *progress, const EpochReco
                       best ? " (best), " : t->test ? ", " : "", r->seconds);
 }
 
-/* The final line, if training looked for the best epoch. */
+/* The final line, if training looked for the best epoch and has evaluated any. */
 static void trainer_report_best(const Trainer *t, int last)
 {
     char stopped[64] = "", best[64] = "no epoch had a finite test loss";
-    if (t->quiet || t->bar_only || !slope_best_wanted(t))
+    bool none = t->best.epoch == 0 && t->best.waited == 0;
+    if (t->quiet || t->bar_only || none || !slope_best_wanted(t))
         return;
     if (t->best.stopped)
         snprintf(stopped, sizeof stopped, "stopped early after epoch %d of %d; ", t->epoch, last);
