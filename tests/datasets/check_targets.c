@@ -9,7 +9,7 @@
 #include "datasets/loader.h"
 #include "tensor/parallel.h"
 #include "tests/allocator.h"
-#include "tests/testing.h"
+#include "tests/datasets/parsed.h"
 
 enum { COUNT = 23, BATCH = 5 };
 
@@ -25,19 +25,6 @@ static Dataset *numbered(void)
     }
     data->mean = 3, data->std = 2; /* of the inputs alone */
     return data;
-}
-
-/* Returns what dataset_print writes about a dataset; frees the dataset. */
-static const char *printed(Dataset *data)
-{
-    static char text[1024];
-    FILE *file = tmpfile();
-    dataset_print(file, data);
-    dataset_free(data);
-    rewind(file);
-    text[fread(text, 1, sizeof text - 1, file)] = '\0';
-    fclose(file);
-    return text;
 }
 
 /* --- in memory -------------------------------------------------------------------------------- */
