@@ -33,10 +33,11 @@ static void products_check_input(Var *x, Var *v, int i, const char *function)
 static void products_check(const Var *y, Var *const *x, int n, Var *const *v, const char *function)
 {
     var_check(y, function);
-    if (n < 1 || !x)
-        slope_fail(function, "%d inputs%s; expected at least one", n, x ? "" : ", which are NULL");
-    if (!v)
-        slope_fail(function, "v is NULL; expected one Var for each of the %d inputs", n);
+    if (n < 1)
+        slope_fail(function, "%d inputs; expected at least one", n);
+    if (!x || !v)
+        slope_fail(function, "%s is NULL; expected an array of %d Var%s", x ? "v" : "x", n,
+                   n == 1 ? "" : "s");
     if (!grad_enabled())
         slope_fail(function, "called between no_grad_begin and no_grad_end: a gradient computed "
                    "there cannot be differentiated again");
