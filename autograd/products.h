@@ -1,8 +1,9 @@
 /* autograd/products.h -- products with matrices of derivatives that are never built.
  *
- *  - The derivatives of y, of P elements, by inputs of D elements in all form a matrix (P,D), the
- *    Jacobian J. If P = 1, the second derivatives form a matrix (D,D), the Hessian H. A product
- *    with either costs a few passes over the tape; the matrix would cost that for every column.
+ *  - The derivatives of y, of P elements, with respect to inputs of D elements in all form a matrix
+ *    (P,D), the Jacobian J. If P = 1, the second derivatives form a matrix (D,D), the Hessian H. A
+ *    product with either costs a few passes over the tape; the matrix would cost that for every
+ *    column.
  *  - var_jvp computes J v, var_hvp computes H v; the third product, J' gy, is var_grad_with. The
  *    vector v consists of one Var per input, of that input's shape, and so does H v.
  *  - y is computed before the call, as for var_grad, and its part of the tape is left as it is. Of
@@ -25,16 +26,16 @@
 #include "autograd/backward.h"
 
 /* products[i] = the part of H v that belongs to x[i], where H holds the second derivatives of y,
- * which has one element, by all n inputs; zeros where y is linear. It is the gradient of
- * grad(y) . v (Pearlmutter, "Fast exact multiplication by the Hessian", 1994). Its two backward
+ * which has one element, with respect to all n inputs; zeros where y is linear. It is the gradient
+ * of grad(y) . v (Pearlmutter, "Fast exact multiplication by the Hessian", 1994). Its two backward
  * passes, one recorded and one through that record, take three to four times as long as computing y
  * and its gradient, for any number of inputs. */
 void var_hvp(Var *y, Var *const *x, int n, Var *const *v, Var **products);
 
 /* J v, of y's shape: how fast y changes as the inputs move in the direction v. A backward pass
- * gives J' u, which is linear in u, so J v is the derivative of (J' u) . v by u. Its two backward
- * passes, of which the second needs only the record of the first, take about twice as long as
- * computing y and its gradient, for any number of inputs. */
+ * gives J' u, which is linear in u, so J v is the derivative of (J' u) . v with respect to u. Its
+ * two backward passes, of which the second needs only the record of the first, take about twice as
+ * long as computing y and its gradient, for any number of inputs. */
 Var *var_jvp(Var *y, Var *const *x, int n, Var *const *v);
 
 #endif

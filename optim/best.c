@@ -29,8 +29,8 @@ struct SnapshotVisit {
     const Snapshot *copy;
     int         at; /* number of the next part */
     bool        ok;
-    State      *state;  /* for slope_snapshot_walk … */
-    const char *prefix; /* … and so is this */
+    State      *state; /* for slope_snapshot_walk, as is the prefix */
+    const char *prefix;
 };
 
 static void snapshot_visit_part(const char *name, const ModulePart *part, void *ctx)

@@ -65,8 +65,9 @@ typedef struct Trainer Trainer;
 /* Called after every update; step counts from 1 over all epochs. */
 typedef void (*StepFn)(const Trainer *t, int64_t step, void *ctx);
 
-/* Called after every epoch and its evaluation. Its record is already in t->history, and the
- * checkpoint is saved afterwards, so that what the callback changes is saved. */
+/* Called after every epoch and its evaluation. Its record, valid until the next epoch ends, is
+ * already in t->history. The checkpoint is saved afterwards, so that what the callback changes is
+ * saved. */
 typedef void (*EpochFn)(const Trainer *t, const EpochRecord *record, void *ctx);
 
 struct Trainer {
@@ -107,8 +108,8 @@ struct Trainer {
  * examples of a batch, the weighted sum is the gradient of the mean over all of them, up to
  * rounding, as from one large batch. Two kinds of layers still behave differently: a batch norm
  * normalises each batch by itself and moves its running statistics n times, and a dropout draws
- * other masks. clip_norm applies to the sum. step, on_step and checkpoint_every count updates, and
- * the tally grows by updates.
+ * different masks. clip_norm applies to the sum. step, on_step and checkpoint_every count updates,
+ * and the tally changes only when an update is complete.
  *
  * With .patience = n, training stops after n consecutive epochs without a test loss lower than the
  * lowest before; NaN and Inf never count as lower. With .keep_best, the parameters, buffers and
@@ -174,8 +175,8 @@ bool trainer_resume(Trainer *t, Error *err);
 
 /* Loss and accuracy over a loader, in evaluation mode and without gradients. If the data have no
  * classes, the accuracy is NaN and `predicted` must be NULL. Otherwise, if it is not NULL, it
- * receives the predicted class of every example, in the loader's order. The loss is
- * weighted by batch size. The loader restarts at epoch 0, so do not pass the one from which
+ * receives the predicted class of every example, in the loader's order. The losses of batches are
+ * weighted by their sizes. The loader restarts at epoch 0, so do not pass the one from which
  * trainer_fit is currently training. */
 typedef struct Evaluation {
     double loss, accuracy;
@@ -183,11 +184,11 @@ typedef struct Evaluation {
 Evaluation trainer_evaluate(Module *net, LossFn loss, Loader *loader, int32_t *predicted);
 
 /* Frees the history and the copy of the best weights, and empties t->history and t->best. The rest
- * stays as it is: the network has the same weights, step and epoch count on. What the trainer
- * borrows is not used, and may already be freed. */
+ * stays as it is: the network keeps its weights, and .step and .epoch go on counting from where they
+ * are. What the trainer borrows is not used, and may already be freed. */
 void trainer_clear(Trainer *t);
 
-/* For a history that outlives its trainer. */
+/* Frees the records and empties *history, for a history that outlives its trainer. */
 void history_free(History *history);
 
 /* epoch,train_loss,train_accuracy,test_loss,test_accuracy,seconds; numbers have a decimal point in

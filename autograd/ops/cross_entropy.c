@@ -34,7 +34,7 @@ static const Tensor *cross_entropy_class_weights(const Var *y)
     return y->n_in > 2 ? y->in[2]->value : NULL;
 }
 
-/* By what the mean divides: the sum, over the rows that count, of the weights of their labels. */
+/* What the mean divides by: the sum, over the rows that count, of the weights of their labels. */
 static double cross_entropy_divisor(const Var *y)
 {
     const real *label = cross_entropy_labels(y);
