@@ -63,7 +63,7 @@ static void rehearsal_check_fields(const Trainer *t)
         slope_fail("trainer_fit", "clip_norm is %g; expected a norm above 0, or 0 for no clipping",
                    t->clip_norm);
     if (t->checkpoint_every < 0)
-        slope_fail("trainer_fit", "checkpoint_every is %lld; expected a number of steps, or 0",
+        slope_fail("trainer_fit", "checkpoint_every is %lld; expected a number of updates, or 0",
                    (long long)t->checkpoint_every);
     rehearsal_check_stopping(t);
     rehearsal_check_windows(t);

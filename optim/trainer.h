@@ -118,17 +118,20 @@ struct Trainer {
  * next trainer_fit first exchanges them back. So two calls do what one call with the sum of their
  * epochs does, and after an early stop nothing more is trained until you raise .patience. To train
  * on from the best weights, or from weights that you have changed, call trainer_clear in between.
+ * If you set .keep_best between two calls, the search starts afresh; if you clear it there, the
+ * network keeps the weights that it has.
  *
  * Fails before the first step if the trainer's parts do not fit together: an optimizer of a
- * different network; .patience or .keep_best without .test; examples, of .train or .test, that the
- * network or the loss refuses; a loss of optim/loss.h that needs classes although the data have
- * targets, or the reverse; with loss_cross_entropy and fewer outputs than the dataset has classes,
- * labels for which the network has no output; a class that has one name in the training data and
- * another in the test data; a last batch of one example, on which a batch norm cannot train. To
- * find out, it runs the network and the loss on the first batch of each loader, .train in training
- * mode and .test in evaluation mode, and then restores the network's modes, buffers, counters and
- * random streams, and the thread's next random_stream. After a failure that you catch, tape_rewind
- * restores them. If .epochs is 0 or training has stopped early, nothing is run.
+ * different network; .patience or .keep_best without .test; an .accumulate that was changed within
+ * an epoch; examples, of .train or .test, that the network or the loss refuses; a loss of
+ * optim/loss.h that needs classes although the data have targets, or the reverse; with
+ * loss_cross_entropy and fewer outputs than the dataset has classes, labels for which the network
+ * has no output; a class that has one name in the training data and another in the test data; a
+ * last batch of one example, on which a batch norm cannot train. To find out, it runs the network
+ * and the loss on the first batch of each loader, .train in training mode and .test in evaluation
+ * mode, and then restores the network's modes, buffers, counters and random streams, and the
+ * thread's next random_stream. After a failure that you catch, tape_rewind restores them. If
+ * .epochs is 0 or training has stopped early, nothing is run.
  *
  * Fails if the loss becomes NaN or Inf, naming the step and, if there is one, the example or the
  * parameter that is not finite. The network then has its last weights; with .keep_best, a call with
@@ -183,9 +186,9 @@ typedef struct Evaluation {
 } Evaluation;
 Evaluation trainer_evaluate(Module *net, LossFn loss, Loader *loader, int32_t *predicted);
 
-/* Frees the history and the copy of the best weights, and empties t->history and t->best. The rest
- * stays as it is: the network keeps its weights, and .step and .epoch go on counting from where they
- * are. What the trainer borrows is not used, and may already be freed. */
+/* Frees the history and the copy of the best weights, and empties t->history and t->best. The
+ * rest stays as it is: the network keeps its weights, and .step and .epoch go on counting from
+ * where they are. What the trainer borrows is not used, and may already be freed. */
 void trainer_clear(Trainer *t);
 
 /* Frees the records and empties *history, for a history that outlives its trainer. */
