@@ -178,9 +178,10 @@ bool trainer_resume(Trainer *t, Error *err);
 
 /* Loss and accuracy over a loader, in evaluation mode and without gradients. If the data have no
  * classes, the accuracy is NaN and `predicted` must be NULL. Otherwise, if it is not NULL, it
- * receives the predicted class of every example, in the loader's order. The losses of batches are
- * weighted by their sizes. The loader restarts at epoch 0, so do not pass the one from which
- * trainer_fit is currently training. */
+ * receives the predicted class of every example, in the loader's order; fails if the output of a
+ * batch of B examples does not have shape (B,K). The losses of batches are weighted by their sizes.
+ * The loader restarts at epoch 0, so do not pass the one from which trainer_fit is currently
+ * training. */
 typedef struct Evaluation {
     double loss, accuracy;
 } Evaluation;
