@@ -316,9 +316,9 @@ static void trainer_run(Trainer *t, int last)
     trainer_epoch(t, &progress, &r);
     if (t->test)
         trainer_test(t, &r);
+    *history_add(&t->history) = r; /* first, because it needs memory */
     t->epoch++;
     t->tally = (Tally){0};
-    *history_add(&t->history) = r;
     bool best = slope_best_wanted(t) && slope_best_update(t, r.test_loss);
     trainer_report(t, &progress, &r, best);
     if (t->on_epoch)

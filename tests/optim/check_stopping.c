@@ -429,6 +429,43 @@ START_TEST(out_of_memory_for_the_copy_is_reported)
 }
 END_TEST
 
+/* Trains for an epoch in which allocation number n, from 0, fails. Is there one? */
+static bool stopping_runs_short(Run *r, int n)
+{
+    size_t mark = tape_mark();
+    testing_sentence[0] = '\0';
+    watch.fail_at = watch.calls + n;
+    if (setjmp(testing_jump) == 0) {
+        testing_catch();
+        trainer_fit(&r->t);
+    }
+    testing_release();
+    tape_rewind(mark);
+    watch.fail_at = -1;
+    return testing_sentence[0] != '\0';
+}
+
+/* An epoch counts if it is recorded; otherwise the next call ends it. */
+START_TEST(out_of_memory_loses_no_epoch)
+{
+    Run r = scripted_run(make_sgd, 1);
+    r.t.loss = loss_cross_entropy, r.t.keep_best = true;
+    watch_begin();
+    watch.once = true;
+    trainer_fit(&r.t); /* fills the pool, so that only the record needs memory in the next epoch */
+    for (int n = 0; stopping_runs_short(&r, n); n++) {
+        ck_assert_int_eq(r.t.history.count, r.t.epoch);
+        trainer_fit(&r.t);
+        ck_assert_int_eq(r.t.history.count, r.t.epoch);
+        ck_assert_int_eq(r.t.history.record[r.t.epoch - 1].epoch, r.t.epoch);
+        ck_assert_int_eq(r.t.best.waited, r.t.epoch - r.t.best.epoch);
+    }
+    ck_assert_int_ge(r.t.epoch, 3);
+    run_free(&r);
+    watch_end();
+}
+END_TEST
+
 /* --- what it prints --------------------------------------------------------------------------- */
 
 /* What training writes to stderr. */
@@ -496,7 +533,7 @@ int main(void)
     tcase_add_loop_test(refusing, another_network_than_the_copied_one_is_refused, 0, 2);
     testing_add(suite, "memory", 60, (const TTest *const[]){
         steps_of_later_epochs_allocate_nothing, a_run_gives_the_copy_back,
-        out_of_memory_for_the_copy_is_reported, NULL});
+        out_of_memory_for_the_copy_is_reported, out_of_memory_loses_no_epoch, NULL});
     testing_add(suite, "printing", 20, (const TTest *const[]){lines_name_the_best_epoch, NULL});
     return scratch_main(suite);
 }
