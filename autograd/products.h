@@ -5,7 +5,8 @@
  *    product with either costs a few passes over the tape; the matrix would cost that for every
  *    column.
  *  - var_jvp computes J v, var_hvp computes H v; the third product, J' gy, is var_grad_with. The
- *    vector v consists of one Var per input, of that input's shape, and so does H v.
+ *    vector v consists of one Var per input, of that input's shape, and so does H v. Even if v
+ *    depends on the inputs, it counts as a constant.
  *  - y is computed before the call, as for var_grad, and its part of the tape is left as it is. Of
  *    what the functions compute, only their results stay on the tape, as constants: they cannot be
  *    differentiated further. No ->grad changes.

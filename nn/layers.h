@@ -35,7 +35,7 @@ bool module_is_prelu(const Module *m);
 /* Convolution of (N,in,H,W) with `out` square kernels, weight [out, in/groups, kernel, kernel] and
  * bias [out]. The _with form takes separate kernel sizes for height and width, and the bias is
  * optional. conv2d_padding(1) and conv2d_stride_padding(2, 1) set these options for height and
- * width and leave the others at their defaults:
+ * width and leave the others at their defaults. In PyTorch and here:
  *     nn.Conv2d(3, 64, 3, stride=2, padding=1)
  *     conv2d_new(3, 64, 3, conv2d_stride_padding(2, 1)) */
 Conv2dOptions conv2d_padding(ptrdiff_t padding);
