@@ -1,6 +1,7 @@
 # Slope -- build the library, run the lessons and the tests. `make help` lists the targets.
 #
 #   CC, CFLAGS, LDFLAGS  the compiler, and flags that are added after those below
+#   CXX                  the C++ compiler, which only some examples need; by default CC's, as g++
 #   B=build              the build folder; CC=clang B=build-clang makes a second build beside it
 #   REAL=float           the precision of the tests: float or double
 #   MODE=release         release, debug, asan, tsan or valgrind
@@ -90,6 +91,11 @@ FLAGS = -std=c11 -D_DEFAULT_SOURCE -D_FILE_OFFSET_BITS=64 -pthread -I. $(WARN) $
         $(ARCHFLAGS) $($(MODE)_FLAGS) $(CFLAGS)
 LIBS  = $(LDFLAGS) -pthread -lm
 
+ifeq ($(origin CXX),default)
+CXX := $(if $(filter cc,$(CC)),c++,$(subst clang,clang++,$(subst gcc,g++,$(CC))))
+endif
+CXX_FLAGS = $(filter-out -std=c11 -Wstrict-prototypes -Wmissing-prototypes,$(FLAGS)) -std=c++17
+
 # --- the library, in float and in double ----------------------------------------------------------
 
 SRC := $(wildcard $(foreach d,tensor autograd nn optim datasets,$(d)/*.c $(d)/*/*.c))
@@ -114,6 +120,9 @@ $(B)/$(1)/sources: FORCE
 $(B)/$(1)/%.o: %.c $(B)/$(1)/flags
 	@mkdir -p $$(@D)
 	$$(call show,cc $$<)$$(CC) $$(FLAGS) $$($(1)_FLAGS) -MMD -MP -c $$< -o $$@
+$(B)/$(1)/%.o: %.cpp $(B)/$(1)/flags
+	@mkdir -p $$(@D)
+	$$(call show,c++ $$<)$$(CXX) $$(CXX_FLAGS) $$($(1)_FLAGS) -MMD -MP -c $$< -o $$@
 $(B)/libslope-$(1).a: $(SRC:%.c=$(B)/$(1)/%.o) $(B)/$(1)/sources
 	@rm -f $$@
 	$$(call show,ar $$@)$$(AR) rcs $$@ $$(filter %.o,$$^)
@@ -124,20 +133,21 @@ $(foreach p,float double,$(eval $(call precision,$(p))))
 
 # The rule of one program; $(1) is its precision, $(2) to $(4) are its columns in the table.
 define link
-$(B)/$(1)/$(2): $(patsubst %.c,$(B)/$(1)/%.o,$(3)) $(B)/libslope-$(1).a
-	$$(call show,ld $$@)$$(CC) $$(FLAGS) $$^ $(4) $$(LIBS) -o $$@
+$(B)/$(1)/$(2): $(patsubst %,$(B)/$(1)/%.o,$(basename $(3))) $(B)/libslope-$(1).a
+	$$(call show,ld $$@)$(if $(filter %.cpp,$(3)),$$(CXX) $$(CXX_FLAGS),$$(CC) $$(FLAGS)) $$^ $(4) \
+	  $$(LIBS) -o $$@
 endef
 program = $(foreach p,float double,$(eval $(call link,$(p),$(1),$(2),$(3))))
 
 KIT      := $(wildcard lessons/kit/*.c)
 LESSONS  := $(patsubst %.c,%,$(sort $(wildcard lessons/[0-9][0-9]_*.c)))
-EXAMPLES := $(patsubst %.c,%,$(sort $(wildcard lessons/examples/*.c)))
+EXAMPLES := $(sort $(wildcard lessons/examples/*.c lessons/examples/*.cpp))
 TESTS    := $(patsubst %.c,%,$(sort $(wildcard $(addsuffix /check_*.c,tests tests/* tests/*/*))))
 
 # The table, one line per program: its path below $(B)/float and $(B)/double, its sources, and the
 # libraries that it needs besides Slope. $$ delays the expansion of a variable until linking.
 $(foreach l,$(LESSONS),$(call program,$(l),$(l).c $(KIT)))
-$(foreach e,$(EXAMPLES),$(call program,$(e),$(e).c $(KIT)))
+$(foreach e,$(EXAMPLES),$(call program,$(basename $(e)),$(e) $(KIT)))
 $(call program,lessons/page/page,$(wildcard lessons/page/*.c))
 $(foreach t,$(TESTS),$(call program,$(t),$(t).c tests/testing.c,$$(CHECK)))
 
@@ -189,9 +199,17 @@ lesson-%: ## run one lesson: make lesson-08 ARGS="--epochs 10"
 page: $(PAGE) ## write build/lessons/index.html: every lesson that has run, on one page
 	@$(page)
 
+# Without a C++ compiler, those in C++ are skipped.
+examples_cpp := $(filter %.cpp,$(EXAMPLES))
+ifneq ($(and $(filter examples,$(MAKECMDGOALS)),$(examples_cpp)),)
+no_cpp := $(shell $(CXX) -std=c++17 -x c++ -fsyntax-only /dev/null 2>/dev/null || echo $(examples_cpp))
+endif
+EXAMPLE_BIN := $(patsubst %,$(B)/$(REAL)/%,$(basename $(filter-out $(no_cpp),$(EXAMPLES))))
+
 # Each runs in the current folder; its argument is the folder for the files that it writes.
-examples: $(EXAMPLES:%=$(B)/$(REAL)/%) ## build and run the programs in lessons/examples
+examples: $(EXAMPLE_BIN) ## build and run the programs in lessons/examples
 	$(if $(EXAMPLES),,@echo "make: there are no examples in this folder"; exit 2)
+	$(if $(no_cpp),@echo "  skipped $(no_cpp): $(CXX) does not compile C++17")
 	@mkdir -p $(B)/examples; failed=; for e in $^; do echo "  $$e"; \
 		$$e $(B)/examples || failed="$$failed $$e"; done; \
 	if [ -n "$$failed" ]; then echo "FAILED:$$failed"; exit 1; fi

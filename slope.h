@@ -3,6 +3,7 @@
  *  - Run `make`. Then link your program with build/libslope-float.a, or compile it with
  *    -DSLOPE_DOUBLE and link it with build/libslope-double.a. It needs nothing else but -lm and
  *    -pthread.
+ *  - A C++ program needs C++17 or later: see lessons/examples/cpp.cpp.
  *  - Start at README.md, then lessons/01_prelu_forward.c.
  *
  * SPDX-License-Identifier: MIT
@@ -33,9 +34,11 @@
 #include "optim/loss.h"
 #include "optim/optimizer.h"
 #include "optim/progress.h"
+#include "optim/schedule.h"
 #include "optim/trainer.h"
 #include "tensor/error.h"
 #include "tensor/files/safetensors.h"
+#include "tensor/language.h"
 #include "tensor/map.h"
 #include "tensor/memory.h"
 #include "tensor/parallel.h"

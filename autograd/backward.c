@@ -213,7 +213,8 @@ static void pass_check(Var *y, Var *gy, const char *function)
                    VAR_TEXT(tape_playing()));
     if (!y->requires_grad)
         slope_fail(function, "%s depends on nothing that requires a gradient; was it computed "
-                   "between no_grad_begin and no_grad_end, or from constants only?", VAR_TEXT(y));
+                   "between no_grad_begin and no_grad_end, or only from constants and frozen "
+                   "parameters (module_unfreeze)?", VAR_TEXT(y));
     if (!gy && tensor_count(y->value) != 1)
         slope_fail(function, "%s has %td elements, so its gradient is not simply 1; reduce it to "
                    "one element, or pass its gradient to %s_with", VAR_TEXT(y),
@@ -337,8 +338,10 @@ static void grad_check_inputs(Var *const *x, int n)
     for (int i = 0; i < n; i++) {
         var_check(x[i], "var_grad");
         if (!x[i]->requires_grad)
-            slope_fail("var_grad", "input %d, %s, does not require a gradient; create it "
-                       "with var_leaf or var_param_new", i, VAR_TEXT(x[i]));
+            slope_fail("var_grad", "input %d, %s, does not require a gradient; %s", i,
+                       VAR_TEXT(x[i]), x[i]->is_param
+                       ? "it is frozen: unfreeze it with module_unfreeze"
+                       : "create it with var_leaf or var_param_new");
     }
 }
 

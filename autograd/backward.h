@@ -20,6 +20,8 @@
 #include "autograd/tape.h"
 #include "autograd/var.h"
 
+SLOPE_C_BEGIN
+
 typedef enum GradMode { GRAD_ONLY, CREATE_GRAPH } GradMode;
 
 /* y must have exactly one element; the sweep starts from dy/dy = 1. */
@@ -31,5 +33,7 @@ void var_backward_with(Var *y, Var *gy);
 /* grads[i] = dy/dx[i], a Var on the tape, or NULL if y does not depend on x[i]. */
 void var_grad(Var *y, Var *const *x, int n, GradMode mode, Var **grads);
 void var_grad_with(Var *y, Var *gy, Var *const *x, int n, GradMode mode, Var **grads);
+
+SLOPE_C_END
 
 #endif

@@ -23,6 +23,8 @@
 
 #include "autograd/backward.h"
 
+SLOPE_C_BEGIN
+
 typedef enum GradVerdict { GRAD_PASS, GRAD_KINK, GRAD_FAIL } GradVerdict;
 
 /* Start from a copy of GRADCHECK_DEFAULTS and change what you need. Other options are refused,
@@ -71,5 +73,7 @@ GradReport op_check(const Op *op, GradCheckOptions options);
 void op_sample_inputs(const OpSample *sample, uint64_t seed, Var **in);
 
 const char *grad_verdict_name(GradVerdict verdict); /* "PASS" … */
+
+SLOPE_C_END
 
 #endif

@@ -37,6 +37,8 @@
 
 #include "autograd/var.h"
 
+SLOPE_C_BEGIN
+
 enum { OP_SAMPLE_INPUTS = 3, OP_OUTPUTS = 4 };
 
 /* One input of a sample. Its elements are uniform in low … high or, with both_signs,
@@ -94,8 +96,7 @@ Var *var_apply_all(const Op *op, const Shape *const *out, int n_out, Var *const 
                    const void *attr, size_t attr_bytes);
 
 /* VARS(a, b) expands to the array of inputs and its length, for var_apply. */
-#define VARS(...)                                                                            \
-    (Var *const[]){__VA_ARGS__}, (int)(sizeof((Var *const[]){__VA_ARGS__}) / sizeof(Var *))
+#define VARS(...) SLOPE_LIST(Var *, __VA_ARGS__), SLOPE_COUNT(Var *, __VA_ARGS__)
 
 /* Fails, naming `function`, if x is NULL, was rewound, is on another thread's tape or has no value.
  * var_apply calls it for its inputs. */
@@ -147,5 +148,7 @@ extern const OpEntry op_table[];
 #define OP(name, parameters, formula) extern const Op op_##name;
 #include "autograd/ops.def"
 #undef OP
+
+SLOPE_C_END
 
 #endif

@@ -3,15 +3,16 @@
  *  - UNARY and BINARY define a whole op: its loop over a tensor, its backward rule, the sample with
  *    which op_check calls it, op_NAME and var_NAME. UNARY_WITH does so for a function with a
  *    constant, var_NAME(x, c).
- *  - The value is a C expression in the scalars x, or a and b; the functions of <tgmath.h> may be
- *    used. The derivatives are expressions of Vars, so that a gradient can be differentiated again:
- *    gy is the gradient of the result y, and each expression is the gradient sent to one input. It
- *    is computed only if wanted, and summed over the axes along which the input was broadcast.
+ *  - The value is a C expression in the scalars x, or a and b; the functions of <tgmath.h> (in C++,
+ *    of <math.h>) may be used. The derivatives are expressions of Vars, so that a gradient can be
+ *    differentiated again: gy is the gradient of the result y, and each expression is the gradient
+ *    sent to one input. It is computed only if wanted, and summed over the axes along which the
+ *    input was broadcast.
  *  - An entry is not followed by a semicolon.
  *  - slope.h does not include this header: it is for files that define ops, inside the tree
  *    (autograd/ops/pointwise.c) or outside it. Besides the three above, it defines the macros IN,
  *    OFF, SMOOTH, SIGN_OF_X, ORDER_OF_A_B, POINTWISE_DECLARE and POINTWISE_OP, and it includes
- *    <tgmath.h>.
+ *    <tgmath.h> (in C++, <math.h>).
  *
  *      #include "autograd/pointwise.h"
  *      #include "slope.h" // compile with -DSLOPE_DOUBLE: float is too coarse for differences
@@ -29,7 +30,9 @@
 #define SLOPE_AUTOGRAD_POINTWISE_H
 
 #include <math.h>
+#ifndef __cplusplus /* where <math.h> already has sqrt, exp ... for float and for double */
 #include <tgmath.h>
+#endif
 
 #include "autograd/op.h"
 #include "tensor/map.h"
@@ -38,8 +41,8 @@
 
 /* Uniform in from ... to; or of either sign with from <= |x| <= to, which avoids a kink or a pole
  * at 0. */
-#define IN(from, to)  .low = (real)(from), .high = (real)(to)
-#define OFF(from, to) .low = (real)(from), .high = (real)(to), .both_signs = true
+#define IN(from, to)  (real)(from), (real)(to), false
+#define OFF(from, to) (real)(from), (real)(to), true
 
 /* --- where the derivative jumps --------------------------------------------------------------- */
 
@@ -70,7 +73,7 @@
     }                                                                                          \
     POINTWISE_DECLARE(Var *var_##NAME(Var *x);)                                                \
     static Var *NAME##_sample(Var **in) { return var_##NAME(in[0]); }                          \
-    POINTWISE_OP(NAME, KINK, 1, {{.shape = {2, {2, 3}}, RANGE}})                               \
+    POINTWISE_OP(NAME, KINK, 1, {{{2, {2, 3}}, RANGE}})                                        \
     Var *var_##NAME(Var *x)                                                                    \
     {                                                                                          \
         var_check(x, "var_" #NAME);                                                            \
@@ -94,7 +97,7 @@
     }                                                                                          \
     POINTWISE_DECLARE(Var *var_##NAME(Var *x, real c);)                                        \
     static Var *NAME##_sample(Var **in) { return var_##NAME(in[0], (real)(SAMPLE_C)); }        \
-    POINTWISE_OP(NAME, KINK, 1, {{.shape = {2, {2, 3}}, RANGE}})                               \
+    POINTWISE_OP(NAME, KINK, 1, {{{2, {2, 3}}, RANGE}})                                        \
     Var *var_##NAME(Var *x, real c)                                                            \
     {                                                                                          \
         var_check(x, "var_" #NAME);                                                            \
@@ -118,21 +121,19 @@
     }                                                                                          \
     POINTWISE_DECLARE(Var *var_##NAME(Var *a, Var *b);)                                        \
     static Var *NAME##_sample(Var **in) { return var_##NAME(in[0], in[1]); }                   \
-    POINTWISE_OP(NAME, KINK, 2, {{.shape = {2, {2, 3}}, RANGE}, {.shape = {1, {3}}, RANGE}})   \
+    POINTWISE_OP(NAME, KINK, 2, {{{2, {2, 3}}, RANGE}, {{1, {3}}, RANGE}})                     \
     Var *var_##NAME(Var *a, Var *b)                                                            \
     {                                                                                          \
         return var_apply(&op_##NAME, var_broadcast(a, b, "var_" #NAME), VARS(a, b));           \
     }
 
-/* What the three share. The sample's inputs come last because they contain commas. */
+/* What the three share. The sample's inputs come last because they contain commas. C++17 has no
+ * designated initialisers: the values are in the order of the fields of Op and OpSample. */
 #define POINTWISE_OP(NAME, KINK, N_IN, ...)                                                    \
     POINTWISE_DECLARE(extern const Op op_##NAME;)                                              \
     const Op op_##NAME = {                                                                     \
-        .name = #NAME,                                                                         \
-        .forward = NAME##_forward,                                                             \
-        .backward = NAME##_backward,                                                           \
-        .branch_hash = KINK,                                                                   \
-        .sample = {.call = NAME##_sample, .n_in = N_IN, .any_shape = true, .in = __VA_ARGS__}, \
+        #NAME, NAME##_forward, /* view */ NULL, NAME##_backward, /* backward_all */ NULL,      \
+        KINK, /* once */ false, {NAME##_sample, N_IN, __VA_ARGS__, /* any_shape */ true},      \
     };
 
 #endif

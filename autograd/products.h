@@ -26,6 +26,8 @@
 
 #include "autograd/backward.h"
 
+SLOPE_C_BEGIN
+
 /* products[i] = the part of H v that belongs to x[i], where H holds the second derivatives of y,
  * which has one element, with respect to all n inputs; zeros where y is linear. It is the gradient
  * of grad(y) . v (Pearlmutter, "Fast exact multiplication by the Hessian", 1994). Its two backward
@@ -38,5 +40,7 @@ void var_hvp(Var *y, Var *const *x, int n, Var *const *v, Var **products);
  * two backward passes, of which the second needs only the record of the first, take about twice as
  * long as computing y and its gradient, for any number of inputs. */
 Var *var_jvp(Var *y, Var *const *x, int n, Var *const *v);
+
+SLOPE_C_END
 
 #endif

@@ -20,6 +20,8 @@
 
 #include "autograd/var.h"
 
+SLOPE_C_BEGIN
+
 /* The tape's current length. */
 size_t tape_mark(void);
 
@@ -39,5 +41,7 @@ bool grad_enabled(void);
 /* Anomaly mode: fails, naming the op, when finite inputs first produce NaN or Inf, forward or
  * backward. No rule is fused. Slow, because every result is read once more. */
 void anomaly_mode(bool on);
+
+SLOPE_C_END
 
 #endif

@@ -21,6 +21,8 @@
 #include "tensor/random.h"
 #include "tensor/tensor.h"
 
+SLOPE_C_BEGIN
+
 typedef struct Var Var;
 typedef struct Op Op;
 
@@ -43,7 +45,7 @@ struct Var {
     size_t    index;      /* its position on the tape */
     uint32_t  generation; /* even while it is alive, odd once it is rewound or freed */
 
-    bool requires_grad;    /* does a gradient flow through it? */
+    bool requires_grad;    /* does a gradient flow through it? false for a frozen parameter */
     bool retains_grad;
     bool is_param;         /* not on the tape */
     bool grad_stale;       /* does ->grad still include a gradient that a step has used? */
@@ -107,7 +109,7 @@ real var_item(const Var *x); /* the value of a Var with one element */
 /* "'fc1.weight' (256, 784)" or "relu #12 (128, 256)", for messages. */
 enum { VAR_TEXT_SIZE = 320 };
 const char *var_text(const Var *x, char text[VAR_TEXT_SIZE]);
-#define VAR_TEXT(x) var_text((x), (char[VAR_TEXT_SIZE]){0})
+#define VAR_TEXT(x) var_text((x), SLOPE_TEXT(VAR_TEXT_SIZE))
 
 /* --- ->grad ----------------------------------------------------------------------------------- */
 
@@ -169,5 +171,7 @@ extern const CrossEntropyOptions CROSS_ENTROPY_DEFAULTS; /* ignore_index -100, t
 
 /* var_cross_entropy with options other than the defaults. */
 Var *var_cross_entropy_with(Var *logits, const Labels *labels, CrossEntropyOptions options);
+
+SLOPE_C_END
 
 #endif

@@ -18,6 +18,8 @@
 
 #include "datasets/dataset.h"
 
+SLOPE_C_BEGIN
+
 enum { CIFAR_IMAGE = 3 * 32 * 32, CIFAR_RECORD = 1 + CIFAR_IMAGE };
 
 /* The names of the ten classes. */
@@ -37,5 +39,7 @@ Dataset *cifar_read(const char *path, Error *err);
  * that holds data_batch_1.bin or test_batch.bin is used. If none does, the error says which folders
  * were searched and how to get the set. */
 Dataset *cifar10_load(const char *dir, bool train, Error *err);
+
+SLOPE_C_END
 
 #endif

@@ -44,6 +44,8 @@
 
 #include "datasets/dataset.h"
 
+SLOPE_C_BEGIN
+
 enum {
     CSV_MAX_CLASSES = 1000, /* a column with more distinct values is not a label column */
     CSV_MAX_CELL = 1000,    /* bytes in a cell */
@@ -87,5 +89,7 @@ Dataset *csv_read(const char *path, CsvOptions options, Error *err);
 /* The same from memory; `name` names the dataset, and the file in errors. */
 Dataset *csv_parse(const uint8_t *data, size_t size, const char *name, CsvOptions options,
                    Error *err);
+
+SLOPE_C_END
 
 #endif

@@ -14,6 +14,8 @@
 
 #include "tensor/tensor.h"
 
+SLOPE_C_BEGIN
+
 typedef struct Dataset {
     char      name[48];
     ptrdiff_t count;
@@ -88,5 +90,7 @@ void dataset_read_targets(const Dataset *data, const int32_t *which, ptrdiff_t c
 
 /* All examples in one tensor (count, sample), normalised, which you free. Meant for small sets. */
 Tensor *dataset_tensor(const Dataset *data);
+
+SLOPE_C_END
 
 #endif

@@ -13,6 +13,8 @@
 
 #include "datasets/dataset.h"
 
+SLOPE_C_BEGIN
+
 /* `count` images (1,28,28), classes 0 … 9 in turn. Image i depends on the seed and i alone, so
  * use another seed for a test set. They are not trivial: the nearest class mean classifies about 7
  * in 10 correctly. */
@@ -28,5 +30,7 @@ Dataset *moons_new(ptrdiff_t count, real noise, uint64_t seed);
 /* `count` numbers x (1), uniform in -pi … pi, with the targets y (1) = sin x plus normal noise of
  * standard deviation `noise`. Without noise the variance of y is about 1/2. */
 Dataset *sine_new(ptrdiff_t count, real noise, uint64_t seed);
+
+SLOPE_C_END
 
 #endif

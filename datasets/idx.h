@@ -21,6 +21,8 @@
 
 #include "datasets/dataset.h"
 
+SLOPE_C_BEGIN
+
 /* Unsigned bytes with their shape, as an IDX file holds them. */
 typedef struct IdxArray {
     int       ndim;
@@ -57,5 +59,7 @@ Dataset *fashion_mnist_load(const char *dir, bool train, Error *err);
 
 /* The names of the ten classes. */
 extern const char *const fashion_mnist_classes[10];
+
+SLOPE_C_END
 
 #endif

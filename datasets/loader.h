@@ -22,6 +22,8 @@
 
 #include "datasets/transform.h"
 
+SLOPE_C_BEGIN
+
 /* A field that is left out is 0 and has its usual value. */
 typedef struct LoaderOptions {
     ptrdiff_t batch;     /* examples per batch; 0 means 128 */
@@ -63,5 +65,7 @@ void loader_skip(Loader *loader, ptrdiff_t batches);
 ptrdiff_t loader_batches(const Loader *loader);
 const Dataset *loader_dataset(const Loader *loader);
 LoaderOptions loader_options(const Loader *loader);
+
+SLOPE_C_END
 
 #endif

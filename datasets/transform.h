@@ -19,6 +19,8 @@
 
 #include "datasets/dataset.h"
 
+SLOPE_C_BEGIN
+
 /* A field that is left out is 0 and does nothing, except that a window whose .center is left out is
  * at a random position. */
 typedef struct Transform {
@@ -38,5 +40,7 @@ Shape transform_shape(Transform transform, Shape sample);
  * transform it is dataset_read. Runs in parallel and allocates nothing. */
 void transform_read(const Dataset *data, Transform transform, uint64_t seed, int epoch,
                     const int32_t *which, ptrdiff_t count, real *x, int32_t *labels);
+
+SLOPE_C_END
 
 #endif

@@ -494,4 +494,7 @@ int main(int argc, char **argv)
  *    now, and from which lr on does SGD take Adam's first step?
  * 6. Print prelu_stats of the networks on the spirals. How far from 0.25 are the slopes of SGD, lr
  *    0.01, and of Adam, lr 0.01? Explain with (4).
+ * 7. Give the trainer in `train` a schedule (optim/schedule.h): .schedule = {.kind =
+ *    SCHEDULE_COSINE, .epochs = epochs}. Which rates separate the spirals now that did not before?
+ *    Which of the smallest ones no longer do, and why?
  */

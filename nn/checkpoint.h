@@ -5,7 +5,9 @@
  *    build saved, and vice versa.
  *  - Random streams are not saved, because PyTorch has no place for them. trainer_save saves them
  *    too, with everything else that is needed to resume training.
- *  - Loading is strict and all or nothing: the file must hold exactly the network's tensors.
+ *  - Loading is strict: the file must hold exactly the network's tensors. module_load_with can
+ *    also load part of a file, and renames its tensors: weights from PyTorch's torch.compile or
+ *    DataParallel have a prefix. Either way it is all or nothing: an error changes nothing.
  *  - A network with NaN or infinity in a parameter is neither saved nor loaded: it has diverged.
  *    Buffers may contain infinity, but one with NaN is not saved.
  *
@@ -22,6 +24,8 @@
 #include "nn/module.h"
 #include "tensor/files/safetensors.h"
 
+SLOPE_C_BEGIN
+
 /* Replaces the file durably, as safetensors_write does. On failure, including when out of memory,
  * returns false, fills in *err and leaves the old file as it is. A parameter that contains NaN or
  * infinity, or a buffer that contains NaN, is a failure, too: a network that has diverged never
@@ -33,5 +37,63 @@ bool module_save(Module *m, const char *path, Error *err);
  * parameter that contains NaN or infinity, or when out of memory. safetensors_read does read a file
  * with such a parameter. */
 bool module_load(Module *m, const char *path, Error *err);
+
+/* --- other names, and part of a file ---------------------------------------------------------- */
+
+/* With all fields zero, loading is as strict as module_load. */
+typedef struct LoadOptions {
+    /* Every name in the file that begins with remove_prefix loses it; then add_prefix is put before
+     * every name. NULL or "" changes nothing. PyTorch writes "_orig_mod." before the names of a
+     * network saved under torch.compile and "module." under DataParallel; trainer_save writes
+     * "model." before the network's, and saves more than the network, so .partial is needed. */
+    const char *remove_prefix, *add_prefix;
+    bool        partial; /* load what fits, and leave the rest of the network as it is */
+} LoadOptions;
+
+/* What became of a tensor or counter. A different one has another shape in the file or, if it is a
+ * counter, an element type other than I64. */
+typedef enum LoadResult { LOAD_LOADED, LOAD_MISSING, LOAD_UNEXPECTED, LOAD_DIFFERENT } LoadResult;
+
+typedef struct LoadItem {
+    LoadResult result;
+    char       name[MODULE_PATH]; /* after renaming; truncated if it is longer */
+    char       expected[128];     /* the network's shape, "(10, 512)", or "" if unexpected */
+    char       found[128];        /* the file's, or "" if missing; a counter's type and shape */
+} LoadItem;
+
+typedef struct LoadReport {
+    int       loaded, missing, unexpected, different;
+    LoadItem *item;  /* the file's tensors in their order, then the network's that are missing */
+    int       count; /* of items: the sum of the four numbers */
+} LoadReport;
+
+/* Loads as the options say and fills in *report, which may be NULL; you free it with
+ * load_report_free. On failure returns false, fills in *err and leaves the network unchanged and
+ * *report empty. It fails where module_load does, except that with .partial tensors may be missing,
+ * unexpected or different. It also fails if renaming gives two tensors the same name, or if a
+ * partial load would load nothing.
+ *
+ * Fine-tuning is one use: the features of `net` come from a network that was trained under
+ * torch.compile for 100 classes, and are frozen; only the new classifier of 10 classes is trained.
+ *
+ *      LoadReport report;
+ *      LoadOptions options = {.remove_prefix = "_orig_mod.", .partial = true};
+ *      if (!module_load_with(net, "trained.safetensors", options, &report, &err)) …
+ *      load_report_print(stdout, &report);
+ *      load_report_free(&report);
+ *      module_freeze(module_child(net, "features"), NULL);
+ *      module_eval(module_child(net, "features"));
+ *
+ *      6 loaded, 0 missing, 0 unexpected, 2 different
+ *        different   classifier.bias (10,), in the file (100,)
+ *        different   classifier.weight (10, 512), in the file (100, 512)   */
+bool module_load_with(Module *m, const char *path, LoadOptions options, LoadReport *report,
+                      Error *err);
+
+/* Prints the four numbers, then one line for each tensor that was not loaded. */
+void load_report_print(FILE *out, const LoadReport *report);
+void load_report_free(LoadReport *report); /* NULL is fine; leaves it empty */
+
+SLOPE_C_END
 
 #endif

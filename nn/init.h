@@ -15,6 +15,8 @@
 #include "nn/module.h"
 #include "tensor/random.h"
 
+SLOPE_C_BEGIN
+
 ptrdiff_t init_fan_in(const Var *weight);  /* fails for fewer than 2 axes */
 ptrdiff_t init_fan_out(const Var *weight);
 
@@ -36,5 +38,7 @@ void init_xavier_uniform(Var *weight, Rng *rng);
  * two or more axes with He's (normal). The rest, such as the weight of a batch norm, keep their
  * values. */
 void module_init_he(Module *m, real slope);
+
+SLOPE_C_END
 
 #endif

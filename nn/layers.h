@@ -12,6 +12,8 @@
 
 #include "nn/module.h"
 
+SLOPE_C_BEGIN
+
 /* y (...,out) = x (...,in) weight' + bias. */
 Module *linear_new(ptrdiff_t in, ptrdiff_t out);
 Module *linear_new_without_bias(ptrdiff_t in, ptrdiff_t out);
@@ -88,8 +90,8 @@ Module *flatten_new(void);
  * (C does not specify the order in which the parts are created, and so which random stream each
  * gets; GCC and Clang create them from left to right.) */
 Module *sequential_new(Module *const *parts, int n);
-#define SEQUENTIAL(...)                          \
-    sequential_new((Module *const[]){__VA_ARGS__}, \
-                   (int)(sizeof((Module *const[]){__VA_ARGS__}) / sizeof(Module *)))
+#define SEQUENTIAL(...) SLOPE_PASS(sequential_new, Module *, __VA_ARGS__)
+
+SLOPE_C_END
 
 #endif

@@ -126,10 +126,12 @@ void *state_data(State *s, const char *name, Dtype dtype, Shape shape)
  * file written by another program. */
 typedef enum StateValues { STATE_FINITE, STATE_OF_BUFFER } StateValues;
 
+/* Only whether it is NaN or infinite matters, so 0 stands for every integer. */
 static double state_value(const NamedTensor *t, ptrdiff_t i)
 {
-    return t->dtype == DTYPE_F32 ? (double)((const float *)t->data)[i]
-                                 : ((const double *)t->data)[i];
+    return t->dtype == DTYPE_F32   ? (double)((const float *)t->data)[i]
+           : t->dtype == DTYPE_F64 ? ((const double *)t->data)[i]
+                                   : 0;
 }
 
 /* A network with NaN or infinity in a parameter computes nothing useful, so it is neither saved nor
@@ -301,7 +303,7 @@ void state_rng(State *s, const char *name, Rng *rng)
 typedef struct StateModule {
     State      *s;
     const char *prefix;
-    StateRngs   rngs;
+    StateParts  parts;
 } StateModule;
 
 static void state_visit(const char *name, const ModulePart *part, void *ctx)
@@ -310,16 +312,18 @@ static void state_visit(const char *name, const ModulePart *part, void *ctx)
     char full[STATE_NAME];
     snprintf(full, sizeof full, "%s%s%s", m->prefix, m->prefix[0] ? "." : "", name);
     Tensor *x = module_part_tensor(part);
+    if (m->parts == STATE_IN_FILE && !safetensors_find(m->s->list, full))
+        return;
     if (x)
         state_tensor_of(m->s, full, x, part->kind == PART_BUFFER ? STATE_OF_BUFFER : STATE_FINITE);
     else if (part->kind == PART_COUNTER)
         state_int(m->s, full, part->counter, 0, INT64_MAX / 2); /* leaves headroom */
-    else if (m->rngs == STATE_WITH_RNGS)
+    else if (m->parts == STATE_WITH_RNGS)
         state_rng(m->s, full, part->rng);
 }
 
-void state_module(State *s, const char *prefix, Module *m, StateRngs rngs)
+void state_module(State *s, const char *prefix, Module *m, StateParts parts)
 {
-    StateModule ctx = {s, prefix, rngs};
+    StateModule ctx = {s, prefix, parts};
     module_visit(m, state_visit, &ctx);
 }

@@ -24,6 +24,8 @@
 #include "nn/module.h"
 #include "tensor/files/safetensors.h"
 
+SLOPE_C_BEGIN
+
 typedef enum StatePass { STATE_SAVING, STATE_CHECKING, STATE_LOADING } StatePass;
 
 /* What is known about one of the file's tensors. */
@@ -73,9 +75,10 @@ void state_double(State *s, const char *name, double *x);
 void state_real(State *s, const char *name, real *x);
 void state_rng(State *s, const char *name, Rng *rng);
 
-/* All of a network under "prefix.", or under its own names if prefix is "". */
-typedef enum StateRngs { STATE_WITHOUT_RNGS, STATE_WITH_RNGS } StateRngs;
-void state_module(State *s, const char *prefix, Module *m, StateRngs rngs);
+/* A network under "prefix.", or under its own names if prefix is "": with or without its random
+ * streams, or, when loading, only those of its tensors and counters that the file has. */
+typedef enum StateParts { STATE_WITHOUT_RNGS, STATE_WITH_RNGS, STATE_IN_FILE } StateParts;
+void state_module(State *s, const char *prefix, Module *m, StateParts parts);
 
 /* --- for other kinds of pieces ---------------------------------------------------------------- */
 
@@ -87,5 +90,7 @@ void *state_data(State *s, const char *name, Dtype dtype, Shape shape);
  * only if `value` is not within low … high. */
 void state_check_range(State *s, const char *name, int64_t value, int64_t low, int64_t high);
 void state_refuse(State *s, const char *problem, ...) SLOPE_PRINTF(2, 3);
+
+SLOPE_C_END
 
 #endif

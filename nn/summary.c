@@ -11,9 +11,12 @@
 
 /* --- the table -------------------------------------------------------------------------------- */
 
+enum { SUMMARY_WIDTH = 87 };
+
 typedef struct Summary {
     FILE     *out;
     ptrdiff_t before; /* parameters of the last layer that had any other than slopes */
+    ptrdiff_t frozen; /* parameters of all layers so far */
 } Summary;
 
 /* 200960 as "200,960". */
@@ -30,12 +33,33 @@ static const char *summary_count(ptrdiff_t n, char text[32])
     return text;
 }
 
-static void summary_overhead(FILE *out, ptrdiff_t slopes, ptrdiff_t others)
+/* Returns the number of characters. */
+static int summary_overhead(FILE *out, ptrdiff_t slopes, ptrdiff_t others)
 {
     char text[32];
-    fprintf(out, " %7s", summary_count(slopes, text));
+    int width = fprintf(out, " %7s", summary_count(slopes, text));
     if (others > 0)
-        fprintf(out, "   %.3f%%", 100.0 * (double)slopes / (double)others);
+        width += fprintf(out, "   %.3f%%", 100.0 * (double)slopes / (double)others);
+    return width;
+}
+
+/* Ends a line of `width` characters with "frozen" if the layer's parameters are, or with "frozen:
+ * weight" if only that one is. */
+static void summary_frozen(Summary *s, const Module *m, int width)
+{
+    int params = 0, frozen = 0, pad = width < SUMMARY_WIDTH ? SUMMARY_WIDTH - width : 0;
+    for (int i = 0; i < m->n_parts; i++)
+        if (m->part[i].kind == PART_PARAM) {
+            const Var *param = m->part[i].param;
+            params++, frozen += !param->requires_grad;
+            s->frozen += param->requires_grad ? 0 : tensor_count(param->value);
+        }
+    if (frozen > 0)
+        fprintf(s->out, "%*s frozen%s", pad, "", frozen < params ? ":" : "");
+    for (int i = 0; i < m->n_parts && frozen < params; i++)
+        if (m->part[i].kind == PART_PARAM && !m->part[i].param->requires_grad)
+            fprintf(s->out, " %s", m->part[i].name);
+    fprintf(s->out, "\n");
 }
 
 static void summary_line(Summary *s, const Module *m, const char *path)
@@ -48,12 +72,13 @@ static void summary_line(Summary *s, const Module *m, const char *path)
     for (int i = 0; i < m->n_parts; i++)
         if (m->part[i].kind == PART_PARAM)
             own += tensor_count(m->part[i].param->value);
-    fprintf(s->out, "%-34s %-18s %11s", layer, SHAPE_TEXT(m->output), summary_count(own, text));
+    int width = fprintf(s->out, "%-34s %-18s %11s", layer, SHAPE_TEXT(m->output),
+                        summary_count(own, text));
     if (module_is_prelu(m))
-        summary_overhead(s->out, own, s->before);
+        width += summary_overhead(s->out, own, s->before);
     else if (own > 0)
         s->before = own;
-    fprintf(s->out, "\n");
+    summary_frozen(s, m, width);
 }
 
 /* A module that only contains others gets no line. */
@@ -109,6 +134,8 @@ void module_summary(FILE *out, Module *m, Shape input)
     fprintf(out, "%s\n%-34s %-18s %11s", rule, "total", "", summary_count(all, text));
     summary_overhead(out, slopes, all - slopes);
     fprintf(out, "\n");
+    if (s.frozen > 0)
+        fprintf(out, "%-34s %-18s %11s\n", "frozen", "", summary_count(s.frozen, text));
 }
 
 /* --- slopes ----------------------------------------------------------------------------------- */

@@ -7,8 +7,11 @@
 
 #include "nn/module.h"
 
+SLOPE_C_BEGIN
+
 /* Prints a table with one line per layer: name, output shape for an input of this shape,
- * parameters, slopes, and the slopes' overhead in percent of the preceding layer's parameters.
+ * parameters, slopes, and the slopes' overhead in percent of the preceding layer's parameters. If
+ * parameters are frozen (module_freeze), their layers and their number are shown.
  * The network runs once on zeros, in evaluation mode; its mode is then restored. */
 void module_summary(FILE *out, Module *m, Shape input);
 
@@ -19,5 +22,7 @@ void prelu_stats(FILE *out, Module *m);
 /* The same as values: calls fn for every PReLU with its name ("prelu1") and slopes. */
 typedef void (*PreluVisit)(const char *name, const Tensor *slopes, void *ctx);
 void prelu_each(Module *m, PreluVisit fn, void *ctx);
+
+SLOPE_C_END
 
 #endif

@@ -8,7 +8,7 @@
 #include <math.h>
 #include <tgmath.h>
 
-#include "optim/optimizer.h"
+#include "optim/groups.h"
 
 /* The settings of a group at one step. */
 typedef struct Adam {
@@ -87,22 +87,47 @@ static int adam_needs(const ParamGroup *group)
     return group->amsgrad ? 3 : 2;
 }
 
-static ParamGroup adam_settings(real lr, real weight_decay)
+const ParamGroup ADAM_DEFAULTS = {.rule = "Adam", .lr = (real)1e-3, .beta1 = (real)0.9,
+                                  .beta2 = (real)0.999, .eps = (real)1e-8};
+const ParamGroup ADAMW_DEFAULTS = {.rule = "AdamW", .lr = (real)1e-3, .weight_decay = (real)0.01,
+                                   .beta1 = (real)0.9, .beta2 = (real)0.999, .eps = (real)1e-8};
+
+static Optimizer *adam_make(Module *net, ParamGroup settings, const char *function)
 {
-    return (ParamGroup){.lr = lr, .weight_decay = weight_decay, .beta1 = (real)0.9,
-                        .beta2 = (real)0.999, .eps = (real)1e-8};
+    static const OptimizerType type = {.name = "Adam", .slots = 3, .update = adam_update,
+                                       .needs = adam_needs};
+    slope_param_check_defaults(&settings, &ADAM_DEFAULTS, "ADAM_DEFAULTS", function);
+    return optimizer_new_with(net, &type, settings, function);
 }
 
 Optimizer *adam_new(Module *net, real lr)
 {
-    static const OptimizerType type = {.name = "Adam", .slots = 3, .update = adam_update,
+    ParamGroup settings = ADAM_DEFAULTS;
+    settings.lr = lr;
+    return adam_make(net, settings, "adam_new");
+}
+
+Optimizer *adam_new_with(Module *net, ParamGroup settings)
+{
+    return adam_make(net, settings, "adam_new_with");
+}
+
+static Optimizer *adamw_make(Module *net, ParamGroup settings, const char *function)
+{
+    static const OptimizerType type = {.name = "AdamW", .slots = 3, .update = adamw_update,
                                        .needs = adam_needs};
-    return optimizer_new_with(net, &type, adam_settings(lr, 0), "adam_new");
+    slope_param_check_defaults(&settings, &ADAMW_DEFAULTS, "ADAMW_DEFAULTS", function);
+    return optimizer_new_with(net, &type, settings, function);
 }
 
 Optimizer *adamw_new(Module *net, real lr)
 {
-    static const OptimizerType type = {.name = "AdamW", .slots = 3, .update = adamw_update,
-                                       .needs = adam_needs};
-    return optimizer_new_with(net, &type, adam_settings(lr, (real)0.01), "adamw_new");
+    ParamGroup settings = ADAMW_DEFAULTS;
+    settings.lr = lr;
+    return adamw_make(net, settings, "adamw_new");
+}
+
+Optimizer *adamw_new_with(Module *net, ParamGroup settings)
+{
+    return adamw_make(net, settings, "adamw_new_with");
 }

@@ -37,8 +37,13 @@ void slope_param_defaults(const OptimizerType *type, ParamGroup *g, const char *
 {
     ParamSetting list[PARAM_SETTINGS];
     int n = slope_param_settings(type, g, list);
-    for (int i = 0; i < OPTIMIZER_OWN; i++)
+    for (int i = 0; i < OPTIMIZER_OWN; i++) {
+        if (g->own[i] != 0)
+            slope_fail(function, "the settings have .own[%d] = %g, but it starts with the default "
+                       "that %s declares; set it in opt->group[0] afterwards, then call "
+                       "optimizer_make_slots", i, (double)g->own[i], type->name);
         g->own[i] = type->own[i].value;
+    }
     for (int i = PARAM_SETTINGS - OPTIMIZER_OWN; i < n; i++) {
         size_t length = strlen(list[i].name);
         if (length == 0 || length >= PARAM_OWN_NAME)
@@ -51,6 +56,14 @@ void slope_param_defaults(const OptimizerType *type, ParamGroup *g, const char *
                            ? "every group has one of that name"
                            : "another of its settings has that name");
     }
+}
+
+void slope_param_check_defaults(const ParamGroup *settings, const ParamGroup *defaults,
+                                const char *name, const char *function)
+{
+    if (!settings->rule || strcmp(settings->rule, defaults->rule) != 0)
+        slope_fail(function, "the settings did not start as a copy of %s; write `ParamGroup "
+                   "settings = %s;`, then change those that differ", name, name);
 }
 
 static bool param_group_refuse(char problem[PARAM_GROUP_PROBLEM], const ParamGroup *g,

@@ -24,8 +24,13 @@ int slope_param_settings(const OptimizerType *type, ParamGroup *group,
                          ParamSetting list[PARAM_SETTINGS]);
 
 /* Sets the settings that the rule declares to their defaults. Fails, naming `function`, if one of
- * their names is empty, too long or not unique. */
+ * them is already set, or if one of their names is empty, too long or not unique. */
 void slope_param_defaults(const OptimizerType *type, ParamGroup *group, const char *function);
+
+/* Fails, naming `function`, unless the settings started as a copy of the rule's defaults, whose
+ * name is "SGD_DEFAULTS", say. */
+void slope_param_check_defaults(const ParamGroup *settings, const ParamGroup *defaults,
+                                const char *name, const char *function);
 
 /* Are all settings in their ranges? If not, writes a clause about the first one that is not, such
  * as "the learning rate of group 'slopes' is -1; expected 0 or more". */

@@ -23,6 +23,8 @@
 #include "autograd/backward.h"
 #include "datasets/loader.h"
 
+SLOPE_C_BEGIN
+
 typedef Var *(*LossFn)(Var *output, const Batch *batch);
 
 /* The mean cross-entropy of logits (B,K) and the batch's labels; PyTorch's CrossEntropyLoss. Fails
@@ -40,5 +42,7 @@ Var *loss_bce(Var *logits, const Batch *batch);
 
 /* The number of rows of logits (N,K) whose largest element is at the label. */
 ptrdiff_t labels_correct(const Tensor *logits, const Labels *labels);
+
+SLOPE_C_END
 
 #endif

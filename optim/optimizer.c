@@ -227,16 +227,21 @@ static void step_block(ptrdiff_t begin, ptrdiff_t end, void *ctx)
     }
 }
 
-/* Warns, in a step in which no parameter has a gradient, if none has ever been updated. */
+/* Warns, in a step in which no parameter has a gradient, if none has ever been updated, unless all
+ * are frozen. */
 static void step_watch_start(const Optimizer *opt)
 {
     static atomic_bool warned;
-    for (int i = 0; i < opt->n_params; i++)
+    bool trains = false;
+    for (int i = 0; i < opt->n_params; i++) {
         if (opt->state[i].step > 0)
             return;
-    slope_warn_once(&warned, "optimizer_step", "no parameter has ever had a gradient; before a "
-                    "step, call optimizer_zero_grad, then var_backward on a loss that depends on "
-                    "the parameters of the network that the optimizer was created from");
+        trains = trains || opt->state[i].param.var->requires_grad;
+    }
+    if (trains)
+        slope_warn_once(&warned, "optimizer_step", "no parameter has ever had a gradient; before a "
+                        "step, call optimizer_zero_grad, then var_backward on a loss that depends "
+                        "on the parameters of the network that the optimizer was created from");
 }
 
 /* Warns if the gradient still includes one that an earlier step used. It does not if gradients are

@@ -2,8 +2,8 @@
  *
  *  - An Optimizer holds every parameter of a module, in groups with their own settings, and its
  *    rule's state for each parameter (momentum, running means).
- *  - A step updates the parameters that have a gradient. It leaves the others alone: they do not
- *    decay, and their steps are not counted.
+ *  - A step updates the parameters that have a gradient. It leaves the others, such as frozen ones
+ *    (module_freeze), alone: they do not decay, and their steps are not counted.
  *  - Learned slopes should not decay (weight decay pulls them towards 0, that is, towards ReLU):
  *    optimizer_no_decay_on_slopes puts them into a group without it.
  *
@@ -23,6 +23,8 @@
 
 #include "nn/module.h"
 
+SLOPE_C_BEGIN
+
 /* The largest numbers of groups, of slots per parameter, and of settings that a rule declares. */
 enum { OPTIMIZER_GROUPS = 8, OPTIMIZER_SLOTS = 3, OPTIMIZER_OWN = 4 };
 
@@ -38,6 +40,7 @@ typedef struct ParamGroup {
     real beta1, beta2, eps;   /* Adam, AdamW; beta1, beta2 < 1 */
     bool amsgrad;             /* Adam, AdamW */
     real own[OPTIMIZER_OWN];  /* those that the rule's OptimizerType declares; may be < 0 */
+    const char *rule;         /* set in SGD_DEFAULTS, ADAM_DEFAULTS and ADAMW_DEFAULTS */
 } ParamGroup;
 
 /* A parameter and the rule's state for it. */
@@ -112,27 +115,40 @@ typedef struct Optimizer {
     } tape;
 } Optimizer;
 
-/* --- rules; each starts with one group of all parameters and PyTorch's defaults --------------- */
+/* --- rules; each starts with one group of all parameters -------------------------------------- */
+
+/* PyTorch's defaults, among them an lr of .001. sgd_new, adam_new and adamw_new change the settings
+ * that are their arguments. For others, pass a copy to sgd_new_with, adam_new_with or
+ * adamw_new_with, which fails unless the settings started as a copy of the rule's defaults:
+ *
+ *      ParamGroup settings = SGD_DEFAULTS;
+ *      settings.lr = (real)0.1, settings.weight_decay = (real)5e-4;
+ *      Optimizer *opt = sgd_new_with(net, settings);                          */
+extern const ParamGroup SGD_DEFAULTS, ADAM_DEFAULTS, ADAMW_DEFAULTS;
 
 /* theta <- theta - lr d;  d = g + weight_decay theta, with momentum mu: b <- mu b + (1-dampening) d
- * (b = d the first time), and d = b, or d + mu b for Nesterov. The other settings are in
- * opt->group[0]. */
+ * (b = d the first time), and d = b, or d + mu b for Nesterov. No momentum and no decay by
+ * default. */
 Optimizer *sgd_new(Module *net, real lr, real momentum);
+Optimizer *sgd_new_with(Module *net, ParamGroup settings);
 
 /* Kingma and Ba, arXiv:1412.6980. beta .9 and .999, eps 1e-8 outside the root, no decay; amsgrad
  * uses the running maximum of the uncorrected v (Reddi, Kale, Kumar, 2018). */
 Optimizer *adam_new(Module *net, real lr);
+Optimizer *adam_new_with(Module *net, ParamGroup settings);
 
 /* Loshchilov and Hutter, arXiv:1711.05101: first theta <- theta (1 - lr weight_decay), then Adam
  * without decay. weight_decay starts at .01. */
 Optimizer *adamw_new(Module *net, real lr);
+Optimizer *adamw_new_with(Module *net, ParamGroup settings);
 
 /* For your own rule: one group, in which the settings that the rule declares have their defaults,
  * and all others except lr are 0. Fails if the rule declares an invalid name or default. */
 Optimizer *optimizer_new(Module *net, const OptimizerType *type, real lr);
 
-/* The same with these settings, except that .own is set to the defaults. Messages name `function`,
- * the constructor that calls this function. */
+/* The same with these settings, such as (ParamGroup){.lr = lr, .weight_decay = decay}. Leave .own
+ * and .name out: .own becomes the defaults that the rule declares. Messages name `function`, the
+ * constructor that calls this function. */
 Optimizer *optimizer_new_with(Module *net, const OptimizerType *type, ParamGroup settings,
                               const char *function);
 void optimizer_free(Optimizer *opt);
@@ -148,7 +164,6 @@ void optimizer_check_covers(const Optimizer *opt, Module *net, const char *funct
 /* Moves the parameters for which the predicate holds into a new group, which starts with the
  * settings of the first group, and returns it. Fails if it holds for no parameter, or for one
  * that an earlier split has moved. */
-typedef bool (*ParameterPredicate)(const Parameter *p);
 ParamGroup *optimizer_split(Optimizer *opt, const char *name, ParameterPredicate predicate);
 
 /* Puts the slopes of all PReLUs into a group of their own, "slopes", without weight decay. Call it
@@ -164,8 +179,8 @@ void optimizer_zero_grad(Optimizer *opt);
 
 /* Updates the parameters that have a gradient, and does nothing if none has one: a batch may leave
  * a part of a network unused. Each of three mistakes is warned about at most once per process: no
- * parameter has a gradient and none has ever been updated; a gradient still includes one that the
- * last step used; the tape was not rewound during the last 64 steps. */
+ * parameter has a gradient, although not all are frozen, and none has ever been updated; a gradient
+ * still includes one that the last step used; the tape was not rewound during the last 64 steps. */
 void optimizer_step(Optimizer *opt);
 
 /* Scales all gradients together so that their norm (the root of the sum of all squares) is at most
@@ -182,5 +197,7 @@ void optimizer_set_lr(Optimizer *opt, real lr);
  * what is missing, but in the first step that would take buffers from the pool which the second
  * step would then lack. */
 void optimizer_make_slots(Optimizer *opt);
+
+SLOPE_C_END
 
 #endif

@@ -13,6 +13,8 @@
 
 #include "tensor/error.h"
 
+SLOPE_C_BEGIN
+
 typedef struct Progress {
     const char *title;
     ptrdiff_t   total;
@@ -33,5 +35,7 @@ void progress_done(Progress *p, const char *format, ...) SLOPE_PRINTF(2, 3);
 
 /* Seconds on the monotonic clock. */
 double slope_seconds(void);
+
+SLOPE_C_END
 
 #endif

@@ -14,6 +14,7 @@
 #include "autograd/record.h"
 #include "nn/check.h"
 #include "optim/best.h"
+#include "optim/scheduled.h"
 #include "tensor/cut.h"
 
 void slope_check_trainer(const Trainer *t, const char *function)
@@ -67,6 +68,7 @@ static void rehearsal_check_fields(const Trainer *t)
                    (long long)t->checkpoint_every);
     rehearsal_check_stopping(t);
     rehearsal_check_windows(t);
+    slope_scheduled_check(t);
 }
 
 /* Labels are compared by number, so class i must have the same name in both sets. A set may lack

@@ -11,8 +11,10 @@
 #include <limits.h>
 #include <math.h>
 
+#include "nn/check.h"
 #include "optim/best.h"
 #include "optim/groups.h"
+#include "optim/scheduled.h"
 #include "tensor/memory.h"
 
 /* The largest count of steps or examples in a file: counting further must not overflow. */
@@ -324,7 +326,9 @@ void slope_resume_walk(State *s, void *ctx)
 {
     Resume *r = ctx;
     state_module(s, "model", r->t->net, STATE_WITH_RNGS);
+    slope_freeze_walk(s, "trainer.frozen", r->t->net);
     resume_optimizer(s, r->t->optimizer);
+    slope_scheduled_walk(s, r->t, &r->read);
     resume_data(s, r->t->train);
     resume_progress(s, r);
     resume_history(s, r);

@@ -2,7 +2,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "optim/optimizer.h"
+#include "optim/groups.h"
 
 static void sgd_plain(const ParamGroup *o, const ParamRun *p)
 {
@@ -41,9 +41,24 @@ static void sgd_update(const ParamGroup *group, const ParamRun *run)
         sgd_plain(group, run);
 }
 
-Optimizer *sgd_new(Module *net, real lr, real momentum)
+const ParamGroup SGD_DEFAULTS = {.rule = "SGD", .lr = (real)1e-3};
+
+static Optimizer *sgd_make(Module *net, ParamGroup settings, const char *function)
 {
     static const OptimizerType type = {.name = "SGD", .slots = 1, .update = sgd_update,
                                        .needs = sgd_needs};
-    return optimizer_new_with(net, &type, (ParamGroup){.lr = lr, .momentum = momentum}, "sgd_new");
+    slope_param_check_defaults(&settings, &SGD_DEFAULTS, "SGD_DEFAULTS", function);
+    return optimizer_new_with(net, &type, settings, function);
+}
+
+Optimizer *sgd_new(Module *net, real lr, real momentum)
+{
+    ParamGroup settings = SGD_DEFAULTS;
+    settings.lr = lr, settings.momentum = momentum;
+    return sgd_make(net, settings, "sgd_new");
+}
+
+Optimizer *sgd_new_with(Module *net, ParamGroup settings)
+{
+    return sgd_make(net, settings, "sgd_new_with");
 }

@@ -10,6 +10,7 @@
 #include "optim/best.h"
 #include "optim/progress.h"
 #include "optim/rehearsal.h"
+#include "optim/scheduled.h"
 #include "tensor/cut.h"
 #include "tensor/memory.h"
 
@@ -179,6 +180,7 @@ static void trainer_step(Trainer *t)
         trainer_batch(t, &window);
     if (t->clip_norm > 0)
         optimizer_clip_norm(t->optimizer, t->clip_norm);
+    slope_scheduled_step(t);
     optimizer_step(t->optimizer);
     t->step++;
     tally_merge(&t->tally, &window.done);
@@ -319,6 +321,7 @@ static void trainer_run(Trainer *t, int last)
     *history_add(&t->history) = r; /* first, because it needs memory */
     t->epoch++;
     t->tally = (Tally){0};
+    schedule_observe(&t->schedule, r.test_loss);
     bool best = slope_best_wanted(t) && slope_best_update(t, r.test_loss);
     trainer_report(t, &progress, &r, best);
     if (t->on_epoch)

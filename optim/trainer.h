@@ -8,6 +8,7 @@
  *    NO_COLOR is respected.
  *  - A callback sees the network after every update (to record slopes, for example), and another
  *    one after every epoch.
+ *  - With .schedule, the learning rate changes during training: see optim/schedule.h.
  *  - With .patience, training stops early; with .keep_best, it ends with the best weights; with
  *    .accumulate, several batches share an update.
  *  - With a checkpoint, training that is killed at any moment and restarted by the same program
@@ -27,7 +28,9 @@
 #define SLOPE_OPTIM_TRAINER_H
 
 #include "optim/loss.h"
-#include "optim/optimizer.h"
+#include "optim/schedule.h"
+
+SLOPE_C_BEGIN
 
 typedef struct EpochRecord {
     int    epoch; /* from 1 */
@@ -76,6 +79,7 @@ struct Trainer {
     LossFn     loss;
     Loader    *train, *test; /* test may be NULL */
     int        epochs;       /* how many trainer_fit runs */
+    Schedule   schedule;     /* of the learning rate; all 0: the program sets it */
     double     clip_norm;    /* 0: gradients are not clipped; must not be negative */
     int        accumulate;   /* batches per update; 0 means 1 */
     int        patience;     /* stop after this many epochs without a lower test loss; 0: never */
@@ -111,6 +115,11 @@ struct Trainer {
  * different masks. clip_norm applies to the sum. step, on_step and checkpoint_every count updates,
  * and the tally changes only when an update is complete.
  *
+ * With .schedule, the rates of all groups are set before each update; the time is the number of
+ * epochs done, with the part of the current one that precedes the update. Another trainer_fit
+ * continues where the last one ended. Training fails if the program changes a rate meanwhile:
+ * schedule.h says what to change instead.
+ *
  * With .patience = n, training stops after n consecutive epochs without a test loss lower than the
  * lowest before; NaN and Inf never count as lower. With .keep_best, the parameters, buffers and
  * counters are copied after each epoch that has the lowest test loss so far, and trainer_fit ends
@@ -122,16 +131,17 @@ struct Trainer {
  * network keeps the weights that it has.
  *
  * Fails before the first step if the trainer's parts do not fit together: an optimizer of a
- * different network; .patience or .keep_best without .test; an .accumulate that was changed within
- * an epoch; examples, of .train or .test, that the network or the loss refuses; a loss of
- * optim/loss.h that needs classes although the data have targets, or the reverse; with
- * loss_cross_entropy and fewer outputs than the dataset has classes, labels for which the network
- * has no output; a class that has one name in the training data and another in the test data; a
- * last batch of one example, on which a batch norm cannot train. To find out, it runs the network
- * and the loss on the first batch of each loader, .train in training mode and .test in evaluation
- * mode, and then restores the network's modes, buffers, counters and random streams, and the
- * thread's next random_stream. After a failure that you catch, tape_rewind restores them. If
- * .epochs is 0 or training has stopped early, nothing is run.
+ * different network; .patience, .keep_best or a SCHEDULE_PLATEAU without .test; epochs after a
+ * SCHEDULE_COSINE has reached a rate of 0; an .accumulate that was changed within an epoch;
+ * examples, of .train or .test, that the network or the loss refuses; a loss of optim/loss.h that
+ * needs classes although the data have targets, or the reverse; with loss_cross_entropy and fewer
+ * outputs than the dataset has classes, labels for which the network has no output; a class that
+ * has one name in the training data and another in the test data; a last batch of one example, on
+ * which a batch norm cannot train. To find out, it runs the network and the loss on the first batch
+ * of each loader, .train in training mode and .test in evaluation mode, and then restores the
+ * network's modes, buffers, counters and random streams, and the thread's next random_stream. After
+ * a failure that you catch, tape_rewind restores them. If .epochs is 0 or training has stopped
+ * early, nothing is run.
  *
  * Fails if the loss becomes NaN or Inf, naming the step and, if there is one, the example or the
  * parameter that is not finite. The network then has its last weights; with .keep_best, a call with
@@ -142,30 +152,31 @@ void trainer_fit(Trainer *t);
 /* --- checkpoints: optim/resume.c -------------------------------------------------------------- */
 
 /* Saves, durably and in one safetensors file, everything that the next steps depend on: the network
- * with its buffers, counters and random streams ("model."), the optimizer's state and the settings
- * of its groups ("optimizer."), the steps and epochs done, the completed part of the current epoch,
- * the history and the best epoch ("trainer."), and with keep_best the copy of the weights
- * ("best."). A callback may call it after making all its changes.
+ * with its buffers, counters and random streams ("model."), which parameters are frozen, the
+ * optimizer's state and the settings of its groups ("optimizer."), the schedule ("schedule."), the
+ * steps and epochs done, the completed part of the current epoch, the history and the best epoch
+ * ("trainer."), and with keep_best the copy of the weights ("best."). A callback may call it after
+ * making all its changes.
  *
  * It does not save what the program sets up each time: the data, the loss, clip_norm, epochs,
  * patience, the callbacks' own state, and the thread's random_seed. Training draws nothing from
  * that seed, unless a module of your own calls random_stream in its forward.
  *
- * Returns false, fills in *err and leaves the old file as it is if a parameter or a slot
- * contains NaN or infinity or a buffer contains NaN, if a group has a setting that optimizer_step
- * refuses, if the trainer's counts do not agree with each other, with the data and with
- * .accumulate, if the file cannot be written, or when out of memory. */
+ * Returns false, fills in *err and leaves the old file as it is if a parameter or a slot contains
+ * NaN or infinity or a buffer contains NaN, if a group has a setting that optimizer_step refuses,
+ * or a rate that its schedule did not set, if the trainer's counts do not agree with each other,
+ * with the data and with .accumulate, if the file cannot be written, or when out of memory. */
 bool trainer_save(const Trainer *t, const char *path, Error *err);
 
 /* Restores a trainer that was set up in the same way to the saved state. Returns false, fills in
  * *err and leaves the trainer unchanged when out of memory, or if the file is damaged, lacks a slot
  * that the next step uses, has counts that do not agree, or was saved with a different network,
- * optimizer, grouping of parameters, size of the data, number of classes or targets, batch size or
- * order (the next batch would be different), number of batches per update or setting of keep_best,
- * or in the other precision (the bits would be different). The trainer may be at any point of its
- * training, even within an epoch that has become NaN. Settings of groups, such as the learning
- * rate, are taken from the file, because a schedule may have changed them. To change one, do so
- * afterwards. */
+ * optimizer, schedule, grouping of parameters, size of the data, number of classes or targets,
+ * batch size or order (the next batch would be different), number of batches per update or setting
+ * of keep_best, or in the other precision (the bits would be different). The trainer may be at any
+ * point of its training, even within an epoch that has become NaN. Settings of groups, such as the
+ * learning rate, are taken from the file, because a callback may have changed them. To change one,
+ * do so afterwards; with a schedule, change .schedule.base or assign a new schedule. */
 bool trainer_load(Trainer *t, const char *path, Error *err);
 
 /* Loads t->checkpoint, if that file exists, and subtracts the epochs done from t->epochs, so that
@@ -199,5 +210,7 @@ void history_free(History *history);
  * every locale. The file is replaced as a checkpoint is: if it cannot be written completely, the
  * result is false, *err says why, and the old file is kept. */
 bool history_write_csv(const History *history, const char *path, Error *err);
+
+SLOPE_C_END
 
 #endif

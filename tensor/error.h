@@ -5,6 +5,8 @@
  *    "slope: FUNCTION: SENTENCE" and calls the fail handler, which must not return.
  *  - slope_on_fail() replaces that handler: a test or a long-running program can longjmp out and
  *    then call tape_rewind(mark), which frees everything recorded on the tape since the mark.
+ *    In C++ it must not throw, because the library's C functions cannot pass an exception on, and
+ *    its longjmp must not leave a scope that has objects with destructors.
  *  - slope_warn_once() is for what is legal but almost always a mistake; the program continues.
  *  - Error is for failures outside the program: a missing, truncated or corrupt file. Readers fill
  *    it and return NULL or false; they do not print it, and never abort.
@@ -18,10 +20,13 @@
 #ifndef SLOPE_TENSOR_ERROR_H
 #define SLOPE_TENSOR_ERROR_H
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+
+#include "tensor/language.h"
+
+SLOPE_C_BEGIN
 
 #if defined(__GNUC__)
 #define SLOPE_PRINTF(text, args) __attribute__((format(printf, text, args)))
@@ -31,11 +36,11 @@
 
 /* Stops the program because of misuse. `function` is the public function that was called wrongly;
  * the format yields one sentence that says what was expected and what was found. */
-_Noreturn void slope_fail(const char *function, const char *format, ...) SLOPE_PRINTF(2, 3);
+SLOPE_NORETURN void slope_fail(const char *function, const char *format, ...) SLOPE_PRINTF(2, 3);
 
 /* Prints "slope: FUNCTION: warning: SENTENCE" on stderr unless *warned is already true, then sets
  * *warned. Each place that warns has its own static flag, so it warns once per process. */
-void slope_warn_once(atomic_bool *warned, const char *function, const char *format, ...)
+void slope_warn_once(SLOPE_ATOMIC(bool) *warned, const char *function, const char *format, ...)
     SLOPE_PRINTF(3, 4);
 
 /* A handler receives the whole sentence. It must abort or longjmp; if it returns, slope_fail
@@ -68,9 +73,11 @@ bool error_hint(Error *err, const char *hint, ...) SLOPE_PRINTF(2, 3);
  * because a hostile name must not control the terminal. */
 enum { ERROR_SHOWN = 64 };
 const char *error_shown(const char *name, char text[ERROR_SHOWN]);
-#define SHOWN(name) error_shown((name), (char[ERROR_SHOWN]){0})
+#define SHOWN(name) error_shown((name), SLOPE_TEXT(ERROR_SHOWN))
 
 /* Writes the error as one sentence, and the hint, if there is one, on a second line. */
 void error_print(FILE *out, const Error *err);
+
+SLOPE_C_END
 
 #endif

@@ -19,6 +19,8 @@
 
 #include "tensor/tensor.h"
 
+SLOPE_C_BEGIN
+
 enum { MAP_INPUTS = 3 };
 
 /* A run along the last axis: element i of input k is x[k][i * step[k]], and element i of the result
@@ -136,5 +138,7 @@ void tensor_map(MapRowFn fn, real c, Tensor *out, int n_in, const Tensor *const 
 
 /* static void name(Tensor *out, const Tensor *a, real c): out = f(a, c), with c constant */
 #define MAP1C(name, f) MAP_KERNEL1C(static, name, f)
+
+SLOPE_C_END
 
 #endif

@@ -21,6 +21,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "tensor/language.h"
+
+SLOPE_C_BEGIN
+
 /* The size of a cache line on most processors, in bytes. All blocks are aligned to it. */
 enum { CACHE_LINE = 64 };
 
@@ -59,5 +63,7 @@ void memory_give(void *block, size_t bytes);
 /* Returns all blocks in this thread's pool to the allocator. The library calls it when a thread
  * ends. */
 void memory_trim(void);
+
+SLOPE_C_END
 
 #endif

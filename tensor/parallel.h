@@ -19,6 +19,10 @@
 
 #include <stddef.h>
 
+#include "tensor/language.h"
+
+SLOPE_C_BEGIN
+
 typedef void (*ParallelFn)(ptrdiff_t begin, ptrdiff_t end, void *ctx);
 
 /* Calls fn(begin, end, ctx) for every block [begin, end) of [0, n), in any order. */
@@ -39,5 +43,7 @@ void parallel_set_threads(int n);
 /* What decided the number: "set by SLOPE_THREADS", "set by parallel_set_threads", "limited by the
  * CPU quota" or "all that the system allows"; NULL if there is one thread per processor. */
 const char *parallel_reason(void);
+
+SLOPE_C_END
 
 #endif

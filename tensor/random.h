@@ -19,6 +19,8 @@
 
 #include "tensor/tensor.h"
 
+SLOPE_C_BEGIN
+
 typedef struct Rng {
     uint64_t seed;
     uint64_t stream;
@@ -57,5 +59,7 @@ Rng rng_load(const uint8_t bytes[RNG_BYTES]);
  * random_stream() returns the next unused stream. */
 void random_seed(uint64_t seed);
 Rng random_stream(void);
+
+SLOPE_C_END
 
 #endif

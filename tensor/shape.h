@@ -17,6 +17,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "tensor/language.h"
+
+SLOPE_C_BEGIN
+
 enum { MAX_DIMS = 8 };
 
 typedef struct Shape {
@@ -24,10 +28,9 @@ typedef struct Shape {
     ptrdiff_t dim[MAX_DIMS];
 } Shape;
 
-#define SHAPE(...)                                                                  \
-    shape_new((int)(sizeof((ptrdiff_t[]){__VA_ARGS__}) / sizeof(ptrdiff_t)),        \
-              (const ptrdiff_t[]){__VA_ARGS__})
-#define SHAPE_SCALAR ((Shape){0})
+#define SHAPE(...) \
+    shape_new(SLOPE_COUNT(ptrdiff_t, __VA_ARGS__), SLOPE_LIST(ptrdiff_t, __VA_ARGS__))
+#define SHAPE_SCALAR (SLOPE_STRUCT(Shape){0, {0}})
 
 /* A list of axes for reductions: AXES(0, -1), or ALL_AXES. */
 typedef struct Axes {
@@ -35,9 +38,8 @@ typedef struct Axes {
     int axis[MAX_DIMS];
 } Axes;
 
-#define AXES(...)                                                                   \
-    ((Axes){.n = (int)(sizeof((int[]){__VA_ARGS__}) / sizeof(int)), .axis = {__VA_ARGS__}})
-#define ALL_AXES ((Axes){.n = -1})
+#define AXES(...) (SLOPE_STRUCT(Axes){SLOPE_COUNT(int, __VA_ARGS__), {__VA_ARGS__}})
+#define ALL_AXES  (SLOPE_STRUCT(Axes){-1, {0}})
 
 /* Builds a shape; fails for more than MAX_DIMS axes, a negative size, or more elements than
  * memory could hold. */
@@ -102,9 +104,11 @@ static inline ptrdiff_t stride_locate(int ndim, const ptrdiff_t *dim, const ptrd
 }
 
 /* "(2, 3)", as Python prints a tuple. SHAPE_TEXT, for messages, returns a string that is valid
- * until the end of the enclosing block. */
+ * until the end of the enclosing block (in C++, of the full expression). */
 enum { SHAPE_TEXT_SIZE = 192 };
 const char *shape_text(Shape s, char text[SHAPE_TEXT_SIZE]);
-#define SHAPE_TEXT(s) shape_text((s), (char[SHAPE_TEXT_SIZE]){0})
+#define SHAPE_TEXT(s) shape_text((s), SLOPE_TEXT(SHAPE_TEXT_SIZE))
+
+SLOPE_C_END
 
 #endif

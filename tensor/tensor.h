@@ -20,19 +20,21 @@
 #ifndef SLOPE_TENSOR_TENSOR_H
 #define SLOPE_TENSOR_TENSOR_H
 
-#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 
 #include "tensor/error.h"
+#include "tensor/language.h"
 #include "tensor/real.h"
 #include "tensor/shape.h"
 
+SLOPE_C_BEGIN
+
 typedef struct Storage {
-    real       *data;
-    size_t      count;   /* elements */
-    atomic_int  refs;    /* headers that share it */
-    atomic_uint version; /* bumped by every write */
+    real  *data;
+    size_t count;                   /* elements */
+    SLOPE_ATOMIC(int) refs;         /* headers that share it */
+    SLOPE_ATOMIC(unsigned) version; /* bumped by every write */
 } Storage;
 
 typedef struct Tensor {
@@ -154,5 +156,7 @@ typedef struct Stats {
     double    mean, std, min, max;
 } Stats;
 Stats tensor_stats(const Tensor *x);
+
+SLOPE_C_END
 
 #endif

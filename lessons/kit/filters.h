@@ -10,6 +10,8 @@
 
 #include "lessons/kit/plot.h"
 
+SLOPE_C_BEGIN
+
 /* All filters in the order of their slopes, `columns` per row, averaged over the input channels, in
  * the picture NAME.svg. */
 void draw_filters(const Lesson *lesson, const char *name, const char *title, Module *conv,
@@ -19,5 +21,7 @@ void draw_filters(const Lesson *lesson, const char *name, const char *title, Mod
  * before and after PReLU. */
 void draw_responses(const Lesson *lesson, const char *name, const char *title, Module *conv,
                     Module *prelu, const Tensor *image);
+
+SLOPE_C_END
 
 #endif

@@ -24,6 +24,8 @@
 
 #include "slope.h"
 
+SLOPE_C_BEGIN
+
 typedef struct Lesson {
     const char *number, *title;
     uint64_t    seed;
@@ -45,7 +47,7 @@ Lesson lesson_begin(int argc, char **argv, const char *number, const char *title
 int lesson_end(Lesson *lesson);
 
 /* Ends the program with exit status 2 and a message on stderr, which should also say what to do. */
-_Noreturn void lesson_refuse(const char *format, ...) SLOPE_PRINTF(1, 2);
+SLOPE_NORETURN void lesson_refuse(const char *format, ...) SLOPE_PRINTF(1, 2);
 
 /* --- the story -------------------------------------------------------------------------------- */
 
@@ -98,5 +100,7 @@ LessonData lesson_load(const Lesson *lesson);
  * training and 300 test images, because the network is convolutional. */
 LessonData lesson_load_32x32(const Lesson *lesson);
 void lesson_unload(LessonData *data);
+
+SLOPE_C_END
 
 #endif

@@ -10,6 +10,8 @@
 
 #include "lessons/kit/plot.h"
 
+SLOPE_C_BEGIN
+
 typedef struct LossLog {
     int     every, n, capacity;
     double *step, *loss; /* (n): a step, and the mean loss since the previous entry */
@@ -21,5 +23,7 @@ typedef struct LossLog {
 LossLog *loss_log_new(int every);
 void loss_log_free(LossLog *log);
 void loss_log_step(const Trainer *t, int64_t step, void *log);
+
+SLOPE_C_END
 
 #endif

@@ -13,6 +13,8 @@
 
 #include "slope.h"
 
+SLOPE_C_BEGIN
+
 typedef enum SlopeMode { SLOPES_PER_CHANNEL, SLOPES_SHARED } SlopeMode;
 
 /* (N, input_dim), or images with input_dim pixels -> scores (N, num_classes). */
@@ -21,5 +23,7 @@ Module *prelu_network_new(ptrdiff_t input_dim, ptrdiff_t hidden_dim, ptrdiff_t n
 
 /* Images (N,channels,32,32) -> scores (N,num_classes). */
 Module *conv_net_prelu_new(ptrdiff_t channels, ptrdiff_t num_classes);
+
+SLOPE_C_END
 
 #endif

@@ -13,6 +13,8 @@
 
 #include "lessons/kit/plot.h"
 
+SLOPE_C_BEGIN
+
 enum { PLANE = 101, FILM_FRAMES = 24 };
 #define PLANE_EDGE 1.25 /* the square extends from -PLANE_EDGE to PLANE_EDGE */
 
@@ -34,5 +36,7 @@ void film_free(Film *film);
 void film_step(const Trainer *t, int64_t step, void *film);
 void plot_film(const Lesson *lesson, const char *name, const char *title, const Film *film,
                const Dataset *data);
+
+SLOPE_C_END
 
 #endif

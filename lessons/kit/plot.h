@@ -20,6 +20,8 @@
 
 #include "lessons/kit/lesson.h"
 
+SLOPE_C_BEGIN
+
 typedef struct Plot Plot;
 
 /* A picture of rows x columns panels, named NAME.svg. Texts must not contain a single quote. */
@@ -109,5 +111,7 @@ void plot_tiles(Plot *p, int rows, int columns, int height, int width, const dou
 
 /* The values drawn in black and in white; call it before plot_image or plot_tiles. */
 void plot_grey_range(Plot *p, double black, double white);
+
+SLOPE_C_END
 
 #endif

@@ -12,6 +12,8 @@
 
 #include "lessons/kit/plot.h"
 
+SLOPE_C_BEGIN
+
 enum { SLOPE_LAYERS = 8 };
 
 typedef struct SlopeLayer {
@@ -48,5 +50,7 @@ double quantile(const double *values, int n, double q);
 /* Draws, in the current panel, bands from 5 to 95 and from 25 to 75 percent, the median, and up to
  * 16 single channels. */
 void plot_slope_bands(Plot *p, const SlopeLog *log, int layer);
+
+SLOPE_C_END
 
 #endif

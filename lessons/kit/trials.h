@@ -14,6 +14,8 @@
 
 #include "lessons/kit/lesson.h"
 
+SLOPE_C_BEGIN
+
 enum { TRIAL_WIDTH = 128, TRIAL_SIZES = 3, TRIAL_KINDS = 9, TRIAL_SEEDS = 10 };
 
 typedef struct TrialKind {
@@ -51,5 +53,7 @@ Mean trials_difference(const Trials *t, int field, int size, int k, int minus);
 
 /* Writes runs.csv, one line per training run. */
 void trials_write(const Lesson *lesson, const Trials *t);
+
+SLOPE_C_END
 
 #endif

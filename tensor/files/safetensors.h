@@ -26,6 +26,8 @@
 
 #include "tensor/tensor.h"
 
+SLOPE_C_BEGIN
+
 /* In the order of the reference implementation, which writes tensors of the last type first. */
 typedef enum Dtype { DTYPE_U8, DTYPE_I32, DTYPE_F32, DTYPE_F64, DTYPE_I64 } Dtype;
 
@@ -112,5 +114,7 @@ Safetensors *safetensors_parse(const uint8_t *data, size_t size, size_t max_head
  * part of one; if writing fails, the old file stays. A link at the path is followed, and the file's
  * mode, owner and group are kept; anything but a regular file, such as a device, is refused. */
 bool safetensors_write(const Safetensors *s, const char *path, Error *err);
+
+SLOPE_C_END
 
 #endif

@@ -16,6 +16,10 @@
 
 #include <stddef.h>
 
+#include "tensor/language.h"
+
+SLOPE_C_BEGIN
+
 /* Convolution. A stride or dilation of {0, 0} means {1, 1}; 0 groups mean 1. CONV2D_DEFAULTS sets
  * these values and no padding. */
 typedef struct Conv2dOptions {
@@ -28,5 +32,7 @@ extern const Conv2dOptions CONV2D_DEFAULTS;
 typedef struct Pool2dOptions {
     ptrdiff_t kernel[2], stride[2], padding[2];
 } Pool2dOptions;
+
+SLOPE_C_END
 
 #endif

@@ -151,19 +151,16 @@ static Module *golden_holder(const Golden *g)
 
 static Optimizer *golden_optimizer(const Golden *g, Module *m)
 {
-    real lr = (real)ATTR(0);
-    Optimizer *opt = strcmp(g->call, "SGD") == 0   ? sgd_new(m, lr, 0)
-                     : strcmp(g->call, "Adam") == 0 ? adam_new(m, lr)
-                                                    : adamw_new(m, lr);
-    ParamGroup *o = &opt->group[0];
-    ck_assert_str_eq(opt->type->name, g->call);
-    if (strstr(g->variant, "plain")) /* Slope's defaults are the same as PyTorch's */
-        return opt;
-    o->weight_decay = (real)ATTR(1);
-    o->momentum = (real)ATTR(2), o->dampening = (real)ATTR(3), o->nesterov = ATTR(4) != 0;
-    o->beta1 = (real)ATTR(5), o->beta2 = (real)ATTR(6), o->eps = (real)ATTR(7);
-    o->amsgrad = ATTR(8) != 0;
-    return opt;
+    bool sgd = strcmp(g->call, "SGD") == 0, adam = strcmp(g->call, "Adam") == 0;
+    ParamGroup o = sgd ? SGD_DEFAULTS : adam ? ADAM_DEFAULTS : ADAMW_DEFAULTS;
+    o.lr = (real)ATTR(0);
+    if (!strstr(g->variant, "plain")) { /* Slope's defaults are the same as PyTorch's */
+        o.weight_decay = (real)ATTR(1);
+        o.momentum = (real)ATTR(2), o.dampening = (real)ATTR(3), o.nesterov = ATTR(4) != 0;
+        o.beta1 = (real)ATTR(5), o.beta2 = (real)ATTR(6), o.eps = (real)ATTR(7);
+        o.amsgrad = ATTR(8) != 0;
+    }
+    return sgd ? sgd_new_with(m, o) : adam ? adam_new_with(m, o) : adamw_new_with(m, o);
 }
 
 /* Sets every parameter's gradient for this step; one that has none keeps NULL. */

@@ -3,8 +3,9 @@
 #
 #  - Run from anywhere, with a Python that has torch (1.13 wrote the committed files):
 #        /usr/bin/python3 tests/golden/make_golden.py
-#    It writes ops.txt, optim.txt and training.txt beside itself and, through make_golden_conv.py,
-#    conv.txt, norm.txt and conv_training.txt. The same version of torch writes the same files.
+#    It writes ops.txt, optim.txt, schedule.txt and training.txt beside itself and, through
+#    make_golden_conv.py, conv.txt, norm.txt and conv_training.txt. The same version of torch writes
+#    the same files.
 #  - Inputs are multiples of 1/64, so that float and double builds start from the same values.
 #    References are float64. Every case is also computed in float32 and must agree within a quarter
 #    of the float build's tolerance: a case too delicate for float stops the script.
@@ -269,6 +270,72 @@ def make_optimizers():
             write_case(out, rule, variant, {**tensors, **after})
 
 
+# --- schedules: the rate of every update, for two base rates --------------------------------------
+
+BATCHES = 4  # per epoch
+SETTINGS = 'warmup warmup_from every epochs factor lowest patience cooldown threshold'.split()
+
+SCHEDULES = {  # case: kind, settings of optim/schedule.h
+    'plain': ('step', dict(every=3, factor=0.5)),
+    'fractions': ('step', dict(every=0.75, factor=0.75)),
+    'warmup': ('step', dict(every=3, factor=0.25, warmup=1.5, warmup_from=0.125)),
+    'to_zero': ('cosine', dict(epochs=8)),
+    'lowest': ('cosine', dict(epochs=8, lowest=0.0625)),
+    'after_warmup': ('cosine', dict(epochs=8, lowest=0.125, warmup=2.5, warmup_from=0.25)),
+    'linear': ('constant', dict(warmup=5, warmup_from=0.375)),
+    'at_once': ('plateau', dict(factor=0.5)),
+    'patience': ('plateau', dict(factor=0.5, patience=2)),
+    'threshold': ('plateau', dict(factor=0.25, patience=1, threshold=0.125)),
+    'cooldown': ('plateau', dict(factor=0.5, patience=1, cooldown=3)),
+    'to_lowest': ('plateau', dict(factor=0.25, lowest=0.03125)),
+}
+LOSSES = [4, 3, 3.5, 3, 2.75, 2.5, 2.5, float('nan'), 2.25, 2.25, float('inf'), 3, 3, 2.125, 2, 2,
+          2, 2, 2, 1, 1.5, 1.5, 1.5, 1.5]
+
+
+def scheduler(optimizer, kind, o):
+    """LinearLR cannot start from 0, so every warm-up here has a warmup_from."""
+    lr = torch.optim.lr_scheduler
+    base, warmup = optimizer.param_groups[0]['lr'], int(o.get('warmup', 0) * BATCHES)
+    linear = lr.LinearLR(optimizer, o['warmup_from'], 1, warmup) if warmup else None
+    if kind == 'step':
+        step = lr.StepLR(optimizer, int(o['every'] * BATCHES), o['factor'])
+        return lr.ChainedScheduler([linear, step]) if warmup else step
+    if kind == 'cosine':
+        cosine = lr.CosineAnnealingLR(optimizer, int(o['epochs'] * BATCHES) - warmup,
+                                      o.get('lowest', 0) * base)
+        return lr.SequentialLR(optimizer, [linear, cosine], [warmup]) if warmup else cosine
+    if kind == 'plateau':
+        return lr.ReduceLROnPlateau(
+            optimizer, factor=o['factor'], patience=o.get('patience', 0), eps=0,
+            threshold=o.get('threshold', 0), cooldown=o.get('cooldown', 0),
+            min_lr=o.get('lowest', 0) * base)
+    return linear
+
+
+def run_schedule(kind, options, base):
+    """The rates before each update of 8 epochs, or in each epoch of a plateau."""
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=base)
+    schedule = scheduler(optimizer, kind, options)
+    rates = []
+    for i in range(len(LOSSES) if kind == 'plateau' else 8 * BATCHES):
+        rates.append(optimizer.param_groups[0]['lr'])
+        optimizer.step()
+        schedule.step(*([LOSSES[i]] if kind == 'plateau' else []))
+    return rates
+
+
+def make_schedules():
+    with open(os.path.join(HERE, 'schedule.txt'), 'w') as out:
+        for variant, (kind, options) in SCHEDULES.items():
+            base = [0.5, 0.125]
+            rates = [run_schedule(kind, options, b) for b in base]
+            write_case(out, kind, variant, {
+                'attr': tensor(*[options.get(name, 0) for name in SETTINGS]),
+                'base': tensor(*base), 'losses': tensor(*LOSSES),
+                'rates': torch.tensor(rates, dtype=torch.float64)})
+
+
 # --- training: ten Adam steps of a small PReLU network --------------------------------------------
 
 def network():
@@ -297,5 +364,6 @@ if __name__ == '__main__':
     torch.set_num_threads(1)
     make_ops()
     make_optimizers()
+    make_schedules()
     make_training()
     make_golden_conv.make_all()

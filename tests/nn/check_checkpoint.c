@@ -288,6 +288,27 @@ START_TEST(both_precisions_load)
 }
 END_TEST
 
+/* A file of another program may hold integers. All bits of a -1 are set, as in a NaN. */
+START_TEST(integers_load)
+{
+    Error err;
+    const Dtype types[] = {DTYPE_U8, DTYPE_I32, DTYPE_I64};
+    const double expected[] = {255, -1, -1};
+    for (int i = 0; i < 3; i++) {
+        Module *m = prelu_new(8, (real)0.25);
+        Safetensors *s = safetensors_new();
+        void *data = safetensors_add(s, "weight", types[i], SHAPE(8));
+        memset(data, 0xff, 8 * safetensors_dtype_size(types[i]));
+        ck_assert(safetensors_write(s, scratch_path("integers"), &err));
+        ck_assert_msg(module_load(m, scratch_path("integers"), &err), "%s", err.problem);
+        for (int k = 0; k < 8; k++)
+            ck_assert((double)tensor_read(module_param(m, "weight")->value)[k] == expected[i]);
+        safetensors_free(s);
+        module_free(m);
+    }
+}
+END_TEST
+
 /* --- what does not fit ------------------------------------------------------------------------ */
 
 /* Loading the saved network into the other fails and leaves it unchanged. */
@@ -484,7 +505,7 @@ int main(int argc, char **argv)
         a_network_comes_back_to_the_bit, counters_are_in_the_file_and_streams_are_not,
         loading_counts_as_a_write, nan_never_replaces_a_good_file,
         nan_in_a_parameter_is_not_loaded, nan_in_a_buffer_is_loaded, both_precisions_load,
-        out_of_memory_changes_nothing, NULL});
+        integers_load, out_of_memory_changes_nothing, NULL});
     testing_add(suite, "refusing", 10, (const TTest *const[]){
         another_shape_is_refused_with_both, another_name_is_refused, a_name_too_many_is_refused,
         a_number_too_large_is_refused, a_counter_of_another_type_or_shape_is_refused,

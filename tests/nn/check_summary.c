@@ -50,6 +50,52 @@ START_TEST(summary_is_this_text)
 }
 END_TEST
 
+/* A layer of which only some parameters are frozen lists them. */
+START_TEST(summary_shows_what_is_frozen)
+{
+    Net *net = net_new(784, 256, 10);
+    module_freeze(net->fc1, NULL);
+    module_freeze(net->prelu2, NULL);
+    module_param(net->fc3, "bias")->requires_grad = false;
+    summary_check_text(summary_write_summary, &net->base,
+"layer                              output              parameters  slopes   overhead\n"
+"---------------------------------------------------------------------------------------\n"
+"fc1: Linear(784, 256)              (1, 256)               200,960                       frozen\n"
+"prelu1: PReLU(256)                 (1, 256)                   256     256   0.127%\n"
+"fc2: Linear(256, 256)              (1, 256)                65,792\n"
+"prelu2: PReLU(256)                 (1, 256)                   256     256   0.389%      frozen\n"
+"fc3: Linear(256, 10)               (1, 10)                  2,570                       "
+                                                                                 "frozen: bias\n"
+"---------------------------------------------------------------------------------------\n"
+"total                                                     269,834     512   0.190%\n"
+"frozen                                                    201,226\n");
+    module_free(&net->base);
+}
+END_TEST
+
+static void summary_write_wide_summary(FILE *out, Module *m)
+{
+    module_summary(out, m, SHAPE(1, 2));
+}
+
+START_TEST(a_line_may_be_wider_than_the_table)
+{
+    const char *name = "a_name_of_thirty_one_characters";
+    Module *net = linear_new(2, 2);
+    for (int i = 0; i < 2; i++) {
+        Module *outer = SEQUENTIAL(relu_new());
+        module_add_child(outer, name, net);
+        net = outer;
+    }
+    module_freeze(net, NULL);
+    char *text = summary_text(summary_write_wide_summary, net);
+    ck_assert_ptr_nonnull(strstr(text, "characters: Linear(2, 2) (1, 2)                       6 "
+                                       "frozen\n"));
+    free(text);
+    module_free(net);
+}
+END_TEST
+
 static void summary_write_small_summary(FILE *out, Module *m)
 {
     module_summary(out, m, SHAPE(2, 1, 3));
@@ -122,10 +168,10 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("summary");
-    testing_add(suite, "summary", 20,
-                (const TTest *const[]){summary_is_this_text, summary_descends_into_nested_modules,
-                                       summary_leaves_mode_and_tape_alone,
-                                       prelu_stats_prints_as_the_document_does,
-                                       prelu_stats_of_a_prelu_alone_has_a_name_too, NULL});
+    testing_add(suite, "summary", 20, (const TTest *const[]){
+        summary_is_this_text, summary_shows_what_is_frozen, a_line_may_be_wider_than_the_table,
+        summary_descends_into_nested_modules, summary_leaves_mode_and_tape_alone,
+        prelu_stats_prints_as_the_document_does,
+        prelu_stats_of_a_prelu_alone_has_a_name_too, NULL});
     return testing_main(suite);
 }

@@ -4,7 +4,13 @@
  */
 #include <string.h>
 
+#include "tests/capture.h"
 #include "tests/optim/holder.h"
+
+static bool optim_is_other(const Parameter *p)
+{
+    return strcmp(p->name, "other") == 0;
+}
 
 /* --- parameters without a gradient ------------------------------------------------------------ */
 
@@ -90,6 +96,95 @@ START_TEST(a_step_between_forward_and_backward_is_named)
 }
 END_TEST
 
+/* --- frozen parameters ------------------------------------------------------------------------ */
+
+static Var *optim_loss(Module *net)
+{
+    return var_sum(var_square(module_forward(net, net_random(SHAPE(5, 3), 0))), ALL_AXES, false);
+}
+
+/* Its value, its step and its slots stay as they are, in spite of decay and momentum; later it goes
+ * on from them. */
+static void optim_check_frozen(Optimizer *opt, Module *net, Module *part)
+{
+    Parameters all = module_parameters(net), frozen = module_parameters(part);
+    Tensor *value = tensor_clone(frozen.item[0].var->value);
+    Tensor *slot = tensor_clone(opt->state[0].slot[0]);
+    module_freeze(part, NULL);
+    for (int i = 0; i < 3; i++) {
+        size_t mark = tape_mark();
+        optimizer_zero_grad(opt);
+        var_backward(optim_loss(net));
+        optimizer_step(opt);
+        tape_rewind(mark);
+    }
+    ck_assert(tensor_same_bits(frozen.item[0].var->value, value));
+    ck_assert(tensor_same_bits(opt->state[0].slot[0], slot));
+    for (int i = 0; i < all.count; i++)
+        ck_assert_int_eq(opt->state[i].step, i < frozen.count ? 0 : 3);
+    module_unfreeze(part, NULL);
+    optimizer_zero_grad(opt);
+    var_backward(optim_loss(net));
+    optimizer_step(opt);
+    ck_assert(!tensor_same_bits(frozen.item[0].var->value, value));
+    ck_assert_int_eq(opt->state[0].step, 1);
+    parameters_free(&all), parameters_free(&frozen);
+    tensor_free(value), tensor_free(slot);
+}
+
+START_TEST(frozen_parameters_are_left_alone)
+{
+    for (int i = 0; i < 3; i++) {
+        Net *net = net_new(3, 4, 2);
+        Module *m = &net->base;
+        Optimizer *opt = i == 0   ? sgd_new(m, (real)0.125, (real)0.5)
+                         : i == 1 ? adam_new(m, (real)0.125)
+                                  : adamw_new(m, (real)0.125);
+        opt->group[0].weight_decay = (real)0.5;
+        optim_check_frozen(opt, m, net->fc1);
+        optim_free(opt, m);
+    }
+}
+END_TEST
+
+/* The norm is that of the gradients of the others, as if they were the whole network. */
+START_TEST(clipping_skips_frozen_parameters)
+{
+    Net *net = net_new(3, 4, 2);
+    Optimizer *whole = sgd_new(&net->base, (real)0.125, 0), *last = sgd_new(net->fc3, 1, 0);
+    var_backward(optim_loss(&net->base));
+    double all = optimizer_clip_norm(whole, HUGE_VAL), some = optimizer_clip_norm(last, HUGE_VAL);
+    ck_assert(some < 0.99 * all);
+    module_freeze(&net->base, NULL);
+    module_unfreeze(net->fc3, NULL);
+    optimizer_zero_grad(whole);
+    var_backward(optim_loss(&net->base));
+    ck_assert_close(optimizer_clip_norm(whole, some / 2), some, 1e-6 * some);
+    ck_assert_close(optimizer_clip_norm(last, some), some / 2, 1e-6 * some);
+    optimizer_free(last);
+    optim_free(whole, &net->base);
+}
+END_TEST
+
+/* An optimizer whose parameters are all frozen waits for the day on which they are not. */
+START_TEST(frozen_parameters_cause_no_warning)
+{
+    Module *m = optim_two();
+    Optimizer *opt = sgd_new(m, (real)0.125, 0);
+    module_freeze(m, NULL);
+    capture_begin();
+    optimizer_zero_grad(opt);
+    ck_assert(optimizer_clip_norm(opt, 1) == 0);
+    optimizer_step(opt);
+    ck_assert_str_eq(capture_end(), "");
+    module_unfreeze(m, optim_is_other);
+    capture_begin();
+    optimizer_step(opt);
+    ck_assert_ptr_nonnull(strstr(capture_end(), "no parameter has ever had a gradient"));
+    optim_free(opt, m);
+}
+END_TEST
+
 /* --- groups ----------------------------------------------------------------------------------- */
 
 static bool optim_is_bias(const Parameter *p)
@@ -139,6 +234,77 @@ START_TEST(slopes_do_not_decay_after_one_call)
 }
 END_TEST
 
+/* --- settings at construction ----------------------------------------------------------------- */
+
+/* The same steps as with a setting that is changed afterwards. */
+static void optim_check_same(Optimizer *a, Module *m, Optimizer *b, Module *n)
+{
+    ck_assert_str_eq(a->type->name, b->type->name);
+    ck_assert_str_eq(a->group[0].name, "all");
+    for (int i = 0; i < 3; i++)
+        optim_step(a, 1, 2), optim_step(b, 1, 2);
+    ck_assert(tensor_same_bits(optim_value(a, 0), optim_value(b, 0)));
+    optim_free(a, m), optim_free(b, n);
+}
+
+START_TEST(settings_may_be_given_at_construction)
+{
+    Module *m = optim_holder(1, -2), *n = optim_holder(1, -2);
+    ParamGroup sgd = SGD_DEFAULTS, adam = ADAM_DEFAULTS, adamw = ADAMW_DEFAULTS;
+    sgd.lr = (real)0.125, sgd.momentum = (real)0.5, sgd.weight_decay = (real)0.25;
+    Optimizer *a = sgd_new_with(m, sgd), *b = sgd_new(n, (real)0.125, (real)0.5);
+    ck_assert_ptr_nonnull(a->state[0].slot[0]);
+    b->group[0].weight_decay = (real)0.25;
+    optim_check_same(a, m, b, n);
+    m = optim_holder(1, -2), n = optim_holder(1, -2);
+    adam.weight_decay = (real)0.25, adam.amsgrad = true;
+    a = adam_new_with(m, adam), b = adam_new(n, (real)1e-3);
+    ck_assert_ptr_nonnull(a->state[0].slot[2]);
+    b->group[0].weight_decay = (real)0.25, b->group[0].amsgrad = true;
+    optim_check_same(a, m, b, n);
+    m = optim_holder(1, -2), n = optim_holder(1, -2);
+    adamw.weight_decay = 2, adamw.beta2 = (real)0.5;
+    a = adamw_new_with(m, adamw), b = adamw_new(n, (real)1e-3);
+    b->group[0].weight_decay = 2, b->group[0].beta2 = (real)0.5;
+    optim_check_same(a, m, b, n);
+}
+END_TEST
+
+/* The defaults of sgd_new and the others are the constants. */
+START_TEST(the_defaults_are_pytorchs)
+{
+    const ParamGroup s = SGD_DEFAULTS, a = ADAM_DEFAULTS, w = ADAMW_DEFAULTS;
+    ck_assert(s.lr == (real)1e-3 && a.lr == s.lr && w.lr == s.lr);
+    ck_assert(s.momentum == 0 && s.dampening == 0 && !s.nesterov && s.weight_decay == 0);
+    ck_assert(a.beta1 == (real)0.9 && a.beta2 == (real)0.999 && a.eps == (real)1e-8);
+    ck_assert(w.beta1 == (real)0.9 && w.beta2 == (real)0.999 && w.eps == (real)1e-8);
+    ck_assert(a.weight_decay == 0 && w.weight_decay == (real)0.01 && !a.amsgrad && !w.amsgrad);
+}
+END_TEST
+
+START_TEST(settings_from_scratch_or_of_another_rule_are_refused)
+{
+    Module *m = optim_holder(1, -2);
+    ParamGroup scratch = {.lr = (real)0.125, .momentum = (real)0.9}, low = ADAMW_DEFAULTS;
+    uint64_t before = testing_blocks();
+    ck_assert_fails(sgd_new_with(m, scratch), "sgd_new_with: the settings did not start as a copy "
+                    "of SGD_DEFAULTS; write `ParamGroup settings = SGD_DEFAULTS;`, then change "
+                    "those that differ");
+    ck_assert_fails(adam_new_with(m, scratch), "adam_new_with: the settings did not start as a "
+                    "copy of ADAM_DEFAULTS");
+    ck_assert_fails(adamw_new_with(m, scratch), "a copy of ADAMW_DEFAULTS; write");
+    ck_assert_fails(adam_new_with(m, SGD_DEFAULTS), "adam_new_with: the settings did not start");
+    ck_assert_fails(adamw_new_with(m, ADAM_DEFAULTS), "adamw_new_with: the settings did not start");
+    ck_assert_fails(sgd_new_with(m, ADAMW_DEFAULTS), "sgd_new_with: the settings did not start");
+    low.weight_decay = -1;
+    ck_assert_fails(adamw_new_with(m, low), "adamw_new_with: the weight decay is -1; expected 0 or "
+                    "more");
+    ck_assert_fails(adamw_new_with(NULL, ADAMW_DEFAULTS), "adamw_new_with: the module is NULL");
+    ck_assert_uint_eq(testing_blocks(), before);
+    module_free(m);
+}
+END_TEST
+
 /* --- settings that a rule declares ------------------------------------------------------------ */
 
 /* theta <- theta - lr (g + pull theta). The first slot is needed if `twice` is not 0. */
@@ -159,11 +325,6 @@ static const OptimizerType optim_pull = {
     .name = "Pull", .slots = 1, .update = optim_pull_update, .needs = optim_pull_needs,
     .own = {[OPTIM_PULL] = {"pull", (real)-0.5}, [OPTIM_TWICE] = {"twice", 0}}};
 
-static bool optim_is_second(const Parameter *p)
-{
-    return strcmp(p->name, "other") == 0;
-}
-
 /* The first group starts with the defaults, a new one with the first's settings; then each has its
  * own. */
 START_TEST(a_rule_may_declare_settings_of_its_own)
@@ -173,7 +334,7 @@ START_TEST(a_rule_may_declare_settings_of_its_own)
     ck_assert(opt->group[0].own[OPTIM_PULL] == (real)-0.5 && opt->group[0].own[OPTIM_TWICE] == 0);
     ck_assert(opt->group[0].own[2] == 0 && opt->group[0].own[3] == 0);
     opt->group[0].own[OPTIM_PULL] = 1;
-    ParamGroup *late = optimizer_split(opt, "late", optim_is_second);
+    ParamGroup *late = optimizer_split(opt, "late", optim_is_other);
     ck_assert(late->own[OPTIM_PULL] == 1);
     late->own[OPTIM_PULL] = 0, late->own[OPTIM_TWICE] = 1;
     optimizer_make_slots(opt);
@@ -182,6 +343,22 @@ START_TEST(a_rule_may_declare_settings_of_its_own)
     optimizer_step(opt);
     optim_check(m, 0, -1.5); /* (1, -2) - (1 + 1, 1 - 2) / 2 */
     ck_assert_tensor(optim_value(opt, 1), SHAPE(OPTIM_N), net_tolerance, -0.5, -0.5);
+    optim_free(opt, m);
+}
+END_TEST
+
+/* Weight decay, say. Those that the rule declares start as it says. */
+START_TEST(a_rule_of_ones_own_takes_settings_too)
+{
+    Module *m = optim_holder(1, -2);
+    ParamGroup settings = {.lr = (real)0.5, .weight_decay = (real)0.25};
+    Optimizer *opt = optimizer_new_with(m, &optim_pull, settings, "pull_new");
+    ck_assert(opt->group[0].lr == (real)0.5 && opt->group[0].weight_decay == (real)0.25);
+    ck_assert(opt->group[0].own[OPTIM_PULL] == (real)-0.5);
+    settings.own[OPTIM_PULL] = 2;
+    ck_assert_fails(optimizer_new_with(m, &optim_pull, settings, "pull_new"), "pull_new: the "
+                    "settings have .own[0] = 2, but it starts with the default that Pull declares; "
+                    "set it in opt->group[0] afterwards, then call optimizer_make_slots");
     optim_free(opt, m);
 }
 END_TEST
@@ -230,9 +407,14 @@ int main(void)
         slots_a_rule_always_needs_are_allocated_at_once_others_when_used,
         momentum_switched_on_late_starts_from_that_gradient,
         a_step_between_forward_and_backward_is_named, NULL});
+    testing_add(suite, "frozen", 20, (const TTest *const[]){
+        frozen_parameters_are_left_alone, clipping_skips_frozen_parameters,
+        frozen_parameters_cause_no_warning, NULL});
     testing_add(suite, "groups", 20, (const TTest *const[]){
         a_predicate_makes_a_group, slopes_do_not_decay_after_one_call,
-        a_rule_may_declare_settings_of_its_own,
-        settings_that_a_checkpoint_could_not_hold_are_refused, NULL});
+        a_rule_may_declare_settings_of_its_own, a_rule_of_ones_own_takes_settings_too,
+        settings_that_a_checkpoint_could_not_hold_are_refused,
+        settings_may_be_given_at_construction, the_defaults_are_pytorchs,
+        settings_from_scratch_or_of_another_rule_are_refused, NULL});
     return testing_main(suite);
 }
