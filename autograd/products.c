@@ -21,10 +21,7 @@
 
 static void products_check_input(Var *x, Var *v, int i, const char *function)
 {
-    var_check(x, function), var_check(v, function);
-    if (!x->requires_grad)
-        slope_fail(function, "input %d, %s, does not require a gradient; create it with var_leaf "
-                   "or var_param_new", i, VAR_TEXT(x));
+    var_check_input(x, i, function), var_check(v, function);
     if (!shape_equal(var_shape(x), var_shape(v)))
         slope_fail(function, "the part of v for input %d has shape %s; expected that of the input, "
                    "%s", i, SHAPE_TEXT(var_shape(v)), VAR_TEXT(x));
