@@ -228,8 +228,9 @@ START_TEST(without_classes_batches_have_no_labels)
     data->classes = 0;
     loader_next(bare, &batch);
     ck_assert(batch.count == 2 && batch.labels.count == 0 && !batch.labels.data && !batch.y);
+    data->class_names = (const char *const[]){"upper", "lower"};
     Dataset *part = dataset_take(data, 5);
-    ck_assert(part->classes == 0 && !part->labels.data);
+    ck_assert(part->classes == 0 && !part->labels.data && !part->class_names);
     dataset_free(part);
     loader_free(loader), loader_free(bare), loader_free(early);
     dataset_free(data), dataset_free(none);

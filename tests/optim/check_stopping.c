@@ -5,6 +5,7 @@
  */
 #include <math.h>
 
+#include "optim/best.h"
 #include "tests/allocator.h"
 #include "tests/capture.h"
 #include "tests/optim/scripted.h"
@@ -204,11 +205,12 @@ static void stopping_poison(const Trainer *t, int64_t step, void *ctx)
 START_TEST(a_failed_call_keeps_the_best_weights)
 {
     Run r = scripted_run(make_sgd, 1);
-    r.t.keep_best = true;
-    scripted_fit(&r, stopping_losses, 4);
-    r.t.on_step = stopping_poison, r.t.epochs = 1;
+    r.t.keep_best = true, r.t.patience = 1;
+    scripted_fit(&r, stopping_losses, STOPPING_EPOCHS);
+    assert_best(&r, 3, 2, 1, true);
+    r.t.on_step = stopping_poison, r.t.patience = 2;
     ck_assert_fails(trainer_fit(&r.t), "the loss is nan at step 14, because the parameter ");
-    ck_assert(!r.t.best.in_net);
+    ck_assert(!r.t.best.in_net && !r.t.best.stopped);
     ck_assert(isnan(tensor_read(module_param(r.t.net, "0.bias")->value)[0]));
     scripted_fit(&r, stopping_losses, 0);
     ck_assert(r.t.best.in_net && stopping_has_epoch(&r, 3));
@@ -359,6 +361,34 @@ START_TEST(another_network_than_the_copied_one_is_refused)
     ck_assert_msg(trainer_save(&r.t, scratch_path("other"), &err), "%s", err.problem);
     scripted_fit(&r, stopping_losses, 1);
     run_free(&r);
+}
+END_TEST
+
+/* A module with one parameter or buffer of two elements, or one counter. */
+static Module *stopping_part(PartKind kind)
+{
+    static const ModuleType type = {"Part", stopping_identity, NULL};
+    Module *m = module_new(sizeof *m, &type);
+    if (kind == PART_PARAM)
+        module_add_param(m, "part", tensor_zeros(SHAPE(2)));
+    else if (kind == PART_BUFFER)
+        module_add_buffer(m, "part", tensor_zeros(SHAPE(2)));
+    else
+        module_add_counter(m, "part");
+    return m;
+}
+
+START_TEST(a_copy_fits_parts_of_the_same_kinds)
+{
+    static const PartKind kind[] = {PART_PARAM, PART_BUFFER, PART_COUNTER};
+    for (int i = 0; i < 3; i++)
+        for (int j = 0; j < 3; j++) {
+            Module *a = stopping_part(kind[i]), *b = stopping_part(kind[j]);
+            Snapshot *copy = slope_snapshot_try_new(a);
+            ck_assert_int_eq(slope_snapshot_fits(copy, b), i == j);
+            slope_snapshot_free(copy);
+            module_free(a), module_free(b);
+        }
 }
 END_TEST
 
@@ -529,7 +559,7 @@ int main(void)
         on_epoch_is_called_between_the_record_and_the_save,
         on_epoch_does_not_change_the_best_weights, parts_of_any_layout_are_exchanged, NULL});
     TCase *refusing = testing_add(suite, "refusing", 20, (const TTest *const[]){
-        settings_without_meaning_are_refused, NULL});
+        settings_without_meaning_are_refused, a_copy_fits_parts_of_the_same_kinds, NULL});
     tcase_add_loop_test(refusing, another_network_than_the_copied_one_is_refused, 0, 2);
     testing_add(suite, "memory", 60, (const TTest *const[]){
         steps_of_later_epochs_allocate_nothing, a_run_gives_the_copy_back,
