@@ -150,6 +150,23 @@ START_TEST(a_larger_patience_continues_a_stopped_run)
 }
 END_TEST
 
+/* Nothing is trained, so the schedule's end does not matter until .patience is raised. */
+START_TEST(a_stopped_run_may_be_called_beyond_the_end_of_its_schedule)
+{
+    Run r = scripted_run(make_sgd, 1);
+    r.t.patience = 2;
+    r.t.schedule = (Schedule){.kind = SCHEDULE_COSINE, .epochs = STOPPING_EPOCHS};
+    scripted_fit(&r, stopping_losses, STOPPING_EPOCHS);
+    scripted_fit(&r, stopping_losses, STOPPING_EPOCHS);
+    assert_best(&r, 3, 2, 2, true);
+    r.t.patience = 3;
+    ck_assert_fails(trainer_fit(&r.t), "training runs to epoch 13, but the cosine schedule reaches "
+                    "a learning rate of 0 after 8 epochs");
+    ck_assert_int_eq(r.t.epoch, 5);
+    run_free(&r);
+}
+END_TEST
+
 /* trainer_clear lets training continue from the weights that the network has. */
 START_TEST(after_trainer_clear_the_search_starts_afresh)
 {
@@ -552,6 +569,7 @@ int main(void)
         a_loss_that_is_not_finite_is_no_improvement, NULL});
     testing_add(suite, "several calls", 60, (const TTest *const[]){
         two_calls_do_what_one_does, a_larger_patience_continues_a_stopped_run,
+        a_stopped_run_may_be_called_beyond_the_end_of_its_schedule,
         after_trainer_clear_the_search_starts_afresh,
         keep_best_may_be_set_and_cleared_between_calls, a_failed_call_keeps_the_best_weights,
         NULL});
