@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "datasets/select.h"
 #include "tensor/memory.h"
 #include "tensor/parallel.h"
 
@@ -173,18 +174,48 @@ bool dataset_try_name_classes(Dataset *data, const char *const *names)
     return true;
 }
 
-static void dataset_copy_examples(Dataset *part, const Dataset *data)
+/* Copies rows which[0], … which[count-1] (NULL: 0 … count-1) of `bytes` bytes each. */
+static void dataset_copy_rows(void *out, const void *in, size_t bytes, const int32_t *which,
+                              ptrdiff_t count)
 {
-    size_t count = (size_t)part->count, values = count * (size_t)shape_count(data->sample);
+    if (!which)
+        memcpy(out, in, (size_t)count * bytes);
+    for (ptrdiff_t i = 0; which && i < count; i++)
+        memcpy((char *)out + (size_t)i * bytes, (const char *)in + (size_t)which[i] * bytes, bytes);
+}
+
+static void dataset_copy_examples(Dataset *part, const Dataset *data, const int32_t *which)
+{
+    size_t each = (size_t)shape_count(data->sample), target = (size_t)shape_count(data->target);
     if (data->bytes)
-        memcpy(part->bytes, data->bytes, values);
+        dataset_copy_rows(part->bytes, data->bytes, each, which, part->count);
     else
-        memcpy(part->features, data->features, values * sizeof(real));
+        dataset_copy_rows(part->features, data->features, each * sizeof(real), which, part->count);
     if (data->classes > 0)
-        memcpy(part->labels.data, data->labels.data, count * sizeof(int32_t));
+        dataset_copy_rows(part->labels.data, data->labels.data, sizeof(int32_t), which,
+                          part->count);
     if (data->targets)
-        memcpy(part->targets, data->targets,
-               count * (size_t)shape_count(data->target) * sizeof(real));
+        dataset_copy_rows(part->targets, data->targets, target * sizeof(real), which, part->count);
+}
+
+Dataset *slope_dataset_try_select(const Dataset *data, const int32_t *which, ptrdiff_t count)
+{
+    DatasetPlan plan = {data->name, data->bytes ? DATASET_BYTES : DATASET_FEATURES, count,
+                        data->sample, data->classes, data->targets != NULL, data->target};
+    Dataset *part = dataset_try_make("dataset_take", &plan);
+    if (!part)
+        return NULL;
+    dataset_copy_examples(part, data, which);
+    part->class_names = data->classes > 0 ? data->class_names : NULL;
+    if (part->class_names && data->owned_names &&
+        !dataset_try_name_classes(part, data->class_names)) {
+        dataset_free(part);
+        return NULL;
+    }
+    memcpy(part->note, data->note, sizeof part->note);
+    part->mean = data->mean;
+    part->std = data->std;
+    return part;
 }
 
 Dataset *dataset_take(const Dataset *data, ptrdiff_t count)
@@ -193,19 +224,9 @@ Dataset *dataset_take(const Dataset *data, ptrdiff_t count)
     if (count < 0 || count > data->count)
         slope_fail("dataset_take", "%td examples requested from %s, which has %td", count,
                    data->name, data->count);
-    DatasetPlan plan = {data->name, data->bytes ? DATASET_BYTES : DATASET_FEATURES, count,
-                        data->sample, data->classes, data->targets != NULL, data->target};
-    Dataset *part = dataset_make("dataset_take", &plan);
-    dataset_copy_examples(part, data);
-    part->class_names = data->classes > 0 ? data->class_names : NULL;
-    if (part->class_names && data->owned_names &&
-        !dataset_try_name_classes(part, data->class_names)) {
-        dataset_free(part);
-        slope_fail("dataset_take", "out of memory for the class names of %s", data->name);
-    }
-    memcpy(part->note, data->note, sizeof part->note);
-    part->mean = data->mean;
-    part->std = data->std;
+    Dataset *part = slope_dataset_try_select(data, NULL, count);
+    if (!part)
+        slope_fail("dataset_take", "out of memory for %td examples of %s", count, data->name);
     return part;
 }
 

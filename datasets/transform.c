@@ -8,12 +8,14 @@
  */
 #include "datasets/transform.h"
 
+#include "tensor/check.h"
 #include "tensor/parallel.h"
 #include "tensor/random.h"
 
 /* Random numbers are drawn from streams of their own ("images" in ASCII, then the epoch), so that
  * none are shared with orders, weights or masks drawn from the same seed. */
 #define TRANSFORM_STREAM ((uint64_t)0x696d61676573 << 16)
+#define TRANSFORM_FLIPS ((uint64_t)1 << 63) /* added to a stream: that of the second words */
 
 typedef struct TransformRead {
     DatasetValues  values;
@@ -27,9 +29,14 @@ typedef struct TransformRead {
 
 /* --- shapes ----------------------------------------------------------------------------------- */
 
+static bool transform_crops(Transform t)
+{
+    return t.crop[0] != 0 || t.crop[1] != 0;
+}
+
 static bool transform_is_none(Transform t)
 {
-    return t.pad == 0 && t.crop == 0 && !t.flip;
+    return t.pad == 0 && !transform_crops(t) && t.flip_probability == 0;
 }
 
 /* (H,W) is one channel. */
@@ -38,31 +45,42 @@ static Shape transform_channels(Shape s)
     return s.ndim == 3 ? s : SHAPE(1, s.dim[0], s.dim[1]);
 }
 
-Shape transform_shape(Transform t, Shape sample)
+static void transform_check(Transform t)
 {
     enum { LARGEST = 1 << 20 };
+    if (t.pad < 0 || t.pad > LARGEST)
+        slope_fail("transform_shape", "pad is %d; expected 0 to %d pixels", t.pad, LARGEST);
+    if (transform_crops(t) && (t.crop[0] < 1 || t.crop[1] < 1))
+        slope_fail("transform_shape", "crop is {%d, %d}; expected a window of at least {1, 1}, or "
+                   "{0, 0} for no cropping%s", t.crop[0], t.crop[1],
+                   PAIR_HINT(t.crop[0] > 0 && t.crop[1] == 0));
+    if (!(t.flip_probability >= 0 && t.flip_probability <= 1))
+        slope_fail("transform_shape", "flip_probability is %g; expected a number from 0 to 1",
+                   t.flip_probability);
+}
+
+Shape transform_shape(Transform t, Shape sample)
+{
     if (transform_is_none(t))
         return sample;
     if (sample.ndim < 2 || sample.ndim > 3)
         slope_fail("transform_shape", "examples of shape %s are not images (H,W) or (C,H,W)",
                    SHAPE_TEXT(sample));
-    if (t.pad < 0 || t.pad > LARGEST || t.crop < 0)
-        slope_fail("transform_shape", "pad = %d and crop = %d; expected 0 or more, and pad at most "
-                   "%d", t.pad, t.crop, LARGEST);
-    for (int axis = sample.ndim - 2; axis < sample.ndim; axis++) {
-        ptrdiff_t padded = sample.dim[axis] + 2 * t.pad;
-        if (t.crop > padded)
-            slope_fail("transform_shape", "a window of %d does not fit into images of shape %s "
-                       "padded by %d pixels", t.crop, SHAPE_TEXT(sample), t.pad);
-        sample.dim[axis] = t.crop ? t.crop : padded;
-    }
+    transform_check(t);
+    ptrdiff_t *size = sample.dim + sample.ndim - 2; /* height and width */
+    ptrdiff_t padded[2] = {size[0] + 2 * t.pad, size[1] + 2 * t.pad};
+    if (t.crop[0] > padded[0] || t.crop[1] > padded[1])
+        slope_fail("transform_shape", "a window of {%d, %d} does not fit into images of shape %s "
+                   "padded by %d pixels", t.crop[0], t.crop[1], SHAPE_TEXT(sample), t.pad);
+    for (int axis = 0; axis < 2; axis++)
+        size[axis] = transform_crops(t) ? t.crop[axis] : padded[axis];
     return shape_new(sample.ndim, sample.dim); /* which checks for overflow */
 }
 
 /* --- one image -------------------------------------------------------------------------------- */
 
-/* The random choices for an image, from one 64-bit word: bit 0 is the flip, bits 1 to 31 and
- * 32 to 62 are the position. */
+/* The random choices for an image. In a 64-bit word, bit 0 decides about the flip and bits 1 to 31
+ * and 32 to 62 about the position. */
 typedef struct TransformDraw {
     ptrdiff_t top, left; /* of the window in the image; negative above and left of it */
     bool      flip;
@@ -75,6 +93,16 @@ static ptrdiff_t transform_place(uint64_t word31, ptrdiff_t places, bool center)
     return center ? (places - 1) / 2 : (ptrdiff_t)(word31 * (uint64_t)places >> 31);
 }
 
+/* Is a random number in [0, 1) less than the probability? Its first binary digit is the inverse of
+ * bit 0 of the word, which decides alone if the probability is 1/2. The other 52 digits are from a
+ * second word. */
+static bool transform_flips(const TransformRead *job, ptrdiff_t example, uint64_t word)
+{
+    uint64_t second = rng_word(job->seed, job->stream + TRANSFORM_FLIPS, (uint64_t)example);
+    uint64_t digits = (~word & 1) << 52 | second >> 12;
+    return (double)digits * 0x1p-53 < job->transform.flip_probability;
+}
+
 static TransformDraw transform_draw(const TransformRead *job, ptrdiff_t example)
 {
     uint64_t word = rng_word(job->seed, job->stream, (uint64_t)example), mask = 0x7fffffff;
@@ -84,7 +112,7 @@ static TransformDraw transform_draw(const TransformRead *job, ptrdiff_t example)
     return (TransformDraw){
         .top = transform_place(word >> 1 & mask, down, t.center) - t.pad,
         .left = transform_place(word >> 32 & mask, across, t.center) - t.pad,
-        .flip = t.flip && (word & 1),
+        .flip = transform_flips(job, example, word),
     };
 }
 

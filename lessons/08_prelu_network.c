@@ -34,10 +34,9 @@
  * SPDX-License-Identifier: MIT
  */
 #include <math.h>
-#include <string.h>
 
+#include "lessons/kit/confusion.h"
 #include "lessons/kit/networks.h"
-#include "lessons/kit/plot.h"
 
 /* The document's network, in PyTorch and in Slope, is in lessons/kit/networks.h and
  * networks.c. */
@@ -121,32 +120,21 @@ static void check_history(const Lesson *lesson, const LessonData *data, const Hi
           last->test_accuracy, least, last->epoch);
 }
 
-/* Rows: the true class; columns: the class found. */
-static void draw_confusion(const Lesson *lesson, const LessonData *data, Module *net, Loader *test)
+static void show_confusion(const Lesson *lesson, Module *net, Loader *test)
 {
     section("What is taken for what");
-    double matrix[10][10] = {{0}};
-    ptrdiff_t n = data->test->count;
-    int32_t *found = memory_new_array((size_t)n, sizeof *found);
-    trainer_evaluate(net, loss_cross_entropy, test, found);
+    Confusion c = confusion_evaluate(net, test);
+    confusion_print(story(), &c);
     int row = 0, column = 1;
-    for (ptrdiff_t i = 0; i < n; i++)
-        matrix[data->test->labels.data[i]][found[i]]++;
     for (int i = 0; i < 10; i++)
         for (int j = 0; j < 10; j++)
-            if (i != j && matrix[i][j] > matrix[row][column])
+            if (i != j && c.count[10 * i + j] > c.count[10 * row + column])
                 row = i, column = j;
-    memory_free(found);
-    const char *const *names = data->test->class_names;
-    say("The most frequent mistake: '%s' taken for '%s', %.0f times.\n", names[row], names[column],
-        matrix[row][column]);
-    Plot *p = plot_new(lesson, "confusion",
-                       "Test images of each class (row) and the class the network chose (column)",
-                       1, 1);
-    plot_size(p, 760, 680);
-    plot_panel(p, "", "class chosen", "true class");
-    plot_matrix(p, 10, 10, &matrix[0][0], names, names);
-    plot_draw(p);
+    say("\nThe most frequent mistake: '%s' taken for '%s', %lld times.\n", c.names[row],
+        c.names[column], (long long)c.count[10 * row + column]);
+    draw_confusion(lesson, "confusion",
+                   "Test images of each class (row) and the class the network chose (column)", &c);
+    confusion_free(&c);
 }
 
 static History train(const Lesson *lesson, Module *net, Loader *train_loader, Loader *test_loader)
@@ -211,7 +199,7 @@ int main(int argc, char **argv)
     check_history(&lesson, &data, &history);
     lesson_write_history(&lesson, &history);
     draw_history(&lesson, &history);
-    draw_confusion(&lesson, &data, net, test_loader);
+    show_confusion(&lesson, net, test_loader);
     section("The slopes it learned");
     prelu_stats(story(), net);
     check_checkpoint(&lesson, net, test_loader);

@@ -143,6 +143,28 @@ static void resume_optimizer(State *s, Optimizer *opt)
 
 /* --- the training ----------------------------------------------------------------------------- */
 
+/* Another transform would change the next batch, so the file must have the same one. */
+static void resume_transform(State *s, Transform t)
+{
+    const struct { const char *name; double value; } own[] = {
+        {"pad", t.pad}, {"crop[0]", t.crop[0]}, {"crop[1]", t.crop[1]}, {"center", t.center},
+        {"flip_probability", t.flip_probability}};
+    enum { SETTINGS = sizeof own / sizeof *own };
+    double *value = state_data(s, "data.transform", DTYPE_F64, SHAPE(SETTINGS));
+    for (int i = 0; value && i < SETTINGS; i++) {
+        char expected[32];
+        if (s->pass == STATE_SAVING)
+            value[i] = own[i].value;
+        if (value[i] == own[i].value)
+            continue;
+        state_refuse(s, "the checkpoint has a different .%s of the images' transform",
+                     own[i].name);
+        snprintf(expected, sizeof expected, "%.9g", own[i].value);
+        error_expected(s->err, expected, "%.9g", value[i]);
+        return;
+    }
+}
+
 static void resume_data(State *s, const Loader *loader)
 {
     LoaderOptions o = loader_options(loader);
@@ -155,10 +177,7 @@ static void resume_data(State *s, const Loader *loader)
     resume_same(s, "data.drop_last", o.drop_last, "setting of drop_last");
     resume_same(s, "data.shuffle", o.shuffle, "setting of shuffle");
     resume_same(s, "data.seed", (int64_t)o.seed, "seed of the order of examples");
-    resume_same(s, "data.pad", o.transform.pad, "padding of images");
-    resume_same(s, "data.crop", o.transform.crop, "crop of images");
-    resume_same(s, "data.center", o.transform.center, "setting of centered cropping");
-    resume_same(s, "data.flip", o.transform.flip, "setting of image flipping");
+    resume_transform(s, o.transform);
 }
 
 static void resume_best(State *s, BestEpoch *best)

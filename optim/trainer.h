@@ -172,11 +172,12 @@ bool trainer_save(const Trainer *t, const char *path, Error *err);
  * *err and leaves the trainer unchanged when out of memory, or if the file is damaged, lacks a slot
  * that the next step uses, has counts that do not agree, or was saved with a different network,
  * optimizer, schedule, grouping of parameters, size of the data, number of classes or targets,
- * batch size or order (the next batch would be different), number of batches per update or setting
- * of keep_best, or in the other precision (the bits would be different). The trainer may be at any
- * point of its training, even within an epoch that has become NaN. Settings of groups, such as the
- * learning rate, are taken from the file, because a callback may have changed them. To change one,
- * do so afterwards; with a schedule, change .schedule.base or assign a new schedule. */
+ * batch size, order or transform of the images (the next batch would be different), number of
+ * batches per update or setting of keep_best, or in the other precision (the bits would be
+ * different). The trainer may be at any point of its training, even within an epoch that has become
+ * NaN. Settings of groups, such as the learning rate, are taken from the file, because a callback
+ * may have changed them. To change one, do so afterwards; with a schedule, change .schedule.base or
+ * assign a new schedule. */
 bool trainer_load(Trainer *t, const char *path, Error *err);
 
 /* Loads t->checkpoint, if that file exists, and subtracts the epochs done from t->epochs, so that

@@ -98,7 +98,9 @@ void plot_arc(Plot *p, int style, const char *legend, double x, double bulge, do
               double to);
 
 /* A matrix (rows x columns) as coloured cells, row 0 at the top, with the value in each; the names
- * may be NULL. */
+ * may be NULL. One with more than PLOT_CELLS rows or columns has numbers on its axes instead of
+ * names, and no values in its cells. */
+enum { PLOT_CELLS = 26 };
 void plot_matrix(Plot *p, int rows, int columns, const double *values, const char *const *row_names,
                  const char *const *column_names);
 

@@ -94,6 +94,12 @@ static void plot_cells(Plot *p, int rows, int columns)
     fprintf(p->script, "unset grid\nset size ratio %.4g\n", (double)rows / columns);
 }
 
+/* In a PNG, rectangles show seams. */
+static const char *plot_pixels(const Plot *p)
+{
+    return p->png ? "image" : "image pixels";
+}
+
 static double plot_largest(int n, const double *values)
 {
     double largest = values[0];
@@ -102,21 +108,30 @@ static double plot_largest(int n, const double *values)
     return largest;
 }
 
-/* The values are written in white on the darker half of the colours. */
+/* Writes the value in each cell, in white on the darker half of the colours. */
+static void plot_cell_texts(Plot *p, int block, double largest)
+{
+    plot_append(p, ", \\\n     '' index %d matrix using 1:2:(sprintf('%%g', $3)):", block);
+    plot_append(p, "($3 > %.6g ? 0xffffff : 0x000000) ", largest / 2);
+    plot_append(p, "with labels font ',12' textcolor rgb variable notitle");
+}
+
 void plot_matrix(Plot *p, int rows, int columns, const double *values, const char *const *row_names,
                  const char *const *column_names)
 {
+    bool texts = rows <= PLOT_CELLS && columns <= PLOT_CELLS;
     int block = plot_matrix_block(p, rows, columns, values);
     plot_cells(p, rows, columns);
     plot_tell(p, "; a table of %d x %d values; darker cells are larger", rows, columns);
-    plot_names(p, "y", rows, row_names);
-    plot_names(p, "x", columns, column_names);
+    if (texts) {
+        plot_names(p, "y", rows, row_names);
+        plot_names(p, "x", columns, column_names);
+    }
     fprintf(p->script, "set xtics rotate by 40 right\nunset colorbox\n"
             "set palette defined (0 '#ffffff', 1 '#9ecae1', 2 '#0072b2')\n");
-    plot_append(p, "'%s.dat' index %d matrix with image pixels notitle, \\\n     ", p->name, block);
-    plot_append(p, "'' index %d matrix using 1:2:(sprintf('%%g', $3)):", block);
-    plot_append(p, "($3 > %.6g ? 0xffffff : 0x000000) ", plot_largest(rows * columns, values) / 2);
-    plot_append(p, "with labels font ',12' textcolor rgb variable notitle");
+    plot_append(p, "'%s.dat' index %d matrix with %s notitle", p->name, block, plot_pixels(p));
+    if (texts)
+        plot_cell_texts(p, block, plot_largest(rows * columns, values));
 }
 
 static void plot_grey(Plot *p, int height, int width, const double *values)
@@ -124,8 +139,7 @@ static void plot_grey(Plot *p, int height, int width, const double *values)
     int block = plot_matrix_block(p, height, width, values);
     plot_cells(p, height, width);
     fprintf(p->script, "unset xtics\nunset ytics\nunset colorbox\nset palette gray\n");
-    const char *style = p->png ? "image" : "image pixels"; /* in a PNG, rectangles show seams */
-    plot_append(p, "'%s.dat' index %d matrix with %s notitle", p->name, block, style);
+    plot_append(p, "'%s.dat' index %d matrix with %s notitle", p->name, block, plot_pixels(p));
 }
 
 void plot_image(Plot *p, int height, int width, const double *values)

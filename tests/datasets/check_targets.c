@@ -180,7 +180,7 @@ START_TEST(targets_may_have_any_shape)
     Dataset *images = dataset_new_with_targets("images", DATASET_BYTES, 3, SHAPE(1, 4, 4),
                                                SHAPE(1, 4, 4));
     Loader *a = loader_new(flat, (LoaderOptions){.batch = 2});
-    Loader *b = loader_new(images, (LoaderOptions){.transform = {.crop = 2}});
+    Loader *b = loader_new(images, (LoaderOptions){.transform = {.crop = {2, 2}}});
     Batch batch;
     loader_next(a, &batch);
     ck_assert(shape_equal(batch.y->shape, SHAPE(2)));

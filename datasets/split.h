@@ -1,0 +1,48 @@
+/* datasets/split.h -- a dataset divided at random into two: a training set and the rest.
+ *
+ *  - SPLIT_PLAIN chooses among all examples alike; SPLIT_STRATIFIED takes the same share of every
+ *    class, so that a rare class does not end up on one side by chance.
+ *  - The same seed gives the same parts, on every machine.
+ *  - To have three parts, divide one of the two again.
+ *
+ *      Dataset *all = csv_read("iris.csv", (CsvOptions){.label_column = -1}, &err);
+ *      DatasetSplit split = dataset_split(all, 0.8, SPLIT_STRATIFIED, 1);
+ *      dataset_free(all);
+ *      Loader *train = loader_new(split.train, (LoaderOptions){.shuffle = true});
+ *      Loader *test = loader_new(split.rest, (LoaderOptions){0});
+ *      …
+ *      loader_free(train), loader_free(test);
+ *      dataset_free(split.train), dataset_free(split.rest);
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SLOPE_DATASETS_SPLIT_H
+#define SLOPE_DATASETS_SPLIT_H
+
+#include "datasets/dataset.h"
+
+SLOPE_C_BEGIN
+
+typedef enum SplitKind { SPLIT_PLAIN, SPLIT_STRATIFIED } SplitKind;
+
+/* The two parts, which you free. */
+typedef struct DatasetSplit {
+    Dataset *train, *rest;
+} DatasetSplit;
+
+/* Copies every example into one of the two parts, each in random order. Both keep the dataset's
+ * name, note, class names, mean and std.
+ *
+ * The training part gets fraction * count examples, rounded to the nearest number (half up). If
+ * stratified, it gets from each class k of n_k examples fraction * n_k of them, rounded down, and
+ * then one more from each of the classes where most was lost by rounding (of equal ones, from those
+ * with the lower numbers), until it is full. So each class is divided to within one example, and a
+ * class of a single example is in one part only.
+ *
+ * Fails if the fraction is not between 0 and 1 or would leave a part empty; if stratified, also if
+ * the dataset has no classes, as with real-valued targets. */
+DatasetSplit dataset_split(const Dataset *data, double fraction, SplitKind kind, uint64_t seed);
+
+SLOPE_C_END
+
+#endif
