@@ -29,6 +29,15 @@ void slope_check_trainer(const Trainer *t, const char *function)
         slope_fail(function, "the trainer has no .%s", missing);
 }
 
+void slope_check_scores(const Var *output, const Batch *batch, const char *function)
+{
+    Shape s = var_shape(output);
+    if (s.ndim != 2 || s.dim[0] != batch->count || s.dim[1] < 1)
+        slope_fail(function, "for a batch of shape %s the network's output has shape %s; expected "
+                   "(%td,K), one row per example", SHAPE_TEXT(batch->x->shape), SHAPE_TEXT(s),
+                   batch->count);
+}
+
 static void rehearsal_check_stopping(const Trainer *t)
 {
     if (t->patience < 0)

@@ -44,11 +44,7 @@ static Evaluation tally_mean(const Tally *t, const Loader *loader)
 /* The caller's array has room for one class per example. */
 static void trainer_predict(const Var *output, const Batch *batch, int32_t *predicted)
 {
-    Shape s = var_shape(output);
-    if (s.ndim != 2 || s.dim[0] != batch->count)
-        slope_fail("trainer_evaluate", "for a batch of shape %s the network's output has shape %s; "
-                   "to predict classes it must be (%td,K), one row per example",
-                   SHAPE_TEXT(batch->x->shape), SHAPE_TEXT(s), batch->count);
+    slope_check_scores(output, batch, "trainer_evaluate");
     tensor_argmax_rows(predicted, output->value);
 }
 

@@ -439,7 +439,7 @@ START_TEST(an_output_without_one_row_per_example_predicts_nothing)
     memset(predicted, -1, sizeof predicted);
     ck_assert_fails(trainer_evaluate(net, trainer_mean_output, loader, predicted),
                     "trainer_evaluate: for a batch of shape (4, 2) the network's output has shape "
-                    "(8, 1); to predict classes it must be (4,K), one row per example");
+                    "(8, 1); expected (4,K), one row per example");
     for (int i = 0; i < 16; i++)
         ck_assert_int_eq(predicted[i], -1);
     loader_free(loader), dataset_free(data), module_free(net);
