@@ -1,4 +1,4 @@
-/* optim/confusion.h -- the confusion matrix: which classes a network takes for which.
+/* optim/confusion.h -- the confusion matrix: which classes a network confuses.
  *
  *  - confusion_evaluate runs a network over a loader and counts how often each class was predicted
  *    for the examples of each class; confusion_new counts predictions that exist already.

@@ -25,8 +25,8 @@ int slope_schedule_settings(const Schedule *s, ScheduleSetting list[SCHEDULE_SET
 /* Fails, naming `function`, if s is NULL or a setting is not valid. */
 void slope_schedule_check(const Schedule *s, const char *function);
 
-/* Has the optimizer the groups and the rates with which the schedule left it? If not, writes a
- * sentence that says what has changed. */
+/* Does the optimizer still have the groups and the rates with which the schedule left it? If not,
+ * writes a sentence that says what has changed. */
 enum { SCHEDULE_PROBLEM = 256 };
 bool slope_schedule_check_rates(const Schedule *s, const Optimizer *opt,
                                 char problem[SCHEDULE_PROBLEM]);
