@@ -41,7 +41,11 @@ endif
 
 ## For learners:
 
-all: $(B)/libslope-float.a $(B)/libslope-double.a ## build both libraries
+# The lessons' kit is a library, too, for programs outside this folder: lessons/kit/README.md.
+KIT := $(wildcard lessons/kit/*.c)
+
+all: $(B)/libslope-float.a $(B)/libslope-double.a ## build the libraries, in float and double
+all: $(if $(KIT),$(B)/libslope-kit-float.a $(B)/libslope-kit-double.a)
 double: $(B)/libslope-double.a                    ## build the double-precision library
 
 # --- flags ----------------------------------------------------------------------------------------
@@ -117,6 +121,8 @@ $(B)/$(1)/flags: FORCE
 	@$$(call keep,$$(CC) $$(FLAGS) $$($(1)_FLAGS) $$(LDFLAGS) $$(MACROS))
 $(B)/$(1)/sources: FORCE
 	@$$(call keep,$$(SRC))
+$(B)/$(1)/kit: FORCE
+	@$$(call keep,$$(KIT))
 $(B)/$(1)/%.o: %.c $(B)/$(1)/flags
 	@mkdir -p $$(@D)
 	$$(call show,cc $$<)$$(CC) $$(FLAGS) $$($(1)_FLAGS) -MMD -MP -c $$< -o $$@
@@ -124,6 +130,9 @@ $(B)/$(1)/%.o: %.cpp $(B)/$(1)/flags
 	@mkdir -p $$(@D)
 	$$(call show,c++ $$<)$$(CXX) $$(CXX_FLAGS) $$($(1)_FLAGS) -MMD -MP -c $$< -o $$@
 $(B)/libslope-$(1).a: $(SRC:%.c=$(B)/$(1)/%.o) $(B)/$(1)/sources
+	@rm -f $$@
+	$$(call show,ar $$@)$$(AR) rcs $$@ $$(filter %.o,$$^)
+$(B)/libslope-kit-$(1).a: $(KIT:%.c=$(B)/$(1)/%.o) $(B)/$(1)/kit
 	@rm -f $$@
 	$$(call show,ar $$@)$$(AR) rcs $$@ $$(filter %.o,$$^)
 endef
@@ -139,7 +148,6 @@ $(B)/$(1)/$(2): $(patsubst %,$(B)/$(1)/%.o,$(basename $(3))) $(B)/libslope-$(1).
 endef
 program = $(foreach p,float double,$(eval $(call link,$(p),$(1),$(2),$(3))))
 
-KIT      := $(wildcard lessons/kit/*.c)
 LESSONS  := $(patsubst %.c,%,$(sort $(wildcard lessons/[0-9][0-9]_*.c)))
 EXAMPLES := $(sort $(wildcard lessons/examples/*.c lessons/examples/*.cpp))
 TESTS    := $(patsubst %.c,%,$(sort $(wildcard $(addsuffix /check_*.c,tests tests/* tests/*/*))))

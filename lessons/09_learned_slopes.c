@@ -20,7 +20,7 @@
  * after one step with lr = .001 a slope is .249 or .251, unless its gradient was exactly 0. From
  * then on the channels differ, because (1) sums other inputs for each. On this task, after a rise
  * in the first hundred steps or so, both kinds of slope head for 0, and the shared one is there
- * before the channels' mean. A likely reason, which exercise 5 lets you test: in the larger sum
+ * before the channels' mean. A likely reason, which exercise 6 lets you test: in the larger sum
  * what differs from channel to channel cancels, so its sign is steadier, and Adam makes longer
  * steps where the sign is steady.
  *
@@ -68,7 +68,6 @@ static Run train(const Lesson *lesson, const LessonData *data, SlopeMode mode)
                        .name = mode == SLOPES_SHARED ? "one slope per layer"
                                                      : "one slope per channel"};
     trainer_fit(&trainer);
-    slope_log_finish(run.log, &trainer);
     run.accuracy = trainer_evaluate(run.net, loss_cross_entropy, test_loader, NULL).accuracy;
     trainer_clear(&trainer);
     optimizer_free(adam);
@@ -100,7 +99,7 @@ static Stats layer_stats(const SlopeLog *log, int layer, int moment, int *negati
 {
     const double *v = slope_log_values(log, layer, moment);
     int n = log->layer[layer].channels;
-    Stats s = {.count = n, .min = quantile(v, n, 0), .max = quantile(v, n, 1)};
+    Stats s = {.count = n, .min = slope_quantile(v, n, 0), .max = slope_quantile(v, n, 1)};
     *negative = 0;
     for (int c = 0; c < n; c++)
         s.mean += v[c] / n, *negative += v[c] < 0;
@@ -186,12 +185,11 @@ static void draw_evolution(const Lesson *lesson, const SlopeLog *channels, const
     Plot *p = plot_new(lesson, "evolution",
                        "Slopes while the network trains: a slope for each channel, and one for all",
                        1, 2);
-    plot_size(p, 1300, 620);
+    plot_size(p, 1400, 560);
+    plot_shared_key(p);
     for (int layer = 0; layer < 2; layer++) {
         plot_panel(p, layer ? "Second PReLU, 256 channels" : "First PReLU, 256 channels",
                    "training step", "slope a");
-        plot_key(p, "outside bottom center horizontal maxrows 3");
-        plot_set(p, "set xlabel offset 0, 0.6; set key height 1.5");
         plot_slope_bands(p, channels, layer);
         plot_line(p, "one slope shared by all", shared->moments, shared->step,
                   shared->layer[layer].values);
@@ -200,40 +198,24 @@ static void draw_evolution(const Lesson *lesson, const SlopeLog *channels, const
     plot_draw(p);
 }
 
-static void draw_histogram_panel(Plot *p, const SlopeLog *log, int layer, int moment, int bins)
-{
-    static const double document[2] = {0.12, 0.18};
-    const double *slopes = slope_log_values(log, layer, moment);
-    int negative, n = log->layer[layer].channels;
-    plot_x_range(p, -0.25, 0.6);
-    plot_key(p, "top right");
-    plot_set(p, "set key width -4 opaque");
-    plot_histogram(p, "channels", n, slopes, bins, -0.25, 0.6);
-    plot_vertical(p, "start, 0.25", slope_log_values(log, layer, 0)[0]);
-    plot_dots(p, "mean", true, 1, &(double){layer_stats(log, layer, moment, &negative).mean},
-              &(double){0});
-    plot_dots(p, "mean in the document", false, 1, &document[layer], &(double){0});
-}
-
 static void draw_histograms(const Lesson *lesson, const SlopeLog *log)
 {
+    static const double document[2] = {0.12, 0.18};
     Plot *p = plot_new(lesson, "histogram", "Slopes after training", 1, 2);
     for (int layer = 0; layer < 2; layer++) {
+        int negative, n = log->layer[layer].channels;
         plot_panel(p, layer ? "Second PReLU" : "First PReLU", "slope a", "number of channels");
-        draw_histogram_panel(p, log, layer, -1, 34);
+        plot_x_range(p, -0.25, 0.6);
+        plot_key(p, "top right");
+        plot_set(p, "set key width -4 opaque");
+        plot_histogram(p, "channels", n, slope_log_values(log, layer, -1), 34, -0.25, 0.6);
+        plot_vertical(p, "start, 0.25", slope_log_values(log, layer, 0)[0]);
+        plot_dots(p, "mean", true, 1, &(double){layer_stats(log, layer, -1, &negative).mean},
+                  &(double){0});
+        plot_dots(p, "mean in the document", false, 1, &document[layer], &(double){0});
     }
     plot_draw(p);
-    Plot *gif = plot_new(lesson, "histogram_moving", "First PReLU", 1, 1);
-    plot_as_gif(gif, 25);
-    for (int frame = 0; frame <= 24; frame++) {
-        int moment = (log->moments - 1) * frame / 24;
-        char title[64];
-        snprintf(title, sizeof title, "slopes after step %.0f", log->step[moment]);
-        plot_panel(gif, title, "slope a", "number of channels");
-        plot_y_range(gif, 0, 260);
-        draw_histogram_panel(gif, log, 0, moment, 17);
-    }
-    plot_draw(gif);
+    draw_slope_film(lesson, "histogram_moving", "Slopes while the network trains", log);
 }
 
 static void write_files(const Lesson *lesson, const Run *channels, const Run *shared)
@@ -281,6 +263,10 @@ int main(int argc, char **argv)
  * 3. Start every slope at 0 (prelu_new(256, 0)). Do they stay there?
  * 4. Run make lesson-09 ARGS="--epochs 20". Where are the channels' slopes now, and how many are
  *    negative? What does that say of the "typical" slopes that the document gives?
- * 5. By (1) the shared gradient is the sum of the channels'. Print the ratio |mean| / std of both
+ * 5. The slopes of a network of your own, with any number of PReLUs, are recorded, drawn and
+ *    animated by slope_log_new, draw_slope_bands and draw_slope_film (lessons/kit/slopes.h). Add
+ *    two hidden layers to prelu_network_new (lessons/kit/networks.c) and draw the slopes of all
+ *    four PReLUs. Is their order that of their depth?
+ * 6. By (1) the shared gradient is the sum of the channels'. Print the ratio |mean| / std of both
  *    kinds of gradient over a hundred steps, and explain with (2) why the shared slope is faster.
  */

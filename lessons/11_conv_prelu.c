@@ -150,7 +150,6 @@ static History train(const Lesson *lesson, const LessonData *data, Module *net, 
                        .on_step = watch_step,
                        .ctx = watch};
     trainer_fit(&trainer);
-    slope_log_finish(watch->slopes, &trainer);
     for (int i = 0; i < trainer.history.count; i++) {
         const EpochRecord *r = &trainer.history.record[i];
         say("epoch %d: training loss %.4f, accuracy %.4f; test loss %.4f, accuracy %.4f; %.0f s\n",
@@ -299,6 +298,8 @@ int main(int argc, char **argv)
     section("Pictures");
     draw_history(&lesson, watch.losses, &history);
     draw_slopes(&lesson, stats);
+    draw_slope_bands(&lesson, "slopes", "Slopes at three depths, while the network trains",
+                     watch.slopes);
     draw_filters(&lesson, "filters", "The 64 filters of the first layer, each with its slope",
                  module_child(net, "features.0"), module_child(net, "features.1"), 8);
     draw_image(&lesson, &data, net);

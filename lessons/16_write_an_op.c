@@ -38,6 +38,7 @@
 #include <string.h>
 #include <tgmath.h>
 
+#include "lessons/kit/curve.h"
 #include "lessons/kit/plane.h"
 
 /* swish -------------------------------------------- y = x s(b x)
@@ -279,6 +280,10 @@ static void picture(const Lesson *lesson, const Dataset *data, const Run *prelu,
     plot_border(p, "PReLU: a border of straight pieces", prelu->net, data);
     plot_border(p, "Swish: a border of bends", swish->net, data);
     plot_draw(p);
+    Module *one = swish_new(1, 1);
+    draw_curve(lesson, "derivative", "Swish with b = 1, and its derivative, equation (2)",
+               (Curve){.module = one});
+    module_free(one);
 }
 
 int main(int argc, char **argv)
@@ -307,7 +312,9 @@ int main(int argc, char **argv)
  *
  * 1. Leave `+ b x s (1 - s)` out of swish_backward. Which claims fail, and what does the checker
  *    say? Does the network still learn? A gradient that is a little wrong often hides that way.
- * 2. At which x is swish smallest, and how small? Show that both scale with 1/b, and claim it.
+ * 2. At which x is swish smallest, and how small? Show that both scale with 1/b, and claim it. The
+ *    picture `derivative` shows where to look: draw_curve (lessons/kit/curve.h) draws any function
+ *    of one Var, and any module with one input, above its derivative by the tape.
  * 3. Write swish_backward with y: since y = x s, (2) is s + b y (1 - s). Which is cheaper? Does the
  *    second order still agree?
  * 4. A smooth PReLU: y = a x + (1 - a) x s(b x). Write it as an op of three inputs. Which

@@ -1,4 +1,4 @@
-/* lessons/kit/lesson.c -- a lesson's options, output folder, beginning, end and data.
+/* lessons/kit/lesson.c -- a program's output folder; a lesson's options, beginning, end and data.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -33,6 +33,8 @@ static void lesson_help(const Lesson *l)
     exit(0);
 }
 
+static const char *lesson_speaker = "lesson"; /* "slope" in a program that is not a lesson */
+
 _Noreturn void lesson_refuse(const char *format, ...)
 {
     char sentence[2048];
@@ -40,8 +42,8 @@ _Noreturn void lesson_refuse(const char *format, ...)
     va_start(args, format);
     vsnprintf(sentence, sizeof sentence, format, args);
     va_end(args);
-    fprintf(stderr, "lesson: %s\n", sentence);
-    record("stopped", "%s", sentence);
+    fprintf(stderr, "%s: %s\n", lesson_speaker, sentence);
+    slope_record("stopped", "%s", sentence);
     exit(2);
 }
 
@@ -97,21 +99,27 @@ static int lesson_option(Lesson *l, const char *option, const char *value)
 
 /* --- the folder ------------------------------------------------------------------------------- */
 
-/* mkdir -p */
-static void lesson_make_folder(const char *path)
+/* The end of a sentence about a folder or a file; only a lesson has options. */
+static const char *lesson_hint(const Lesson *lesson)
 {
+    return lesson->number ? "; choose another folder with --out" : "";
+}
+
+/* mkdir -p */
+static void lesson_make_folder(const Lesson *lesson)
+{
+    const char *path = lesson->out;
     char part[512];
     for (size_t i = 1; i <= strlen(path); i++) {
         if (path[i] != '/' && path[i] != '\0')
             continue;
         snprintf(part, sizeof part, "%.*s", (int)i, path);
         if (mkdir(part, 0777) != 0 && errno != EEXIST)
-            lesson_refuse("cannot create the folder '%s': %s; choose another with --out", part,
-                          strerror(errno));
+            lesson_refuse("cannot create the folder '%s': %s%s", part, strerror(errno),
+                          lesson_hint(lesson));
     }
     if (access(path, W_OK) != 0)
-        lesson_refuse("cannot write to '%s': %s; choose another folder with --out", path,
-                      strerror(errno));
+        lesson_refuse("cannot write to '%s': %s%s", path, strerror(errno), lesson_hint(lesson));
 }
 
 void lesson_path(const Lesson *lesson, const char *name, char path[1024])
@@ -119,29 +127,29 @@ void lesson_path(const Lesson *lesson, const char *name, char path[1024])
     snprintf(path, 1024, "%s/%s", lesson->out, name);
 }
 
-FILE *lesson_create(const Lesson *lesson, const char *name)
+FILE *slope_lesson_create(const Lesson *lesson, const char *name)
 {
     char path[1024];
     lesson_path(lesson, name, path);
     FILE *f = fopen(path, "w");
     if (!f)
-        lesson_refuse("cannot write '%s': %s; choose another folder with --out", path,
-                      strerror(errno));
+        lesson_refuse("cannot write '%s': %s%s", path, strerror(errno), lesson_hint(lesson));
     return f;
 }
 
 FILE *lesson_open(const Lesson *lesson, const char *name)
 {
-    FILE *f = lesson_create(lesson, name);
-    record("file", "%s", name);
+    FILE *f = slope_lesson_create(lesson, name);
+    slope_record("file", "%s", name);
     return f;
 }
 
-_Noreturn void lesson_refuse_partial(const Lesson *lesson, const char *name, int problem)
+_Noreturn void slope_refuse_partial(const Lesson *lesson, const char *name, int problem)
 {
     lesson_refuse("could not write all of '%s/%s'%s%s; is the disk full, or the limit of `ulimit "
-                  "-f` too low? --out chooses another folder", lesson->out, name,
-                  problem ? ": " : "", problem ? strerror(problem) : "");
+                  "-f` too low?%s", lesson->out, name, problem ? ": " : "",
+                  problem ? strerror(problem) : "",
+                  lesson->number ? " --out chooses another folder" : "");
 }
 
 /* If only an earlier write failed, the reason is no longer known, and errno stays 0. */
@@ -150,7 +158,7 @@ void lesson_close(const Lesson *lesson, const char *name, FILE *f)
     errno = 0;
     bool written = fflush(f) == 0 && !ferror(f);
     if (!written || fclose(f) != 0)
-        lesson_refuse_partial(lesson, name, errno);
+        slope_refuse_partial(lesson, name, errno);
 }
 
 void lesson_write_history(const Lesson *lesson, const History *history)
@@ -159,8 +167,8 @@ void lesson_write_history(const Lesson *lesson, const History *history)
     Error err;
     lesson_path(lesson, "history.csv", path);
     if (!history_write_csv(history, path, &err))
-        lesson_refuse("could not write '%s': %s; --out chooses another folder", path, err.problem);
-    record("file", "history.csv");
+        lesson_refuse("could not write '%s': %s%s", path, err.problem, lesson_hint(lesson));
+    slope_record("file", "history.csv");
 }
 
 /* --- begin and end ---------------------------------------------------------------------------- */
@@ -199,20 +207,49 @@ static bool lesson_only_terminal(void)
     return isatty(STDOUT_FILENO) && !getenv("DISPLAY") && !getenv("WAYLAND_DISPLAY");
 }
 
+/* What a program needs to draw, once its folder is known. */
+static void lesson_prepare(Lesson *l)
+{
+    slope_decimal_begin(); /* for the whole run: gnuplot and CSV readers expect a point */
+    lesson_make_folder(l);
+    signal(SIGXFSZ, SIG_IGN); /* so that exceeding a limit is an error: lesson_close reports it */
+    lesson_find_program("gnuplot", l->gnuplot);
+    l->preview = l->gnuplot[0] && (l->preview || (lesson_only_terminal() && !l->quiet));
+}
+
+static void lesson_say_undrawn(const Lesson *l)
+{
+    if (!l->gnuplot[0])
+        say("\n(The pictures %s not drawn: gnuplot is not installed. `make deps`%s installs it or\n"
+            "says how. The scripts and their data are in %s.)\n",
+            l->number ? "were" : "are", l->number ? "" : " in Slope's folder", l->out);
+}
+
+Lesson lesson_here(const char *folder)
+{
+    Lesson here = {0};
+    lesson_speaker = "slope";
+    if (!folder || !folder[0])
+        slope_fail("lesson_here", "the folder is %s; expected a name such as \"pictures\", or "
+                   "\".\" for the current folder", folder ? "\"\"" : "NULL");
+    if (snprintf(here.out, sizeof here.out, "%s", folder) >= (int)sizeof here.out)
+        slope_fail("lesson_here", "the folder's name has %zu bytes; expected at most %zu",
+                   strlen(folder), sizeof here.out - 1);
+    lesson_prepare(&here);
+    lesson_say_undrawn(&here);
+    return here;
+}
+
 Lesson lesson_begin(int argc, char **argv, const char *number, const char *title, int epochs)
 {
     Lesson l = {.number = number, .title = title, .epochs = epochs};
-    slope_decimal_begin(); /* for the whole run: gnuplot and CSV readers expect a point */
     snprintf(l.out, sizeof l.out, "build/lessons/%s", number);
     for (int i = 1; i < argc;)
         i += lesson_option(&l, argv[i], i + 1 < argc ? argv[i + 1] : NULL);
-    lesson_make_folder(l.out);
-    signal(SIGXFSZ, SIG_IGN); /* so that exceeding a limit is an error: lesson_close reports it */
-    lesson_find_program("gnuplot", l.gnuplot);
-    l.preview = l.gnuplot[0] && (l.preview || (lesson_only_terminal() && !l.quiet));
+    lesson_prepare(&l);
     char options[512];
     lesson_options_text(argc, argv, options);
-    record_begin(&l, options);
+    slope_record_begin(&l, options);
     random_seed(l.seed);
     say("\n=== Lesson %s: %s ===\n", number, title);
     if (parallel_reason())
@@ -224,14 +261,14 @@ Lesson lesson_begin(int argc, char **argv, const char *number, const char *title
 
 int lesson_end(Lesson *lesson)
 {
-    if (!lesson->gnuplot[0])
-        say("\n(The pictures were not drawn: gnuplot is not installed. `make deps` installs it or\n"
-            "says how. The scripts and their data are in %s.)\n",
-            lesson->out);
-    int claims, failed = record_failed(&claims);
-    if (claims > 0)
+    int claims, failed = slope_record_failed(&claims);
+    if (lesson->number) /* lesson_here has already said it */
+        lesson_say_undrawn(lesson);
+    if (claims > 0 && lesson->number)
         say("\nLesson %s: %d of %d claims hold.\n", lesson->number, claims - failed, claims);
-    record_end(lesson);
+    else if (claims > 0)
+        say("\n%d of %d claims hold.\n", claims - failed, claims);
+    slope_record_end(lesson);
     return failed ? 1 : 0;
 }
 
@@ -294,7 +331,7 @@ static bool lesson_load_fashion(const Lesson *l, LessonData *d)
         return true;
     if (l->data) {
         error_print(stderr, &err);
-        record("stopped", "%s: %s", err.file, err.problem);
+        slope_record("stopped", "%s: %s", err.file, err.problem);
         exit(2);
     }
     error_print(story(), &err);

@@ -7,6 +7,10 @@
  *    claim failed.
  *  - All output is also written to output.txt in the lesson's folder, for the page of all lessons.
  *  - lesson_load returns Fashion-MNIST if it is found and glyphs otherwise, and says which.
+ *  - A program that is not a lesson calls lesson_here in place of lesson_begin. It needs only a
+ *    folder for its pictures.
+ *  - Some names here are short: say, story, section, claim, stops. The compiler refuses a function
+ *    of your own that has a name which an included header declares; all other names are yours.
  *
  *      int main(int argc, char **argv)
  *      {
@@ -27,7 +31,7 @@
 SLOPE_C_BEGIN
 
 typedef struct Lesson {
-    const char *number, *title;
+    const char *number, *title; /* NULL in a program that is not a lesson */
     uint64_t    seed;
     int         epochs; /* the lesson's default, or --epochs */
     bool        quick;  /* --quick: a smaller run, for tests */
@@ -42,6 +46,14 @@ typedef struct Lesson {
  * invalid option ends the program with a message and exit status 2. `epochs` is the default, 0 for
  * a lesson that trains nothing. */
 Lesson lesson_begin(int argc, char **argv, const char *number, const char *title, int epochs);
+
+/* For any other program: creates the folder, if it does not exist, for the pictures and files that
+ * plot_draw, lesson_open and others write. No title is printed and no option is read; claim() still
+ * counts, and lesson_end then says how many claims hold. Says how to install gnuplot if it is
+ * missing. If the folder cannot be created or written to, the program ends with a message and exit
+ * status 2. From then on, this thread prints numbers with a decimal point, whatever the locale.
+ *     Lesson here = lesson_here("pictures"); */
+Lesson lesson_here(const char *folder);
 
 /* Prints how many claims hold; returns the exit status for main. */
 int lesson_end(Lesson *lesson);

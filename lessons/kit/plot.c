@@ -14,7 +14,7 @@
 
 /* --- the head of the script ------------------------------------------------------------------- */
 
-void plot_append(Plot *p, const char *format, ...)
+void slope_plot_append(Plot *p, const char *format, ...)
 {
     size_t n = strlen(p->series);
     va_list args;
@@ -25,7 +25,7 @@ void plot_append(Plot *p, const char *format, ...)
         slope_fail("plot", "picture '%s' has too many series in one panel", p->name);
 }
 
-const char *plot_text(const char *text)
+const char *slope_plot_text(const char *text)
 {
     if (strchr(text, '\'') || strchr(text, '\n'))
         slope_fail("plot", "the text \"%s\" contains a single quote or a line break, which a "
@@ -33,20 +33,35 @@ const char *plot_text(const char *text)
     return text;
 }
 
+/* A picture's name becomes the name of its files, and part of its script. */
+static void plot_check_new(const Lesson *lesson, const char *name, const char *title)
+{
+    if (!lesson || !name || !title)
+        slope_fail("plot_new", "the %s is NULL", !lesson ? "lesson" : !name ? "name" : "title");
+    if (!name[0] || strlen(name) >= PLOT_NAME || strpbrk(name, "/'\n"))
+        slope_fail("plot_new", "'%s' is not a valid name for a picture: expected 1 to %d "
+                   "characters without a slash or a quote; the folder is set by lesson_here or "
+                   "--out", name, PLOT_NAME - 1);
+}
+
 Plot *plot_new(const Lesson *lesson, const char *name, const char *title, int rows, int columns)
 {
+    plot_check_new(lesson, name, title);
     Plot *p = memory_new(sizeof *p);
     p->lesson = lesson;
     p->rows = rows, p->columns = columns;
     p->width = 720 * columns, p->height = 480 * rows;
     snprintf(p->name, sizeof p->name, "%s", name);
-    snprintf(p->title, sizeof p->title, "%s", plot_text(title));
+    snprintf(p->title, sizeof p->title, "%s", slope_plot_text(title));
     char file[80];
     snprintf(file, sizeof file, "%s.gp", name);
     p->script = lesson_open(lesson, file);
     snprintf(file, sizeof file, "%s.dat", name);
     p->data = lesson_open(lesson, file);
-    fprintf(p->data, "# Lesson %s: %s\n", lesson->number, title);
+    if (lesson->number)
+        fprintf(p->data, "# Lesson %s: %s\n", lesson->number, title);
+    else
+        fprintf(p->data, "# %s\n", title);
     return p;
 }
 
@@ -63,6 +78,11 @@ void plot_size(Plot *p, int width, int height)
 void plot_as_gif(Plot *p, int centiseconds)
 {
     p->gif_delay = centiseconds;
+}
+
+void plot_shared_key(Plot *p)
+{
+    p->shared_key = true;
 }
 
 static const char *plot_extension(const Plot *p)
@@ -99,17 +119,25 @@ static void plot_write_styles(const Plot *p)
                 i + 1, colors[i], i % 5 + 1, (const int[]){7, 5, 9, 13, 11, 6, 4, 8}[i]);
 }
 
+/* Are the panels drawn on one page, below one title? */
+static bool plot_has_page(const Plot *p)
+{
+    return !p->gif_delay && (p->rows * p->columns > 1 || p->shared_key);
+}
+
 static void plot_write_head(Plot *p)
 {
-    fprintf(p->script, "# Lesson %s. Draw again with: gnuplot -d %s.gp\n", p->lesson->number,
-            p->name);
+    char lesson[64] = "";
+    if (p->lesson->number)
+        snprintf(lesson, sizeof lesson, "Lesson %s. ", p->lesson->number);
+    fprintf(p->script, "# %sDraw again with: gnuplot -d %s.gp\n", lesson, p->name);
     plot_write_terminal(p);
     plot_write_styles(p);
     fprintf(p->script, "set encoding utf8\nset tics nomirror textcolor rgb '#222222'\n"
             "set style fill solid 0.45 noborder\n");
-    if (p->rows * p->columns > 1 && !p->gif_delay)
-        fprintf(p->script, "set multiplot layout %d,%d title '%s' font ',18'\n", p->rows,
-                p->columns, p->title);
+    if (plot_has_page(p)) /* two more lines are for the shared key */
+        fprintf(p->script, "set multiplot layout %d,%d title '%s'%s font ',18'\n", p->rows,
+                p->columns, p->title, p->shared_key ? ".\"\\n\\n \"" : "");
 }
 
 /* --- panels ----------------------------------------------------------------------------------- */
@@ -125,18 +153,33 @@ void plot_panel(Plot *p, const char *title, const char *x_label, const char *y_l
 {
     if (p->panels++ == 0)
         plot_write_head(p);
-    plot_tell_panel(p, title, x_label, y_label);
+    slope_plot_tell_panel(p, title, x_label, y_label);
     plot_end_panel(p);
     p->styles = p->bands = 0;
-    bool single = p->rows * p->columns == 1 || p->gif_delay;
+    bool single = !plot_has_page(p);
     fprintf(p->script, "\nset border 3 linecolor rgb '#444444'\n"
             "set grid linecolor rgb '#dddddd' linewidth 1 dashtype 1\n");
     fprintf(p->script, "unset logscale\nunset label\nunset arrow\nunset object\nset autoscale\nset "
                        "format\nset size noratio\n"
                        "set xtics auto\nset ytics auto\nset key top left reverse Left samplen 3\n");
     fprintf(p->script, "set title '%s%s%s'\nset xlabel '%s'\nset ylabel '%s'\n",
-            single ? p->title : "", single && title[0] ? ": " : "", plot_text(title),
-            plot_text(x_label), plot_text(y_label));
+            single ? p->title : "", single && title[0] ? ": " : "", slope_plot_text(title),
+            slope_plot_text(x_label), slope_plot_text(y_label));
+    if (p->shared_key)
+        fprintf(p->script, "unset key\n");
+}
+
+/* The shared key is that of a plot without points, as large as the page, so that the key can be as
+ * wide. */
+static void plot_write_shared_key(Plot *p)
+{
+    fprintf(p->script,
+            "\nunset border\nunset tics\nunset title\nunset xlabel\nunset ylabel\nunset arrow\n"
+            "unset label\nset origin 0,0\nset size 1,1\nset lmargin 0\nset rmargin 0\n"
+            "set xrange [0:1]\nset yrange [0:1]\n"
+            "set key at screen 0.5, screen %.4f top center horizontal maxrows 1 reverse Left\n"
+            "plot %s\n",
+            1 - 40.0 / p->height, p->key);
 }
 
 void plot_x_range(Plot *p, double low, double high)
@@ -176,7 +219,8 @@ void plot_set(Plot *p, const char *command)
 
 void plot_label(Plot *p, const char *text, double x, double y)
 {
-    fprintf(p->script, "set label '%s' at first %.9g, first %.9g front\n", plot_text(text), x, y);
+    fprintf(p->script, "set label '%s' at first %.9g, first %.9g front\n",
+            slope_plot_text(text), x, y);
 }
 
 /* --- drawing ---------------------------------------------------------------------------------- */
@@ -221,7 +265,8 @@ static _Noreturn void plot_become_gnuplot(const Lesson *lesson, const char *scri
     _exit(127);
 }
 
-bool plot_gnuplot(const Lesson *lesson, const char *script, FILE *input, FILE *output, FILE *log)
+bool slope_plot_gnuplot(const Lesson *lesson, const char *script, FILE *input, FILE *output,
+                        FILE *log)
 {
     const int fd[3] = {input ? fileno(input) : -1, fileno(output), fileno(log)};
     char **environment = plot_environment();
@@ -242,8 +287,8 @@ static bool plot_run(const Plot *p)
     snprintf(script, sizeof script, "%s.gp", p->name);
     snprintf(name, sizeof name, "%s.log", p->name);
     lesson_path(p->lesson, name, path);
-    FILE *log = lesson_create(p->lesson, name);
-    bool drawn = plot_gnuplot(p->lesson, script, NULL, log, log);
+    FILE *log = slope_lesson_create(p->lesson, name);
+    bool drawn = slope_plot_gnuplot(p->lesson, script, NULL, log, log);
     fclose(log);
     if (drawn)
         remove(path);
@@ -279,7 +324,11 @@ void plot_draw(Plot *p)
 {
     char file[80], path[1024];
     plot_end_panel(p);
-    if (p->rows * p->columns > 1 && !p->gif_delay)
+    for (int i = 0; p->gif_delay && i < PLOT_HOLD / p->gif_delay; i++)
+        fprintf(p->script, "replot\n"); /* one more frame each, which holds the last one */
+    if (p->key[0])
+        plot_write_shared_key(p);
+    if (plot_has_page(p))
         fprintf(p->script, "unset multiplot\n");
     plot_close_files(p);
     snprintf(file, sizeof file, "%s.%s", p->name, plot_extension(p));
@@ -287,13 +336,13 @@ void plot_draw(Plot *p)
     remove(path); /* a picture from an earlier run would not show these data */
     bool drawn = p->lesson->gnuplot[0] && plot_run(p);
     if (drawn && !plot_is_complete(p, path))
-        lesson_refuse_partial(p->lesson, file, 0);
+        slope_refuse_partial(p->lesson, file, 0);
     if (p->lesson->gnuplot[0])
         say("  picture: %s%s\n", path,
             drawn ? "" : " could not be drawn: see the .log file beside it");
-    record(drawn ? "picture" : "undrawn", "%s %d %d %s", file, p->width, p->height, p->title);
-    record("alt", "%s", p->alt);
+    slope_record(drawn ? "picture" : "undrawn", "%s %d %d %s", file, p->width, p->height, p->title);
+    slope_record("alt", "%s", p->alt);
     if (drawn)
-        plot_preview(p);
+        slope_plot_preview(p);
     memory_free(p);
 }

@@ -7,6 +7,7 @@
  *    gnuplot.
  *  - The colours are Okabe and Ito's, which colour-blind readers can tell apart; lines also differ
  *    in their dashes.
+ *  - A program that is not a lesson begins with lesson_here (lesson.h).
  *
  *      Plot *p = plot_new(&lesson, "family", "PReLU for several slopes", 1, 1);
  *      plot_panel(p, "", "input x", "output y");
@@ -24,7 +25,8 @@ SLOPE_C_BEGIN
 
 typedef struct Plot Plot;
 
-/* A picture of rows x columns panels, named NAME.svg. Texts must not contain a single quote. */
+/* A picture of rows x columns panels, named NAME.svg. Texts must not contain a single quote. Fails
+ * if the name is not that of a file, without its extension. */
 Plot *plot_new(const Lesson *lesson, const char *name, const char *title, int rows, int columns);
 
 /* Draws and frees the picture; prints where it is. */
@@ -33,7 +35,9 @@ void plot_draw(Plot *p);
 /* Options, to be set before the first panel. */
 void plot_as_png(Plot *p);                          /* for pictures with very many points */
 void plot_size(Plot *p, int width, int height);     /* pixels; default 720 x 480 per panel */
-void plot_as_gif(Plot *p, int centiseconds);        /* every panel becomes a frame */
+void plot_as_gif(Plot *p, int centiseconds);        /* every panel becomes a frame; the last one is
+                                                     * shown for two more seconds */
+void plot_shared_key(Plot *p);                      /* one key below the title, for all panels */
 
 /* --- panels ----------------------------------------------------------------------------------- */
 

@@ -12,7 +12,7 @@
 
 #include "lessons/kit/plot_script.h"
 
-void plot_tell(Plot *p, const char *format, ...)
+void slope_plot_tell(Plot *p, const char *format, ...)
 {
     size_t n = strlen(p->alt);
     va_list args;
@@ -34,20 +34,20 @@ static const char *plot_full_stop(const Plot *p)
     return n == 0 ? "" : strchr(".?!", p->alt[n - 1]) ? " " : ". ";
 }
 
-void plot_tell_panel(Plot *p, const char *title, const char *x_label, const char *y_label)
+void slope_plot_tell_panel(Plot *p, const char *title, const char *x_label, const char *y_label)
 {
     if (p->gif_delay && p->panels == 2)
         p->alt_first = strlen(p->alt);
     if (p->gif_delay && p->panels >= 2) {
         p->alt[p->alt_first] = '\0';
-        plot_tell(p, "%sThe last of %d frames", plot_full_stop(p), p->panels);
+        slope_plot_tell(p, "%sThe last of %d frames", plot_full_stop(p), p->panels);
     }
     p->alt_kind = "";
     if (title[0])
-        plot_tell(p, "%s%s", plot_full_stop(p), title);
+        slope_plot_tell(p, "%s%s", plot_full_stop(p), title);
     if (y_label[0] || x_label[0])
-        plot_tell(p, "%s%s%s%s", p->alt[0] ? ": " : "", y_label,
-                  y_label[0] && x_label[0] ? " against " : "", x_label);
+        slope_plot_tell(p, "%s%s%s%s", p->alt[0] ? ": " : "", y_label,
+                        y_label[0] && x_label[0] ? " against " : "", x_label);
 }
 
 static const char *plot_kind(const char *style)
@@ -62,18 +62,18 @@ static const char *plot_kind(const char *style)
 }
 
 /* Adds "; line LEGEND", with the kind ("line") only if it differs from the last one. */
-void plot_tell_series(Plot *p, const char *style, const char *legend)
+void slope_plot_tell_series(Plot *p, const char *style, const char *legend)
 {
     const char *kind = plot_kind(style);
     bool same = strcmp(kind, p->alt_kind) == 0;
     if (!legend[0] && same)
         return;
-    plot_tell(p, "; %s%s%s", same ? "" : kind, !same && legend[0] ? " " : "", legend);
+    slope_plot_tell(p, "; %s%s%s", same ? "" : kind, !same && legend[0] ? " " : "", legend);
     p->alt_kind = kind;
 }
 
-void plot_tell_ends(Plot *p, int n, const double *y)
+void slope_plot_tell_ends(Plot *p, int n, const double *y)
 {
     if (n > 1 && isfinite(y[0]) && isfinite(y[n - 1]))
-        plot_tell(p, " from %.3g to %.3g", y[0] + 0.0, y[n - 1] + 0.0); /* -0 becomes 0 */
+        slope_plot_tell(p, " from %.3g to %.3g", y[0] + 0.0, y[n - 1] + 0.0); /* -0 becomes 0 */
 }

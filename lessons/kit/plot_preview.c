@@ -1,7 +1,8 @@
 /* lessons/kit/plot_preview.c -- a picture in characters, for a terminal without a display.
  *
  *  - gnuplot's terminal "dumb" runs the picture's script again, with 79 x 24 characters and no
- *    colours, for the first panel of the first picture that consists of lines, points or bars.
+ *    colours, for the first panel of the first picture that consists of lines, points or bars and
+ *    has its key in the panel.
  *  - The preview goes only to stdout, not to output.txt.
  *
  * SPDX-License-Identifier: MIT
@@ -46,17 +47,17 @@ static void preview_show(FILE *drawn)
     fflush(stdout);
 }
 
-void plot_preview(const Plot *p)
+void slope_plot_preview(const Plot *p)
 {
     static bool shown;
-    if (!p->lesson->preview || shown || p->has_shapes || p->gif_delay)
+    if (!p->lesson->preview || shown || p->has_shapes || p->shared_key || p->gif_delay)
         return;
     char name[80], path[1024];
     snprintf(name, sizeof name, "%s.gp", p->name);
     lesson_path(p->lesson, name, path);
     FILE *script = fopen(path, "r"), *input = tmpfile(), *drawn = tmpfile(), *log = tmpfile();
     shown = script && input && drawn && log && preview_script(script, input) &&
-            plot_gnuplot(p->lesson, "-", input, drawn, log);
+            slope_plot_gnuplot(p->lesson, "-", input, drawn, log);
     if (shown)
         preview_show(drawn);
     FILE *const file[] = {script, input, drawn, log};

@@ -12,11 +12,16 @@
 
 #include "lessons/kit/plot.h"
 
-enum { PLOT_STYLES = 8, PLOT_TEXT = 16384 };
+enum {
+    PLOT_STYLES = 8,
+    PLOT_TEXT = 16384,
+    PLOT_NAME = 64,
+    PLOT_HOLD = 200, /* how long an animation holds its last frame, in centiseconds */
+};
 
 struct Plot {
     const Lesson *lesson;
-    char  name[64], title[256];
+    char  name[PLOT_NAME], title[256];
     int   rows, columns, width, height;
     bool  png;
     int   gif_delay;  /* 0: not a GIF */
@@ -24,6 +29,8 @@ struct Plot {
     int   blocks;     /* data blocks written */
     int   panels, styles, bands; /* line styles and bands used in this panel */
     char  series[PLOT_TEXT]; /* the plot command of this panel so far */
+    bool  shared_key; /* one key for all panels, … */
+    char  key[2048];  /* … whose entries are the series "NaN with STYLE title 'LEGEND'" */
     bool  has_shapes; /* the first panel is a matrix, an image or a diagram, or has a filled band,
                          so it is not suitable for a preview in characters */
     char        alt[1600]; /* the description of the picture so far */
@@ -32,29 +39,33 @@ struct Plot {
 };
 
 /* Appends to the panel's plot command. */
-void plot_append(Plot *p, const char *format, ...) SLOPE_PRINTF(2, 3);
+void slope_plot_append(Plot *p, const char *format, ...) SLOPE_PRINTF(2, 3);
 
 /* Returns the text after checking that it can be put in single quotes, inside which gnuplot neither
  * expands nor executes anything. */
-const char *plot_text(const char *text);
+const char *slope_plot_text(const char *text);
 
 /* Writes n rows of `columns` values as a block of data; returns the index of the block. */
-int plot_block(Plot *p, const char *legend, int n, const double *const *column, int columns);
+int slope_plot_block(Plot *p, const char *legend, int n, const double *const *column, int columns);
 
 /* Adds to the panel a series of two columns, drawn in a gnuplot style. */
-void plot_xy(Plot *p, const char *style, const char *legend, int n, const double *x,
-             const double *y);
+void slope_plot_xy(Plot *p, const char *style, const char *legend, int n, const double *x,
+                   const double *y);
+
+/* Adds an entry to the shared key, if there is one and it does not have this legend yet. */
+void slope_plot_key(Plot *p, const char *style, const char *legend);
 
 /* Runs gnuplot in the lesson's folder on the file `script`, or on `input` if that is "-". */
-bool plot_gnuplot(const Lesson *lesson, const char *script, FILE *input, FILE *output, FILE *log);
+bool slope_plot_gnuplot(const Lesson *lesson, const char *script, FILE *input, FILE *output,
+                        FILE *log);
 
 /* Draws the picture in characters if a preview is requested and none has been shown yet. */
-void plot_preview(const Plot *p);
+void slope_plot_preview(const Plot *p);
 
 /* These add to the description of the picture, its alt text. */
-void plot_tell(Plot *p, const char *format, ...) SLOPE_PRINTF(2, 3);
-void plot_tell_panel(Plot *p, const char *title, const char *x_label, const char *y_label);
-void plot_tell_series(Plot *p, const char *style, const char *legend);
-void plot_tell_ends(Plot *p, int n, const double *y);
+void slope_plot_tell(Plot *p, const char *format, ...) SLOPE_PRINTF(2, 3);
+void slope_plot_tell_panel(Plot *p, const char *title, const char *x_label, const char *y_label);
+void slope_plot_tell_series(Plot *p, const char *style, const char *legend);
+void slope_plot_tell_ends(Plot *p, int n, const double *y);
 
 #endif

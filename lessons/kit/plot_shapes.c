@@ -20,9 +20,9 @@ static void plot_place(Plot *p, double x, double y, const char *format, va_list 
 {
     char text[256];
     vsnprintf(text, sizeof text, format, args);
-    plot_tell(p, "; %s", text);
-    fprintf(p->script, "set label '%s' at first %.9g, first %.9g center front\n", plot_text(text),
-            x, y);
+    slope_plot_tell(p, "; %s", text);
+    fprintf(p->script, "set label '%s' at first %.9g, first %.9g center front\n",
+            slope_plot_text(text), x, y);
 }
 
 void plot_centered(Plot *p, double x, double y, const char *format, ...)
@@ -58,7 +58,7 @@ void plot_arc(Plot *p, int style, const char *legend, double x, double bulge, do
     }
     char text[96];
     snprintf(text, sizeof text, "lines linetype %d", style);
-    plot_xy(p, text, legend, ARC, u, v);
+    slope_plot_xy(p, text, legend, ARC, u, v);
     fprintf(p->script,
             "set arrow from first %.9g, %.9g to first %.9g, %.9g head filled size screen 0.012, 20 "
             "fixed linetype %d dashtype 1\n",
@@ -81,7 +81,7 @@ static void plot_names(Plot *p, const char *axis, int n, const char *const *name
 {
     fprintf(p->script, "set %stics (", axis);
     for (int i = 0; i < n; i++)
-        fprintf(p->script, "%s'%s' %d", i ? ", " : "", names ? plot_text(names[i]) : "", i);
+        fprintf(p->script, "%s'%s' %d", i ? ", " : "", names ? slope_plot_text(names[i]) : "", i);
     fprintf(p->script, ") scale 0\n");
 }
 
@@ -95,9 +95,10 @@ static void plot_cells(Plot *p, int rows, int columns)
 }
 
 /* In a PNG, rectangles show seams. */
-static const char *plot_pixels(const Plot *p)
+static void plot_pixels(Plot *p, int block)
 {
-    return p->png ? "image" : "image pixels";
+    slope_plot_append(p, "'%s.dat' index %d matrix with %s notitle", p->name, block,
+                      p->png ? "image" : "image pixels");
 }
 
 static double plot_largest(int n, const double *values)
@@ -111,9 +112,9 @@ static double plot_largest(int n, const double *values)
 /* Writes the value in each cell, in white on the darker half of the colours. */
 static void plot_cell_texts(Plot *p, int block, double largest)
 {
-    plot_append(p, ", \\\n     '' index %d matrix using 1:2:(sprintf('%%g', $3)):", block);
-    plot_append(p, "($3 > %.6g ? 0xffffff : 0x000000) ", largest / 2);
-    plot_append(p, "with labels font ',12' textcolor rgb variable notitle");
+    slope_plot_append(p, ", \\\n     '' index %d matrix using 1:2:(sprintf('%%g', $3)):", block);
+    slope_plot_append(p, "($3 > %.6g ? 0xffffff : 0x000000) ", largest / 2);
+    slope_plot_append(p, "with labels font ',12' textcolor rgb variable notitle");
 }
 
 void plot_matrix(Plot *p, int rows, int columns, const double *values, const char *const *row_names,
@@ -122,14 +123,14 @@ void plot_matrix(Plot *p, int rows, int columns, const double *values, const cha
     bool texts = rows <= PLOT_CELLS && columns <= PLOT_CELLS;
     int block = plot_matrix_block(p, rows, columns, values);
     plot_cells(p, rows, columns);
-    plot_tell(p, "; a table of %d x %d values; darker cells are larger", rows, columns);
+    slope_plot_tell(p, "; a table of %d x %d values; darker cells are larger", rows, columns);
     if (texts) {
         plot_names(p, "y", rows, row_names);
         plot_names(p, "x", columns, column_names);
     }
     fprintf(p->script, "set xtics rotate by 40 right\nunset colorbox\n"
             "set palette defined (0 '#ffffff', 1 '#9ecae1', 2 '#0072b2')\n");
-    plot_append(p, "'%s.dat' index %d matrix with %s notitle", p->name, block, plot_pixels(p));
+    plot_pixels(p, block);
     if (texts)
         plot_cell_texts(p, block, plot_largest(rows * columns, values));
 }
@@ -139,18 +140,18 @@ static void plot_grey(Plot *p, int height, int width, const double *values)
     int block = plot_matrix_block(p, height, width, values);
     plot_cells(p, height, width);
     fprintf(p->script, "unset xtics\nunset ytics\nunset colorbox\nset palette gray\n");
-    plot_append(p, "'%s.dat' index %d matrix with %s notitle", p->name, block, plot_pixels(p));
+    plot_pixels(p, block);
 }
 
 void plot_image(Plot *p, int height, int width, const double *values)
 {
-    plot_tell(p, "; an image of %d x %d pixels", height, width);
+    slope_plot_tell(p, "; an image of %d x %d pixels", height, width);
     plot_grey(p, height, width, values);
 }
 
 void plot_tiles(Plot *p, int rows, int columns, int height, int width, const double *values)
 {
-    plot_tell(p, "; %d x %d grey tiles", rows, columns);
+    slope_plot_tell(p, "; %d x %d grey tiles", rows, columns);
     int H = rows * (height + 1) - 1, W = columns * (width + 1) - 1;
     double *all = memory_new_array((size_t)H * (size_t)W, sizeof *all);
     for (int y = 0; y < H; y++)

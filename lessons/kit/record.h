@@ -13,23 +13,25 @@
 #include "lessons/kit/lesson.h"
 
 /* As lesson_open, but does not record the file. */
-FILE *lesson_create(const Lesson *lesson, const char *name);
+FILE *slope_lesson_create(const Lesson *lesson, const char *name);
 
 /* Ends the program with a message: a file in the lesson's folder is not complete, because of
  * `problem`, an errno, or 0 if that is unknown. */
-_Noreturn void lesson_refuse_partial(const Lesson *lesson, const char *name, int problem);
+SLOPE_NORETURN void slope_refuse_partial(const Lesson *lesson, const char *name, int problem);
 
 /* Opens both files; `options` is the text that `make lesson-NN ARGS="..."` would pass. */
-void record_begin(const Lesson *lesson, const char *options);
+void slope_record_begin(const Lesson *lesson, const char *options);
 
-/* Adds a line, with every line break replaced by a space; does nothing before record_begin. */
-void record(const char *key, const char *format, ...) SLOPE_PRINTF(2, 3);
+/* Adds a line, with every line break replaced by a space; does nothing before
+ * slope_record_begin. */
+void slope_record(const char *key, const char *format, ...) SLOPE_PRINTF(2, 3);
 
 /* Returns how many claims have failed so far; sets *claims to the number of all claims. */
-int record_failed(int *claims);
+int slope_record_failed(int *claims);
 
 /* Writes the last three lines and closes both files; after that, say() writes only to stdout. Ends
- * the program with a message if any of the output, or of either file, could not be written. */
-void record_end(const Lesson *lesson);
+ * the program with a message if any of the output, or of either file, could not be written. Does
+ * nothing without slope_record_begin. */
+void slope_record_end(const Lesson *lesson);
 
 #endif

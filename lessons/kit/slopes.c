@@ -4,23 +4,34 @@
  */
 #include "lessons/kit/slopes.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tensor/memory.h"
 
-enum { SLOPE_FIRST_STEPS = 100, SLOPE_THEN_EVERY = 10, SLOPE_SINGLES = 16 };
-
 /* --- recording -------------------------------------------------------------------------------- */
+
+/* The position in a walk over the network's PReLU layers. */
+typedef struct SlopeWalk {
+    SlopeLog   *log;
+    const char *prefix;
+    int         layer;
+    bool        changed; /* is the network another one than in slope_log_new? */
+} SlopeWalk;
+
+static void slope_count_layer(const char *name, const Tensor *slopes, void *ctx)
+{
+    (void)name, (void)slopes;
+    ((SlopeWalk *)ctx)->layer++;
+}
 
 static void slope_add_layer(const char *name, const Tensor *slopes, void *ctx)
 {
-    SlopeLog *log = ctx;
-    if (log->n_layers == SLOPE_LAYERS)
-        slope_fail("slope_log_new", "the network has more than %d PReLU layers", SLOPE_LAYERS);
-    SlopeLayer *layer = &log->layer[log->n_layers++];
+    SlopeWalk *walk = ctx;
+    SlopeLayer *layer = &walk->log->layer[walk->layer++];
     layer->channels = (int)tensor_count(slopes);
-    snprintf(layer->name, sizeof layer->name, "%s%s", log->prefix, name);
+    snprintf(layer->name, sizeof layer->name, "%s%s", walk->prefix, name);
 }
 
 static double *slope_grow(double *old, int moments, int capacity, int width)
@@ -43,62 +54,96 @@ static void slope_log_grow(SlopeLog *log)
                                           log->layer[i].channels);
 }
 
-/* The position in a walk over the network's PReLU layers. */
-typedef struct SlopeNote {
-    SlopeLog *log;
-    int       layer;
-} SlopeNote;
-
 static void slope_note_layer(const char *name, const Tensor *slopes, void *ctx)
 {
     (void)name;
-    SlopeNote *note = ctx;
-    SlopeLayer *layer = &note->log->layer[note->layer++];
+    SlopeWalk *walk = ctx;
+    const SlopeLog *log = walk->log;
+    const SlopeLayer *layer = &log->layer[walk->layer++];
+    walk->changed |= walk->layer > log->n_layers || tensor_count(slopes) != layer->channels;
+    if (walk->changed)
+        return;
+    double *values = layer->values + (ptrdiff_t)log->moments * layer->channels;
     for (int c = 0; c < layer->channels; c++)
-        layer->values[note->log->moments * layer->channels + c] = (double)tensor_read(slopes)[c];
+        values[c] = (double)tensor_read(slopes)[c];
 }
 
-static void slope_note(SlopeLog *log, Module *net, int64_t step)
+static void slope_note(SlopeLog *log, int64_t step)
 {
-    SlopeNote note = {.log = log};
+    SlopeWalk walk = {.log = log};
     slope_log_grow(log);
-    prelu_each(net, slope_note_layer, &note);
+    prelu_each(log->net, slope_note_layer, &walk);
+    if (walk.changed || walk.layer != log->n_layers)
+        slope_fail("slope_log_record", "the network's %d PReLUs are not the %d, of the same sizes, "
+                   "that it had in slope_log_new", walk.layer, log->n_layers);
     log->step[log->moments++] = (double)step;
 }
 
 SlopeLog *slope_log_new(Module *net, const char *prefix)
 {
+    SlopeWalk walk = {.prefix = prefix ? prefix : ""};
+    if (!net)
+        slope_fail("slope_log_new", "the network is NULL");
+    prelu_each(net, slope_count_layer, &walk);
+    if (walk.layer == 0)
+        slope_fail("slope_log_new", "the network has no PReLU, so there are no slopes to record");
     SlopeLog *log = memory_new(sizeof *log);
-    log->prefix = prefix;
-    prelu_each(net, slope_add_layer, log);
-    slope_note(log, net, 0);
+    log->net = net;
+    log->n_layers = walk.layer;
+    log->layer = memory_new_array((size_t)walk.layer, sizeof *log->layer);
+    walk.log = log, walk.layer = 0;
+    prelu_each(net, slope_add_layer, &walk);
+    slope_note(log, 0);
     return log;
 }
 
 void slope_log_free(SlopeLog *log)
 {
+    if (!log)
+        return;
     for (int i = 0; i < log->n_layers; i++)
         memory_free(log->layer[i].values);
-    memory_free(log->step);
+    memory_free(log->layer), memory_free(log->step);
     memory_free(log);
+}
+
+/* Is the moment after this step kept, once there is a later one? */
+static bool slope_log_keeps(double step)
+{
+    double every = step > 100 ? 10 : 1;
+    while (step > 1000 * every)
+        every *= 10;
+    return fmod(step, every) == 0;
+}
+
+void slope_log_record(SlopeLog *log, int64_t step)
+{
+    if (!log || step < 1)
+        slope_fail("slope_log_record", log ? "the step is %lld; expected 1 or more"
+                                           : "the log is NULL", (long long)step);
+    while (log->step[log->moments - 1] >= (double)step ||
+           !slope_log_keeps(log->step[log->moments - 1]))
+        log->moments--; /* not beyond step 0, which is kept */
+    slope_note(log, step);
 }
 
 void slope_log_step(const Trainer *t, int64_t step, void *log)
 {
-    if (step <= SLOPE_FIRST_STEPS || step % SLOPE_THEN_EVERY == 0)
-        slope_note(log, t->net, step);
-}
-
-void slope_log_finish(SlopeLog *log, const Trainer *t)
-{
-    if (log->step[log->moments - 1] < (double)t->step)
-        slope_note(log, t->net, t->step);
+    (void)t;
+    slope_log_record(log, step);
 }
 
 const double *slope_log_values(const SlopeLog *log, int layer, int moment)
 {
+    if (!log)
+        slope_fail("slope_log_values", "the log is NULL");
+    if (layer < 0 || layer >= log->n_layers)
+        slope_fail("slope_log_values", "there is no layer %d; there are %d", layer, log->n_layers);
+    if (moment < -log->moments || moment >= log->moments)
+        slope_fail("slope_log_values", "there is no moment %d; there are %d", moment,
+                   log->moments);
     const SlopeLayer *l = &log->layer[layer];
-    return l->values + (moment < 0 ? log->moments + moment : moment) * l->channels;
+    return l->values + (ptrdiff_t)(moment < 0 ? log->moments + moment : moment) * l->channels;
 }
 
 /* --- writing ---------------------------------------------------------------------------------- */
@@ -132,62 +177,35 @@ void slope_write_stats(FILE *f, Module *net, const char *prefix)
     prelu_each(net, slope_write_layer_stats, &file);
 }
 
-/* --- bands ------------------------------------------------------------------------------------ */
+/* --- quantiles -------------------------------------------------------------------------------- */
 
+/* NaN comes last. */
 static int slope_compare(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
+    return isnan(x) || isnan(y) ? isnan(x) - isnan(y) : (x > y) - (x < y);
 }
 
-double quantile(const double *values, int n, double q)
+void slope_quantiles(const double *values, int n, const double *q, int count, double *result)
 {
-    double *sorted = memory_new_array((size_t)n, sizeof *sorted), place = q * (n - 1);
+    double *sorted = memory_new_array((size_t)n, sizeof *sorted);
     memcpy(sorted, values, (size_t)n * sizeof *sorted);
     qsort(sorted, (size_t)n, sizeof *sorted, slope_compare);
-    int i = (int)place;
-    double next = i + 1 < n ? sorted[i + 1] : sorted[i];
-    double result = sorted[i] + (place - i) * (next - sorted[i]);
+    for (int k = 0; k < count; k++) {
+        double place = q[k] * (n - 1);
+        int i = (int)place;
+        double next = i + 1 < n ? sorted[i + 1] : sorted[i];
+        result[k] = sorted[i] + (place - i) * (next - sorted[i]);
+    }
     memory_free(sorted);
+}
+
+double slope_quantile(const double *values, int n, double q)
+{
+    double result;
+    if (!values || n < 1 || !(q >= 0 && q <= 1))
+        slope_fail("slope_quantile", "%d values and q = %g; expected at least one, and 0 <= q <= 1",
+                   values ? n : 0, q);
+    slope_quantiles(values, n, &q, 1, &result);
     return result;
-}
-
-/* One quantile at every moment; the caller frees the array. */
-static double *slope_quantile_line(const SlopeLog *log, int layer, double q)
-{
-    double *line = memory_new_array((size_t)log->moments, sizeof *line);
-    for (int m = 0; m < log->moments; m++)
-        line[m] = quantile(slope_log_values(log, layer, m), log->layer[layer].channels, q);
-    return line;
-}
-
-static void plot_slope_band(Plot *p, const SlopeLog *log, int layer, double q, const char *legend)
-{
-    double *low = slope_quantile_line(log, layer, q),
-           *high = slope_quantile_line(log, layer, 1 - q);
-    plot_band(p, legend, log->moments, log->step, low, high);
-    memory_free(low), memory_free(high);
-}
-
-static void plot_slope_single(Plot *p, const SlopeLog *log, int layer, int channel,
-                              const char *legend)
-{
-    double *line = memory_new_array((size_t)log->moments, sizeof *line);
-    for (int m = 0; m < log->moments; m++)
-        line[m] = slope_log_values(log, layer, m)[channel];
-    plot_thin_line(p, legend, log->moments, log->step, line);
-    memory_free(line);
-}
-
-void plot_slope_bands(Plot *p, const SlopeLog *log, int layer)
-{
-    int channels = log->layer[layer].channels;
-    int singles = channels < SLOPE_SINGLES ? channels : SLOPE_SINGLES;
-    plot_slope_band(p, log, layer, 0.05, "9 of 10 channels (5 to 95 %)");
-    plot_slope_band(p, log, layer, 0.25, "the middle half (25 to 75 %)");
-    for (int i = 0; i < singles; i++)
-        plot_slope_single(p, log, layer, i * channels / singles, i ? "" : "single channels");
-    double *median = slope_quantile_line(log, layer, 0.5);
-    plot_line(p, "median", log->moments, log->step, median);
-    memory_free(median);
 }

@@ -1,9 +1,19 @@
-/* lessons/kit/slopes.h -- recording learned slopes while a network trains.
+/* lessons/kit/slopes.h -- the slopes of a network: recorded while it trains, drawn, animated.
  *
- *  - A SlopeLog records every slope of every PReLU: at the start (step 0), after each of the first
- *    100 steps, and after every 10th step from then on. Each recording is a moment.
- *  - slope_log_step is a StepFn: set it and the log in a Trainer.
+ *  - A SlopeLog records every slope of every PReLU in a network: at the start (step 0), after each
+ *    of the first 100 steps, after every 10th step up to 10,000, every 100th up to 100,000 and so
+ *    on, and after the last step. Each recording is a moment.
+ *  - slope_log_step is a StepFn: set it and the log in a Trainer. A training loop of your own calls
+ *    slope_log_record.
+ *  - draw_slope_bands draws all layers in one picture; draw_slope_film animates them.
  *  - slope_log_values returns a layer's values at one moment; quantiles summarise them as a band.
+ *
+ *      SlopeLog *log = slope_log_new(net, "");
+ *      Trainer trainer = {.net = net, …, .on_step = slope_log_step, .ctx = log};
+ *      trainer_fit(&trainer);
+ *      draw_slope_bands(&here, "slopes", "Slopes during training", log);
+ *      draw_slope_film(&here, "slopes_moving", "Slopes during training", log);
+ *      slope_log_free(log);
  *
  * SPDX-License-Identifier: MIT
  */
@@ -14,28 +24,28 @@
 
 SLOPE_C_BEGIN
 
-enum { SLOPE_LAYERS = 8 };
-
 typedef struct SlopeLayer {
-    char    name[64]; /* "prelu1", preceded by the log's prefix */
-    int     channels;
-    double *values; /* (moments, channels) */
+    char    name[MODULE_PATH]; /* "prelu1", preceded by the log's prefix */
+    int     channels;          /* 1 if all channels share one slope */
+    double *values;            /* (moments, channels) */
 } SlopeLayer;
 
 typedef struct SlopeLog {
-    const char *prefix;
+    Module     *net; /* borrowed */
     int         n_layers, moments, capacity;
-    double     *step; /* (moments) */
-    SlopeLayer  layer[SLOPE_LAYERS];
+    double     *step;  /* (moments) */
+    SlopeLayer *layer; /* (n_layers) */
 } SlopeLog;
 
-/* Records the current slopes as step 0. `prefix` is put before every layer's name. */
+/* Records the current slopes as step 0. `prefix` is put before every layer's name. Fails if the
+ * network has no PReLU. */
 SlopeLog *slope_log_new(Module *net, const char *prefix);
-void slope_log_free(SlopeLog *log);
+void slope_log_free(SlopeLog *log); /* log may be NULL */
 void slope_log_step(const Trainer *t, int64_t step, void *log);
 
-/* Records the slopes after the last step, unless slope_log_step has already done so. */
-void slope_log_finish(SlopeLog *log, const Trainer *t);
+/* Records the slopes after a step, which counts from 1. If training has gone back to an earlier
+ * step (trainer_load), the moments from that step on are replaced. */
+void slope_log_record(SlopeLog *log, int64_t step);
 
 /* The slopes of a layer's channels at a moment (-1: the last). */
 const double *slope_log_values(const SlopeLog *log, int layer, int moment);
@@ -45,11 +55,32 @@ void slope_log_write(FILE *f, const SlopeLog *log);
 void slope_write_stats(FILE *f, Module *net, const char *prefix);
 
 /* The q-quantile (0 <= q <= 1) of n values, linearly interpolated between neighbours. */
-double quantile(const double *values, int n, double q);
+double slope_quantile(const double *values, int n, double q);
+
+/* Several at once: result[k] is the q[k]-quantile. */
+void slope_quantiles(const double *values, int n, const double *q, int count, double *result);
+
+/* --- pictures: slopes_draw.c ------------------------------------------------------------------ */
 
 /* Draws, in the current panel, bands from 5 to 95 and from 25 to 75 percent, the median, and up to
- * 16 single channels. */
+ * 16 single channels; of a layer with one shared slope, a line. */
 void plot_slope_bands(Plot *p, const SlopeLog *log, int layer);
+
+enum { SLOPE_SHOWN = 12 };
+
+/* Both show every layer; of more than SLOPE_SHOWN, as many, evenly spaced from the first to the
+ * last, and the title says so.
+ *
+ * draw_slope_bands draws the bands of each layer in a panel of NAME.svg; all panels have the same
+ * axes. */
+void draw_slope_bands(const Lesson *lesson, const char *name, const char *title,
+                      const SlopeLog *log);
+
+/* Draws NAME.gif: a row for each layer, with a histogram of its slopes, scaled to its tallest bin,
+ * and their median. The frames are evenly spaced in time, that is, in training steps, and all have
+ * the same axes; the last one is held. */
+void draw_slope_film(const Lesson *lesson, const char *name, const char *title,
+                     const SlopeLog *log);
 
 SLOPE_C_END
 

@@ -72,10 +72,10 @@ static double story_clock(void)
     return (double)now.tv_sec + (double)now.tv_usec * 1e-6;
 }
 
-void record_begin(const Lesson *lesson, const char *options)
+void slope_record_begin(const Lesson *lesson, const char *options)
 {
-    FILE *run = lesson_create(lesson, "run.txt"); /* truncates the previous run's record */
-    story_now.copy = lesson_create(lesson, "output.txt");
+    FILE *run = slope_lesson_create(lesson, "run.txt"); /* truncates the previous run's record */
+    story_now.copy = slope_lesson_create(lesson, "output.txt");
     story_now.run = run;
     story_now.quiet = lesson->quiet;
     story_now.began = story_clock();
@@ -83,10 +83,10 @@ void record_begin(const Lesson *lesson, const char *options)
     if (!story_now.both)
         slope_fail("lesson_begin", "out of memory for a stream");
     setvbuf(story_now.both, NULL, _IOLBF, 1024);
-    record("options", "%s", options);
+    slope_record("options", "%s", options);
 }
 
-void record(const char *key, const char *format, ...)
+void slope_record(const char *key, const char *format, ...)
 {
     if (!story_now.run)
         return;
@@ -101,24 +101,26 @@ void record(const char *key, const char *format, ...)
     fflush(story_now.run);
 }
 
-int record_failed(int *claims)
+int slope_record_failed(int *claims)
 {
     *claims = story_now.claims;
     return story_now.failed;
 }
 
 /* The three lines are the record of a run that is complete, so they come last. */
-void record_end(const Lesson *lesson)
+void slope_record_end(const Lesson *lesson)
 {
     FILE *copy = story_now.copy, *run = story_now.run;
+    if (!run) /* after lesson_here */
+        return;
     fclose(story_now.both);
     story_now.both = story_now.copy = NULL;
     if (fflush(stdout) != 0 || ferror(stdout))
         lesson_refuse("could not write all of the output; is the disk full?");
     lesson_close(lesson, "output.txt", copy);
-    record("claims", "%d", story_now.claims);
-    record("failed", "%d", story_now.failed);
-    record("seconds", "%.1f", story_clock() - story_now.began);
+    slope_record("claims", "%d", story_now.claims);
+    slope_record("failed", "%d", story_now.failed);
+    slope_record("seconds", "%.1f", story_clock() - story_now.began);
     story_now.run = NULL;
     lesson_close(lesson, "run.txt", run);
 }

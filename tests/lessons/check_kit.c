@@ -156,7 +156,7 @@ static void write_long_record(Lesson *lesson)
 {
     (void)lesson;
     for (int i = 0; i < KIT_LIMIT; i++)
-        record("file", "%d", i);
+        slope_record("file", "%d", i);
 }
 
 /* Like gnuplot, the program does not notice that its picture is cut off. */
@@ -228,7 +228,7 @@ START_TEST(gnuplot_runs_in_the_folder_with_a_clean_environment)
              kit_program("prints", "#!/bin/sh\npwd\nenv\necho \"arguments $*\"\n"));
     setenv("GNUTERM", "dumb", 1), setenv("LC_ALL", "xx_XX", 1), setenv("GNUTERMS", "kept", 1);
     FILE *output = tmpfile();
-    ck_assert(plot_gnuplot(&lesson, "x.gp", NULL, output, output));
+    ck_assert(slope_plot_gnuplot(&lesson, "x.gp", NULL, output, output));
     static char text[65536];
     rewind(output);
     fread(text, 1, sizeof text - 1, output);
@@ -264,7 +264,7 @@ START_TEST(gnuplot_starts_although_another_thread_holds_a_lock)
     FILE *output = tmpfile();
     ck_assert_int_eq(pthread_create(&thread, NULL, hold_environment, NULL), 0);
     for (int i = 0; i < 50; i++)
-        ck_assert(plot_gnuplot(&lesson, "x.gp", NULL, output, output));
+        ck_assert(slope_plot_gnuplot(&lesson, "x.gp", NULL, output, output));
     kit_stop = true;
     pthread_join(thread, NULL);
     fclose(output);
