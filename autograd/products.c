@@ -22,10 +22,7 @@
 
 static void products_check_input(Var *x, Var *v, int i, const char *function)
 {
-    var_check(x, function), var_check(v, function);
-    if (!x->requires_grad)
-        slope_fail(function, "input %d, %s, does not require a gradient; create it with var_leaf "
-                   "or var_param_new", i, VAR_TEXT(x));
+    var_check_input(x, i, function), var_check(v, function);
     if (!shape_equal(var_shape(x), var_shape(v)))
         slope_fail(function, "the part of v for input %d has shape %s; expected that of the input, "
                    "%s", i, SHAPE_TEXT(var_shape(v)), VAR_TEXT(x));
@@ -34,10 +31,11 @@ static void products_check_input(Var *x, Var *v, int i, const char *function)
 static void products_check(const Var *y, Var *const *x, int n, Var *const *v, const char *function)
 {
     var_check(y, function);
-    if (n < 1 || !x)
-        slope_fail(function, "%d inputs%s; expected at least one", n, x ? "" : ", which are NULL");
-    if (!v)
-        slope_fail(function, "v is NULL; expected one Var for each of the %d inputs", n);
+    if (n < 1)
+        slope_fail(function, "%d inputs; expected at least one", n);
+    if (!x || !v)
+        slope_fail(function, "%s is NULL; expected an array of %d Var%s", x ? "v" : "x", n,
+                   n == 1 ? "" : "s");
     if (!grad_enabled())
         slope_fail(function, "called between no_grad_begin and no_grad_end: a gradient computed "
                    "there cannot be differentiated again");

@@ -6,7 +6,7 @@
  *    matrix itself would take as many for every column.
  *  - var_jvp computes J v, and var_hvp computes H v. The product J' gy with the transpose of J is
  *    what var_grad_with computes. The vector v consists of one Var per input, with the shape of
- *    that input, and so does H v.
+ *    that input, and so does H v. Even if v depends on the inputs, it is treated as a constant.
  *  - y is computed before the call, as for var_grad, and its part of the tape is left as it is. Of
  *    what the functions compute, only the results stay on the tape, as constants: they cannot be
  *    differentiated further. No ->grad changes.

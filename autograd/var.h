@@ -137,7 +137,7 @@ Var *var_output(const Var *first, int k);
 /* Losses, each the mean over all elements, shape (); the two shapes must be equal. var_mse is the
  * mean of (x - target)^2. var_bce_with_logits is the mean of var_logistic_loss(x, target), the
  * binary cross-entropy of a prediction sigmoid(x) and a target from 0 to 1; it is PyTorch's
- * BCEWithLogitsLoss. */
+ * BCEWithLogitsLoss, but fails if a target is not from 0 to 1. */
 Var *var_mse(Var *x, Var *target);
 Var *var_bce_with_logits(Var *x, Var *target);
 

@@ -43,8 +43,8 @@ static bool csv_find_label(CsvTable *table, CsvText *t)
     table->label = wanted < 0 ? wanted + table->columns + 1 : wanted;
     if (table->label >= 1 && table->label <= table->columns)
         return true;
-    snprintf(problem, sizeof problem, "the label should be in column number %d, but there are %td",
-             wanted, table->columns);
+    snprintf(problem, sizeof problem, "the %s should be in column number %d, but there are %td",
+             table->options.targets ? "first target" : "label", wanted, table->columns);
     return slope_csv_text_error(t, problem, NULL);
 }
 
@@ -72,7 +72,11 @@ static bool csv_end_first_row(CsvTable *table, CsvText *t)
     table->columns = t->column;
     table->first_line = t->line;
     if (table->columns < 2) {
-        slope_csv_text_error(t, "a table needs two columns or more, one of them for labels", NULL);
+        slope_csv_text_error(t,
+                             table->options.targets
+                                 ? "a table needs two columns or more, one of them for a target"
+                                 : "a table needs two columns or more, one of them for labels",
+                             NULL);
         return slope_csv_text_hint(t) && false;
     }
     return csv_find_label(table, t) && csv_find_targets(table, t);

@@ -57,8 +57,8 @@ static bool load_check_distinct(const Safetensors *file, const char *removed, Er
             continue;
         error_set(err, file->file, -1, "without the prefix '%s', two tensors are named '%s'",
                   SHOWN(removed), SHOWN(name));
-        return error_hint(err, "one of them has the prefix in the file, the other does not; load "
-                          "the file without .remove_prefix");
+        return error_hint(err, "one of them has the prefix in the file and the other does not; "
+                          "load the file without .remove_prefix");
     }
     return true;
 }

@@ -39,7 +39,7 @@ void slope_best_end(Trainer *t);
 
 typedef struct Snapshot Snapshot;
 
-/* A snapshot with the parts of this network, uninitialised; NULL when out of memory. */
+/* A snapshot for this network, uninitialised; NULL when out of memory. */
 Snapshot *slope_snapshot_try_new(const Module *net);
 void slope_snapshot_free(Snapshot *copy); /* NULL is fine */
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "autograd/record.h"
+#include "optim/rehearsal.h"
 #include "tensor/memory.h"
 
 /* --- counting --------------------------------------------------------------------------------- */
@@ -114,15 +115,12 @@ static const Dataset *confusion_check_parts(const Module *net, const Loader *loa
 
 static void confusion_check_output(const Var *output, const Batch *batch, const Dataset *data)
 {
-    Shape s = var_shape(output);
-    if (s.ndim != 2 || s.dim[0] != batch->count || s.dim[1] < 1)
-        slope_fail("confusion_evaluate", "for a batch of shape %s the network's output has shape "
-                   "%s; expected (%td,K), one row per example", SHAPE_TEXT(batch->x->shape),
-                   SHAPE_TEXT(s), batch->count);
-    if (s.dim[1] > data->classes)
+    slope_check_scores(output, batch, "confusion_evaluate");
+    ptrdiff_t K = var_shape(output).dim[1];
+    if (K > data->classes)
         slope_fail("confusion_evaluate", "the network has %td outputs per example, but %s has "
                    "only %d classes; its .classes must include every class that the network can "
-                   "predict", s.dim[1], data->name, data->classes);
+                   "predict", K, data->name, data->classes);
 }
 
 /* The arrays are the block of a Var, so that a rewind after a failure frees them. */

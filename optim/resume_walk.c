@@ -233,7 +233,7 @@ static void resume_check_counts(State *s, const Trainer *t)
                      "more");
 }
 
-/* The best epoch is one of those done, and the epochs that were waited came after it. */
+/* The best epoch is one of those done, and .waited counts epochs after it. */
 static void resume_check_best(State *s, const Trainer *t)
 {
     const BestEpoch *best = &t->best;

@@ -7,18 +7,21 @@
 #include <limits.h>
 #include <math.h>
 
+#include "optim/best.h"
+
 /* --- training --------------------------------------------------------------------------------- */
 
 void slope_scheduled_check(const Trainer *t)
 {
     const Schedule *s = &t->schedule;
     int last = t->epoch + t->epochs;
+    bool trains = t->epochs > 0 && !slope_best_is_past(t);
     char problem[SCHEDULE_PROBLEM];
     slope_schedule_check(s, "trainer_fit");
     if (s->kind == SCHEDULE_PLATEAU && !t->test)
         slope_fail("trainer_fit", "the schedule is SCHEDULE_PLATEAU, but there is no .test data "
                    "whose loss shows when to lower the learning rate");
-    if (t->epochs > 0 && s->kind == SCHEDULE_COSINE && s->lowest == 0 && last > s->epochs)
+    if (trains && s->kind == SCHEDULE_COSINE && s->lowest == 0 && last > s->epochs)
         slope_fail("trainer_fit", "training runs to epoch %d, but the cosine schedule reaches a "
                    "learning rate of 0 after %g epochs; set its .epochs to %d, or its .lowest to a "
                    "factor above 0", last, s->epochs, last);

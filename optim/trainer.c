@@ -41,6 +41,13 @@ static Evaluation tally_mean(const Tally *t, const Loader *loader)
 
 /* --- evaluation ------------------------------------------------------------------------------- */
 
+/* The caller's array has room for one class per example. */
+static void trainer_predict(const Var *output, const Batch *batch, int32_t *predicted)
+{
+    slope_check_scores(output, batch, "trainer_evaluate");
+    tensor_argmax_rows(predicted, output->value);
+}
+
 Evaluation trainer_evaluate(Module *net, LossFn loss, Loader *loader, int32_t *predicted)
 {
     const char *missing = !net ? "network" : !loss ? "loss" : !loader ? "loader" : NULL;
@@ -58,7 +65,7 @@ Evaluation trainer_evaluate(Module *net, LossFn loss, Loader *loader, int32_t *p
         size_t mark = tape_mark();
         Var *output = module_forward(net, var_const(batch.x));
         if (predicted)
-            tensor_argmax_rows(predicted + tally.count, output->value);
+            trainer_predict(output, &batch, predicted + tally.count);
         tally_add(&tally, loss(output, &batch), output, &batch);
         tape_rewind(mark);
     }
@@ -263,11 +270,12 @@ static void trainer_report(const Trainer *t, Progress *progress, const EpochReco
                       best ? " (best), " : t->test ? ", " : "", r->seconds);
 }
 
-/* The final line, if training looked for the best epoch. */
+/* The final line, if training looked for the best epoch and has evaluated any. */
 static void trainer_report_best(const Trainer *t, int last)
 {
     char stopped[64] = "", best[64] = "no epoch had a finite test loss";
-    if (t->quiet || t->bar_only || !slope_best_wanted(t))
+    bool none = t->best.epoch == 0 && t->best.waited == 0;
+    if (t->quiet || t->bar_only || none || !slope_best_wanted(t))
         return;
     if (t->best.stopped)
         snprintf(stopped, sizeof stopped, "stopped early after epoch %d of %d; ", t->epoch, last);
@@ -307,9 +315,9 @@ static void trainer_run(Trainer *t, int last)
     trainer_epoch(t, &progress, &r);
     if (t->test)
         trainer_test(t, &r);
+    *history_add(&t->history) = r; /* first, because it needs memory */
     t->epoch++;
     t->tally = (Tally){0};
-    *history_add(&t->history) = r;
     schedule_observe(&t->schedule, r.test_loss);
     bool best = slope_best_wanted(t) && slope_best_update(t, r.test_loss);
     trainer_report(t, &progress, &r, best);

@@ -68,8 +68,9 @@ typedef struct Trainer Trainer;
 /* Called after every update; step counts from 1 over all epochs. */
 typedef void (*StepFn)(const Trainer *t, int64_t step, void *ctx);
 
-/* Called after every epoch and its evaluation. The epoch's record is already in t->history, and the
- * checkpoint is saved afterwards, so that what the callback changes is saved. */
+/* Called after every epoch and its evaluation. The epoch's record is already in t->history, and is
+ * valid until the next epoch ends. The checkpoint is saved afterwards, so that what the callback
+ * changes is saved. */
 typedef void (*EpochFn)(const Trainer *t, const EpochRecord *record, void *ctx);
 
 struct Trainer {
@@ -112,7 +113,7 @@ struct Trainer {
  * them, as for one large batch. Two kinds of layers still behave differently: a batch norm
  * normalises each batch by itself and updates its running statistics n times, and a dropout draws
  * different masks. clip_norm applies to the sum. step, on_step and checkpoint_every count updates,
- * and the tally changes once per update.
+ * and the tally changes only when an update is complete.
  *
  * With .schedule, the rates of all groups are set before each update. The time is the number of
  * epochs done plus the fraction of the current one that precedes the update, so another call of
@@ -126,19 +127,22 @@ struct Trainer {
  * next call of trainer_fit first exchanges them back. So two calls do the same as one call with the
  * sum of their epochs, and after an early stop nothing more is trained until you raise .patience.
  * To continue from the best weights, or from weights that you have changed, call trainer_clear
- * before trainer_fit.
+ * before trainer_fit. If you set .keep_best between two calls, the search starts afresh; if you
+ * clear it between two calls, the network keeps the weights that it has.
  *
  * Fails before the first step if the trainer's parts do not fit together: an optimizer of a
  * different network; .patience, .keep_best or a SCHEDULE_PLATEAU without .test; epochs after a
- * SCHEDULE_COSINE has reached a rate of 0; examples, of .train or .test, that the network or the
- * loss refuses; a loss of optim/loss.h that needs classes although the data have targets, or the
- * reverse; with loss_cross_entropy and fewer outputs than the dataset has classes, labels for which
- * the network has no output; a class that has one name in the training data and another in the test
- * data; a last batch of one example, on which a batch norm cannot train. To check this, it runs the
- * network and the loss on the first batch of each loader, .train in training mode and .test in
- * evaluation mode, and then restores the network's modes, buffers, counters and random streams, and
- * the thread's next random_stream. After a failure that you catch, tape_rewind restores them. If
- * .epochs is 0 or training has stopped early, nothing is run.
+ * SCHEDULE_COSINE has reached a rate of 0; an .accumulate that was changed within an epoch;
+ * examples, of .train or .test, that the network or the loss refuses; a loss of optim/loss.h that
+ * needs classes although the data have targets, or the reverse; a loss that depends on no trained
+ * parameter, for example because all are frozen; with loss_cross_entropy and fewer outputs than the
+ * dataset has classes, labels for which the network has no output; a class that has one name in the
+ * training data and another in the test data; a last batch of one example, on which a batch norm
+ * cannot train. To check this, it runs the network and the loss on the first batch of each loader,
+ * .train in training mode and .test in evaluation mode, and then restores the network's modes,
+ * buffers, counters and random streams, and the thread's next random_stream. After a failure that
+ * you catch, tape_rewind restores them. If .epochs is 0 or training has stopped early, nothing is
+ * run.
  *
  * Fails if the loss becomes NaN or Inf, naming the step and, if there is one, the example or the
  * parameter that is not finite. The network then has its last weights; with .keep_best, a call with
@@ -187,21 +191,21 @@ bool trainer_resume(Trainer *t, Error *err);
 
 /* Loss and accuracy over a loader, in evaluation mode and without gradients. If the data have no
  * classes, the accuracy is NaN and `predicted` must be NULL. Otherwise `predicted`, if it is not
- * NULL, receives the predicted class of every example, in the loader's order. The loss is
- * weighted by batch size. The loader restarts at epoch 0, so do not pass the one from which
- * trainer_fit is currently training. */
+ * NULL, receives the predicted class of every example, in the loader's order; this fails if the
+ * output of a batch of B examples does not have shape (B,K). The losses of the batches are weighted
+ * by their sizes. The loader restarts at epoch 0, so do not pass the one from which trainer_fit is
+ * currently training. */
 typedef struct Evaluation {
     double loss, accuracy;
 } Evaluation;
 Evaluation trainer_evaluate(Module *net, LossFn loss, Loader *loader, int32_t *predicted);
 
 /* Frees the history and the copy of the best weights, and empties t->history and t->best. The rest
- * stays as it is: the network keeps its weights, and step and epoch are not reset. What the trainer
- * borrows is not used, and may already have been freed. */
+ * stays as it is: the network keeps its weights, and .step and .epoch are not reset. What the
+ * trainer borrows is not used, and may already have been freed. */
 void trainer_clear(Trainer *t);
 
-/* Frees the records: needed only for a history that outlives its trainer, because trainer_clear
- * frees those in a trainer. */
+/* Frees the records and empties *history: for a history that outlives its trainer. */
 void history_free(History *history);
 
 /* epoch,train_loss,train_accuracy,test_loss,test_accuracy,seconds; numbers have a decimal point in

@@ -28,13 +28,14 @@ static const real *cross_entropy_labels(const Var *y)
     return tensor_read(y->in[1]->value);
 }
 
-/* The class weights (K), or NULL. They, too, are an input, the third, so the tape owns a copy. */
+/* The class weights (K), or NULL. They are the third input, so that the tape owns a copy. */
 static const Tensor *cross_entropy_class_weights(const Var *y)
 {
     return y->n_in > 2 ? y->in[2]->value : NULL;
 }
 
-/* The mean is the total divided by this: the sum of the class weights of all rows that count. */
+/* What the total is divided by to get the mean: the sum, over the rows that count, of the class
+ * weights of their labels. Without class weights, it is the number of these rows. */
 static double cross_entropy_divisor(const Var *y)
 {
     const real *label = cross_entropy_labels(y);

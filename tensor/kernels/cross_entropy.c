@@ -46,10 +46,11 @@ static double cross_entropy_softmax(real *p, const real *x, ptrdiff_t K, real ma
 static double cross_entropy_total(const CrossEntropy *e, const real *x, real max)
 {
     double total = 0;
-    for (ptrdiff_t k = 0; k < e->K && !e->c; k++)
-        total += (double)(x[k] - max);
-    for (ptrdiff_t k = 0; k < e->K && e->c; k++)
-        total += e->c[k] > 0 ? (double)e->c[k] * (double)(x[k] - max) : 0;
+    for (ptrdiff_t k = 0; k < e->K; k++) {
+        double c = e->c ? (double)e->c[k] : 1;
+        if (c > 0)
+            total += c * (double)(x[k] - max);
+    }
     return total;
 }
 

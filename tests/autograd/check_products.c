@@ -279,9 +279,11 @@ START_TEST(inputs_that_do_not_fit_are_refused)
     Var *a = LEAF(1, 2), *b = LEAF(3), *y = products_total(var_square(a)), *c = var_scalar(1);
     Var *v = LEAF(1, 1), *Hv[2];
     ck_assert_fails(var_hvp(NULL, VARS(a), PARTS(v), Hv), "var_hvp: an input is NULL");
-    ck_assert_fails(var_hvp(y, NULL, 1, PARTS(v), Hv), "var_hvp: 1 inputs, which are NULL");
+    ck_assert_fails(var_hvp(y, NULL, 1, PARTS(v), Hv), "var_hvp: x is NULL; expected an "
+                    "array of 1 Var");
     ck_assert_fails(var_hvp(y, PARTS(a), 0, PARTS(v), Hv), "var_hvp: 0 inputs; expected");
-    ck_assert_fails(var_hvp(y, VARS(a), NULL, Hv), "var_hvp: v is NULL; expected one Var for");
+    ck_assert_fails(var_hvp(y, VARS(a), NULL, Hv), "var_hvp: v is NULL; expected an "
+                    "array of 1 Var");
     ck_assert_fails(var_hvp(y, VARS(a), PARTS(v), NULL), "the 1 products is NULL");
     ck_assert_fails(var_hvp(y, VARS(NULL), PARTS(v), Hv), "var_hvp: an input is NULL");
     ck_assert_fails(var_hvp(y, VARS(a), PARTS(NULL), Hv), "var_hvp: an input is NULL");

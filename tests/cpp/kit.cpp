@@ -1,4 +1,4 @@
-/* tests/cpp/kit.cpp -- a lesson in C++, which includes the headers of lessons/kit and links them.
+/* tests/cpp/kit.cpp -- a lesson in C++, which includes headers of lessons/kit and calls the kit.
  *
  * SPDX-License-Identifier: MIT
  */

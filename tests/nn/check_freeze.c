@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "autograd/op.h"
+#include "autograd/products.h"
 #include "nn/checkpoint.h"
 #include "tests/net.h"
 #include "tests/scratch.h"
@@ -257,6 +258,18 @@ START_TEST(a_network_that_is_frozen_completely_says_so)
 }
 END_TEST
 
+START_TEST(a_product_with_a_frozen_parameter_says_so)
+{
+    Module *net = freeze_net();
+    Var *weight = module_param(net, "3.weight"), *v = var_full(var_shape(weight), 1), *Hv;
+    module_freeze(net, NULL);
+    module_unfreeze(net, parameter_is_slope);
+    ck_assert_fails(var_hvp(freeze_loss(net), &weight, 1, &v, &Hv), "var_hvp: input 0, "
+                    "'3.weight' (2, 4), does not require a gradient; it is frozen: unfreeze it");
+    module_free(net);
+}
+END_TEST
+
 /* The input of a frozen network may still require a gradient. */
 START_TEST(a_frozen_network_has_an_input_gradient)
 {
@@ -315,7 +328,7 @@ int main(void)
         gradients_flow_through_frozen_parameters, frozen_slopes_cost_no_gradient,
         frozen_slopes_can_be_differentiated_twice,
         freezing_between_forward_and_backward_takes_effect,
-        a_network_that_is_frozen_completely_says_so, a_frozen_network_has_an_input_gradient,
-        a_frozen_batch_norm_updates_its_statistics, NULL});
+        a_network_that_is_frozen_completely_says_so, a_product_with_a_frozen_parameter_says_so,
+        a_frozen_network_has_an_input_gradient, a_frozen_batch_norm_updates_its_statistics, NULL});
     return scratch_main(suite);
 }
