@@ -264,8 +264,9 @@ static void rehearsal_check_loss(const Var *loss)
         slope_fail("trainer_fit", "the loss has shape %s; expected one element: reduce it with "
                    "var_mean", SHAPE_TEXT(var_shape(loss)));
     if (grad_enabled() && !loss->requires_grad)
-        slope_fail("trainer_fit", "the loss does not depend on any parameter that is trained; are "
-                   "all of them frozen (module_unfreeze), or does the loss not use the output?");
+        slope_fail("trainer_fit", "the loss does not depend on any parameter that is trained; "
+                   "are all of them frozen (see module_unfreeze), or does the loss not use the "
+                   "output?");
 }
 
 /* --- batch norm ------------------------------------------------------------------------------- */

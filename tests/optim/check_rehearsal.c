@@ -217,7 +217,7 @@ START_TEST(a_loss_without_a_gradient_is_refused)
     rehearsal_refuses(&r, "trainer_fit: the loss does not depend on any parameter that is trained");
     r.t.loss = loss_cross_entropy;
     module_freeze(r.t.net, NULL);
-    rehearsal_refuses(&r, "are all of them frozen (module_unfreeze), or ");
+    rehearsal_refuses(&r, "are all of them frozen (see module_unfreeze), or ");
     module_unfreeze(r.t.net, parameter_is_slope);
     trainer_fit(&r.t);
     ck_assert_int_eq(r.t.step, 3);

@@ -89,7 +89,7 @@ START_TEST(a_frozen_network_is_not_trained)
     Run r = run_new(make_adam, 1);
     module_freeze(r.t.net, NULL);
     ck_assert_fails(trainer_fit(&r.t), "trainer_fit: the loss does not depend on any parameter "
-                    "that is trained; are all of them frozen (module_unfreeze)");
+                    "that is trained; are all of them frozen (see module_unfreeze)");
     ck_assert_int_eq(r.t.step, 0);
     run_free(&r);
 }

@@ -476,7 +476,8 @@ START_TEST(out_of_memory_for_the_copy_is_reported)
 }
 END_TEST
 
-/* Trains for an epoch in which allocation number n, from 0, fails. Is there one? */
+/* Trains for an epoch in which allocation number n, counted from 0, fails. Returns
+ * whether there was one. */
 static bool stopping_runs_short(Run *r, int n)
 {
     size_t mark = tape_mark();
