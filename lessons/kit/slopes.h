@@ -71,7 +71,7 @@ void plot_slope_bands(Plot *p, const SlopeLog *log, int layer);
 
 enum { SLOPE_SHOWN = 12 };
 
-/* Neither draws anything, and both say so, if no training step has been recorded.
+/* If only one moment has been recorded, neither draws anything, and both say so.
  *
  * Both show every layer; of more than SLOPE_SHOWN, as many, evenly spaced from the first to the
  * last, and the title says so.

@@ -163,12 +163,12 @@ static SlopeRange slope_with_margin(SlopeRange range)
     return (SlopeRange){range.low - margin, range.high + margin, range.start};
 }
 
-/* A log without a training step, as of a run that had already ended, shows nothing; an older
- * picture may. */
+/* The log of a resumed run that had already ended has one moment. A picture of it would show
+ * nothing, and would replace one that shows the whole run. */
 static bool slope_moves(const SlopeLog *log, const char *name)
 {
     if (log->moments < 2)
-        say("  no picture '%s': no training step was recorded\n", name);
+        say("  no picture '%s': only one moment was recorded\n", name);
     return log->moments >= 2;
 }
 
