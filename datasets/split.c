@@ -1,8 +1,8 @@
 /* datasets/split.c -- choosing the examples of a training set.
  *
- * The examples are visited in a random order. Each goes to the training part until that has its
- * share of the example's group, and to the rest from then on. The groups are the classes or, in a
- * plain split, a single one.
+ * The examples are visited in a random order. Each goes to the training part until that part has
+ * its share of the example's group; later examples of the group go to the rest. The groups are the
+ * classes; in a plain split, all examples form one group.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -25,7 +25,7 @@ enum { SPLIT_UNIT = 1000000000 };
 /* A group of examples, and how many of them go to the training part. */
 typedef struct SplitGroup {
     ptrdiff_t count, share;
-    int64_t   lost; /* by rounding the share down; -1 once it is rounded up instead */
+    int64_t   lost; /* what rounding down took from the share; -1 once it is rounded up instead */
 } SplitGroup;
 
 /* fraction * count in billionths; count < 2^31. */

@@ -1,7 +1,7 @@
 /* datasets/split.h -- a dataset divided at random into two: a training set and the rest.
  *
- *  - SPLIT_PLAIN chooses among all examples alike; SPLIT_STRATIFIED takes the same share of every
- *    class, so that a rare class does not end up on one side by chance.
+ *  - SPLIT_PLAIN ignores the classes; SPLIT_STRATIFIED takes the same share of every class, so that
+ *    a rare class does not end up in only one part by chance.
  *  - The same seed gives the same parts, on every machine.
  *  - To have three parts, divide one of the two again.
  *
@@ -33,14 +33,15 @@ typedef struct DatasetSplit {
 /* Copies every example into one of the two parts, each in random order. Both keep the dataset's
  * name, note, class names, mean and std.
  *
- * The training part gets fraction * count examples, rounded to the nearest number (half up). If
- * stratified, it gets from each class k of n_k examples fraction * n_k of them, rounded down, and
- * then one more from each of the classes where most was lost by rounding (of equal ones, from those
- * with the lower numbers), until it is full. So each class is divided to within one example, and a
- * class of a single example is in one part only.
+ * The training part gets fraction * count examples, rounded to the nearest integer (halves are
+ * rounded up). In a stratified split, it first gets fraction * n_k examples, rounded down, from
+ * each class k of n_k examples. Then the classes that lost most by rounding each give one more,
+ * until the part is full; of classes that lost the same, those with lower numbers come first. So
+ * the share of each class is exact to within one example, and a class of a single example is in one
+ * part only.
  *
- * Fails if the fraction is not between 0 and 1 or would leave a part empty; if stratified, also if
- * the dataset has no classes, as with real-valued targets. */
+ * Fails if the fraction is not between 0 and 1 or would leave a part empty. A stratified split also
+ * fails if the dataset has no classes, for example because it has real-valued targets. */
 DatasetSplit dataset_split(const Dataset *data, double fraction, SplitKind kind, uint64_t seed);
 
 SLOPE_C_END

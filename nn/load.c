@@ -2,8 +2,8 @@
  *
  *  - The file's tensors are renamed as the options say, and every name is compared with the
  *    network's; the report lists the outcome.
- *  - What fits is then loaded by state_restore, which is strict and all or nothing. A partial load
- *    merely hides everything else from it.
+ *  - What fits is then loaded by state_restore, which is strict and all or nothing. In a partial
+ *    load, everything else is hidden from it.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -17,7 +17,8 @@
 
 /* --- names ------------------------------------------------------------------------------------ */
 
-/* Writes what all names in the file have in common, up to and including a dot, or "". */
+/* Writes the longest prefix that all names in the file have in common and that ends with a dot, or
+ * "" if there is none. */
 static void load_common_prefix(const Safetensors *file, char text[MODULE_PATH])
 {
     const char *first = file->count ? file->item[0].name : "";
@@ -56,8 +57,8 @@ static bool load_check_distinct(const Safetensors *file, const char *removed, Er
             continue;
         error_set(err, file->file, -1, "without the prefix '%s', two tensors are named '%s'",
                   SHOWN(removed), SHOWN(name));
-        return error_hint(err, "one of them has the prefix in the file, the other does not; load "
-                          "the file without .remove_prefix");
+        return error_hint(err, "one of them has the prefix in the file and the other does not; "
+                          "load the file without .remove_prefix");
     }
     return true;
 }
@@ -138,7 +139,7 @@ static bool load_compare(const Module *m, const Safetensors *file, LoadReport *r
     return true;
 }
 
-/* --- a file of which nothing fits ------------------------------------------------------------- */
+/* --- a file in which nothing fits ------------------------------------------------------------- */
 
 static const LoadItem *load_first(const LoadReport *r, LoadResult result)
 {

@@ -2,10 +2,10 @@
  *
  *  - slope.h is included as in C, and all its functions are C functions. An Owner frees what a
  *    ..._new function returned; owners are destroyed in reverse order, so declare each object after
- *    those that it borrows.
+ *    the objects that it borrows.
  *  - Options are set field by field. From C++20 on, designated initialisers can be used as in C if
  *    they are in the order of the fields.
- *  - A lambda without captures can be a callback; `ctx` passes it what it needs.
+ *  - A lambda without captures can be a callback; the data it needs is passed through `ctx`.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -41,7 +41,7 @@ int main()
     trainer.epochs = 60;
     trainer.bar_only = true;
     trainer_fit(&trainer);
-    history_free(&trainer.history);
+    trainer_clear(&trainer);
 
     auto print = [](const char *name, const Tensor *slopes, void *ctx) {
         Stats stats = tensor_stats(slopes);

@@ -26,8 +26,8 @@ SLOPE_C_BEGIN
 typedef struct Plot Plot;
 
 /* A picture of rows x columns panels, named NAME.svg. Texts must not contain a single quote. Fails
- * if the name is not that of a file, without its extension, or begins with < | $ or -, which gnuplot
- * would not take for one. */
+ * if the name is not that of a file, without its extension, or begins with < | $ or -, which mean
+ * something else to gnuplot. */
 Plot *plot_new(const Lesson *lesson, const char *name, const char *title, int rows, int columns);
 
 /* Draws and frees the picture; prints where it is. */

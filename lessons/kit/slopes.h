@@ -41,6 +41,9 @@ typedef struct SlopeLog {
  * network has no PReLU. */
 SlopeLog *slope_log_new(Module *net, const char *prefix);
 void slope_log_free(SlopeLog *log); /* log may be NULL */
+
+/* A checkpoint does not contain the log. In a program that has resumed its training, the log
+ * therefore begins with the first step after that, and step 0 is dropped. */
 void slope_log_step(const Trainer *t, int64_t step, void *log);
 
 /* Records the slopes after a step, which counts from 1. If training has gone back to an earlier
@@ -68,7 +71,9 @@ void plot_slope_bands(Plot *p, const SlopeLog *log, int layer);
 
 enum { SLOPE_SHOWN = 12 };
 
-/* Both show every layer; of more than SLOPE_SHOWN, as many, evenly spaced from the first to the
+/* If only one moment has been recorded, neither draws anything, and both say so.
+ *
+ * Both show every layer; of more than SLOPE_SHOWN, as many, evenly spaced from the first to the
  * last, and the title says so.
  *
  * draw_slope_bands draws the bands of each layer in a panel of NAME.svg; all panels have the same

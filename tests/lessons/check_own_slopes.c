@@ -87,6 +87,27 @@ START_TEST(moments_become_rarer_and_the_last_step_is_always_there)
 }
 END_TEST
 
+/* The slopes with which the network was created are not those from which training continues. */
+START_TEST(the_log_of_a_resumed_run_begins_where_it_was_resumed)
+{
+    Lesson here = begin_here("resumed");
+    Module *net = prelu_new(2, (real)0.25);
+    SlopeLog *log = slope_log_new(net, "");
+    draw_slope_film(&here, "moving", "", log);
+    draw_slope_bands(&here, "bands", "", log);
+    ck_assert(!exists(&here, "moving.gp") && !exists(&here, "bands.gp"));
+    slope_log_step(NULL, 480, log), slope_log_step(NULL, 490, log);
+    ck_assert_int_eq(log->moments, 2);
+    ck_assert(log->step[0] == 480 && log->step[1] == 490);
+    draw_slope_film(&here, "moving", "", log);
+    draw_slope_bands(&here, "bands", "", log);
+    assert_contains(read_text(&here, "moving.gp"), "after step 480");
+    ck_assert_ptr_null(strstr(read_text(&here, "moving.gp"), "start, a"));
+    ck_assert(exists(&here, "bands.gp"));
+    slope_log_free(log), module_free(net);
+}
+END_TEST
+
 START_TEST(misuse_of_a_log_is_refused)
 {
     Module *net = SEQUENTIAL(linear_new(2, 2), prelu_new(2, (real)0.25)), *none = linear_new(2, 2);
@@ -102,6 +123,7 @@ START_TEST(misuse_of_a_log_is_refused)
     ck_assert_fails(slope_log_values(NULL, 0, 1), "the log is NULL");
     ck_assert_fails(plot_slope_bands(NULL, log, 0), "the plot is NULL");
     ck_assert_fails(draw_slope_bands(NULL, "a", "", log), "the lesson is NULL");
+    ck_assert_fails(draw_slope_bands(&here, NULL, "", log), "the name is NULL");
     ck_assert_fails(draw_slope_bands(&here, "a", "", NULL), "the log is NULL");
     ck_assert_fails(draw_slope_film(&here, "a", NULL, log), "the title is NULL");
     ck_assert_fails(slope_quantile(NULL, 2, 0.5), "there are 0 values");
@@ -294,7 +316,8 @@ int main(void)
     Suite *suite = suite_create("own slopes");
     testing_add(suite, "recording slopes", 60, (const TTest *const[]){
         twelve_prelus_are_recorded, moments_become_rarer_and_the_last_step_is_always_there,
-        misuse_of_a_log_is_refused, quantiles_are_interpolated_and_nan_comes_last, NULL});
+        the_log_of_a_resumed_run_begins_where_it_was_resumed, misuse_of_a_log_is_refused,
+        quantiles_are_interpolated_and_nan_comes_last, NULL});
     testing_add(suite, "drawing slopes", 120, (const TTest *const[]){
         every_layer_has_a_panel_with_the_same_axes, of_very_many_layers_twelve_are_shown,
         frames_are_evenly_spaced_in_time_and_the_last_one_is_held, a_row_of_the_film_is_a_histogram,

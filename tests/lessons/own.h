@@ -19,8 +19,8 @@
 #include "tests/capture.h"
 #include "tests/scratch.h"
 
-/* Prints nothing. gnuplot, if it is installed, draws every picture: assert_drawn fails if it refused
- * a script, whose .log file remains. */
+/* Prints nothing. gnuplot, if it is installed, draws every picture. If it refuses a script, the
+ * picture's .log file remains, and assert_drawn fails. */
 static Lesson begin_here(const char *folder)
 {
     if (!story_now.both)
