@@ -1,10 +1,10 @@
 /* lessons/examples/finetune.c -- fine-tuning: a trained network learns a second task from few
  * examples.
  *
- * First task: which of four spiral arms is a point on? There are 800 examples. Second task: is it
- * on one of the last two arms? There are 40. A new network does not find the spirals in 40 points.
- * The trained one knows them: its features are frozen, so that the few examples train only a new
- * last layer, the head. Both are trained for the second task in the same way, with a cosine
+ * First task, with 800 examples: which of four spiral arms is a point on? Second task, with 40: is
+ * it on one of the last two arms? From 40 points, a new network does not learn the spirals. The
+ * trained one already knows them: its features are frozen, so that the few examples train only a
+ * new last layer, the head. Both are trained for the second task in the same way, with a cosine
  * schedule and weight decay.
  *
  * SPDX-License-Identifier: MIT

@@ -1,4 +1,4 @@
-/* lessons/examples/plot_own.c -- pictures of your own, drawn by lessons/kit/: a function beside its
+/* lessons/examples/plot_own.c -- pictures of your own, drawn by lessons/kit/: a function with its
  * derivative, what a network learned, and its slopes while it learned.
  *
  * SPDX-License-Identifier: MIT
@@ -30,7 +30,7 @@ int main(int argc, char **argv)
     draw_slope_film(&here, "own_slopes_moving", "Slopes while it learned", log);
 
     double loss = trainer_evaluate(net, loss_mse, loader, NULL).loss;
-    say("mean squared error %.4f, of which the noise is 0.01\n", loss);
+    say("mean squared error %.4f, of which 0.01 is noise\n", loss);
     slope_log_free(log), trainer_clear(&trainer), optimizer_free(adam);
     module_free(net), loader_free(loader), dataset_free(data);
     return loss < 0.02 ? 0 : 1;
