@@ -6,8 +6,8 @@
  *  - Random streams are not saved, because PyTorch has no place for them. trainer_save saves them
  *    too, with everything else that is needed to resume training.
  *  - Loading is strict: the file must hold exactly the network's tensors. module_load_with can
- *    also load part of a file, and renames its tensors: weights from PyTorch's torch.compile or
- *    DataParallel have a prefix. Either way it is all or nothing: an error changes nothing.
+ *    also load part of a file, and can rename its tensors: PyTorch's torch.compile and DataParallel
+ *    add a prefix to the names. Either way, an error leaves the network as it was.
  *  - A network with NaN or infinity in a parameter is neither saved nor loaded: it has diverged.
  *    Buffers may contain infinity, but one with NaN is not saved.
  *
@@ -42,16 +42,17 @@ bool module_load(Module *m, const char *path, Error *err);
 
 /* With all fields zero, loading is as strict as module_load. */
 typedef struct LoadOptions {
-    /* Every name in the file that begins with remove_prefix loses it; then add_prefix is put before
-     * every name. NULL or "" changes nothing. PyTorch writes "_orig_mod." before the names of a
-     * network saved under torch.compile and "module." under DataParallel; trainer_save writes
-     * "model." before the network's, and saves more than the network, so .partial is needed. */
+    /* remove_prefix is removed from every name in the file that begins with it; then add_prefix is
+     * put before every name. NULL or "" changes nothing. PyTorch puts "_orig_mod." before the names
+     * of a network saved under torch.compile and "module." under DataParallel; trainer_save puts
+     * "model." before those of the network, and saves more than the network, so loading its file
+     * needs .partial. */
     const char *remove_prefix, *add_prefix;
     bool        partial; /* load what fits, and leave the rest of the network as it is */
 } LoadOptions;
 
-/* What became of a tensor or counter. A different one has another shape in the file or, if it is a
- * counter, an element type other than I64. */
+/* What became of a tensor or counter. LOAD_DIFFERENT: its shape in the file is not that in the
+ * network or, if it is a counter, its element type is not I64. */
 typedef enum LoadResult { LOAD_LOADED, LOAD_MISSING, LOAD_UNEXPECTED, LOAD_DIFFERENT } LoadResult;
 
 typedef struct LoadItem {
@@ -64,12 +65,12 @@ typedef struct LoadItem {
 typedef struct LoadReport {
     int       loaded, missing, unexpected, different;
     LoadItem *item;  /* the file's tensors in their order, then the network's that are missing */
-    int       count; /* of items: the sum of the four numbers */
+    int       count; /* the number of items: the sum of the four above */
 } LoadReport;
 
-/* Loads as the options say and fills in *report, which may be NULL; you free it with
- * load_report_free. On failure returns false, fills in *err and leaves the network unchanged and
- * *report empty. It fails where module_load does, except that with .partial tensors may be missing,
+/* Loads as the options say. Fills in *report, which you free with load_report_free, unless `report`
+ * is NULL. On failure returns false, fills in *err, and leaves the network unchanged and *report
+ * empty. It fails where module_load does, except that with .partial, tensors may be missing,
  * unexpected or different. It also fails if renaming gives two tensors the same name, or if a
  * partial load would load nothing.
  *
@@ -92,7 +93,7 @@ bool module_load_with(Module *m, const char *path, LoadOptions options, LoadRepo
 
 /* Prints the four numbers, then one line for each tensor that was not loaded. */
 void load_report_print(FILE *out, const LoadReport *report);
-void load_report_free(LoadReport *report); /* NULL is fine; leaves it empty */
+void load_report_free(LoadReport *report); /* may be NULL; leaves it empty */
 
 SLOPE_C_END
 

@@ -17,7 +17,7 @@
 
 /* --- names ------------------------------------------------------------------------------------ */
 
-/* Writes what all names in the file have in common, up to and including a dot, or "". */
+/* Writes the longest prefix that all names in the file share and that ends with a dot, or "". */
 static void load_common_prefix(const Safetensors *file, char text[MODULE_PATH])
 {
     const char *first = file->count ? file->item[0].name : "";
@@ -87,7 +87,7 @@ static void load_count_part(const char *name, const ModulePart *part, void *coun
     *(int *)count += part->kind != PART_RNG;
 }
 
-/* A tensor of any type can be loaded into one of the network's, but only an I64 into a counter. */
+/* A tensor of the network accepts any element type, but a counter only a single I64. */
 static bool load_fits(const ModulePart *part, const NamedTensor *t)
 {
     const Tensor *x = module_part_tensor(part);
@@ -159,7 +159,7 @@ static const char *load_example(const LoadReport *r, LoadResult result, char tex
     return text;
 }
 
-/* `prefix` is common to all names in the file, unless it is "". */
+/* All names in the file begin with `prefix`, which may be "". */
 static bool load_refuse_names(const Safetensors *file, const LoadReport *r, const char *prefix,
                               LoadOptions o, Error *err)
 {
@@ -169,7 +169,7 @@ static bool load_refuse_names(const Safetensors *file, const LoadReport *r, cons
     error_expected(err, load_example(r, LOAD_MISSING, ours), "%s",
                    load_example(r, LOAD_UNEXPECTED, theirs));
     if (prefix[0] && !removed)
-        return error_hint(err, "every name in the file begins with '%s'; pass that to "
+        return error_hint(err, "every name in the file begins with '%s'; pass it to "
                           "module_load_with as .remove_prefix", SHOWN(prefix));
     return error_hint(err, "was it saved from a network with different parts or names? "
                       "module_load_with can remove a prefix from its names or add one");
@@ -178,8 +178,8 @@ static bool load_refuse_names(const Safetensors *file, const LoadReport *r, cons
 static bool load_refuse_shapes(const Safetensors *file, const LoadReport *r, Error *err)
 {
     const LoadItem *first = load_first(r, LOAD_DIFFERENT);
-    error_set(err, file->file, -1, "every tensor of the network that the file has, such as '%s', "
-              "has a different shape or type there", SHOWN(first->name));
+    error_set(err, file->file, -1, "none of the network's tensors in the file fits; '%s', for "
+              "example, has a different shape or type", SHOWN(first->name));
     error_expected(err, first->expected, "%s", first->found);
     return error_hint(err, "was it saved from a network of a different size?");
 }
@@ -207,7 +207,7 @@ static void load_walk_file(State *s, void *net)
     state_module(s, "", net, STATE_IN_FILE);
 }
 
-/* The file as if it held only the tensors to be loaded; those of `file` are reordered. */
+/* The file as if it held only the tensors to be loaded. Reorders the tensors of `file`. */
 static Safetensors load_fitting(Safetensors *file, const LoadReport *r)
 {
     Safetensors fitting = *file;

@@ -12,7 +12,7 @@
 
 /* --- counting --------------------------------------------------------------------------------- */
 
-/* Labels and predictions of as many examples. */
+/* The labels of examples, and the predictions for the same examples. */
 typedef struct ConfusionPairs {
     Labels         labels;
     const int32_t *predicted;
@@ -179,7 +179,7 @@ static int confusion_digits(int64_t n)
     return digits;
 }
 
-/* The width of a number of the matrix, or of a class above it. */
+/* The largest width of a count in the matrix, or of a class above it. */
 static int confusion_digits_of_all(const Confusion *c)
 {
     int digits = confusion_digits(c->classes - 1);
@@ -236,7 +236,8 @@ static void confusion_print_head(FILE *out, const Confusion *c, int digits)
     fprintf(out, "Accuracy %s: %lld of %lld examples are classified correctly.\n",
             confusion_text(c->accuracy, text), (long long)correct, (long long)c->examples);
     if (c->ignored > 0)
-        fprintf(out, "Not counted because their label is ignored: %lld.\n", (long long)c->ignored);
+        fprintf(out, "Examples not counted, because their label is ignored: %lld.\n",
+                (long long)c->ignored);
     if (digits > 0)
         fprintf(out, "Rows: the true class. Columns: the predicted class.\n");
     fprintf(out, "class  recall  precision");
