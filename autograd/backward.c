@@ -214,7 +214,7 @@ static void pass_check(Var *y, Var *gy, const char *function)
     if (!y->requires_grad)
         slope_fail(function, "%s depends on nothing that requires a gradient; was it computed "
                    "between no_grad_begin and no_grad_end, or only from constants and frozen "
-                   "parameters (module_unfreeze)?", VAR_TEXT(y));
+                   "parameters (see module_unfreeze)?", VAR_TEXT(y));
     if (!gy && tensor_count(y->value) != 1)
         slope_fail(function, "%s has %td elements, so its gradient is not simply 1; reduce it to "
                    "one element, or pass its gradient to %s_with", VAR_TEXT(y),
@@ -333,16 +333,13 @@ static void pass_mark_needed(const Pass *p, Var *y, Var *const *x, int n)
     }
 }
 
-static void grad_check_inputs(Var *const *x, int n)
+void var_check_input(const Var *x, int i, const char *function)
 {
-    for (int i = 0; i < n; i++) {
-        var_check(x[i], "var_grad");
-        if (!x[i]->requires_grad)
-            slope_fail("var_grad", "input %d, %s, does not require a gradient; %s", i,
-                       VAR_TEXT(x[i]), x[i]->is_param
-                       ? "it is frozen: unfreeze it with module_unfreeze"
-                       : "create it with var_leaf or var_param_new");
-    }
+    var_check(x, function);
+    if (!x->requires_grad)
+        slope_fail(function, "input %d, %s, does not require a gradient; %s", i, VAR_TEXT(x),
+                   x->is_param ? "it is frozen: unfreeze it with module_unfreeze"
+                               : "create it with var_leaf or var_param_new");
 }
 
 /* The gradient in x's slot: a Var of the recorded pass, or a new constant; NULL if none. */
@@ -355,7 +352,8 @@ static Var *grad_result(const Var *x, const Pass *p)
 
 void var_grad_with(Var *y, Var *gy, Var *const *x, int n, GradMode mode, Var **grads)
 {
-    grad_check_inputs(x, n);
+    for (int i = 0; i < n; i++)
+        var_check_input(x[i], i, "var_grad");
     pass_check(y, gy, "var_grad");
     size_t mark = tape_mark();
     Pass *p = pass_begin(mode == CREATE_GRAPH, true);

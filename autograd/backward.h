@@ -5,7 +5,7 @@
  *  - var_grad returns gradients as Vars and leaves every ->grad alone. With CREATE_GRAPH they are
  *    recorded on the tape as functions of the inputs and can be differentiated again.
  *  - Both fail, naming the Var, if a value that the forward pass used has been written to since.
- *  - autograd/products.h multiplies a Hessian or a Jacobian by a vector.
+ *  - autograd/products.h has the products of a Hessian or a Jacobian with a vector.
  *
  *      Var *g[1], *gg[1];
  *      var_grad(y, VARS(x), CREATE_GRAPH, g);

@@ -30,7 +30,7 @@
 #define SLOPE_AUTOGRAD_POINTWISE_H
 
 #include <math.h>
-#ifndef __cplusplus /* where <math.h> already has sqrt, exp ... for float and for double */
+#ifndef __cplusplus /* in C++, <math.h> has sqrt, exp ... for both float and double */
 #include <tgmath.h>
 #endif
 
@@ -128,7 +128,7 @@
     }
 
 /* What the three share. The sample's inputs come last because they contain commas. C++17 has no
- * designated initialisers: the values are in the order of the fields of Op and OpSample. */
+ * designated initialisers, so the values are in the order of the fields of Op and OpSample. */
 #define POINTWISE_OP(NAME, KINK, N_IN, ...)                                                    \
     POINTWISE_DECLARE(extern const Op op_##NAME;)                                              \
     const Op op_##NAME = {                                                                     \

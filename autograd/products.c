@@ -3,13 +3,14 @@
  * Both functions follow the same plan:
  *
  *      results    <-  Vars for the results
- *      mark           here the tape will be rewound to
+ *      mark           the point to which the tape will be rewound
  *      g          <-  a recorded gradient, a function of x (hvp) or of the cotangent u (jvp)
  *      s          <-  g . v, one number
  *      results    <-  the gradient of s
- *      rewind         to the mark, which frees all but the results
+ *      rewind         to the mark, which frees everything but the results
  *
- * The tape owns everything, including the list of the g, so a failure in between leaks nothing.
+ * The tape owns everything, including the array of the gradients g, so a failure on the way leaks
+ * nothing.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -21,10 +22,7 @@
 
 static void products_check_input(Var *x, Var *v, int i, const char *function)
 {
-    var_check(x, function), var_check(v, function);
-    if (!x->requires_grad)
-        slope_fail(function, "input %d, %s, does not require a gradient; create it with var_leaf "
-                   "or var_param_new", i, VAR_TEXT(x));
+    var_check_input(x, i, function), var_check(v, function);
     if (!shape_equal(var_shape(x), var_shape(v)))
         slope_fail(function, "the part of v for input %d has shape %s; expected that of the input, "
                    "%s", i, SHAPE_TEXT(var_shape(v)), VAR_TEXT(x));
@@ -33,10 +31,11 @@ static void products_check_input(Var *x, Var *v, int i, const char *function)
 static void products_check(const Var *y, Var *const *x, int n, Var *const *v, const char *function)
 {
     var_check(y, function);
-    if (n < 1 || !x)
-        slope_fail(function, "%d inputs%s; expected at least one", n, x ? "" : ", which are NULL");
-    if (!v)
-        slope_fail(function, "v is NULL; expected one Var for each of the %d inputs", n);
+    if (n < 1)
+        slope_fail(function, "%d inputs; expected at least one", n);
+    if (!x || !v)
+        slope_fail(function, "%s is NULL; expected an array of %d Var%s", x ? "v" : "x", n,
+                   n == 1 ? "" : "s");
     if (!grad_enabled())
         slope_fail(function, "called between no_grad_begin and no_grad_end: a gradient computed "
                    "there cannot be differentiated again");
@@ -65,7 +64,7 @@ static Var **products_list(int n)
     return owner->block;
 }
 
-/* g . v. A v that depends on x counts as a constant. */
+/* g . v. Even if v depends on x, it is treated as a constant. */
 static Var *products_dot(Var *const *g, Var *const *v, int n)
 {
     Var *sum = NULL;
@@ -114,7 +113,7 @@ void var_hvp(Var *y, Var *const *x, int n, Var *const *v, Var **products)
     for (int i = 0; i < n; i++)
         products_deliver(tape_at(results + (size_t)i), g[i]);
     tape_rewind(mark);
-    for (int i = 0; i < n; i++) /* last: the caller may have passed the array v */
+    for (int i = 0; i < n; i++) /* last, because the array may be v itself */
         products[i] = tape_at(results + (size_t)i);
 }
 

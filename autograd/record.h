@@ -60,6 +60,9 @@ static inline unsigned var_grad_mark(const Var *x)
  * them. */
 void var_check_versions(const Var *y, const char *function);
 
+/* Fails unless x, input number i of a gradient, requires one. */
+void var_check_input(const Var *x, int i, const char *function);
+
 /* The op's name, or "parameter", "leaf", "constant". */
 const char *var_origin(const Var *x);
 

@@ -1,9 +1,8 @@
 /* datasets/csv.c -- from cells to a dataset, in two passes over the text.
  *
- * The first pass counts rows and columns, finds the label's column and collects the labels, if they
- * are classes. So all
- * sizes come from cells that really exist, and are known before the dataset is allocated. The
- * second pass fills it.
+ * The first pass counts rows and columns, finds the label's column and, if the labels are classes,
+ * collects them. So all sizes come from cells that really exist, and are known before the dataset
+ * is allocated. The second pass fills it.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -23,7 +22,7 @@ typedef struct CsvTable {
     ptrdiff_t  rows, columns;      /* without the header; with the label */
     ptrdiff_t  first_line;         /* of the text; the header's, if there is one */
     ptrdiff_t  label;              /* its column, from 1 as in a CsvText; 0: not known yet */
-    ptrdiff_t  labels_end;         /* the column after it and, if it is a target, further ones */
+    ptrdiff_t  labels_end;         /* the column after the label, or after the last target */
     char       name[ERROR_SHOWN];  /* of the label's column; "" without a header */
     CsvLabels  labels;
 } CsvTable;
@@ -44,8 +43,8 @@ static bool csv_find_label(CsvTable *table, CsvText *t)
     table->label = wanted < 0 ? wanted + table->columns + 1 : wanted;
     if (table->label >= 1 && table->label <= table->columns)
         return true;
-    snprintf(problem, sizeof problem, "the label should be in column number %d, but there are %td",
-             wanted, table->columns);
+    snprintf(problem, sizeof problem, "the %s should be in column number %d, but there are %td",
+             table->options.targets ? "first target" : "label", wanted, table->columns);
     return slope_csv_text_error(t, problem, NULL);
 }
 
@@ -58,7 +57,7 @@ static bool csv_find_targets(CsvTable *table, CsvText *t)
         table->labels_end = table->label + targets;
         return true;
     }
-    snprintf(problem, sizeof problem, "the targets should be %td columns, the first of them number "
+    snprintf(problem, sizeof problem, "the targets should be %td columns, starting with column "
              "%td, but there are %td columns", targets, table->label, table->columns);
     slope_csv_text_error(t, problem, NULL);
     if (targets >= table->columns)
@@ -73,7 +72,11 @@ static bool csv_end_first_row(CsvTable *table, CsvText *t)
     table->columns = t->column;
     table->first_line = t->line;
     if (table->columns < 2) {
-        slope_csv_text_error(t, "a table needs two columns or more, one of them for labels", NULL);
+        slope_csv_text_error(t,
+                             table->options.targets
+                                 ? "a table needs two columns or more, one of them for a target"
+                                 : "a table needs two columns or more, one of them for labels",
+                             NULL);
         return slope_csv_text_hint(t) && false;
     }
     return csv_find_label(table, t) && csv_find_targets(table, t);
@@ -310,7 +313,7 @@ static void csv_check(const CsvOptions *o, const char *function)
                    o->classes);
     if (o->targets < 0 || (o->targets > 0 && (o->classes || o->class_names)))
         slope_fail(function, "%d columns of real-valued targets and %d classes; a table has either "
-                   "targets, 1 or more, or classes", o->targets, o->classes);
+                   "classes or 1 or more columns of targets", o->targets, o->classes);
     if (!o->label && o->label_column == 0)
         slope_fail(function, "no column is chosen for the %s; set .label to its name or "
                    ".label_column to its number: 1 is the first, -1 the last",

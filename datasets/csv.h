@@ -2,8 +2,8 @@
  * predict, as spreadsheets save it.
  *
  *  - csv_read and csv_parse create a dataset with one example per line: one column is the class,
- *    and every other is a feature, a number. With .targets = 1 that column holds a real number to
- *    predict (regression); with .targets = 3, it and the two columns after it do.
+ *    and every other is a feature, a number. With .targets = 1, that column instead holds a real
+ *    number to predict (regression); with .targets = 3, it and the next two columns do.
  *  - A cell that cannot be used is reported with its line and column. A missing number is an
  *    error, not a 0.
  *  - A label has the same class whatever the order of the lines. A test set may lack a class, but
@@ -62,8 +62,8 @@ typedef struct CsvOptions {
      * reported on stderr. */
     int                classes;
     const char *const *class_names;
-    /* 0: the label's column holds classes. Otherwise the number of columns, beginning with the
-     * label's, that hold real numbers to predict; then there are no classes. */
+    /* 0: the label's column holds classes. Otherwise, the number of columns, beginning with the
+     * label's, that hold real numbers to predict, and there are no classes. */
     int targets;
 } CsvOptions;
 
@@ -79,9 +79,9 @@ typedef struct CsvOptions {
  * What looks like a mistake is refused: one name among labels that are otherwise numbers (a header,
  * or "nan"), unless class_names lists it; a header whose names are all numbers, unless .label is
  * one of them; a feature without a name in the header, because it often holds row numbers.
- * If .targets is not 0, the columns of targets hold numbers like those of features. They become the
- * dataset's targets, of shape (targets), unchanged: dataset_new_with_targets says when to scale
- * them.
+ * If .targets is not 0, the columns of targets hold numbers in the same format as features. They
+ * become the dataset's targets, of shape (targets), and are not scaled: dataset_new_with_targets
+ * says when you should do so.
  * There must be at least one example and one feature. A gzipped file is refused. You free the
  * dataset. */
 Dataset *csv_read(const char *path, CsvOptions options, Error *err);

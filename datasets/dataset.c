@@ -10,6 +10,12 @@
 #include "tensor/memory.h"
 #include "tensor/parallel.h"
 
+static void dataset_require(const Dataset *data, const char *function)
+{
+    if (!data)
+        slope_fail(function, "the dataset is NULL; did its reader report an Error?");
+}
+
 /* --- creating and freeing --------------------------------------------------------------------- */
 
 /* Zeroed memory for count rows of `each` values, or NULL if the size
@@ -25,7 +31,7 @@ static void *dataset_try_rows(ptrdiff_t count, ptrdiff_t each, size_t value_size
     return memory_try_new((size_t)count * row);
 }
 
-/* What a dataset holds. */
+/* What a new dataset is to hold. */
 typedef struct DatasetPlan {
     const char *name;
     DatasetKind kind;
@@ -132,8 +138,7 @@ void dataset_free(Dataset *data)
 void dataset_print(FILE *out, const Dataset *data)
 {
     enum { SHOW = 10 };
-    if (!data)
-        slope_fail("dataset_print", "the dataset is NULL; did its reader report an Error?");
+    dataset_require(data, "dataset_print");
     fprintf(out, "%s: %td examples %s, ", data->name, data->count, SHAPE_TEXT(data->sample));
     if (data->targets)
         fprintf(out, "real-valued targets %s", SHAPE_TEXT(data->target));
@@ -215,8 +220,7 @@ Dataset *slope_dataset_try_select(const Dataset *data, const int32_t *which, ptr
 
 Dataset *dataset_take(const Dataset *data, ptrdiff_t count)
 {
-    if (!data)
-        slope_fail("dataset_take", "the dataset is NULL; did its reader report an Error?");
+    dataset_require(data, "dataset_take");
     if (count < 0 || count > data->count)
         slope_fail("dataset_take", "%td examples requested from %s, which has %td", count,
                    data->name, data->count);
@@ -240,6 +244,7 @@ typedef struct DatasetRead {
 DatasetValues dataset_values(const Dataset *data)
 {
     DatasetValues values = {.data = data};
+    dataset_require(data, "dataset_read");
     if (!(data->std > 0))
         slope_fail("dataset_read", "%s has standard deviation %g; it must be above 0", data->name,
                    (double)data->std);
@@ -269,7 +274,7 @@ static void dataset_read_rows(ptrdiff_t begin, ptrdiff_t end, void *ctx)
     }
 }
 
-/* The example for this row. */
+/* The number of the example that belongs in this row. */
 static ptrdiff_t dataset_example(const Dataset *data, const int32_t *which, ptrdiff_t row,
                                  const char *function)
 {
@@ -284,6 +289,7 @@ static ptrdiff_t dataset_example(const Dataset *data, const int32_t *which, ptrd
 void dataset_read_labels(const Dataset *data, const int32_t *which, ptrdiff_t count,
                          int32_t *labels)
 {
+    dataset_require(data, "dataset_read");
     if (labels && data->classes < 1)
         slope_fail("dataset_read", "%s has no classes; pass NULL for the labels", data->name);
     for (ptrdiff_t row = 0; row < count; row++) {
@@ -295,9 +301,13 @@ void dataset_read_labels(const Dataset *data, const int32_t *which, ptrdiff_t co
 
 void dataset_read_targets(const Dataset *data, const int32_t *which, ptrdiff_t count, real *y)
 {
-    size_t each = (size_t)shape_count(data->target);
+    dataset_require(data, "dataset_read_targets");
     if (!data->targets)
         slope_fail("dataset_read_targets", "%s has no real-valued targets", data->name);
+    if (!y)
+        slope_fail("dataset_read_targets", "y is NULL; expected memory for the targets of %td "
+                   "examples", count);
+    size_t each = (size_t)shape_count(data->target);
     for (ptrdiff_t row = 0; row < count; row++) {
         size_t from = (size_t)dataset_example(data, which, row, "dataset_read_targets");
         memcpy(y + (size_t)row * each, data->targets + from * each, each * sizeof *y);
@@ -317,6 +327,7 @@ void dataset_read(const Dataset *data, const int32_t *which, ptrdiff_t count, re
 
 Tensor *dataset_tensor(const Dataset *data)
 {
+    dataset_require(data, "dataset_tensor");
     ptrdiff_t dim[1 + MAX_DIMS] = {data->count};
     memcpy(dim + 1, data->sample.dim, sizeof data->sample.dim);
     Tensor *x = tensor_new(shape_new(1 + data->sample.ndim, dim));

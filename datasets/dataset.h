@@ -2,8 +2,8 @@
  *
  *  - Images are stored as bytes (a quarter of the memory) and become `real` in a batch.
  *  - Points and other measurements are `real` from the start.
- *  - Each example has a class (classification) or real-valued targets (regression), or neither, as
- *    in the data of an autoencoder, whose loss compares the output with the input.
+ *  - Each example has a class (classification) or real-valued targets (regression) or neither: the
+ *    data of an autoencoder need neither, because its loss compares the output with the input.
  *  - dataset_print says what a dataset holds, and what its reader decided.
  *  - dataset_free frees everything; dataset_take borrows nothing: it copies.
  *
@@ -45,9 +45,9 @@ Dataset *dataset_try_new(const char *name, DatasetKind kind, ptrdiff_t count, Sh
 
 /* The same with zeroed targets of shape `target`, at least one number, instead of labels. For one
  * number per example use SHAPE(1): the targets of a batch of B are then (B,1), as is the output of
- * linear_new(in, 1). If the targets are far from 0, or their standard deviation is far from 1,
- * training is easier if you first subtract the training set's mean and divide by its standard
- * deviation, in every set, and undo this in the predictions. */
+ * linear_new(in, 1). Training is easier if the targets have a mean near 0 and a standard deviation
+ * near 1. If they do not, subtract the mean of the training set's targets and divide by their
+ * standard deviation, in every set, and undo this in the predictions. */
 Dataset *dataset_new_with_targets(const char *name, DatasetKind kind, ptrdiff_t count, Shape sample,
                                   Shape target);
 Dataset *dataset_try_new_with_targets(const char *name, DatasetKind kind, ptrdiff_t count,
@@ -67,8 +67,8 @@ bool dataset_try_name_classes(Dataset *data, const char *const *names);
 Dataset *dataset_take(const Dataset *data, ptrdiff_t count);
 
 /* Writes examples which[0], … which[count-1] (NULL: 0 … count-1) to x (count, sample),
- * normalised, and their classes to labels (count), which may be NULL and must be if there are no
- * classes. Runs in parallel. */
+ * normalised, and their classes to labels (count), which may be NULL, and must be NULL if there are
+ * no classes. Runs in parallel. */
 void dataset_read(const Dataset *data, const int32_t *which, ptrdiff_t count, real *x,
                   int32_t *labels);
 

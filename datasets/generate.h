@@ -3,7 +3,7 @@
  *  - glyphs: 28x28 images of the ten digits, drawn as strokes with random slant, thickness,
  *    position, size and noise; a stand-in for Fashion-MNIST, but easier.
  *  - spirals and moons: points in the plane, the classic tests of a small network.
- *  - sine: numbers and their noisy sines, the simplest regression.
+ *  - sine: numbers and their sines with noise, a simple regression problem.
  *  - The same seed yields the same bits.
  *
  * SPDX-License-Identifier: MIT

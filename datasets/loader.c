@@ -21,7 +21,7 @@ typedef struct LoaderRows {
 
 typedef struct LoaderBuffer {
     LoaderRows x, y;   /* y is NULL if there are no targets */
-    int32_t   *labels; /* (batch), or NULL if there are no classes */
+    int32_t   *labels; /* (batch), or NULL if the dataset has none */
 } LoaderBuffer;
 
 struct Loader {
@@ -81,7 +81,7 @@ static LoaderBuffer loader_buffer_new(const Dataset *data, Transform transform, 
     size_t rows = (size_t)buffer.x.full->shape.dim[0];
     if (data->targets)
         buffer.y = loader_rows_new(data->count, batch, data->target);
-    if (data->classes > 0)
+    if (data->labels.data) /* even while .classes is 0, which a program may change */
         buffer.labels = memory_new_array(rows, sizeof(int32_t));
     return buffer;
 }
@@ -148,7 +148,7 @@ ptrdiff_t loader_batches(const Loader *loader)
     return count / batch + short_one;
 }
 
-/* Reads the examples of a batch, `which`, into a buffer. */
+/* Reads the examples of a batch, whose numbers are in `which`, into a buffer. */
 static void loader_fill(const Loader *loader, const int32_t *which, const LoaderBuffer *buffer,
                         Batch *batch)
 {

@@ -64,7 +64,7 @@ Dataset *moons_new(ptrdiff_t count, real noise, uint64_t seed)
     return data;
 }
 
-/* The normal is drawn even if noise is 0, so that x does not depend on the noise. */
+/* The normal number is drawn even if noise is 0, so that x does not depend on the noise. */
 Dataset *sine_new(ptrdiff_t count, real noise, uint64_t seed)
 {
     points_check("sine_new", 1, noise);

@@ -1,8 +1,8 @@
 /* datasets/split.c -- choosing the examples of a training set.
  *
  * The examples are visited in a random order. Each goes to the training part until that part has
- * its share of the example's group, and to the rest from then on. The groups are the classes; a
- * plain split has a single group.
+ * its share of the example's group; later examples of the group go to the rest. The groups are the
+ * classes; in a plain split, all examples form one group.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -25,7 +25,7 @@ enum { SPLIT_UNIT = 1000000000 };
 /* A group of examples, and how many of them go to the training part. */
 typedef struct SplitGroup {
     ptrdiff_t count, share;
-    int64_t   lost; /* by rounding the share down; -1 once it is rounded up instead */
+    int64_t   lost; /* what rounding down took from the share; -1 once it is rounded up instead */
 } SplitGroup;
 
 /* fraction * count in billionths; count < 2^31. */
@@ -42,7 +42,7 @@ static void split_check_classes(const Dataset *data)
         slope_fail("dataset_split", "%s has real-valued targets, but SPLIT_STRATIFIED needs "
                    "classes; use SPLIT_PLAIN", data->name);
     if (data->classes < 1)
-        slope_fail("dataset_split", "SPLIT_STRATIFIED needs classes, but %s has none; use "
+        slope_fail("dataset_split", "%s has no classes, which SPLIT_STRATIFIED needs; use "
                    "SPLIT_PLAIN", data->name);
     for (ptrdiff_t i = 0; i < data->count; i++)
         if (data->labels.data[i] < 0 || data->labels.data[i] >= data->classes)
@@ -83,7 +83,7 @@ static int split_group(const Dataset *data, SplitKind kind, ptrdiff_t example)
     return kind == SPLIT_STRATIFIED ? data->labels.data[example] : 0;
 }
 
-/* Sets the shares of the groups, whose sum is `train`, by the largest remainder method. */
+/* Sets the shares of the groups, whose sum is `train`, by the method of the largest remainder. */
 static void split_set_shares(SplitGroup *group, int groups, double fraction, ptrdiff_t train)
 {
     for (int k = 0; k < groups; k++) {
@@ -114,7 +114,7 @@ static void split_choose(const Dataset *data, SplitKind kind, SplitGroup *group,
     }
 }
 
-/* Returns the examples of the training part, then those of the rest; the caller frees the array. */
+/* Returns the examples of both parts, which the caller frees. */
 static int32_t *split_examples(const Dataset *data, double fraction, SplitKind kind, uint64_t seed,
                                ptrdiff_t train)
 {

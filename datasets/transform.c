@@ -15,7 +15,7 @@
 /* Random numbers are drawn from streams of their own ("images" in ASCII, then the epoch), so that
  * none are shared with orders, weights or masks drawn from the same seed. */
 #define TRANSFORM_STREAM ((uint64_t)0x696d61676573 << 16)
-#define TRANSFORM_FLIPS ((uint64_t)1 << 63) /* added to a stream for the second words */
+#define TRANSFORM_FLIPS ((uint64_t)1 << 63) /* added to a stream: gives that of the second words */
 
 typedef struct TransformRead {
     DatasetValues  values;
@@ -79,8 +79,8 @@ Shape transform_shape(Transform t, Shape sample)
 
 /* --- one image -------------------------------------------------------------------------------- */
 
-/* The random choices for an image. In a 64-bit word, bit 0 decides the flip, and bits 1 to 31 and
- * 32 to 62 the position. */
+/* The random choices for an image. In a 64-bit word, bit 0 is for the flip, and bits 1 to 31 and 32
+ * to 62 are for the position. */
 typedef struct TransformDraw {
     ptrdiff_t top, left; /* of the window in the image; negative above and left of it */
     bool      flip;
@@ -94,7 +94,7 @@ static ptrdiff_t transform_place(uint64_t word31, ptrdiff_t places, bool center)
 }
 
 /* Is a random number in [0, 1) less than the probability? Its first binary digit is the inverse of
- * bit 0 of the word; if the probability is 1/2, that bit alone decides. The other 52 digits come
+ * bit 0 of the word; if the probability is 1/2, this digit alone decides. The other 52 digits are
  * from a second word. */
 static bool transform_flips(const TransformRead *job, ptrdiff_t example, uint64_t word)
 {

@@ -12,7 +12,7 @@ void slope_module_check(const Module *m, const char *function);
 
 bool slope_module_is_batch_norm(const Module *m);
 
-/* A piece of a state: which parameters of the network are frozen. */
+/* A piece of a state, called `name`, that records which parameters of m are frozen. */
 void slope_freeze_walk(State *s, const char *name, Module *m);
 
 #endif

@@ -5,9 +5,9 @@
  *    build saved, and vice versa.
  *  - Random streams are not saved, because PyTorch has no place for them. trainer_save saves them
  *    too, with everything else that is needed to resume training.
- *  - Loading is strict: the file must hold exactly the network's tensors. module_load_with can
- *    also load part of a file, and can rename its tensors: PyTorch's torch.compile and DataParallel
- *    add a prefix to the names. Either way, an error leaves the network as it was.
+ *  - Loading is strict: the file must hold exactly the network's tensors. module_load_with can also
+ *    load part of a file, and can rename its tensors, because PyTorch puts a prefix before the
+ *    names under torch.compile or DataParallel. In either case an error changes nothing.
  *  - A network with NaN or infinity in a parameter is neither saved nor loaded: it has diverged.
  *    Buffers may contain infinity, but one with NaN is not saved.
  *
@@ -40,41 +40,41 @@ bool module_load(Module *m, const char *path, Error *err);
 
 /* --- other names, and part of a file ---------------------------------------------------------- */
 
-/* With all fields zero, loading is as strict as module_load. */
+/* With all fields zero, loading is as strict as with module_load. */
 typedef struct LoadOptions {
     /* remove_prefix is removed from every name in the file that begins with it; then add_prefix is
-     * put before every name. NULL or "" changes nothing. PyTorch puts "_orig_mod." before the names
-     * of a network saved under torch.compile and "module." under DataParallel; trainer_save puts
-     * "model." before those of the network, and saves more than the network, so loading its file
-     * needs .partial. */
+     * put before every name. NULL or "" changes nothing. PyTorch writes "_orig_mod." before the
+     * names of a network saved under torch.compile, and "module." under DataParallel. trainer_save
+     * writes "model." before the names of the network; its file holds more than the network, so
+     * .partial is needed as well. */
     const char *remove_prefix, *add_prefix;
     bool        partial; /* load what fits, and leave the rest of the network as it is */
 } LoadOptions;
 
-/* What became of a tensor or counter. LOAD_DIFFERENT: its shape in the file is not that in the
- * network or, if it is a counter, its element type is not I64. */
+/* The result for one tensor or counter. LOAD_DIFFERENT means that it has a different shape in the
+ * file or, if it is a counter, an element type other than I64. */
 typedef enum LoadResult { LOAD_LOADED, LOAD_MISSING, LOAD_UNEXPECTED, LOAD_DIFFERENT } LoadResult;
 
 typedef struct LoadItem {
     LoadResult result;
     char       name[MODULE_PATH]; /* after renaming; truncated if it is longer */
     char       expected[128];     /* the network's shape, "(10, 512)", or "" if unexpected */
-    char       found[128];        /* the file's, or "" if missing; a counter's type and shape */
+    char       found[128];        /* the file's, or "" if missing; for a counter, type and shape */
 } LoadItem;
 
 typedef struct LoadReport {
     int       loaded, missing, unexpected, different;
     LoadItem *item;  /* the file's tensors in their order, then the network's that are missing */
-    int       count; /* the number of items: the sum of the four above */
+    int       count; /* of items: the sum of the four numbers */
 } LoadReport;
 
-/* Loads as the options say. Fills in *report, which you free with load_report_free, unless `report`
- * is NULL. On failure returns false, fills in *err, and leaves the network unchanged and *report
- * empty. It fails where module_load does, except that with .partial, tensors may be missing,
- * unexpected or different. It also fails if renaming gives two tensors the same name, or if a
- * partial load would load nothing.
+/* Loads as the options say and fills in *report, which may be NULL; you free it with
+ * load_report_free. On failure returns false, fills in *err and leaves the network unchanged and
+ * *report empty. It fails in the same cases as module_load, except that with .partial, tensors may
+ * be missing, unexpected or different. It also fails if renaming gives two tensors the same name,
+ * or if a partial load would load nothing.
  *
- * Fine-tuning is one use: the features of `net` come from a network that was trained under
+ * One use is fine-tuning: the features of `net` come from a network that was trained under
  * torch.compile for 100 classes, and are frozen; only the new classifier of 10 classes is trained.
  *
  *      LoadReport report;
@@ -93,7 +93,7 @@ bool module_load_with(Module *m, const char *path, LoadOptions options, LoadRepo
 
 /* Prints the four numbers, then one line for each tensor that was not loaded. */
 void load_report_print(FILE *out, const LoadReport *report);
-void load_report_free(LoadReport *report); /* may be NULL; leaves it empty */
+void load_report_free(LoadReport *report); /* NULL is fine; leaves it empty */
 
 SLOPE_C_END
 

@@ -38,7 +38,7 @@ static void conv2d_describe(const Module *self, char *text, size_t size)
 
 Conv2dOptions conv2d_stride_padding(ptrdiff_t stride, ptrdiff_t padding)
 {
-    if (stride < 1) /* a stride of 0 would mean the usual one */
+    if (stride < 1) /* in the options, a stride of 0 would mean the default, 1 */
         slope_fail("conv2d_stride_padding", "stride %td, padding %td: expected a stride of at "
                    "least 1", stride, padding);
     Conv2dOptions options = CONV2D_DEFAULTS;

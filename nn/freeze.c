@@ -46,7 +46,7 @@ void module_unfreeze(Module *m, ParameterPredicate predicate)
 typedef struct FreezeWalk {
     State      *state;
     const char *name;
-    int64_t    *flag; /* of every parameter; NULL while they are counted */
+    int64_t    *flag; /* one per parameter; NULL while the parameters are counted */
     ptrdiff_t   count;
 } FreezeWalk;
 

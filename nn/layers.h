@@ -37,8 +37,9 @@ bool module_is_prelu(const Module *m);
 /* Convolution of (N,in,H,W) with `out` square kernels, weight [out, in/groups, kernel, kernel] and
  * bias [out]. The _with form takes separate kernel sizes for height and width, and the bias is
  * optional. conv2d_padding(1) and conv2d_stride_padding(2, 1) set these options for height and
- * width and leave the others at their defaults:
+ * width and leave the others at their defaults. PyTorch's
  *     nn.Conv2d(3, 64, 3, stride=2, padding=1)
+ * is
  *     conv2d_new(3, 64, 3, conv2d_stride_padding(2, 1)) */
 Conv2dOptions conv2d_padding(ptrdiff_t padding);
 Conv2dOptions conv2d_stride_padding(ptrdiff_t stride, ptrdiff_t padding);
@@ -52,8 +53,8 @@ Module *max_pool2d_new(ptrdiff_t kernel);
 Module *max_pool2d_new_with(Pool2dOptions options);
 
 /* Global average pooling: (N,C,H,W) -> (N,C), the mean of each channel of each image. In PyTorch it
- * takes two modules, nn.AdaptiveAvgPool2d(1) and nn.Flatten(), so there the modules after it in a
- * Sequential have numbers one higher than here. */
+ * takes two modules, nn.AdaptiveAvgPool2d(1) and nn.Flatten(), so the numbers of the modules after
+ * it in a Sequential are higher by one there. */
 Module *global_avg_pool2d_new(void);
 
 /* Batch normalisation of `channels` channels, axis 1: 1d of (N,C) or (N,C,L), 2d of (N,C,H,W). In

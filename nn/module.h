@@ -4,9 +4,9 @@
  *  - A part is a parameter, a buffer (a tensor that is saved but not trained), a counter, a
  *    random stream, or a child: another module.
  *  - module_free(net) frees net and its children, with everything they hold.
- *  - module_freeze keeps parameters, or a part of a network, from being trained.
+ *  - module_freeze keeps all parameters of a module, or some of them, from being trained.
  *  - Names follow PyTorch: a child's parameter is "fc1.weight" in its parent.
- *  - For a forward of several Vars see nn/README.md.
+ *  - For a forward that takes several Vars, see nn/README.md.
  *  - To write a module of your own, you need a struct that starts with `Module base;`, a forward,
  *    and a constructor:
  *
@@ -99,9 +99,9 @@ Module *module_child(const Module *m, const char *name);
 Var *module_forward(Module *m, Var *x);
 
 /* Set the mode of m and of all its descendants. In a network that is otherwise in training mode,
- * module_eval(part) sets one part apart: a batch norm then keeps its statistics, and a dropout
- * passes x through. trainer_fit leaves such a part in evaluation mode, but still trains its
- * parameters, unless module_freeze has frozen them. */
+ * module_eval(part) puts only that part into evaluation mode: a batch norm in it then keeps its
+ * statistics, and a dropout passes x through. trainer_fit leaves such a part in evaluation mode,
+ * but still trains its parameters, unless module_freeze has frozen them. */
 void module_train(Module *m);
 void module_eval(Module *m);
 
@@ -137,7 +137,7 @@ void module_visit(const Module *m, ModuleVisit fn, void *ctx);
 /* The tensor of a parameter or a buffer; NULL for a part of another kind. */
 Tensor *module_part_tensor(const ModulePart *part);
 
-/* A claim about a parameter, by which functions choose some of a network's. */
+/* A condition by which functions select some of a network's parameters. */
 typedef bool (*ParameterPredicate)(const Parameter *p);
 
 /* Is it the learned slope of a PReLU? */
@@ -145,14 +145,14 @@ bool parameter_is_slope(const Parameter *p);
 
 /* Freezes the parameters of m for which the predicate holds, or all of them if it is NULL:
  * module_freeze(module_child(net, "features"), NULL) freezes one part of a network. From the next
- * forward pass on, no gradient of theirs is computed, and none below them unless another parameter
- * needs it; gradients still flow through them. Their ->grad is freed, and a step does not change
- * them: they do not decay, and the optimizer keeps their state as it is. A frozen batch norm still
- * updates its running statistics in training mode; module_eval stops that.
+ * forward pass on, no gradient is computed for them. The gradient still passes through a frozen
+ * layer to the layers before it, but only if a parameter there needs it. Freezing frees ->grad, and
+ * a step does not change the parameters: weight decay does not apply to them, and the optimizer
+ * keeps their state as it is. A frozen batch norm still updates its running statistics in training
+ * mode; module_eval stops that.
  *
- * module_unfreeze is the reverse. A frozen parameter has ->requires_grad false; training
- * checkpoints save that, module_save does not. Each fails if the predicate holds for no parameter.
- * */
+ * module_unfreeze is the reverse. A frozen parameter has ->requires_grad false, which training
+ * checkpoints save and module_save does not. Both fail if the predicate holds for no parameter. */
 void module_freeze(Module *m, ParameterPredicate predicate);
 void module_unfreeze(Module *m, ParameterPredicate predicate);
 

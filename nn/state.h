@@ -61,7 +61,7 @@ bool state_restore(const Safetensors *file, const char *owner, StateWalk walk, v
 /* Values from a file of the other precision are rounded to `real`. */
 void state_tensor(State *s, const char *name, Tensor *x);
 
-/* The same for a network's buffer: it may contain infinity. */
+/* The same for a buffer of a network, which may contain infinity. */
 void state_buffer(State *s, const char *name, Tensor *x);
 
 /* A tensor that may not exist yet; then *x is NULL, and the file does not have it. If it is
@@ -75,8 +75,8 @@ void state_double(State *s, const char *name, double *x);
 void state_real(State *s, const char *name, real *x);
 void state_rng(State *s, const char *name, Rng *rng);
 
-/* A network under "prefix.", or under its own names if prefix is "": with or without its random
- * streams, or, when loading, only those of its tensors and counters that the file has. */
+/* A network, with "prefix." before its names unless prefix is "": with or without its random
+ * streams or, when loading, only those of its tensors and counters that the file has. */
 typedef enum StateParts { STATE_WITHOUT_RNGS, STATE_WITH_RNGS, STATE_IN_FILE } StateParts;
 void state_module(State *s, const char *prefix, Module *m, StateParts parts);
 

@@ -16,7 +16,7 @@ enum { SUMMARY_WIDTH = 87 };
 typedef struct Summary {
     FILE     *out;
     ptrdiff_t before; /* parameters of the last layer that had any other than slopes */
-    ptrdiff_t frozen; /* parameters of all layers so far */
+    ptrdiff_t frozen; /* frozen parameters of all layers so far */
 } Summary;
 
 /* 200960 as "200,960". */
@@ -33,7 +33,7 @@ static const char *summary_count(ptrdiff_t n, char text[32])
     return text;
 }
 
-/* Returns the number of characters. */
+/* Returns the number of characters printed. */
 static int summary_overhead(FILE *out, ptrdiff_t slopes, ptrdiff_t others)
 {
     char text[32];
@@ -43,8 +43,8 @@ static int summary_overhead(FILE *out, ptrdiff_t slopes, ptrdiff_t others)
     return width;
 }
 
-/* Ends a line of `width` characters with "frozen" if the layer's parameters are, or with "frozen:
- * weight" if only that one is. */
+/* Ends a line of `width` characters with "frozen" if all parameters of the layer are frozen, or
+ * with "frozen: weight" if only its weight is. */
 static void summary_frozen(Summary *s, const Module *m, int width)
 {
     int params = 0, frozen = 0, pad = width < SUMMARY_WIDTH ? SUMMARY_WIDTH - width : 0;

@@ -10,9 +10,9 @@
 SLOPE_C_BEGIN
 
 /* Prints a table with one line per layer: name, output shape for an input of this shape,
- * parameters, slopes, and the slopes' overhead in percent of the preceding layer's parameters. If
- * parameters are frozen (module_freeze), their layers and their number are shown.
- * The network runs once on zeros, in evaluation mode; its mode is then restored. */
+ * parameters, slopes, and the slopes' overhead in percent of the preceding layer's parameters.
+ * Layers with frozen parameters (module_freeze) are marked, and the last line counts the frozen
+ * parameters. The network runs once on zeros, in evaluation mode; its mode is then restored. */
 void module_summary(FILE *out, Module *m, Shape input);
 
 /* Prints the statistics of the learned slopes, one line per PReLU:

@@ -10,7 +10,7 @@
 
 /* --- snapshots -------------------------------------------------------------------------------- */
 
-/* A copy of one part. Random streams are not copied: training continues where they are. */
+/* A copy of one part. Random streams are not copied: they continue from where they are. */
 typedef struct SnapshotPart {
     PartKind kind;
     Tensor  *tensor; /* of a parameter or buffer */
@@ -22,15 +22,15 @@ struct Snapshot {
     SnapshotPart *part; /* in the order of module_visit */
 };
 
-/* What is done with each part of the network and its copy. */
+/* A function to call for each part of the network and its copy, and what it needs. */
 typedef struct SnapshotVisit SnapshotVisit;
 struct SnapshotVisit {
     void (*fn)(SnapshotVisit *v, SnapshotPart *copy, const ModulePart *part, const char *name);
     const Snapshot *copy;
     int         at; /* number of the next part */
     bool        ok;
-    State      *state;  /* for slope_snapshot_walk … */
-    const char *prefix; /* … and so is this */
+    State      *state;  /* for slope_snapshot_walk only */
+    const char *prefix; /* the same */
 };
 
 static void snapshot_visit_part(const char *name, const ModulePart *part, void *ctx)
@@ -105,7 +105,8 @@ static void snapshot_take(SnapshotVisit *v, SnapshotPart *copy, const ModulePart
         copy->counter = *part->counter;
 }
 
-/* In place: x may have views, and nothing can fail halfway. */
+/* Exchanges the values, not the tensors: x may have views. Nothing is allocated, so it cannot fail
+ * halfway. */
 static void snapshot_exchange_tensor(Tensor *copy, Tensor *x)
 {
     real *p = tensor_write(copy), *q = tensor_write(x);
@@ -195,7 +196,7 @@ void slope_best_begin(Trainer *t)
     t->best.stopped = false;
 }
 
-/* NaN is not lower than anything. */
+/* A test loss that is not finite never counts as lower. */
 bool slope_best_update(Trainer *t, double test_loss)
 {
     BestEpoch *best = &t->best;

@@ -2,8 +2,8 @@
  *
  *  - trainer_fit calls begin and end, and update after each epoch.
  *  - A Snapshot is a copy of a network's parameters, buffers and counters. Between two calls of
- *    trainer_fit the network and the snapshot have changed places: the network then holds the best
- *    weights and the snapshot the last ones, from which training continues.
+ *    trainer_fit the two are exchanged: the network holds the best weights, and the snapshot holds
+ *    the last ones, from which training continues.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -16,35 +16,37 @@
 /* Does the trainer look for the best epoch? */
 bool slope_best_wanted(const Trainer *t);
 
-/* t->best under the present setting of keep_best. If it is set, but the weights of the best epoch
- * were not kept, the search starts afresh; if it is not set, weights kept earlier are ignored. */
+/* t->best, as the current setting of keep_best requires it. If keep_best is set, but the weights of
+ * the best epoch were not kept, the search starts afresh; if it is not set, weights that were kept
+ * earlier are ignored. */
 BestEpoch slope_best_of(const Trainer *t);
 
 /* Have t->patience epochs passed without a lower test loss? */
 bool slope_best_is_past(const Trainer *t);
 
-/* Before the first epoch: the network has its last weights again. Fails, without changing anything,
- * when out of memory, or if the network's parts have changed since the snapshot. */
+/* Called before the first epoch: gives the network its last weights back. Fails, without changing
+ * anything, when out of memory, or if the network's parts have changed since the snapshot. */
 void slope_best_begin(Trainer *t);
 
-/* After epoch number t->epoch. Is its test loss the lowest so far? If so, its weights are kept. */
+/* Called after epoch number t->epoch. Is its test loss the lowest so far? If so, and if keep_best
+ * is set, its weights are copied. */
 bool slope_best_update(Trainer *t, double test_loss);
 
-/* After the last epoch: the network has the best weights, if they were kept. */
+/* Called after the last epoch: gives the network the best weights, if they were kept. */
 void slope_best_end(Trainer *t);
 
 /* --- snapshots -------------------------------------------------------------------------------- */
 
 typedef struct Snapshot Snapshot;
 
-/* One of the network's shape, uninitialised; NULL when out of memory. */
+/* A snapshot for this network, uninitialised; NULL when out of memory. */
 Snapshot *slope_snapshot_try_new(const Module *net);
 void slope_snapshot_free(Snapshot *copy); /* NULL is fine */
 
-/* Does the network have the parts that the snapshot is a copy of, by kind and shape? */
+/* Do the network's parts have the kinds and shapes of the parts in the snapshot? */
 bool slope_snapshot_fits(const Snapshot *copy, const Module *net);
 
-/* A piece of a state: the snapshot, under the prefix and the names of the network's parts. */
+/* A piece of a state: the snapshot. Each name is the prefix and the name of the network's part. */
 void slope_snapshot_walk(State *s, const char *prefix, Snapshot *copy, const Module *net);
 
 #endif

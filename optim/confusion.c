@@ -8,11 +8,12 @@
 #include <string.h>
 
 #include "autograd/record.h"
+#include "optim/rehearsal.h"
 #include "tensor/memory.h"
 
 /* --- counting --------------------------------------------------------------------------------- */
 
-/* The labels of examples, and the predictions for the same examples. */
+/* The labels and the predicted classes of the same examples. */
 typedef struct ConfusionPairs {
     Labels         labels;
     const int32_t *predicted;
@@ -114,18 +115,15 @@ static const Dataset *confusion_check_parts(const Module *net, const Loader *loa
 
 static void confusion_check_output(const Var *output, const Batch *batch, const Dataset *data)
 {
-    Shape s = var_shape(output);
-    if (s.ndim != 2 || s.dim[0] != batch->count || s.dim[1] < 1)
-        slope_fail("confusion_evaluate", "for a batch of shape %s the network's output has shape "
-                   "%s; expected (%td,K), one row per example", SHAPE_TEXT(batch->x->shape),
-                   SHAPE_TEXT(s), batch->count);
-    if (s.dim[1] > data->classes)
+    slope_check_scores(output, batch, "confusion_evaluate");
+    ptrdiff_t K = var_shape(output).dim[1];
+    if (K > data->classes)
         slope_fail("confusion_evaluate", "the network has %td outputs per example, but %s has "
                    "only %d classes; its .classes must include every class that the network can "
-                   "predict", s.dim[1], data->name, data->classes);
+                   "predict", K, data->name, data->classes);
 }
 
-/* The arrays are a block of a Var, so that a rewind after a failure frees them. */
+/* The arrays are the block of a Var, so that a rewind after a failure frees them. */
 static Confusion confusion_run(Module *net, Loader *loader, const Dataset *data)
 {
     size_t most = (size_t)data->count;
@@ -179,7 +177,7 @@ static int confusion_digits(int64_t n)
     return digits;
 }
 
-/* The largest width of a count in the matrix, or of a class above it. */
+/* The number of digits of the largest count, or of the largest class number above the columns. */
 static int confusion_digits_of_all(const Confusion *c)
 {
     int digits = confusion_digits(c->classes - 1);
@@ -190,7 +188,7 @@ static int confusion_digits_of_all(const Confusion *c)
     return digits;
 }
 
-/* "tulip, 4 times taken for 33 (rose)" */
+/* "tulip, taken 4 times for 33 (rose)": the mistake after the name. */
 static void confusion_print_mistake(FILE *out, const Confusion *c, int k)
 {
     const int64_t *row = c->count + (size_t)k * c->classes;
@@ -200,7 +198,7 @@ static void confusion_print_mistake(FILE *out, const Confusion *c, int k)
             worst = j;
     if (worst == k)
         return;
-    fprintf(out, "%s%lld times taken for %d", c->names ? ", " : "  ", (long long)row[worst], worst);
+    fprintf(out, "%staken %lld times for %d", c->names ? ", " : "  ", (long long)row[worst], worst);
     if (c->names)
         fprintf(out, " (%s)", SHOWN(c->names[worst]));
 }
@@ -236,8 +234,7 @@ static void confusion_print_head(FILE *out, const Confusion *c, int digits)
     fprintf(out, "Accuracy %s: %lld of %lld examples are classified correctly.\n",
             confusion_text(c->accuracy, text), (long long)correct, (long long)c->examples);
     if (c->ignored > 0)
-        fprintf(out, "Examples not counted, because their label is ignored: %lld.\n",
-                (long long)c->ignored);
+        fprintf(out, "Not counted because their label is ignored: %lld.\n", (long long)c->ignored);
     if (digits > 0)
         fprintf(out, "Rows: the true class. Columns: the predicted class.\n");
     fprintf(out, "class  recall  precision");

@@ -3,7 +3,7 @@
  *  - confusion_evaluate runs a network over a loader and counts how often each class was predicted
  *    for the examples of each class; confusion_new counts predictions that you already have.
  *  - confusion_print prints the counts, and the recall and precision of every class.
- *    draw_confusion, in lessons/kit/confusion.h, draws the counts.
+ *    draw_confusion, in lessons/kit/confusion.h, draws them.
  *
  *      Confusion c = confusion_evaluate(net, test);
  *      confusion_print(stdout, &c);
@@ -30,36 +30,36 @@ SLOPE_C_BEGIN
 
 typedef struct Confusion {
     int      classes;   /* K */
-    int64_t *count;     /* (K,K): a row per true class, a column per predicted class */
+    int64_t *count;     /* (K,K): row by the true class, column by the predicted class */
     int64_t  examples;  /* the sum of all counts */
-    int64_t  ignored;   /* examples not counted, because their label is ignore_index */
+    int64_t  ignored;   /* examples that are not counted, because their label is ignored */
     double   accuracy;  /* the share of examples classified correctly; NaN without examples */
-    double  *recall;    /* (K) the accuracy of each class: the share of its examples that were
+    double  *recall;    /* (K) the accuracy of each class: of its examples, the share that were
                          * classified correctly; NaN if it has none */
-    double  *precision; /* (K) the share of the examples classified as this class that belong to
+    double  *precision; /* (K) of the examples classified as this class, the share that belong to
                          * it; NaN if there are none */
     const char *const *names; /* (K) borrowed, or NULL */
 } Confusion;
 
-/* Counts `classes` classes over labels (N) and predicted (N), each from 0 to classes - 1. Examples
- * with the label `ignore_index`, such as CROSS_ENTROPY_DEFAULTS.ignore_index, are ignored. Fails
- * if any other label, or its prediction, is not a class. The names are NULL; you may set them. Free
+/* Counts the examples with these labels (N) and predicted classes (N), which are numbers from 0 to
+ * classes - 1. Examples with the label `ignore_index`, such as CROSS_ENTROPY_DEFAULTS.ignore_index,
+ * are ignored. Fails if any other number is not a class. The names are NULL; you may set them. Free
  * the result with confusion_free. */
 Confusion confusion_new(int classes, const Labels *labels, const int32_t *predicted,
                         int32_t ignore_index);
 
-/* The same, with a network's predictions for every example of a loader. A prediction is the index
- * of the largest output; the network runs in evaluation mode and without gradients. Labels equal to
- * CROSS_ENTROPY_DEFAULTS.ignore_index are ignored. The names are those of the dataset, which must
- * live as long as they are used. The loader restarts at epoch 0, so do not pass the one from which
- * trainer_fit is currently training.
+/* The same for the predictions of a network, in evaluation mode and without gradients, for every
+ * example of a loader. The predicted class is the index of the example's largest output. Labels
+ * equal to CROSS_ENTROPY_DEFAULTS.ignore_index are ignored. The names are those of the dataset,
+ * which must live as long as they are used. The loader restarts at epoch 0, so do not pass the one
+ * from which trainer_fit is currently training.
  *
- * Fails if the data have no classes or contain any other label that is not a class, or if the
- * network has more outputs than the data have classes. */
+ * Fails if the data have no classes, if any other label is not a class, or if the network has more
+ * outputs than the data have classes. */
 Confusion confusion_evaluate(Module *net, Loader *loader);
 
-/* Prints one line per class, as above, and "-" for NaN. If the matrix would be too wide, each line
- * has the number of the class's examples and its most frequent mistake instead. */
+/* Prints one line per class, as above, with "-" for NaN. If the matrix would be too wide, the
+ * number of the class's examples and the most frequent mistake are printed instead. */
 void confusion_print(FILE *out, const Confusion *confusion);
 
 void confusion_free(Confusion *confusion);

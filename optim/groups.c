@@ -39,8 +39,8 @@ void slope_param_defaults(const OptimizerType *type, ParamGroup *g, const char *
     int n = slope_param_settings(type, g, list);
     for (int i = 0; i < OPTIMIZER_OWN; i++) {
         if (g->own[i] != 0)
-            slope_fail(function, "the settings have .own[%d] = %g, but it starts with the default "
-                       "that %s declares; set it in opt->group[0] afterwards, then call "
+            slope_fail(function, "the settings have .own[%d] = %g, but .own starts with the "
+                       "defaults that %s declares; set it in opt->group[0] afterwards, then call "
                        "optimizer_make_slots", i, (double)g->own[i], type->name);
         g->own[i] = type->own[i].value;
     }

@@ -27,8 +27,8 @@ int slope_param_settings(const OptimizerType *type, ParamGroup *group,
  * them is already set, or if one of their names is empty, too long or not unique. */
 void slope_param_defaults(const OptimizerType *type, ParamGroup *group, const char *function);
 
-/* Fails, naming `function`, unless the settings started as a copy of the rule's defaults, whose
- * name is "SGD_DEFAULTS", say. */
+/* Fails, naming `function`, unless the settings started as a copy of the rule's defaults. `name` is
+ * what these are called in the message, such as "SGD_DEFAULTS". */
 void slope_param_check_defaults(const ParamGroup *settings, const ParamGroup *defaults,
                                 const char *name, const char *function);
 

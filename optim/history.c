@@ -1,4 +1,4 @@
-/* optim/history.c -- the records of the epochs, and their file.
+/* optim/history.c -- the history: one record per epoch, and the file they are written to.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -15,7 +15,7 @@ Var *loss_cross_entropy(Var *logits, const Batch *batch)
     loss_check(batch, "loss_cross_entropy");
     if (!batch->labels.data)
         slope_fail("loss_cross_entropy", "the batch has no classes%s",
-                   batch->y ? ", but real-valued targets; use loss_mse" : "");
+                   batch->y ? "; it has real-valued targets, so use loss_mse" : "");
     return var_cross_entropy(logits, &batch->labels);
 }
 
@@ -31,7 +31,7 @@ static void loss_check_targets(const Var *output, const Batch *batch, const char
     loss_check(batch, function);
     if (!batch->y)
         slope_fail(function, "the batch has no real-valued targets%s",
-                   batch->labels.data ? ", but classes; use loss_cross_entropy" : "");
+                   batch->labels.data ? "; it has classes, so use loss_cross_entropy" : "");
     var_check(output, function);
     Shape s = var_shape(output), y = batch->y->shape;
     if (shape_equal(s, y))

@@ -5,11 +5,11 @@
  *  - loss_cross_entropy is for classes, loss_mse for real-valued targets, and loss_bce for targets
  *    that are 0 or 1, of which an example may have several. A loss of your own may compare the
  *    output with anything in the batch: the labels, the targets y or the inputs x.
- *  - For losses between tensors see var_mse and var_bce_with_logits, for cross-entropy with options
- *    such as class weights var_cross_entropy_with.
+ *  - For losses between tensors, see var_mse and var_bce_with_logits; for cross-entropy with
+ *    options such as class weights, see var_cross_entropy_with.
  *
  *      // The output of an autoencoder should be its input. The data need no classes; if they have
- *      // some, set data->classes = 0, or their accuracy is computed, too.
+ *      // some, set data->classes = 0, or the accuracy is computed, too.
  *      static Var *reconstruction(Var *output, const Batch *batch)
  *      {
  *          return var_mse(output, var_const(batch->x));
@@ -36,7 +36,7 @@ Var *loss_cross_entropy(Var *logits, const Batch *batch);
 Var *loss_mse(Var *output, const Batch *batch);
 
 /* The binary cross-entropy of the probabilities sigmoid(logits) and the targets y, which are from 0
- * to 1: the mean over all elements; PyTorch's BCEWithLogitsLoss. Fails as loss_mse does, and if a
+ * to 1; the mean over all elements. PyTorch's BCEWithLogitsLoss. Fails as loss_mse does, and if a
  * target is not from 0 to 1. */
 Var *loss_bce(Var *logits, const Batch *batch);
 

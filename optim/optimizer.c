@@ -227,8 +227,8 @@ static void step_block(ptrdiff_t begin, ptrdiff_t end, void *ctx)
     }
 }
 
-/* Warns, in a step in which no parameter has a gradient, if none has ever been updated, unless all
- * are frozen. */
+/* Called in a step in which no parameter has a gradient. Warns if no parameter has ever been
+ * updated, unless all of them are frozen. */
 static void step_watch_start(const Optimizer *opt)
 {
     static atomic_bool warned;

@@ -117,9 +117,10 @@ typedef struct Optimizer {
 
 /* --- rules; each starts with one group of all parameters -------------------------------------- */
 
-/* PyTorch's defaults, among them an lr of .001. sgd_new, adam_new and adamw_new change the settings
- * that are their arguments. For others, pass a copy to sgd_new_with, adam_new_with or
- * adamw_new_with, which fails unless the settings started as a copy of the rule's defaults:
+/* PyTorch's defaults, including an lr of .001. sgd_new, adam_new and adamw_new start with these and
+ * change only the settings that are their arguments. To change others, pass a changed copy to
+ * sgd_new_with, adam_new_with or adamw_new_with, which fail unless the settings started as a copy
+ * of the rule's defaults:
  *
  *      ParamGroup settings = SGD_DEFAULTS;
  *      settings.lr = (real)0.1, settings.weight_decay = (real)5e-4;
@@ -127,8 +128,8 @@ typedef struct Optimizer {
 extern const ParamGroup SGD_DEFAULTS, ADAM_DEFAULTS, ADAMW_DEFAULTS;
 
 /* theta <- theta - lr d;  d = g + weight_decay theta, with momentum mu: b <- mu b + (1-dampening) d
- * (b = d the first time), and d = b, or d + mu b for Nesterov. No momentum and no decay by
- * default. */
+ * (b = d the first time), and d = b, or d + mu b for Nesterov. By default there is no momentum and
+ * no decay. */
 Optimizer *sgd_new(Module *net, real lr, real momentum);
 Optimizer *sgd_new_with(Module *net, ParamGroup settings);
 
@@ -146,9 +147,9 @@ Optimizer *adamw_new_with(Module *net, ParamGroup settings);
  * and all others except lr are 0. Fails if the rule declares an invalid name or default. */
 Optimizer *optimizer_new(Module *net, const OptimizerType *type, real lr);
 
-/* The same with these settings, such as (ParamGroup){.lr = lr, .weight_decay = decay}. Leave .own
- * and .name out: .own becomes the defaults that the rule declares. Messages name `function`, the
- * constructor that calls this function. */
+/* The same with these settings, such as (ParamGroup){.lr = lr, .weight_decay = decay}. Leave out
+ * .name, and .own, which is set to the defaults that the rule declares. Messages name `function`,
+ * the constructor that calls this function. */
 Optimizer *optimizer_new_with(Module *net, const OptimizerType *type, ParamGroup settings,
                               const char *function);
 void optimizer_free(Optimizer *opt);

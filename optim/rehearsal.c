@@ -29,6 +29,15 @@ void slope_check_trainer(const Trainer *t, const char *function)
         slope_fail(function, "the trainer has no .%s", missing);
 }
 
+void slope_check_scores(const Var *output, const Batch *batch, const char *function)
+{
+    Shape s = var_shape(output);
+    if (s.ndim != 2 || s.dim[0] != batch->count || s.dim[1] < 1)
+        slope_fail(function, "for a batch of shape %s the network's output has shape %s; expected "
+                   "(%td,K), one row per example", SHAPE_TEXT(batch->x->shape), SHAPE_TEXT(s),
+                   batch->count);
+}
+
 static void rehearsal_check_stopping(const Trainer *t)
 {
     if (t->patience < 0)
@@ -39,7 +48,7 @@ static void rehearsal_check_stopping(const Trainer *t)
                    "epoch is best", t->keep_best ? "keep_best" : "patience");
 }
 
-/* Training continues only between two updates. */
+/* Training can be continued only between two updates. */
 static void rehearsal_check_windows(const Trainer *t)
 {
     int64_t done = t->tally.batches;
@@ -64,7 +73,7 @@ static void rehearsal_check_fields(const Trainer *t)
         slope_fail("trainer_fit", "clip_norm is %g; expected a norm above 0, or 0 for no clipping",
                    t->clip_norm);
     if (t->checkpoint_every < 0)
-        slope_fail("trainer_fit", "checkpoint_every is %lld; expected a number of steps, or 0",
+        slope_fail("trainer_fit", "checkpoint_every is %lld; expected a number of updates, or 0",
                    (long long)t->checkpoint_every);
     rehearsal_check_stopping(t);
     rehearsal_check_windows(t);
@@ -179,7 +188,7 @@ static const char *rehearsal_text(const Trainer *t, const Loader *loader, char t
 }
 #define REHEARSAL_TEXT_OF(t, loader) rehearsal_text((t), (loader), (char[REHEARSAL_TEXT]){0})
 
-/* A loss of the library must find in the data what it compares the output with. */
+/* The data must have what a loss of the library compares the output with: classes or targets. */
 static void rehearsal_check_kind(const Trainer *t, const Loader *loader)
 {
     const Dataset *data = loader_dataset(loader);
@@ -229,7 +238,8 @@ static void rehearsal_check_labels(const Trainer *t, const Loader *loader, ptrdi
     }
 }
 
-/* Classes are predicted by rows of scores. What else an output may be is up to the loss. */
+/* If the data have classes, the output must have one row of scores per example. If not, any output
+ * that the loss accepts is valid. */
 static void rehearsal_check_output(const Trainer *t, const Loader *loader, const Batch *batch,
                                    const Var *output)
 {
@@ -253,6 +263,10 @@ static void rehearsal_check_loss(const Var *loss)
     if (shape_count(var_shape(loss)) != 1)
         slope_fail("trainer_fit", "the loss has shape %s; expected one element: reduce it with "
                    "var_mean", SHAPE_TEXT(var_shape(loss)));
+    if (grad_enabled() && !loss->requires_grad)
+        slope_fail("trainer_fit", "the loss does not depend on any parameter that is trained; "
+                   "are all of them frozen (see module_unfreeze), or does the loss not use the "
+                   "output?");
 }
 
 /* --- batch norm ------------------------------------------------------------------------------- */

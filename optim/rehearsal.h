@@ -10,6 +10,9 @@
 /* Fails if the trainer is NULL or lacks its network, its optimizer or its training data. */
 void slope_check_trainer(const Trainer *t, const char *function);
 
+/* Fails unless the output for the batch has shape (B,K), a row of K class scores per example. */
+void slope_check_scores(const Var *output, const Batch *batch, const char *function);
+
 /* Fails, in the name of trainer_fit, if a field of the trainer is missing or out of range, or if
  * its parts do not fit together. To find out, unless no epochs are left, it runs the network and
  * the loss on the first batch of each loader: of .test in evaluation mode and without gradients, of

@@ -1,7 +1,7 @@
 /* optim/resume.c -- saving and resuming training: trainer_save, trainer_load, trainer_resume.
  *
  * The file's notes say what it is and hold a checksum: a weight with a flipped bit is still a
- * number, and nothing else would detect it. What else it holds is in optim/resume_walk.c.
+ * number, and nothing else would detect it. optim/resume_walk.c lists everything else in the file.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -15,7 +15,7 @@ typedef struct Resume {
 } Resume;
 
 /* A StateWalk: the whole state of a trainer. When loading, .read starts without a history and
- * without best weights, and the caller frees those that the walk leaves there. */
+ * without best weights, and the caller frees those that are there after the walk. */
 void slope_resume_walk(State *s, void *resume);
 
 #endif

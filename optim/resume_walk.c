@@ -17,7 +17,7 @@
 #include "optim/scheduled.h"
 #include "tensor/memory.h"
 
-/* The largest count of steps or examples in a file: counting further must not overflow. */
+/* The largest count of steps or examples in a file, so that counting further does not overflow. */
 #define RESUME_MOST (INT64_MAX / 2)
 
 enum { RESUME_NAME = MODULE_PATH + 32, RESUME_COLUMNS = 6 };
@@ -97,8 +97,8 @@ static int64_t resume_slot_step(const Optimizer *opt, const ParamState *p)
     return p->slot_step;
 }
 
-/* How many updates each parameter has had, and how many of them preceded its newest slot; (P)
- * each. */
+/* How many updates each parameter has had, and how many of them preceded its newest slot; both have
+ * shape (P). */
 static void resume_param_steps(State *s, Optimizer *opt)
 {
     int64_t *step = state_data(s, "optimizer.steps", DTYPE_I64, SHAPE(opt->n_params));
@@ -143,7 +143,7 @@ static void resume_optimizer(State *s, Optimizer *opt)
 
 /* --- the training ----------------------------------------------------------------------------- */
 
-/* Another transform would change the next batch, so the file must have the same one. */
+/* A different transform would change the next batch, so the file must have the same one. */
 static void resume_transform(State *s, Transform t)
 {
     const struct { const char *name; double value; } own[] = {
@@ -204,14 +204,15 @@ static void resume_counts(State *s, Trainer *t)
     resume_best(s, &t->best);
 }
 
-/* The tally ends where an update does: after a multiple of .accumulate batches, or all of them. */
+/* The tally ends where an update ends: after a multiple of .accumulate batches, or after all the
+ * batches of the epoch. */
 static void resume_check_windows(State *s, const Trainer *t)
 {
     int64_t window = t->accumulate > 1 ? t->accumulate : 1, done = t->tally.batches;
     int64_t updates = done / window + (done % window > 0);
     state_check_range(s, "trainer.step", t->step, t->epoch + updates, RESUME_MOST);
     if (s->ok && done % window > 0 && done < loader_batches(t->train))
-        state_refuse(s, "the unfinished epoch ends within an update: the number of its batches is "
+        state_refuse(s, "the unfinished epoch stops within an update: the number of its batches is "
                      "%" PRId64 ", not a multiple of %" PRId64, done, window);
 }
 
@@ -232,7 +233,7 @@ static void resume_check_counts(State *s, const Trainer *t)
                      "more");
 }
 
-/* The best epoch is one of those done, and those waited for came after it. */
+/* The best epoch is one of those done, and .waited counts epochs after it. */
 static void resume_check_best(State *s, const Trainer *t)
 {
     const BestEpoch *best = &t->best;
@@ -244,7 +245,7 @@ static void resume_check_best(State *s, const Trainer *t)
         state_refuse(s, "the lowest test loss is not finite");
 }
 
-/* The file's counts are compared with each other, so the checking pass reads them. */
+/* The checking pass reads the file's counts, because it compares them with each other. */
 static void resume_progress(State *s, Resume *r)
 {
     resume_same(s, "trainer.accumulate", r->t->accumulate > 1 ? r->t->accumulate : 1,
@@ -317,8 +318,8 @@ static void resume_history(State *s, Resume *r)
 
 /* --- the best epoch --------------------------------------------------------------------------- */
 
-/* With keep_best, the file also has the weights of the best epoch, or of the last one while the
- * network has those of the best. */
+/* With keep_best, the file also holds the snapshot: the weights of the best epoch or, if the
+ * network has these, the weights of the last epoch. */
 static void resume_weights(State *s, Resume *r)
 {
     BestEpoch *read = &r->read.best, *best = &r->t->best;

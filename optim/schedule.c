@@ -77,7 +77,7 @@ static double schedule_cosine(const Schedule *s, double t)
     return s->lowest + (1 - s->lowest) * (1 + cos(pi * u)) / 2;
 }
 
-/* The quotient of two fractions, such as .3 / .1, may be just below the whole number meant. */
+/* A quotient that should be a whole number, such as .3 / .1, may be rounded to just below it. */
 static double schedule_dropped(const Schedule *s, double t)
 {
     double drops = s->kind == SCHEDULE_STEP ? floor(t / s->every + 1e-9) : s->drops;
@@ -123,8 +123,8 @@ bool slope_schedule_check_rates(const Schedule *s, const Optimizer *opt,
     for (int g = 0; g < s->groups; g++)
         if (opt->group[g].lr != s->rate[g]) {
             snprintf(problem, SCHEDULE_PROBLEM, "the learning rate of group '%s' is %g, but the "
-                     "schedule has set %g; to change the rates during its run, change .base[%d] "
-                     "of the Schedule, or assign a new one, which starts from the present rates",
+                     "schedule has set %g; to change the rates during training, change .base[%d] "
+                     "of the Schedule, or assign a new one, which starts from the current rates",
                      opt->group[g].name, (double)opt->group[g].lr, (double)s->rate[g], g);
             return false;
         }

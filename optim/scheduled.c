@@ -7,18 +7,21 @@
 #include <limits.h>
 #include <math.h>
 
+#include "optim/best.h"
+
 /* --- training --------------------------------------------------------------------------------- */
 
 void slope_scheduled_check(const Trainer *t)
 {
     const Schedule *s = &t->schedule;
     int last = t->epoch + t->epochs;
+    bool trains = t->epochs > 0 && !slope_best_is_past(t);
     char problem[SCHEDULE_PROBLEM];
     slope_schedule_check(s, "trainer_fit");
     if (s->kind == SCHEDULE_PLATEAU && !t->test)
         slope_fail("trainer_fit", "the schedule is SCHEDULE_PLATEAU, but there is no .test data "
                    "whose loss shows when to lower the learning rate");
-    if (t->epochs > 0 && s->kind == SCHEDULE_COSINE && s->lowest == 0 && last > s->epochs)
+    if (trains && s->kind == SCHEDULE_COSINE && s->lowest == 0 && last > s->epochs)
         slope_fail("trainer_fit", "training runs to epoch %d, but the cosine schedule reaches a "
                    "learning rate of 0 after %g epochs; set its .epochs to %d, or its .lowest to a "
                    "factor above 0", last, s->epochs, last);
@@ -35,7 +38,7 @@ void slope_scheduled_step(Trainer *t)
 
 /* --- checkpoints ------------------------------------------------------------------------------ */
 
-/* The program sets up the schedule each time, so the file must have the same one: its kind and its
+/* The program sets up the schedule each time, so the one in the file must have the same kind and
  * settings. */
 static void scheduled_settings(State *s, const Schedule *schedule)
 {
@@ -53,7 +56,8 @@ static void scheduled_settings(State *s, const Schedule *schedule)
                      i == 0 ? "kind" : list[i - 1].name);
         snprintf(expected, sizeof expected, "%g", own);
         error_expected(s->err, expected, "%g", value[i]);
-        error_hint(s->err, "load it with its own schedule, then assign a new one");
+        error_hint(s->err, "load it with the schedule that it was saved with, then assign a new "
+                   "one");
         return;
     }
 }
@@ -80,7 +84,7 @@ static void scheduled_values(State *s, Schedule *schedule)
     scheduled_int(s, "schedule.drops", &schedule->drops);
 }
 
-/* What the next update or observation would refuse is neither loaded nor saved. */
+/* Values that the next update or observation would refuse are neither loaded nor saved. */
 static void scheduled_check_values(State *s, const Schedule *schedule, const Optimizer *opt)
 {
     if (schedule->groups != 0)
@@ -93,7 +97,7 @@ static void scheduled_check_values(State *s, const Schedule *schedule, const Opt
         state_refuse(s, "the schedule's lowest test loss is not finite");
 }
 
-/* The rates that the schedule has set are those of the groups, so they are saved only once. */
+/* The rates that the schedule has set are also the groups' rates, so they are not saved again. */
 static void scheduled_rates(State *s, Schedule *schedule, const Optimizer *opt)
 {
     char problem[SCHEDULE_PROBLEM];

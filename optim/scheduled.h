@@ -1,4 +1,4 @@
-/* optim/scheduled.h -- what the trainer needs of a schedule; not for programs.
+/* optim/scheduled.h -- what the trainer needs from a schedule; not for programs.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -14,7 +14,7 @@ typedef struct ScheduleSetting {
     const char *name;
     double      value;
     unsigned    kinds; /* bit k is set if kind k uses it; for the others it must be 0 */
-    bool        fits;  /* is it in its range? */
+    bool        fits;  /* is the value in its range? */
     const char *expected;
 } ScheduleSetting;
 
@@ -25,21 +25,21 @@ int slope_schedule_settings(const Schedule *s, ScheduleSetting list[SCHEDULE_SET
 /* Fails, naming `function`, if s is NULL or a setting is not valid. */
 void slope_schedule_check(const Schedule *s, const char *function);
 
-/* Has the optimizer the groups and the rates with which the schedule left it? If not, writes a
- * sentence that says what has changed. */
+/* Does the optimizer still have the groups and rates that the schedule left it with? If not, writes
+ * a sentence that says what has changed. */
 enum { SCHEDULE_PROBLEM = 256 };
 bool slope_schedule_check_rates(const Schedule *s, const Optimizer *opt,
                                 char problem[SCHEDULE_PROBLEM]);
 
-/* Does it ever set a rate? */
+/* Does the schedule ever set a rate? */
 bool slope_schedule_is_set(const Schedule *s);
 
-/* schedule_apply, with the name for messages. */
+/* schedule_apply, with the name of the function for messages. */
 void slope_schedule_apply(Schedule *s, Optimizer *opt, double epoch, const char *function);
 
 /* --- a trainer's schedule: optim/scheduled.c -------------------------------------------------- */
 
-/* Fails, in the name of trainer_fit, if the schedule is not valid, or does not fit the trainer. */
+/* Fails, naming trainer_fit, if the schedule is not valid or does not fit the trainer. */
 void slope_scheduled_check(const Trainer *t);
 
 /* Sets the rates of the next update. */

@@ -31,7 +31,7 @@ static void tally_merge(Tally *t, const Tally *more)
     t->batches += more->batches;
 }
 
-/* The means over examples of this loader's dataset; without classes there is no accuracy. */
+/* The means over examples of this loader's dataset; without classes the accuracy is NaN. */
 static Evaluation tally_mean(const Tally *t, const Loader *loader)
 {
     bool classes = loader_dataset(loader)->classes > 0;
@@ -40,6 +40,13 @@ static Evaluation tally_mean(const Tally *t, const Loader *loader)
 }
 
 /* --- evaluation ------------------------------------------------------------------------------- */
+
+/* The caller's array has room for one class per example. */
+static void trainer_predict(const Var *output, const Batch *batch, int32_t *predicted)
+{
+    slope_check_scores(output, batch, "trainer_evaluate");
+    tensor_argmax_rows(predicted, output->value);
+}
 
 Evaluation trainer_evaluate(Module *net, LossFn loss, Loader *loader, int32_t *predicted)
 {
@@ -58,7 +65,7 @@ Evaluation trainer_evaluate(Module *net, LossFn loss, Loader *loader, int32_t *p
         size_t mark = tape_mark();
         Var *output = module_forward(net, var_const(batch.x));
         if (predicted)
-            tensor_argmax_rows(predicted + tally.count, output->value);
+            trainer_predict(output, &batch, predicted + tally.count);
         tally_add(&tally, loss(output, &batch), output, &batch);
         tape_rewind(mark);
     }
@@ -128,7 +135,7 @@ static _Noreturn void trainer_explain(const Trainer *t, const Batch *batch, real
 
 /* --- an update -------------------------------------------------------------------------------- */
 
-/* The batches that share an update: the next .accumulate of the epoch, or as many as are left. */
+/* The batches that share an update: the epoch's next .accumulate batches, or all that are left. */
 typedef struct Window {
     ptrdiff_t batches, examples;
     Tally     done; /* the batches of the window so far */
@@ -143,8 +150,8 @@ static Window window_next(const Trainer *t)
     return (Window){.batches = batches, .examples = (batches - 1) * size + last};
 }
 
-/* Adds the gradient of the batch's loss times the batch's share of the window's examples: the sum
- * over the window is the gradient of the mean loss over all its examples. */
+/* Adds the gradient of the batch's loss, times the batch's share of the window's examples. The sum
+ * over the window is then the gradient of the mean loss over all its examples. */
 static void trainer_batch(Trainer *t, Window *window)
 {
     Batch batch;
@@ -160,7 +167,7 @@ static void trainer_batch(Trainer *t, Window *window)
     tape_rewind(mark);
 }
 
-/* The tally gains whole windows only, so that every checkpoint is between two updates. */
+/* Only whole windows are added to the tally, so that every checkpoint is between two updates. */
 static void trainer_step(Trainer *t)
 {
     Window window = window_next(t);
@@ -263,11 +270,12 @@ static void trainer_report(const Trainer *t, Progress *progress, const EpochReco
                       best ? " (best), " : t->test ? ", " : "", r->seconds);
 }
 
-/* The final line, if training looked for the best epoch. */
+/* The final line, if training looked for the best epoch and has evaluated any. */
 static void trainer_report_best(const Trainer *t, int last)
 {
     char stopped[64] = "", best[64] = "no epoch had a finite test loss";
-    if (t->quiet || t->bar_only || !slope_best_wanted(t))
+    bool none = t->best.epoch == 0 && t->best.waited == 0;
+    if (t->quiet || t->bar_only || none || !slope_best_wanted(t))
         return;
     if (t->best.stopped)
         snprintf(stopped, sizeof stopped, "stopped early after epoch %d of %d; ", t->epoch, last);
@@ -295,7 +303,8 @@ static void trainer_test(const Trainer *t, EpochRecord *r)
     trainer_warn_of_test(t, e.loss);
 }
 
-/* Trains and evaluates, then records the epoch. What on_epoch changes is saved. */
+/* Trains for one epoch, evaluates, and records the epoch. on_epoch is called before the checkpoint
+ * is saved, so that what it changes is saved. */
 static void trainer_run(Trainer *t, int last)
 {
     char title[64];
@@ -306,9 +315,9 @@ static void trainer_run(Trainer *t, int last)
     trainer_epoch(t, &progress, &r);
     if (t->test)
         trainer_test(t, &r);
+    *history_add(&t->history) = r; /* first, because it needs memory */
     t->epoch++;
     t->tally = (Tally){0};
-    *history_add(&t->history) = r;
     schedule_observe(&t->schedule, r.test_loss);
     bool best = slope_best_wanted(t) && slope_best_update(t, r.test_loss);
     trainer_report(t, &progress, &r, best);

@@ -2,12 +2,12 @@
  *
  *  - trainer_fit runs epochs over a loader, evaluates on another one after each epoch, and keeps a
  *    history.
- *  - For regression, use data with real-valued targets and .loss = loss_mse. Then there is no
- *    accuracy.
+ *  - For regression, use data with real-valued targets and .loss = loss_mse. No accuracy is
+ *    computed then.
  *  - Progress goes to stderr: a bar on a terminal, and one line per epoch; nothing if quiet is set.
  *    NO_COLOR is respected.
- *  - A callback sees the network after every update (to record slopes, for example), and another
- *    one after every epoch.
+ *  - One callback is called after every update (to record slopes, for example), and another after
+ *    every epoch.
  *  - With .schedule, the learning rate changes during training: see optim/schedule.h.
  *  - With .patience, training stops early; with .keep_best, it ends with the best weights; with
  *    .accumulate, several batches share an update.
@@ -53,14 +53,14 @@ typedef struct Tally {
     double  seconds;
 } Tally;
 
-/* The epoch with the lowest test loss so far, which .patience and .keep_best look for. */
+/* The epoch with the lowest test loss so far, for .patience and .keep_best. */
 typedef struct BestEpoch {
     int    epoch;   /* from 1; 0: none yet */
     double loss;    /* its test loss */
     int    waited;  /* epochs since then, or since the search began, without a lower test loss */
     bool   stopped; /* did the last trainer_fit stop early? */
     bool   in_net;  /* with keep_best: does the network have the weights of this epoch? */
-    struct Snapshot *weights; /* with keep_best: those of this epoch; if in_net, the last ones */
+    struct Snapshot *weights; /* with keep_best: of this epoch or, if in_net, of the last one */
 } BestEpoch;
 
 typedef struct Trainer Trainer;
@@ -68,8 +68,9 @@ typedef struct Trainer Trainer;
 /* Called after every update; step counts from 1 over all epochs. */
 typedef void (*StepFn)(const Trainer *t, int64_t step, void *ctx);
 
-/* Called after every epoch and its evaluation. Its record is already in t->history, and the
- * checkpoint is saved afterwards, so that what the callback changes is saved. */
+/* Called after every epoch and its evaluation. The epoch's record is already in t->history, and is
+ * valid until the next epoch ends. The checkpoint is saved afterwards, so that what the callback
+ * changes is saved. */
 typedef void (*EpochFn)(const Trainer *t, const EpochRecord *record, void *ctx);
 
 struct Trainer {
@@ -78,7 +79,7 @@ struct Trainer {
     LossFn     loss;
     Loader    *train, *test; /* test may be NULL */
     int        epochs;       /* how many trainer_fit runs */
-    Schedule   schedule;     /* of the learning rate; all 0: the program sets it */
+    Schedule   schedule;     /* of the learning rate; all 0: the rate is left to the program */
     double     clip_norm;    /* 0: gradients are not clipped; must not be negative */
     int        accumulate;   /* batches per update; 0 means 1 */
     int        patience;     /* stop after this many epochs without a lower test loss; 0: never */
@@ -106,38 +107,42 @@ struct Trainer {
  * keep their modes, so that one that the program has put into evaluation mode with module_eval
  * stays in it.
  *
- * With .accumulate = n, an update uses n batches, or those that are left of the epoch. The gradient
+ * With .accumulate = n, an update uses n batches, or as many as are left in the epoch. The gradient
  * of each batch is weighted by its share of the examples. So if the loss is a mean over the
- * examples of a batch, the weighted sum is the gradient of the mean over all of them, up to
- * rounding, as from one large batch. Two kinds of layers still behave differently: a batch norm
- * normalises each batch by itself and moves its running statistics n times, and a dropout draws
- * other masks. clip_norm applies to the sum. step, on_step and checkpoint_every count updates, and
- * the tally grows by updates.
+ * examples of a batch, the weighted sum is, up to rounding, the gradient of the mean over all of
+ * them, as for one large batch. Two kinds of layers still behave differently: a batch norm
+ * normalises each batch by itself and updates its running statistics n times, and a dropout draws
+ * different masks. clip_norm applies to the sum. step, on_step and checkpoint_every count updates,
+ * and the tally changes only when an update is complete.
  *
- * With .schedule, the rates of all groups are set before each update; the time is the number of
- * epochs done, with the part of the current one that precedes the update. Another trainer_fit
- * continues where the last one ended. Training fails if the program changes a rate meanwhile:
- * schedule.h says what to change instead.
+ * With .schedule, the rates of all groups are set before each update. The time is the number of
+ * epochs done plus the fraction of the current one that precedes the update, so another call of
+ * trainer_fit continues where the last one ended. Training fails if the program changes a rate in
+ * the meantime: schedule.h says what to change instead.
  *
  * With .patience = n, training stops after n consecutive epochs without a test loss lower than the
  * lowest before; NaN and Inf never count as lower. With .keep_best, the parameters, buffers and
  * counters are copied after each epoch that has the lowest test loss so far, and trainer_fit ends
  * by exchanging them with the copy: the network then has the weights of epoch t->best.epoch. The
- * next trainer_fit first exchanges them back. So two calls do what one call with the sum of their
- * epochs does, and after an early stop nothing more is trained until you raise .patience. To train
- * on from the best weights, or from weights that you have changed, call trainer_clear in between.
+ * next call of trainer_fit first exchanges them back. So two calls do the same as one call with the
+ * sum of their epochs, and after an early stop nothing more is trained until you raise .patience.
+ * To continue from the best weights, or from weights that you have changed, call trainer_clear
+ * before trainer_fit. If you set .keep_best between two calls, the search starts afresh; if you
+ * clear it between two calls, the network keeps the weights that it has.
  *
  * Fails before the first step if the trainer's parts do not fit together: an optimizer of a
  * different network; .patience, .keep_best or a SCHEDULE_PLATEAU without .test; epochs after a
- * SCHEDULE_COSINE has reached a rate of 0; examples, of .train or .test, that the network or the
- * loss refuses; a loss of optim/loss.h that needs classes although the data have targets, or the
- * reverse; with loss_cross_entropy and fewer outputs than the dataset has classes, labels for which
- * the network has no output; a class that has one name in the training data and another in the test
- * data; a last batch of one example, on which a batch norm cannot train. To find out, it runs the
- * network and the loss on the first batch of each loader, .train in training mode and .test in
- * evaluation mode, and then restores the network's modes, buffers, counters and random streams, and
- * the thread's next random_stream. After a failure that you catch, tape_rewind restores them. If
- * .epochs is 0 or training has stopped early, nothing is run.
+ * SCHEDULE_COSINE has reached a rate of 0; an .accumulate that was changed within an epoch;
+ * examples, of .train or .test, that the network or the loss refuses; a loss of optim/loss.h that
+ * needs classes although the data have targets, or the reverse; a loss that depends on no trained
+ * parameter, for example because all are frozen; with loss_cross_entropy and fewer outputs than the
+ * dataset has classes, labels for which the network has no output; a class that has one name in the
+ * training data and another in the test data; a last batch of one example, on which a batch norm
+ * cannot train. To check this, it runs the network and the loss on the first batch of each loader,
+ * .train in training mode and .test in evaluation mode, and then restores the network's modes,
+ * buffers, counters and random streams, and the thread's next random_stream. After a failure that
+ * you catch, tape_rewind restores them. If .epochs is 0 or training has stopped early, nothing is
+ * run.
  *
  * Fails if the loss becomes NaN or Inf, naming the step and, if there is one, the example or the
  * parameter that is not finite. The network then has its last weights; with .keep_best, a call with
@@ -166,40 +171,41 @@ bool trainer_save(const Trainer *t, const char *path, Error *err);
 
 /* Restores a trainer that was set up in the same way to the saved state. Returns false, fills in
  * *err and leaves the trainer unchanged when out of memory, or if the file is damaged, lacks a slot
- * that the next step uses, has counts that do not agree, or was saved with a different network,
- * optimizer, schedule, grouping of parameters, size of the data, number of classes or targets,
- * batch size, order or transform of the images (the next batch would be different), number of
- * batches per update or setting of keep_best, or in the other precision (the bits would be
- * different). The trainer may be at any point of its training, even within an epoch that has become
- * NaN. Settings of groups, such as the learning rate, are taken from the file, because a callback
- * may have changed them. To change one, do so afterwards; with a schedule, change .schedule.base or
- * assign a new schedule. */
+ * that the next step uses, has counts that do not agree, or was saved in the other precision (the
+ * bits would be different). The same happens if it was saved with a different network, optimizer,
+ * schedule, grouping of parameters, size of the data, number of classes or targets, batch size,
+ * order or transform of the images (the next batch would be different), number of batches per
+ * update or setting of keep_best. The trainer may be at any point of its training, even within an
+ * epoch whose loss has become NaN. Settings of groups, such as the learning rate, are taken from
+ * the file, because a callback may have changed them. To change one, do so afterwards; with a
+ * schedule, change .schedule.base or assign a new schedule. */
 bool trainer_load(Trainer *t, const char *path, Error *err);
 
 /* Loads t->checkpoint, if that file exists, and subtracts the epochs done from t->epochs, so that
- * trainer_fit then runs the remaining ones; even if there are none, it ends with the best weights
- * if keep_best is set. If the file does not exist, training starts afresh, and the result is
+ * trainer_fit then runs the remaining ones. With keep_best it ends with the best weights even if
+ * there are none to run. If the file does not exist, training starts afresh, and the result is
  * true. */
 bool trainer_resume(Trainer *t, Error *err);
 
 /* --- results ---------------------------------------------------------------------------------- */
 
 /* Loss and accuracy over a loader, in evaluation mode and without gradients. If the data have no
- * classes, the accuracy is NaN and `predicted` must be NULL. Otherwise, if it is not NULL, it
- * receives the predicted class of every example, in the loader's order. The loss is
- * weighted by batch size. The loader restarts at epoch 0, so do not pass the one from which
- * trainer_fit is currently training. */
+ * classes, the accuracy is NaN and `predicted` must be NULL. Otherwise `predicted`, if it is not
+ * NULL, receives the predicted class of every example, in the loader's order; this fails if the
+ * output of a batch of B examples does not have shape (B,K). The losses of the batches are weighted
+ * by their sizes. The loader restarts at epoch 0, so do not pass the one from which trainer_fit is
+ * currently training. */
 typedef struct Evaluation {
     double loss, accuracy;
 } Evaluation;
 Evaluation trainer_evaluate(Module *net, LossFn loss, Loader *loader, int32_t *predicted);
 
 /* Frees the history and the copy of the best weights, and empties t->history and t->best. The rest
- * stays as it is: the network has the same weights, step and epoch count on. What the trainer
- * borrows is not used, and may already be freed. */
+ * stays as it is: the network keeps its weights, and .step and .epoch are not reset. What the
+ * trainer borrows is not used, and may already have been freed. */
 void trainer_clear(Trainer *t);
 
-/* For a history that outlives its trainer. */
+/* Frees the records and empties *history: for a history that outlives its trainer. */
 void history_free(History *history);
 
 /* epoch,train_loss,train_accuracy,test_loss,test_accuracy,seconds; numbers have a decimal point in

@@ -5,7 +5,7 @@
  *    "slope: FUNCTION: SENTENCE" and calls the fail handler, which must not return.
  *  - slope_on_fail() replaces that handler: a test or a long-running program can longjmp out and
  *    then call tape_rewind(mark), which frees everything recorded on the tape since the mark.
- *    In C++ it must not throw, because the library's C functions cannot pass an exception on, and
+ *    In C++ the handler must not throw, because an exception cannot pass through C functions, and
  *    its longjmp must not leave a scope that has objects with destructors.
  *  - slope_warn_once() is for what is legal but almost always a mistake; the program continues.
  *  - Error is for failures outside the program: a missing, truncated or corrupt file. Readers fill

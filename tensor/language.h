@@ -1,13 +1,13 @@
 /* tensor/language.h -- what C and C++ write differently, so that one set of headers serves both.
  *
- *  - SLOPE_C_BEGIN and SLOPE_C_END enclose the declarations of every header, so that C++ calls the
- *    functions as what they are, C functions.
+ *  - SLOPE_C_BEGIN and SLOPE_C_END enclose the declarations of every header, so that a C++ program
+ *    calls the functions as C functions, which they are.
  *  - The other macros replace constructs of C that C++ lacks; SHAPE, AXES, VARS and the like are
- *    made of them.
- *  - In C++ a list or a text that such a macro creates lives until the end of the full expression,
- *    not of the block: pass SHAPE_TEXT(s) to a function, but do not keep the pointer.
- *  - <complex> has a function std::real. So write `using std::vector` and the like in place of
- *    `using namespace std`, which would make the name `real` ambiguous.
+ *    built from them.
+ *  - In C++, a list or a character array that such a macro creates lives until the end of the full
+ *    expression, not of the block: pass SHAPE_TEXT(s) to a function, but do not keep the pointer.
+ *  - <complex> declares a function std::real, so `using namespace std` makes the name `real`
+ *    ambiguous. Write `using std::vector` and the like instead.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -27,11 +27,11 @@
 /* The type of an atomic variable. */
 #define SLOPE_ATOMIC(type) _Atomic(type)
 
-/* Begins a struct as an expression: SLOPE_STRUCT(Axes){1, {0}}. */
+/* Begins an expression whose value is a struct: SLOPE_STRUCT(Axes){1, {0}}. */
 #define SLOPE_STRUCT(type) (type)
 
-/* The values of a list as an array of constants; their number, which evaluates none of them; and
- * f(list, number), which evaluates each of them once. */
+/* The listed values as a constant array; their number, without evaluating any of them; and
+ * f(array, number), which evaluates each of them once. */
 #define SLOPE_LIST(type, ...)    ((type const[]){__VA_ARGS__})
 #define SLOPE_COUNT(type, ...)   ((int)(sizeof((type const[]){__VA_ARGS__}) / sizeof(type)))
 #define SLOPE_PASS(f, type, ...) f(SLOPE_LIST(type, __VA_ARGS__), SLOPE_COUNT(type, __VA_ARGS__))
@@ -55,12 +55,12 @@
 #define SLOPE_NORETURN [[noreturn]]
 #define SLOPE_STRUCT(type) type
 
-/* The library is C, and reads these as _Atomic int and the like. */
+/* The library is written in C and accesses these variables as _Atomic int and the like. */
 #define SLOPE_ATOMIC(type) std::atomic<type>
 static_assert(sizeof(std::atomic<int>) == sizeof(int) && alignof(std::atomic<int>) == alignof(int),
-              "std::atomic<int> is not stored as C stores _Atomic int");
+              "std::atomic<int> does not have the layout of _Atomic int in C");
 static_assert(sizeof(std::atomic<bool>) == 1 && std::atomic<int>::is_always_lock_free,
-              "std::atomic is not stored as C stores _Atomic");
+              "std::atomic does not have the layout of _Atomic in C");
 
 namespace slope_cpp {
 

@@ -3,8 +3,8 @@
  *  - `real` is float; with -DSLOPE_DOUBLE it is double. The same sources build both.
  *  - A program compiled for one type does not link with the library of the other: every file that
  *    includes this header refers to a symbol that only the right library defines.
- *  - Math functions come from <tgmath.h>, so sqrt(x) is sqrtf(x) if x is a float; in C++, from
- *    <math.h>.
+ *  - Math functions come from <tgmath.h>, so sqrt(x) is sqrtf(x) if x is a float. In C++ they come
+ *    from <math.h>, with the same effect.
  *  - -ffast-math is refused, in the library and in programs.
  *  - A literal is written (real)0.1.
  *

@@ -1,9 +1,9 @@
 /* cross_entropy ------------------ row loss = - sum over k of q_k log softmax(x)_k
- *   where     q_k = c_k ((1-s) [k = label] + s/K), s the label smoothing, c the weights of the
- *             classes (1 if none are given)
+ *   where     q_k = c_k ((1-s) [k = label] + s/K), s is the label smoothing, and c are the class
+ *             weights (all 1 if none are given)
  *   shape     x (N,K), labels (N), c (K) -> () for the mean or the sum, (N) without reduction; a
  *             second output is softmax(x) (N,K), for the backward pass
- *   backward  gx = gy w (softmax(x) sum(q) - q), w the weight of a row: 0 if its label is
+ *   backward  gx = gy w (softmax(x) sum(q) - q), where w is the weight of a row: 0 if its label is
  *             ignore_index, else 1 or, for the mean, 1 / (sum of c_label over rows not ignored)
  *   care      log softmax subtracts the maximum first; the mean of no rows, or of rows whose
  *             labels all have weight 0, is not finite, but its gradient is 0. A kernel computes the
@@ -21,20 +21,21 @@
 
 /* --- forward ---------------------------------------------------------------------------------- */
 
-/* The labels (N). They are an input, a constant tensor, so that the tape owns a copy. In it an
- * ignored row has label -1, because not every ignore_index can be represented as a float. */
+/* The labels (N), an input of the op, so that the tape owns a copy. In the copy, an ignored row has
+ * label -1, because not every ignore_index can be represented as a float. */
 static const real *cross_entropy_labels(const Var *y)
 {
     return tensor_read(y->in[1]->value);
 }
 
-/* The weights of the classes (K) are a third input, if given: again, the tape owns a copy. */
+/* The class weights (K), or NULL. They are the third input, so that the tape owns a copy. */
 static const Tensor *cross_entropy_class_weights(const Var *y)
 {
     return y->n_in > 2 ? y->in[2]->value : NULL;
 }
 
-/* By what the mean divides: the sum, over the rows that count, of the weights of their labels. */
+/* What the total is divided by to get the mean: the sum, over the rows that count, of the class
+ * weights of their labels. Without class weights, it is the number of these rows. */
 static double cross_entropy_divisor(const Var *y)
 {
     const real *label = cross_entropy_labels(y);

@@ -120,7 +120,7 @@ UNARY_WITH(leaky_relu, x > 0 ? x : c * x, var_where(var_is_positive(x), gy, scal
 /* log(1 + e^a) - a b for a logit a and a target b; 0 where an infinite logit agrees with b. */
 static inline real pointwise_logistic_loss(real a, real b)
 {
-    real wrong = (a > 0) - b; /* its sign says which way a is off */
+    real wrong = (a > 0) - b; /* the class that a predicts, minus the target */
     return (wrong == 0 ? 0 : a * wrong) + log1p(exp(-fabs(a)));
 }
 

@@ -1,7 +1,7 @@
 /* squeeze ------------------------------ y = x without an axis of size 1
- *   shape     x's without that axis
+ *   shape     the shape of x without that axis
  *   backward  gx = gy with the axis inserted again: the derivative of squeeze is unsqueeze
- *   care      a view, whatever the strides of x
+ *   care      y is a view, for any strides of x
  *
  * SPDX-License-Identifier: MIT
  */

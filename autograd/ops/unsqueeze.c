@@ -1,7 +1,7 @@
 /* unsqueeze ---------------------------- y = x with an axis of size 1 inserted
- *   shape     x's with a 1 at `axis`, which counts the axes of the result: -1 appends one
+ *   shape     the shape of x with a 1 inserted as axis `axis` of the result; -1 appends it
  *   backward  gx = gy without that axis: the derivative of unsqueeze is squeeze
- *   care      a view, whatever the strides of x
+ *   care      y is a view, for any strides of x
  *
  * SPDX-License-Identifier: MIT
  */

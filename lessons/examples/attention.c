@@ -1,14 +1,16 @@
 /* lessons/examples/attention.c -- attention: a module whose forward takes several Vars.
  *
- * Scaled dot-product attention returns, for each query, a weighted mean of the values, in which
- * those with matching keys count most (Vaswani et al., "Attention is all you need", 2017, equation
- * 1):
+ * Scaled dot-product attention returns, for each query, a weighted mean of the values, in which a
+ * value weighs more the better its key matches the query (Vaswani et al., "Attention is all you
+ * need", 2017, equation 1):
  *
  *     q = query Wq' + bq    k = key Wk' + bk    v = value Wv' + bv    y = softmax(q k' / sqrt(d)) v
  *
- * The task: each of T tokens holds its position, a pointer to a token, and a number. For each
- * token, the network must return the number in the token that it points to. So training must find
- * queries that read the pointer, keys that read the position, and values that read the number.
+ * where ' denotes the transpose and d is the number of elements in a row of k.
+ *
+ * The task: each of T tokens holds its position, a pointer to a token, and a number. For each token
+ * the network returns the number of the token that it points to. So training must find queries that
+ * read the pointer, keys that read the position, and values that read the number.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -35,7 +37,7 @@ static Var *attention(Module *self, Var *query, Var *key, Var *value)
     return var_matmul(var_softmax(scores, -1), v);
 }
 
-/* The forward function of a ModuleType takes one Var: this is self-attention. */
+/* The forward of one Var, for the ModuleType: self-attention. */
 static Var *attention_forward(Module *self, Var *x) { return attention(self, x, x, x); }
 
 static Module *attention_new(ptrdiff_t in, ptrdiff_t width, ptrdiff_t out)

@@ -1,11 +1,11 @@
 /* lessons/examples/cpp.cpp -- a PReLU network trained from C++17.
  *
  *  - slope.h is included as in C, and all its functions are C functions. An Owner frees what a
- *    ..._new function returned. Owners are destroyed in the reverse order of their declarations, so
- *    declare each object after those that it borrows.
+ *    ..._new function returned; owners are destroyed in reverse order, so declare each object after
+ *    the objects that it borrows.
  *  - Options are set field by field. From C++20 on, designated initialisers can be used as in C if
  *    they are in the order of the fields.
- *  - A lambda without captures can be a callback; `ctx` passes it what it needs.
+ *  - A lambda without captures can be a callback; the data it needs is passed through `ctx`.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -1,11 +1,11 @@
 /* lessons/examples/finetune.c -- fine-tuning: a trained network learns a second task from few
  * examples.
  *
- * First task, with 800 examples: which of four spiral arms is a point on? Second task, with 40: is
- * it on one of the last two arms? From 40 points, a new network does not learn the spirals. The
- * trained one already knows them: its features are frozen, so that the few examples train only a
- * new last layer, the head. Both are trained for the second task in the same way, with a cosine
- * schedule and weight decay.
+ * The first task, with 800 examples, is to tell which of four spiral arms a point is on. The second
+ * task, with 40 examples, is to tell whether it is on one of the last two arms. Forty points are
+ * too few for a new network to find the spirals. The trained network has already found them: its
+ * features are frozen, and the 40 examples train only a new last layer, the head. For the second
+ * task both networks are trained in the same way, with a cosine schedule and weight decay.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -82,7 +82,7 @@ int main(void)
     double with = accuracy(tuned, last_arms(MANY, 4));
     double without = accuracy(fresh, last_arms(MANY, 4));
     printf("four arms, %d examples: accuracy %.3f\n", MANY, known);
-    printf("two halves, %d examples: %.3f with frozen features, %.3f from scratch\n", FEW, with,
+    printf("last two arms, %d examples: %.3f with frozen features, %.3f from scratch\n", FEW, with,
            without);
     module_free(first), module_free(fresh), module_free(tuned);
     return known > 0.95 && with > 0.9 && without < with - 0.2 ? 0 : 1;

@@ -1,5 +1,5 @@
-/* lessons/examples/plot_own.c -- pictures of your own, drawn by lessons/kit/: a function with its
- * derivative, what a network learned, and its slopes while it learned.
+/* lessons/examples/plot_own.c -- your own pictures, drawn by lessons/kit/: a function above its
+ * derivative, what a network has learned, and its slopes during training.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -26,8 +26,8 @@ int main(int argc, char **argv)
     trainer_fit(&trainer);
     draw_curve(&here, "own_network", "A network that learned sin x; its derivative is nearly cos x",
                (Curve){.module = net, .low = -3.2, .high = 3.2});
-    draw_slope_bands(&here, "own_slopes", "The slopes of that network while it learned", log);
-    draw_slope_film(&here, "own_slopes_moving", "Slopes while it learned", log);
+    draw_slope_bands(&here, "own_slopes", "The slopes of that network during training", log);
+    draw_slope_film(&here, "own_slopes_moving", "Slopes during training", log);
 
     double loss = trainer_evaluate(net, loss_mse, loader, NULL).loss;
     say("mean squared error %.4f, of which 0.01 is noise\n", loss);

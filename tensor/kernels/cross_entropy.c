@@ -20,8 +20,8 @@ enum { CROSS_ENTROPY_GRAIN = 2048 }; /* elements that a thread takes at a time, 
 typedef struct CrossEntropy {
     ptrdiff_t   K;
     const real *x, *label, *weight, *p_in;
-    const real *c;     /* the weights of the classes (K), or NULL, … */
-    double      c_sum; /* … and their sum */
+    const real *c;     /* the class weights (K), or NULL */
+    double      c_sum; /* the sum of the class weights */
     real       *p, *gx;
     double     *loss;
     real        smoothing;
@@ -46,15 +46,16 @@ static double cross_entropy_softmax(real *p, const real *x, ptrdiff_t K, real ma
 static double cross_entropy_total(const CrossEntropy *e, const real *x, real max)
 {
     double total = 0;
-    for (ptrdiff_t k = 0; k < e->K && !e->c; k++)
-        total += (double)(x[k] - max);
-    for (ptrdiff_t k = 0; k < e->K && e->c; k++)
-        total += e->c[k] > 0 ? (double)e->c[k] * (double)(x[k] - max) : 0;
+    for (ptrdiff_t k = 0; k < e->K; k++) {
+        double c = e->c ? (double)e->c[k] : 1;
+        if (c > 0)
+            total += c * (double)(x[k] - max);
+    }
     return total;
 }
 
-/* sum(q) log sum exp(x) - sum over k of q_k x_k. A term whose factor is 0 is left out: a score of
- * -Inf, which rules a class out, would make it NaN. */
+/* sum(q) log sum exp(x) - sum over k of q_k x_k. Terms whose factor is 0 are omitted, because a
+ * score of -Inf, which rules a class out, would make them NaN. */
 static double cross_entropy_row(const CrossEntropy *e, real *p, const real *x, ptrdiff_t label)
 {
     real max = tensor_row_max(x, e->K, 1);

@@ -3,7 +3,7 @@
  *  - x (N,K) holds K class scores per example, and label (N) the class of each row, as a real. A
  *    row with a negative label does not count: its loss is 0, and so is its gradient.
  *  - The target of a row is q_k = c_k ((1-s) [k = label] + s/K), where s is the label smoothing and
- *    c (K), which may be NULL, the weights of the classes; without them c_k = 1.
+ *    c (K) holds the class weights. If c is NULL, every c_k is 1.
  *  - All tensors are contiguous. Rows are processed in parallel, each by one thread.
  *
  * SPDX-License-Identifier: MIT

@@ -1,5 +1,5 @@
 /* tests/autograd/check_losses.c -- class weights of the cross-entropy, and the binary cross-entropy
- * with logits, by hand and where a naive formula would overflow.
+ * with logits, compared with values computed by hand, and where a naive formula would overflow.
  *
  * check_op_rules.c tests the cross-entropy without weights, check_golden.c compares both losses
  * with PyTorch, and check_ops.c checks their derivatives.
@@ -51,8 +51,8 @@ START_TEST(a_weighted_mean_divides_by_the_weights_of_the_labels)
 }
 END_TEST
 
-/* The smoothed part of the target is weighted class by class, but still divided by the weights of
- * the labels, as in PyTorch. */
+/* The smoothed part of the target is weighted class by class, but the sum is still divided by the
+ * weights of the labels, as in PyTorch. */
 START_TEST(smoothing_weighs_every_class)
 {
     const double right[] = {log(1 + exp(-1)), 3 + log(1 + exp(-3)), log(2)};
@@ -75,8 +75,8 @@ START_TEST(equal_weights_change_only_the_sum)
 }
 END_TEST
 
-/* A weight of 0 removes a class: its rows count neither in the sum nor in what divides it, even if
- * the class was ruled out by a score of -Inf. */
+/* A weight of 0 removes a class: its rows count neither in the sum nor in the divisor, even if the
+ * class was ruled out by a score of -Inf. */
 START_TEST(a_weight_of_0_removes_the_class)
 {
     const real inf = (real)INFINITY;

@@ -318,7 +318,7 @@ START_TEST(reshape_to_the_same_shape_returns_a_new_var)
 }
 END_TEST
 
-/* Of strided tensors, too, and the gradient is a view of gy. */
+/* Strided tensors are not copied either, and the gradient is a view of gy. */
 START_TEST(squeeze_and_unsqueeze_copy_nothing)
 {
     Var *x = LEAF(SHAPE(2, 3), 1, 2, 3, 4, 5, 6), *t = var_transpose(x, 0, 1);

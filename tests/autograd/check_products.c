@@ -1,5 +1,5 @@
-/* tests/autograd/check_products.c -- var_hvp and var_jvp: by hand, against full matrices and finite
- * differences, for every op, and what they leave on the tape.
+/* tests/autograd/check_products.c -- var_hvp and var_jvp: compared with values computed by hand,
+ * full matrices and finite differences; for every op; and what they leave on the tape.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -61,7 +61,7 @@ START_TEST(the_jacobian_of_two_products)
 }
 END_TEST
 
-/* y = a^4 and v = a: were v not a constant, its own derivative, 4 a^3, would be added. */
+/* y = a^4 and v = a. If v were not treated as a constant, its derivative would add 4 a^3. */
 START_TEST(v_may_depend_on_the_inputs_and_share_the_array_of_results)
 {
     Var *a = LEAF(1, 2), *y = products_total(var_square(var_square(a))), *v[] = {a};
@@ -126,7 +126,7 @@ static void products_move(const ProductsNet *net, Var *const *v, double h, Var *
         moved[i] = var_leaf(var_add(net->in[i], var_scale(v[i], (real)h))->value);
 }
 
-/* The gradient of the loss there. */
+/* The gradient of the loss with respect to the inputs moved by h v. */
 static void products_gradient_at(const ProductsNet *net, Var *const *v, double h, Var **g)
 {
     Var *moved[PRODUCTS_INPUTS];
@@ -279,9 +279,11 @@ START_TEST(inputs_that_do_not_fit_are_refused)
     Var *a = LEAF(1, 2), *b = LEAF(3), *y = products_total(var_square(a)), *c = var_scalar(1);
     Var *v = LEAF(1, 1), *Hv[2];
     ck_assert_fails(var_hvp(NULL, VARS(a), PARTS(v), Hv), "var_hvp: an input is NULL");
-    ck_assert_fails(var_hvp(y, NULL, 1, PARTS(v), Hv), "var_hvp: 1 inputs, which are NULL");
+    ck_assert_fails(var_hvp(y, NULL, 1, PARTS(v), Hv), "var_hvp: x is NULL; expected an "
+                    "array of 1 Var");
     ck_assert_fails(var_hvp(y, PARTS(a), 0, PARTS(v), Hv), "var_hvp: 0 inputs; expected");
-    ck_assert_fails(var_hvp(y, VARS(a), NULL, Hv), "var_hvp: v is NULL; expected one Var for");
+    ck_assert_fails(var_hvp(y, VARS(a), NULL, Hv), "var_hvp: v is NULL; expected an "
+                    "array of 1 Var");
     ck_assert_fails(var_hvp(y, VARS(a), PARTS(v), NULL), "the 1 products is NULL");
     ck_assert_fails(var_hvp(y, VARS(NULL), PARTS(v), Hv), "var_hvp: an input is NULL");
     ck_assert_fails(var_hvp(y, VARS(a), PARTS(NULL), Hv), "var_hvp: an input is NULL");

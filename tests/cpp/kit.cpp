@@ -1,4 +1,4 @@
-/* tests/cpp/kit.cpp -- a lesson in C++: the headers of lessons/kit, and their functions linked.
+/* tests/cpp/kit.cpp -- a lesson in C++, which includes headers of lessons/kit and calls the kit.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -1,7 +1,7 @@
 /* tests/cpp/program.cpp -- every macro of the public headers, used from C++.
  *
  * tests/cpp/run compiles it with all warnings, in float and in double, and partly under the
- * sanitizers, which notice if a list or a text that a macro creates does not live long enough.
+ * sanitizers, which detect it if a list or a text from a macro does not live long enough.
  *
  * SPDX-License-Identifier: MIT
  */

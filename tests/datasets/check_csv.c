@@ -5,39 +5,18 @@
 #include "datasets/csv.h"
 
 #include "tests/allocator.h"
-#include "tests/capture.h"
+#include "tests/datasets/parsed.h"
 #include "tests/locale.h"
 #include "tests/scratch.h"
-#include "tests/testing.h"
 
 #define FIRST   ((CsvOptions){.label_column = 1})
 #define LAST    ((CsvOptions){.label_column = -1})
 #define SPECIES ((CsvOptions){.header = true, .label = "species"})
 
-static const char *said; /* what the last call of parse_bytes printed on stderr */
-
-/* A refusal must give a reason, print nothing and leave nothing behind. */
-static Dataset *parse_bytes(const void *text, size_t size, CsvOptions options, Error *err)
-{
-    uint8_t *copy = testing_copy(text, size);
-    uint64_t before = testing_blocks();
-    *err = (Error){0};
-    capture_begin();
-    Dataset *data = csv_parse(copy, size, "memory", options, err);
-    said = capture_end();
-    free(copy);
-    if (!data) {
-        ck_assert_str_eq(said, "");
-        testing_error(err, "memory");
-        ck_assert_uint_eq(testing_blocks(), before);
-    }
-    return data;
-}
-
 static Dataset *parse(const char *text, CsvOptions options)
 {
     Error err;
-    Dataset *data = parse_bytes(text, strlen(text), options, &err);
+    Dataset *data = parse_text(text, options, &err);
     ck_assert_msg(data != NULL, "%s: %s", text, err.problem);
     return data;
 }
@@ -142,19 +121,6 @@ START_TEST(files_with_the_same_labels_agree)
     }
 }
 END_TEST
-
-/* Returns what dataset_print writes about a dataset; frees the dataset. */
-static const char *printed(Dataset *data)
-{
-    static char text[1024];
-    FILE *file = tmpfile();
-    dataset_print(file, data);
-    dataset_free(data);
-    rewind(file);
-    text[fread(text, 1, sizeof text - 1, file)] = '\0';
-    fclose(file);
-    return text;
-}
 
 START_TEST(what_the_reader_decided_can_be_printed)
 {
@@ -322,7 +288,7 @@ START_TEST(a_bad_cell_is_reported_with_line_and_column)
         {"1,2,a\n3, \"4\",b\n", "line 2, column 2:", "quote within", ""},
         {"1,2,a\n3,4,b\rc\n", "line 2, column 3:", "carriage return", ""},
         {"1,1e999,a\n", "line 1, column 2:", "too large", "'1e999'"},
-        {"a\nb\n", "line 1, column 1:", "two columns", ""},
+        {"a\nb\n", "line 1, column 1:", "two columns or more, one of them for labels", ""},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         Error err;

@@ -4,39 +4,17 @@
  */
 #include <float.h>
 
-#include "datasets/csv.h"
 #include "datasets/generate.h"
 #include "tests/allocator.h"
-#include "tests/capture.h"
+#include "tests/datasets/parsed.h"
 #include "tests/scratch.h"
-#include "tests/testing.h"
-
-static const char *said; /* what the last call of try_parse printed on stderr */
-
-static Dataset *try_parse(const char *text, CsvOptions options, Error *err)
-{
-    size_t size = strlen(text);
-    uint8_t *copy = testing_copy(text, size);
-    uint64_t before = testing_blocks();
-    *err = (Error){0};
-    capture_begin();
-    Dataset *data = csv_parse(copy, size, "memory", options, err);
-    said = capture_end();
-    free(copy);
-    if (!data) {
-        ck_assert_str_eq(said, "");
-        testing_error(err, "memory");
-        ck_assert_uint_eq(testing_blocks(), before);
-    }
-    return data;
-}
 
 /* Parses a table; compares its targets, and the first example's features, with these. Frees it. */
 static void check_table(const char *text, CsvOptions options, ptrdiff_t each, const double *targets,
                         const double *features)
 {
     Error err;
-    Dataset *data = try_parse(text, options, &err);
+    Dataset *data = parse_text(text, options, &err);
     ck_assert_msg(data != NULL, "%s: %s", text, err.problem);
     ck_assert(data->classes == 0 && !data->class_names && data->labels.count == 0);
     ck_assert(shape_equal(data->target, SHAPE(each)) && data->mean == 0 && data->std == 1);
@@ -69,16 +47,16 @@ END_TEST
 START_TEST(the_note_names_the_columns)
 {
     Error err;
-    Dataset *data = try_parse("rooms,age,price\n6.5,65.2,24.0\n6.4,78.9,21.6\n", (CsvOptions){
+    Dataset *data = parse_text("rooms,age,price\n6.5,65.2,24.0\n6.4,78.9,21.6\n", (CsvOptions){
                               .header = true, .label = "price", .targets = 1}, &err);
     ck_assert_str_eq(said, "slope: memory: 2 examples (2,), real-valued targets (1,)\n"
                      "  a header; target: column 3 of 3, 'price'\n");
     ck_assert_str_eq(data->note, "a header; target: column 3 of 3, 'price'");
     dataset_free(data);
-    data = try_parse("1,2,3,4\n", (CsvOptions){.label_column = 2, .targets = 3}, &err);
+    data = parse_text("1,2,3,4\n", (CsvOptions){.label_column = 2, .targets = 3}, &err);
     ck_assert_str_eq(data->note, "no header; targets: columns 2 to 4 of 4");
     dataset_free(data);
-    data = try_parse("a,b,c\n1,2,3\n", (CsvOptions){.header = true, .label_column = -2,
+    data = parse_text("a,b,c\n1,2,3\n", (CsvOptions){.header = true, .label_column = -2,
                      .targets = 2}, &err);
     ck_assert_str_eq(data->note, "a header; targets: columns 2 to 3 of 3, from 'b'");
     dataset_free(data);
@@ -100,13 +78,15 @@ START_TEST(a_bad_target_is_reported_with_line_and_column)
          "decimal point, not a comma"},
         {"1,2,3\n4,?,6\n", two, "line 2, column 2: this is not a number", "leave .targets out"},
         {"1,2,3\n4,5,?\n", two, "line 2, column 3: this is not a number", ""},
-        {"1,2\n", two, "the targets should be 2 columns, the first of them number 1, but there are "
+        {"1,2\n", two, "the targets should be 2 columns, starting with column 1, but there are "
          "2 columns", "left for a feature"},
         {"1,2,3\n", {.label_column = 1, .targets = INT32_MAX}, "the targets should be",
          "left for a feature"},
-        {"1,2,3\n", {.label_column = -1, .targets = 2}, "2 columns, the first of them number 3, "
+        {"1,2,3\n", {.label_column = -1, .targets = 2}, "2 columns, starting with column 3, "
          "but there are 3", "for the last 2 columns, set .label_column = -2"},
-        {"1,2,3\n", {.label_column = 4, .targets = 1}, "column number 4, but there are 3", ""},
+        {"1,2,3\n", {.label_column = 4, .targets = 1}, "the first target should be in column "
+         "number 4, but there are 3", ""},
+        {"1\n2\n", last, "two columns or more, one of them for a target", ""},
         {"x,y\n", {.header = true, .label = "y", .targets = 1}, "no examples", ""},
         /* numbers that would be targets, read as classes */
         {"1,0.5\n2,0.7\n", {.label_column = -1}, "the label is a number, but not a class",
@@ -114,7 +94,7 @@ START_TEST(a_bad_target_is_reported_with_line_and_column)
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         Error err;
-        ck_assert_msg(!try_parse(bad[i].text, bad[i].options, &err), "%zu", i);
+        ck_assert_msg(!parse_text(bad[i].text, bad[i].options, &err), "%zu", i);
         ck_assert_msg(strstr(err.problem, bad[i].what) != NULL, "%zu: %s", i, err.problem);
         ck_assert_msg(*bad[i].hint ? strstr(err.hint, bad[i].hint) != NULL : !*err.hint,
                       "%zu: %s", i, err.hint);
@@ -129,9 +109,9 @@ START_TEST(more_than_a_thousand_numbers_are_probably_targets)
     size_t n = 0;
     for (int i = 0; i <= 1000; i++)
         n += (size_t)snprintf(text + n, sizeof text - n, "%d,%d.5\n", i, i);
-    ck_assert_ptr_null(try_parse(text, (CsvOptions){.label_column = -1}, &err));
+    ck_assert_ptr_null(parse_text(text, (CsvOptions){.label_column = -1}, &err));
     ck_assert_ptr_nonnull(strstr(err.hint, "set .targets = 1"));
-    dataset_free(try_parse(text, (CsvOptions){.label_column = -1, .targets = 1}, &err));
+    dataset_free(parse_text(text, (CsvOptions){.label_column = -1, .targets = 1}, &err));
 }
 END_TEST
 
@@ -143,13 +123,13 @@ START_TEST(targets_and_classes_exclude_each_other)
                     "csv_parse: -1 columns of real-valued targets");
     ck_assert_fails(csv_read("t", (CsvOptions){.label_column = 1, .targets = 1, .classes = 2},
                              &err), "csv_read: 1 columns of real-valued targets and 2 classes; a "
-                    "table has either targets, 1 or more, or classes");
+                    "table has either classes or 1 or more columns of targets");
     ck_assert_fails(csv_parse(text, 4, "t", (CsvOptions){.targets = 1}, &err),
                     "no column is chosen for the targets");
 }
 END_TEST
 
-/* Written with enough digits, every number comes back with the same bits. */
+/* A number that is written with enough digits is read back with the same bits. */
 START_TEST(a_table_that_was_written_reads_back_the_same)
 {
     Error err;

@@ -34,7 +34,7 @@ static void free_parts(DatasetSplit split)
     dataset_free(split.train), dataset_free(split.rest);
 }
 
-/* Asserts that each example is in one part, unchanged. */
+/* Asserts that each example is in exactly one part, unchanged. */
 static void assert_partition(const Dataset *data, DatasetSplit split)
 {
     const Dataset *part[] = {split.train, split.rest};
@@ -86,7 +86,7 @@ START_TEST(every_example_is_in_one_part)
 }
 END_TEST
 
-/* Half up, also where the product is not exact: 0.35 * 10 and 0.29 * 50 are below the half. */
+/* Halves are rounded up, even if the product is inexact: 0.35 * 10 and 0.29 * 50 are too low. */
 START_TEST(the_size_is_rounded_to_the_nearest_number)
 {
     static const struct { int count; double fraction; int train; } size[] = {
@@ -108,7 +108,7 @@ START_TEST(the_seed_alone_decides)
     Dataset *data = numbered(2, (const int[]){40, 60});
     for (int kind = SPLIT_PLAIN; kind <= SPLIT_STRATIFIED; kind++) {
         DatasetSplit a = dataset_split(data, 0.6, (SplitKind)kind, 9);
-        random_seed(77); /* the thread's seed plays no part */
+        random_seed(77); /* the thread's seed does not matter */
         DatasetSplit b = dataset_split(data, 0.6, (SplitKind)kind, 9);
         DatasetSplit c = dataset_split(data, 0.6, (SplitKind)kind, 10);
         ck_assert_mem_eq(a.train->features, b.train->features, 120 * sizeof(real));
@@ -120,7 +120,7 @@ START_TEST(the_seed_alone_decides)
 }
 END_TEST
 
-/* On every machine, and in later versions. */
+/* A seed gives these parts on every machine and in later versions. */
 START_TEST(a_seed_always_gives_the_same_parts)
 {
     static const int train[2][6] = {{5, 9, 2, 8, 4, 6}, {5, 9, 2, 8, 4, 3}};
@@ -138,8 +138,8 @@ START_TEST(a_seed_always_gives_the_same_parts)
 }
 END_TEST
 
-/* Over 400 seeds each example is in the training part of about 3 in 10 splits, and is there at the
- * first place as often as any other. Limits: five standard deviations. */
+/* Over 400 seeds, each example is in the training part of about 3 in 10 splits, and is the first of
+ * the rest as often as any other. Limits: five standard deviations. */
 START_TEST(every_example_is_equally_likely)
 {
     enum { SEEDS = 400, COUNT = 20 };
@@ -276,7 +276,7 @@ START_TEST(misuse_stops_with_a_sentence)
                     "example 3 of numbered has label 2; expected 0 to 1");
     ten->labels.data[3] = -100;
     ck_assert_fails((split(ten, 0.5, SPLIT_STRATIFIED), 0), "has label -100");
-    split(ten, 0.5, SPLIT_PLAIN); /* does not look at labels */
+    split(ten, 0.5, SPLIT_PLAIN); /* does not check labels */
     dataset_free(ten), dataset_free(one), dataset_free(none);
 }
 END_TEST
@@ -288,7 +288,7 @@ START_TEST(only_classes_can_be_stratified)
     ck_assert_fails((split(targets, 0.5, SPLIT_STRATIFIED), 0),
                     "dataset_split: t has real-valued targets, but SPLIT_STRATIFIED needs classes; "
                     "use SPLIT_PLAIN");
-    ck_assert_fails((split(bare, 0.5, SPLIT_STRATIFIED), 0), "needs classes, but bare has none");
+    ck_assert_fails((split(bare, 0.5, SPLIT_STRATIFIED), 0), "bare has no classes");
     split(targets, 0.5, SPLIT_PLAIN), split(bare, 0.5, SPLIT_PLAIN);
     dataset_free(targets), dataset_free(bare);
 }

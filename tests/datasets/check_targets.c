@@ -9,7 +9,7 @@
 #include "datasets/loader.h"
 #include "tensor/parallel.h"
 #include "tests/allocator.h"
-#include "tests/testing.h"
+#include "tests/datasets/parsed.h"
 
 enum { COUNT = 23, BATCH = 5 };
 
@@ -25,19 +25,6 @@ static Dataset *numbered(void)
     }
     data->mean = 3, data->std = 2; /* of the inputs alone */
     return data;
-}
-
-/* Returns what dataset_print writes about a dataset; frees the dataset. */
-static const char *printed(Dataset *data)
-{
-    static char text[1024];
-    FILE *file = tmpfile();
-    dataset_print(file, data);
-    dataset_free(data);
-    rewind(file);
-    text[fread(text, 1, sizeof text - 1, file)] = '\0';
-    fclose(file);
-    return text;
 }
 
 /* --- in memory -------------------------------------------------------------------------------- */
@@ -124,6 +111,12 @@ START_TEST(read_gathers_the_targets_asked_for)
     ck_assert_fails(dataset_read_targets(data, NULL, COUNT + 1, y), "numbered, which has 23");
     ck_assert_fails(dataset_read(data, which, 3, x, labels), "numbered has no classes; pass NULL");
     ck_assert_fails(dataset_read_targets(moons, which, 1, y), "moons has no real-valued targets");
+    ck_assert_fails(dataset_read_targets(data, which, 1, NULL), "y is NULL; expected memory for ");
+    ck_assert_fails(dataset_read_targets(NULL, which, 1, y), "dataset_read_targets: the dataset is "
+                    "NULL");
+    ck_assert_fails(dataset_read(NULL, which, 1, y, NULL), "dataset_read: the dataset is NULL");
+    ck_assert_fails(dataset_read_labels(NULL, which, 1, NULL), "dataset_read: the dataset is NULL");
+    ck_assert_fails(dataset_tensor(NULL), "dataset_tensor: the dataset is NULL");
     dataset_free(data), dataset_free(moons);
 }
 END_TEST
@@ -180,7 +173,7 @@ START_TEST(targets_are_valid_until_the_call_after_next)
 }
 END_TEST
 
-/* One number without an axis of its own, and images to be turned into images. */
+/* One number without an axis of its own, and images whose targets are images. */
 START_TEST(targets_may_have_any_shape)
 {
     Dataset *flat = dataset_new_with_targets("flat", DATASET_FEATURES, 3, SHAPE(4), SHAPE_SCALAR);
@@ -228,12 +221,18 @@ START_TEST(without_classes_batches_have_no_labels)
     loader_start(loader, 1);
     loader_next(loader, &batch);
     ck_assert(batch.labels.count == 0 && !batch.labels.data && !batch.y);
+    Loader *early = loader_new(data, (LoaderOptions){0});
+    data->classes = 2; /* as after the training of an autoencoder, to train a classifier */
+    loader_next(early, &batch);
+    ck_assert(batch.labels.count == 10 && batch.labels.data[0] == 0 && batch.labels.data[1] == 1);
+    data->classes = 0;
     loader_next(bare, &batch);
     ck_assert(batch.count == 2 && batch.labels.count == 0 && !batch.labels.data && !batch.y);
+    data->class_names = (const char *const[]){"upper", "lower"};
     Dataset *part = dataset_take(data, 5);
-    ck_assert(part->classes == 0 && !part->labels.data);
+    ck_assert(part->classes == 0 && !part->labels.data && !part->class_names);
     dataset_free(part);
-    loader_free(loader), loader_free(bare);
+    loader_free(loader), loader_free(bare), loader_free(early);
     dataset_free(data), dataset_free(none);
 }
 END_TEST

@@ -222,8 +222,8 @@ static void assert_share(double count, double n, double probability)
     ck_assert_close(count, n * probability, 0.5 + 4 * sqrt(n * probability * (1 - probability)));
 }
 
-/* In every epoch, and in all of them; an image that is flipped with some probability is also
- * flipped with every higher one. */
+/* This holds in each epoch and over all of them. An image that is flipped with one probability is
+ * also flipped with every higher one. */
 START_TEST(images_are_flipped_with_the_given_probability)
 {
     static const double probability[] = {0, 1e-9, 0.1, 0.5, 0.75, 1};
@@ -261,7 +261,7 @@ START_TEST(a_probability_is_from_0_to_1)
 }
 END_TEST
 
-/* {32} in C: half of the pair is missing. */
+/* As when {32} is written in C: the second number of the pair is 0. */
 START_TEST(half_a_pair_is_refused)
 {
     ck_assert_fails(transform_shape((Transform){.crop = {32}}, SHAPE(40, 40)),

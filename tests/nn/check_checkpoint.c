@@ -288,7 +288,7 @@ START_TEST(both_precisions_load)
 }
 END_TEST
 
-/* A file of another program may hold integers. All bits of a -1 are set, as in a NaN. */
+/* A file from another program may hold integers. All bits of a -1 are set, as in some NaNs. */
 START_TEST(integers_load)
 {
     Error err;

@@ -1,10 +1,11 @@
-/* tests/nn/check_freeze.c -- frozen parameters: which ones, and what is no longer computed.
+/* tests/nn/check_freeze.c -- which parameters are frozen, and what is no longer computed then.
  *
  * SPDX-License-Identifier: MIT
  */
 #include <string.h>
 
 #include "autograd/op.h"
+#include "autograd/products.h"
 #include "nn/checkpoint.h"
 #include "tests/net.h"
 #include "tests/scratch.h"
@@ -194,10 +195,10 @@ static int freeze_cost(Module *m, bool owned, Tensor **gx)
     return cost;
 }
 
-/* The gradient of the input has the same bits, and what the slopes' would have cost is saved. */
+/* The gradient of the input has the same bits, and the memory for that of the slopes is saved. */
 START_TEST(frozen_slopes_cost_no_gradient)
 {
-    const int saved[2] = {4, 2}; /* owned: some blocks are used again */
+    const int saved[2] = {4, 2}; /* if owned, some blocks are reused */
     for (int owned = 0; owned < 2; owned++) {
         Tensor *gx, *gx_frozen;
         Module *prelu = prelu_new(1024, (real)-0.375);
@@ -230,7 +231,7 @@ START_TEST(frozen_slopes_can_be_differentiated_twice)
 }
 END_TEST
 
-/* A gradient that is under way when its parameter is frozen does not arrive. */
+/* A parameter that is frozen between the forward and the backward pass gets no gradient. */
 START_TEST(freezing_between_forward_and_backward_takes_effect)
 {
     Module *net = freeze_net();
@@ -249,10 +250,22 @@ START_TEST(a_network_that_is_frozen_completely_says_so)
     module_freeze(net, NULL);
     ck_assert_fails(var_backward(freeze_loss(net)), "depends on nothing that requires a gradient; "
                     "was it computed between no_grad_begin and no_grad_end, or only from constants "
-                    "and frozen parameters (module_unfreeze)?");
+                    "and frozen parameters (see module_unfreeze)?");
     ck_assert_fails(var_grad(freeze_loss(net), &weight, 1, GRAD_ONLY, &g),
                     "'3.weight' (2, 4), does not require a gradient; it is frozen: unfreeze it "
                     "with module_unfreeze");
+    module_free(net);
+}
+END_TEST
+
+START_TEST(a_product_with_a_frozen_parameter_says_so)
+{
+    Module *net = freeze_net();
+    Var *weight = module_param(net, "3.weight"), *v = var_full(var_shape(weight), 1), *Hv;
+    module_freeze(net, NULL);
+    module_unfreeze(net, parameter_is_slope);
+    ck_assert_fails(var_hvp(freeze_loss(net), &weight, 1, &v, &Hv), "var_hvp: input 0, "
+                    "'3.weight' (2, 4), does not require a gradient; it is frozen: unfreeze it");
     module_free(net);
 }
 END_TEST
@@ -287,7 +300,7 @@ END_TEST
 
 /* --- files ------------------------------------------------------------------------------------ */
 
-/* A file of weights does not say what is frozen: loading it leaves that to the program. */
+/* A file of weights does not say what is frozen, so loading it does not change that. */
 START_TEST(a_file_of_weights_freezes_nothing)
 {
     Error err;
@@ -315,7 +328,7 @@ int main(void)
         gradients_flow_through_frozen_parameters, frozen_slopes_cost_no_gradient,
         frozen_slopes_can_be_differentiated_twice,
         freezing_between_forward_and_backward_takes_effect,
-        a_network_that_is_frozen_completely_says_so, a_frozen_network_has_an_input_gradient,
-        a_frozen_batch_norm_updates_its_statistics, NULL});
+        a_network_that_is_frozen_completely_says_so, a_product_with_a_frozen_parameter_says_so,
+        a_frozen_network_has_an_input_gradient, a_frozen_batch_norm_updates_its_statistics, NULL});
     return scratch_main(suite);
 }

@@ -95,7 +95,7 @@ START_TEST(the_summary_is_this_text)
 }
 END_TEST
 
-/* Horizontal against vertical stripes: the mean of each channel forgets where they are. */
+/* Horizontal or vertical stripes: the mean of each channel does not depend on where they are. */
 static Var *pool_stripes(int32_t label[POOL_N])
 {
     Var *x = var_empty(SHAPE(POOL_N, 1, POOL_SIZE, POOL_SIZE));

@@ -92,7 +92,7 @@ static int count_same(const Module *m, const Safetensors *s)
     return same;
 }
 
-/* Loading succeeds, and leaves `report` to be freed. */
+/* Asserts that loading succeeds. The caller frees `report`. */
 static void load(Module *m, const char *path, LoadOptions options)
 {
     bool ok = module_load_with(m, path, options, &report, &err);
@@ -101,7 +101,7 @@ static void load(Module *m, const char *path, LoadOptions options)
                      report.count);
 }
 
-/* Loading fails with these texts and changes nothing. */
+/* Asserts that loading fails with these texts and changes nothing. */
 static void refuse(Module *m, const char *path, LoadOptions options, const char *problem,
                    const char *hint)
 {
@@ -149,7 +149,7 @@ static const struct Renaming {
     {"_orig_mod.", {.remove_prefix = "_orig_mod."}},
     {"module._orig_mod.", {.remove_prefix = "module._orig_mod."}},
     {"module.module.", {.remove_prefix = "module.module."}},
-    {"", {.remove_prefix = "_orig_mod."}}, /* of what is not there, nothing is removed */
+    {"", {.remove_prefix = "_orig_mod."}}, /* a prefix that no name has */
     {"old.", {.remove_prefix = "old.features.", .add_prefix = "features.", .partial = true}},
 };
 
@@ -217,7 +217,7 @@ START_TEST(a_prefix_common_to_all_names_is_the_hint)
     const char *path = written(list_of(a, "module._orig_mod.", NULL));
     for (int partial = 0; partial < 2; partial++) {
         LoadOptions o = {.partial = partial};
-        const char *hint = "every name in the file begins with 'module._orig_mod.'; pass it to "
+        const char *hint = "every name in the file begins with 'module._orig_mod.'; pass that to "
                            "module_load_with as .remove_prefix";
         refuse(b, path, o, problem, hint);
         ck_assert_str_eq(err.expected, "'features.0.weight'");
@@ -254,7 +254,7 @@ START_TEST(a_prefix_of_some_names_is_no_hint)
 }
 END_TEST
 
-/* A strict load of nothing into nothing is as before: it succeeds. */
+/* Only a strict load of an empty file into a network without tensors succeeds. */
 START_TEST(nothing_is_loaded_in_silence)
 {
     static const char none[] = "the file and the network have no name in common";
@@ -281,8 +281,8 @@ START_TEST(a_file_of_which_no_shape_fits_is_refused)
     Module *a = network_new(1, 3), *b = network_new(2, 5);
     const char *path = written(list_of(a, "", "features"));
     refuse(b, path, (LoadOptions){.partial = true},
-           "none of the network's tensors in the file fits; 'classifier.bias', for example, has a "
-           "different shape or type", "of a different size?");
+           "every tensor of the network that the file has, such as 'classifier.bias', has a "
+           "different shape or type there", "of a different size?");
     ck_assert_str_eq(err.expected, "(5,)");
     ck_assert_str_eq(err.found, "(3,)");
     refuse(b, path, (LoadOptions){0}, "the file has no tensor 'features.0.weight'", "different");
@@ -665,7 +665,7 @@ static bool exchange_all(const char *folder, const Tensor *x, Safetensors *out)
         snprintf(path, sizeof path, "%s/%s.safetensors", folder, wrapped[i].name);
         if (access(path, F_OK) != 0)
             continue;
-        Module *net = conv_net_new(conv_net_small); /* with other weights each time */
+        Module *net = conv_net_new(conv_net_small); /* with different weights each time */
         ok = exchange_load(net, path, wrapped[i].prefix);
         exchange_run(out, wrapped[i].name, net, x);
         module_free(net);

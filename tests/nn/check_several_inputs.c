@@ -29,7 +29,7 @@ static Module *cell_new(ptrdiff_t in, ptrdiff_t hidden)
     return &cell->base;
 }
 
-/* --- what the README says of it --------------------------------------------------------------- */
+/* --- what the README says about it ------------------------------------------------------------ */
 
 START_TEST(its_parameters_are_those_of_its_children)
 {

@@ -1,11 +1,11 @@
 #!/usr/bin/python3
-# tests/nn/torch_exchange.py -- passes a ConvNetPReLU from PyTorch to Slope and back, unchanged, and
-# one that torch.compile or DataParallel has wrapped from PyTorch to Slope.
+# tests/nn/torch_exchange.py -- passes a ConvNetPReLU unchanged from PyTorch to Slope and back, and
+# networks wrapped by torch.compile or DataParallel from PyTorch to Slope.
 #
 #  - Run it with a Python that has torch, and the folder of the two test programs:
 #        make build/float/tests/nn/check_conv_module build/float/tests/nn/check_load_with
 #        /usr/bin/python3 tests/nn/torch_exchange.py build/float/tests/nn
-#    (or the double build's). The exit status is 0 if all is well.
+#    (or the folder of the double build). The exit status is 0 if all outputs agree.
 #  - torch.compile needs PyTorch 2; with an older one, those cases are skipped.
 #  - save() is all that is needed to write a file that module_load accepts; load(), from
 #    load_safetensors.py, reads what module_save wrote.
@@ -95,14 +95,14 @@ def wrap(net):
 
 
 def exchange_wrapped(program):
-    """From PyTorch to Slope, by name. The wrappers share the network, so one output serves all."""
+    """From PyTorch to Slope. The wrappers share the network, so all outputs must be the same."""
     x = torch.randn(6, 2, 8, 8, generator=torch.Generator().manual_seed(3))
     net = make_net(x)
     wrapped = wrap(net)
     with tempfile.TemporaryDirectory() as folder:
         save({'x': x}, folder + '/input.safetensors')
         for wrapper in wrapped.values():
-            wrapper(x)  # compiles it, and moves the running statistics
+            wrapper(x)  # compiles it, and updates the running statistics
         for name, wrapper in wrapped.items():
             save(wrapper.state_dict(), '%s/%s.safetensors' % (folder, name))
         subprocess.run([program, folder], check=True)

@@ -14,7 +14,7 @@
 
 /* --- shared by the tests ---------------------------------------------------------------------- */
 
-/* The examples of xor_points(250) in batches of 32 are 7 full ones and one of 26. */
+/* xor_points(250) in batches of 32 gives 7 full batches and one of 26 examples. */
 enum { ACCUMULATION_EXAMPLES = 250, ACCUMULATION_BATCH = 32, ACCUMULATION_BATCHES = 8 };
 
 static Run accumulation_run(ptrdiff_t batch, int accumulate)
@@ -113,7 +113,7 @@ START_TEST(the_sum_is_clipped)
 }
 END_TEST
 
-/* What the large batch would do differently: a batch norm sees each batch by itself. */
+/* Here one large batch would differ, because a batch norm normalises each batch by itself. */
 START_TEST(a_batch_norm_counts_batches)
 {
     Run r = accumulation_run(ACCUMULATION_BATCH, 4);
@@ -134,7 +134,7 @@ END_TEST
 
 typedef struct UpdateLog {
     int     updates;
-    int64_t batches[ACCUMULATION_BATCHES], examples[ACCUMULATION_BATCHES]; /* done by each */
+    int64_t batches[ACCUMULATION_BATCHES], examples[ACCUMULATION_BATCHES]; /* done so far */
 } UpdateLog;
 
 static void accumulation_log(const Trainer *t, int64_t step, void *ctx)
@@ -163,7 +163,7 @@ START_TEST(on_step_is_called_after_each_update)
 }
 END_TEST
 
-/* Neither of a gradient that a step has used nor of a tape that grows. */
+/* It warns neither of a gradient that a step has used nor of a tape that grows. */
 START_TEST(the_optimizer_warns_of_nothing)
 {
     Run r = accumulation_run(8, 4);

@@ -24,7 +24,7 @@ static Run autoencoder_run(Dataset *data, Module *net)
     return r;
 }
 
-/* On a line in the plane, one number is enough to reconstruct a point. */
+/* If all points are on one line, one number is enough to reconstruct a point. */
 START_TEST(an_autoencoder_needs_no_classes)
 {
     random_seed(1);
@@ -50,7 +50,7 @@ static Run images_run(int classes)
     return autoencoder_run(data, net);
 }
 
-/* Where there are classes, an output that is not a row of scores per example is refused. */
+/* If the data have classes, an output that is not one row of scores per example is refused. */
 START_TEST(an_output_of_images_needs_data_without_classes)
 {
     Run without = images_run(0), with = images_run(1);

@@ -11,7 +11,7 @@
 #include "optim/trainer.h"
 #include "tests/testing.h"
 
-/* Counts of these labels and predictions; -1 is ignored. */
+/* Counts these labels and predictions; the label -1 is ignored. */
 #define CONFUSION(classes, labels, ...)                                                       \
     confusion_new((classes), &(Labels){labels, sizeof(labels) / sizeof *(labels)},            \
                   (const int32_t[]){__VA_ARGS__}, -1)
@@ -246,7 +246,7 @@ START_TEST(the_table_says_what_is_undefined_or_ignored)
     Confusion c = CONFUSION(2, labels, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
     ck_assert_str_eq(printed(c),
                      "Accuracy 1.0000: 11 of 11 examples are classified correctly.\n"
-                     "Examples not counted, because their label is ignored: 1.\n"
+                     "Not counted because their label is ignored: 1.\n"
                      "Rows: the true class. Columns: the predicted class.\n"
                      "class  recall  precision   0   1\n"
                      "    0  1.0000     1.0000  11   0\n"
@@ -256,7 +256,8 @@ START_TEST(the_table_says_what_is_undefined_or_ignored)
 }
 END_TEST
 
-/* Names are last, so that they need no alignment; they are shortened, and harmless. */
+/* Names are last, so that they need no alignment. Long ones are shortened, and control characters
+ * are replaced. */
 START_TEST(names_may_be_long_or_in_any_script)
 {
     static const char *const names[] = {
@@ -274,7 +275,7 @@ START_TEST(names_may_be_long_or_in_any_script)
 }
 END_TEST
 
-/* 25 columns of one or two digits are too wide: the line says what the row would show. */
+/* 25 columns of one or two digits are too wide, so each line summarises its row instead. */
 START_TEST(many_classes_get_no_matrix)
 {
     enum { MANY = 25 };
@@ -294,14 +295,14 @@ START_TEST(many_classes_get_no_matrix)
     ck_assert_ptr_nonnull(strstr(table, "correctly.\nclass  recall  precision  examples  most "
                                         "frequent mistake\n"));
     ck_assert_ptr_nonnull(strstr(table, "    2  1.0000     1.0000         4\n"));
-    ck_assert_ptr_nonnull(strstr(table, "    3  0.2500     1.0000         4  2 times taken for 5"
+    ck_assert_ptr_nonnull(strstr(table, "    3  0.2500     1.0000         4  taken 2 times for 5"
                                         "\n"));
     c = confusion_new(MANY, &all, predicted, -1);
     c.names = names;
     table = printed(c);
     ck_assert_ptr_nonnull(strstr(table, "  examples  name, most frequent mistake\n    0  "));
     ck_assert_ptr_nonnull(strstr(table, "         4  class C\n"));
-    ck_assert_ptr_nonnull(strstr(table, "         4  class D, 2 times taken for 5 (class F)\n"));
+    ck_assert_ptr_nonnull(strstr(table, "         4  class D, taken 2 times for 5 (class F)\n"));
     ck_assert_ptr_nonnull(strstr(table, "    5  1.0000     0.6667         4  class F\n"));
 }
 END_TEST

@@ -44,7 +44,7 @@ START_TEST(mse_is_the_mean_of_squared_differences)
 }
 END_TEST
 
-/* log(1 + e^x) - y x: ln 2 for x = 0 whatever y is, log(1 + e^-2) for x = 2 and y = 1. */
+/* log(1 + e^x) - y x is ln 2 for x = 0 and every y, and log(1 + e^-2) for x = 2 and y = 1. */
 START_TEST(bce_is_that_of_the_sigmoid)
 {
     Batch batch = {.count = 2, .y = tensor_from(SHAPE(2, 1), (const real[]){0.25, 1})};
@@ -68,10 +68,10 @@ START_TEST(a_batch_of_the_other_kind_is_refused)
     Batch classes = {.labels = {.data = (int32_t[]){0, 0}, .count = 2}, .count = 2};
     Batch targets = {.count = 2, .y = tensor_zeros(SHAPE(2))}, neither = {.count = 2};
     ck_assert_fails(loss_cross_entropy(output, &targets), "loss_cross_entropy: the batch has no "
-                    "classes, but real-valued targets; use loss_mse");
+                    "classes; it has real-valued targets, so use loss_mse");
     ck_assert_fails(loss_cross_entropy(output, &neither), "the batch has no classes");
-    ck_assert_fails(loss_mse(output, &classes), "loss_mse: the batch has no real-valued targets, "
-                    "but classes; use loss_cross_entropy");
+    ck_assert_fails(loss_mse(output, &classes), "loss_mse: the batch has no real-valued targets; "
+                    "it has classes, so use loss_cross_entropy");
     ck_assert_fails(loss_mse(output, &neither), "loss_mse: the batch has no real-valued targets");
     ck_assert_fails(loss_mse(output, NULL), "loss_mse: the batch is NULL");
     ck_assert_fails(loss_mse(NULL, &targets), "loss_mse: ");

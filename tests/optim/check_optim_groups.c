@@ -103,8 +103,8 @@ static Var *optim_loss(Module *net)
     return var_sum(var_square(module_forward(net, net_random(SHAPE(5, 3), 0))), ALL_AXES, false);
 }
 
-/* Its value, its step and its slots stay as they are, in spite of decay and momentum; later it goes
- * on from them. */
+/* A frozen parameter keeps its value, step and slots, in spite of decay and momentum. Once it is
+ * unfrozen, its training continues from them. */
 static void optim_check_frozen(Optimizer *opt, Module *net, Module *part)
 {
     Parameters all = module_parameters(net), frozen = module_parameters(part);
@@ -166,7 +166,7 @@ START_TEST(clipping_skips_frozen_parameters)
 }
 END_TEST
 
-/* An optimizer whose parameters are all frozen waits for the day on which they are not. */
+/* If all parameters are frozen, a step without gradients is not a mistake. */
 START_TEST(frozen_parameters_cause_no_warning)
 {
     Module *m = optim_two();
@@ -236,7 +236,7 @@ END_TEST
 
 /* --- settings at construction ----------------------------------------------------------------- */
 
-/* The same steps as with a setting that is changed afterwards. */
+/* Asserts that the two optimizers take the same steps; frees them. */
 static void optim_check_same(Optimizer *a, Module *m, Optimizer *b, Module *n)
 {
     ck_assert_str_eq(a->type->name, b->type->name);
@@ -270,7 +270,7 @@ START_TEST(settings_may_be_given_at_construction)
 }
 END_TEST
 
-/* The defaults of sgd_new and the others are the constants. */
+/* sgd_new and the others start from these constants. */
 START_TEST(the_defaults_are_pytorchs)
 {
     const ParamGroup s = SGD_DEFAULTS, a = ADAM_DEFAULTS, w = ADAMW_DEFAULTS;
@@ -347,7 +347,7 @@ START_TEST(a_rule_may_declare_settings_of_its_own)
 }
 END_TEST
 
-/* Weight decay, say. Those that the rule declares start as it says. */
+/* Weight decay, for example. Settings that the rule declares start with its own defaults. */
 START_TEST(a_rule_of_ones_own_takes_settings_too)
 {
     Module *m = optim_holder(1, -2);
@@ -357,8 +357,9 @@ START_TEST(a_rule_of_ones_own_takes_settings_too)
     ck_assert(opt->group[0].own[OPTIM_PULL] == (real)-0.5);
     settings.own[OPTIM_PULL] = 2;
     ck_assert_fails(optimizer_new_with(m, &optim_pull, settings, "pull_new"), "pull_new: the "
-                    "settings have .own[0] = 2, but it starts with the default that Pull declares; "
-                    "set it in opt->group[0] afterwards, then call optimizer_make_slots");
+                    "settings have .own[0] = 2, but .own starts with the defaults that Pull "
+                    "declares; set it in opt->group[0] afterwards, then call "
+                    "optimizer_make_slots");
     optim_free(opt, m);
 }
 END_TEST

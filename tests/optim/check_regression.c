@@ -51,7 +51,7 @@ static void assert_refused(Run r, const char *text)
 
 /* --- learning --------------------------------------------------------------------------------- */
 
-/* The variance of the sine is 1/2, that of the noise 1/100. */
+/* The variance of the sine is 1/2, and that of the noise is 1/100. */
 START_TEST(a_network_with_prelu_fits_the_sine)
 {
     for (uint64_t seed = 1; seed <= 3; seed++) {
@@ -68,7 +68,7 @@ START_TEST(a_network_with_prelu_fits_the_sine)
 }
 END_TEST
 
-/* The mean over examples, whatever the batches: 40 examples in batches of 16, 16 and 8. */
+/* The mean is over examples, not over batches: 40 examples in batches of 16, 16 and 8. */
 START_TEST(the_loss_is_the_mean_over_the_examples)
 {
     Run r = sine_run(1);
@@ -227,7 +227,7 @@ static void save_step(const Trainer *t, int64_t step, void *ctx)
     ck_assert_msg(trainer_save(t, step_path(step), &err), "%s", err.problem);
 }
 
-/* Two runs have the same state and history, accuracies of NaN included. */
+/* Asserts that two runs have the same state and history, including accuracies of NaN. */
 static void assert_same_end(Run *a, Run *b)
 {
     size_t size_a, size_b;
@@ -302,7 +302,7 @@ START_TEST(killed_again_and_again_it_ends_with_the_same_bits)
 }
 END_TEST
 
-/* The same network, the same number of examples, but other things to predict. */
+/* The network and the number of examples are the same, but what is predicted is different. */
 START_TEST(a_checkpoint_of_another_kind_of_data_is_refused)
 {
     Error err;

@@ -50,7 +50,8 @@ START_TEST(a_setting_out_of_range_is_refused)
     r.t.clip_norm = (double)NAN;
     rehearsal_refuses(&r, "trainer_fit: clip_norm is");
     r.t.clip_norm = 0, r.t.checkpoint_every = -1;
-    rehearsal_refuses(&r, "trainer_fit: checkpoint_every is -1; expected a number of steps, or 0");
+    rehearsal_refuses(&r, "trainer_fit: checkpoint_every is -1; expected a number of updates, or "
+                     "0");
     r.t.checkpoint_every = 0, r.t.epochs = -1;
     rehearsal_refuses(&r, "trainer_fit: -1 more epochs after 0; expected 0 or more");
     run_free(&r);
@@ -202,6 +203,27 @@ static Var *rehearsal_nothing(Var *output, const Batch *batch)
     (void)output, (void)batch;
     return NULL;
 }
+
+static Var *rehearsal_constant(Var *output, const Batch *batch)
+{
+    (void)batch;
+    return var_mean(var_detach(output), ALL_AXES, false);
+}
+
+START_TEST(a_loss_without_a_gradient_is_refused)
+{
+    Run r = rehearsal_run_new(rehearsal_net(2, 2), 8);
+    r.t.loss = rehearsal_constant;
+    rehearsal_refuses(&r, "trainer_fit: the loss does not depend on any parameter that is trained");
+    r.t.loss = loss_cross_entropy;
+    module_freeze(r.t.net, NULL);
+    rehearsal_refuses(&r, "are all of them frozen (see module_unfreeze), or ");
+    module_unfreeze(r.t.net, parameter_is_slope);
+    trainer_fit(&r.t);
+    ck_assert_int_eq(r.t.step, 3);
+    run_free(&r);
+}
+END_TEST
 
 START_TEST(a_loss_of_your_own_may_use_a_single_output)
 {
@@ -482,7 +504,8 @@ int main(void)
         examples_that_the_network_cannot_accept_are_refused,
         test_examples_are_also_tried_before_training, labels_without_an_output_are_refused,
         labels_are_not_read_if_there_is_an_output_per_class, a_class_with_two_names_is_refused,
-        the_output_must_have_one_row_per_example, a_loss_of_your_own_may_use_a_single_output,
+        the_output_must_have_one_row_per_example, a_loss_without_a_gradient_is_refused,
+        a_loss_of_your_own_may_use_a_single_output,
         a_loss_may_contain_gradients, NULL});
     testing_add(suite, "batch norm", 20, (const TTest *const[]){
         a_last_batch_of_one_is_refused_if_a_batch_norm_trains,

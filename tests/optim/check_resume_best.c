@@ -21,7 +21,7 @@ static const OptimizerMaker best_makers[] = {make_sgd, make_late_sgd, make_amsgr
                                              make_own};
 enum { BEST_MAKERS = sizeof best_makers / sizeof *best_makers };
 
-/* The learning rate depends on the test loss, as with a schedule of the program's own. */
+/* Makes the learning rate depend on the test loss, as a schedule written in the program may. */
 static void best_on_epoch(const Trainer *t, const EpochRecord *record, void *ctx)
 {
     (void)ctx;
@@ -51,7 +51,7 @@ static const char *epoch_path(int epoch)
     return scratch_path(name);
 }
 
-/* For on_epoch: saves as the trainer does next. */
+/* For on_epoch: saves what the trainer saves next. */
 static void best_keep_epoch(const Trainer *t, const EpochRecord *record, void *ctx)
 {
     Error err;
@@ -73,7 +73,7 @@ static Run best_whole(OptimizerMaker maker)
     return whole;
 }
 
-/* Resumes from the file, trains to the end, and compares it with that of the whole run. */
+/* Resumes from the file, trains to the end, and compares the result with the whole run. */
 static void assert_resumes(Run *whole, OptimizerMaker maker, const char *file)
 {
     Error err;
@@ -135,7 +135,7 @@ START_TEST(a_run_that_stopped_early_resumes_to_its_end)
 }
 END_TEST
 
-/* The search was still without a finite loss. */
+/* The run is saved before any epoch has had a finite test loss. */
 START_TEST(epochs_waited_for_a_finite_loss_are_resumed)
 {
     static const double none[] = {(double)NAN, (double)NAN, (double)NAN, (double)NAN};
@@ -155,7 +155,7 @@ START_TEST(epochs_waited_for_a_finite_loss_are_resumed)
 }
 END_TEST
 
-/* With a larger patience, the stopped run goes on where it stopped. */
+/* With a larger patience, the run continues where it stopped. */
 START_TEST(patience_may_differ)
 {
     Error err;
@@ -173,7 +173,7 @@ START_TEST(patience_may_differ)
 }
 END_TEST
 
-/* A trainer of the same settings may have a copy of other weights, or none. */
+/* The file's copy of the weights replaces that of the trainer, even if the file has none. */
 START_TEST(loading_replaces_the_copy)
 {
     Error err;
@@ -194,7 +194,7 @@ END_TEST
 
 /* --- kill -9 ---------------------------------------------------------------------------------- */
 
-/* In these, the best epoch is far from the last, so that kills fall between them. */
+/* In these runs the best epoch is long before the last, so that some kills fall between the two. */
 enum { KILL_EPOCHS = 24, KILL_STOP = 16 };
 static double best_kill_losses[KILL_EPOCHS];
 
@@ -293,7 +293,7 @@ START_TEST(an_epoch_that_ends_within_an_update_is_refused)
     *(int64_t *)safetensors_find(s, "trainer.correct")->data = 0;
     edit_end(&r, path, s);
     assert_not_loaded(&r, path, &err);
-    ck_assert_str_eq(err.problem, "the unfinished epoch ends within an update: the number of its "
+    ck_assert_str_eq(err.problem, "the unfinished epoch stops within an update: the number of its "
                                   "batches is 1, not a multiple of 2");
     run_free(&r);
 }
@@ -330,7 +330,7 @@ START_TEST(only_weights_that_are_finite_and_complete_are_loaded)
 }
 END_TEST
 
-/* Nothing was kept, so the network cannot have it. */
+/* No weights were kept, so the network cannot have them. */
 START_TEST(weights_that_were_not_kept_are_in_no_network)
 {
     Error err;
@@ -363,7 +363,7 @@ START_TEST(counts_that_do_not_agree_are_not_saved)
 }
 END_TEST
 
-/* A copy that the present settings do not ask for is not saved. */
+/* A copy that the current settings do not use is not saved. */
 START_TEST(settings_changed_since_the_last_epoch_are_saved)
 {
     Error err;

@@ -34,7 +34,7 @@ static Run frozen_whole(OptimizerMaker maker)
     return whole;
 }
 
-/* Whatever was frozen before loading. */
+/* Resumes a run that had other parameters frozen before loading, and compares it with the whole. */
 static void frozen_check_resumed(Run *whole, OptimizerMaker maker, int step)
 {
     Error err;
@@ -66,7 +66,7 @@ START_TEST(what_is_frozen_within_a_run_is_resumed_to_the_same_bits)
 }
 END_TEST
 
-/* Not even by decay: the first layer has the same bits after steps 2 and 7, the last has not. */
+/* Not even by decay: the first layer has the same bits after steps 2 and 7; the last does not. */
 START_TEST(a_trainer_does_not_change_frozen_parameters)
 {
     Error err;
@@ -88,9 +88,8 @@ START_TEST(a_frozen_network_is_not_trained)
 {
     Run r = run_new(make_adam, 1);
     module_freeze(r.t.net, NULL);
-    ck_assert_fails(trainer_fit(&r.t), "depends on nothing that requires a gradient; was it "
-                    "computed between no_grad_begin and no_grad_end, or only from constants and "
-                    "frozen parameters (module_unfreeze)?");
+    ck_assert_fails(trainer_fit(&r.t), "trainer_fit: the loss does not depend on any parameter "
+                    "that is trained; are all of them frozen (see module_unfreeze)");
     ck_assert_int_eq(r.t.step, 0);
     run_free(&r);
 }

@@ -1,5 +1,5 @@
-/* tests/optim/check_resume_images.c -- training on transformed images, resumed; a checkpoint of
- * another transform is refused.
+/* tests/optim/check_resume_images.c -- resuming training on transformed images; a checkpoint with
+ * a different transform is refused.
  *
  * SPDX-License-Identifier: MIT
  */

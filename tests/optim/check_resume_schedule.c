@@ -35,7 +35,7 @@ static void scheduled_keep(const Trainer *t, int64_t step, void *ctx)
 
 /* --- the same bits ---------------------------------------------------------------------------- */
 
-/* Also after a whole epoch, when a plateau has observed its test loss. */
+/* Saves after every epoch, too, when a plateau has just observed its test loss. */
 static void scheduled_keep_epoch(const Trainer *t, const EpochRecord *record, void *ctx)
 {
     Error err;
@@ -75,7 +75,7 @@ START_TEST(every_step_and_epoch_resumes_to_the_same_bits)
 }
 END_TEST
 
-/* A trainer whose schedule has begun, and has dropped, goes back to one that has not. */
+/* A schedule that has begun, and may have dropped, is set back to one that has not begun. */
 START_TEST(an_old_checkpoint_takes_a_schedule_back)
 {
     Error err;
@@ -205,7 +205,7 @@ START_TEST(a_rate_that_the_program_has_changed_is_not_saved)
 }
 END_TEST
 
-/* A new schedule after loading: it starts from the present rates. */
+/* A new schedule after loading starts from the current rates. */
 START_TEST(a_loaded_run_may_get_a_new_schedule)
 {
     Error err;

@@ -94,7 +94,7 @@ START_TEST(a_drop_is_not_late_by_a_rounding_error)
 }
 END_TEST
 
-/* PyTorch's would rise again. The warm-up ends exactly at the base rate. */
+/* In PyTorch the rate would rise again. The warm-up ends exactly at the base rate. */
 START_TEST(a_cosine_stays_at_its_lowest)
 {
     Schedule s = {.kind = SCHEDULE_COSINE, .epochs = 8, .warmup = 2, .lowest = 0.25};
@@ -234,7 +234,7 @@ START_TEST(a_rate_that_the_program_sets_is_not_overwritten)
     opt->group[1].lr = (real)0.0625;
     ck_assert_fails(schedule_apply(&s, opt, 4), "schedule_apply: the learning rate of group "
                     "'other' is 0.0625, but the schedule has set 0.213388; to change the rates "
-                    "during its run, change .base[1] of the Schedule, or assign a new one");
+                    "during training, change .base[1] of the Schedule, or assign a new one");
     ck_assert(opt->group[1].lr == (real)0.0625);
     opt->group[1].lr = s.rate[1];
     optimizer_set_lr(opt, (real)0.125);
@@ -303,7 +303,7 @@ static Run schedule_run(Schedule schedule)
     return r;
 }
 
-/* For on_step: the rates of the update that has just been made. */
+/* For on_step: records the rates of the update that has just been made. */
 static void schedule_log(const Trainer *t, int64_t step, void *ctx)
 {
     real (*rates)[2] = ctx;
@@ -311,7 +311,7 @@ static void schedule_log(const Trainer *t, int64_t step, void *ctx)
     rates[step - 1][1] = t->optimizer->group[1].lr;
 }
 
-/* Update i of an epoch precedes batch number i * batches of 3. */
+/* Update i of an epoch begins with batch number i * batches of the 3 in the epoch. */
 static void schedule_check_trainer(int accumulate)
 {
     const Schedule plain = {.kind = SCHEDULE_COSINE, .epochs = 4, .warmup = 1.5};
@@ -429,7 +429,7 @@ static Var *schedule_counted_loss(Var *output, const Batch *batch)
     return loss_cross_entropy(output, batch);
 }
 
-/* At the next update, and by the next trainer_fit, before it computes anything. */
+/* The next update refuses it, and so does the next trainer_fit, before it computes anything. */
 START_TEST(a_callback_that_changes_the_rate_is_refused)
 {
     Run r = schedule_run((Schedule){.kind = SCHEDULE_COSINE, .epochs = 6});
@@ -444,7 +444,7 @@ START_TEST(a_callback_that_changes_the_rate_is_refused)
 }
 END_TEST
 
-/* From the second epoch on. */
+/* This holds from the second epoch on. */
 START_TEST(a_scheduled_step_allocates_nothing)
 {
     uint64_t allocations[7];

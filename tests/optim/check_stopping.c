@@ -5,6 +5,7 @@
  */
 #include <math.h>
 
+#include "optim/best.h"
 #include "tests/allocator.h"
 #include "tests/capture.h"
 #include "tests/optim/scripted.h"
@@ -26,7 +27,7 @@ static void assert_best(const Run *r, int epoch, double loss, int waited, bool s
     ck_assert(r->t.best.in_net == (r->t.keep_best && epoch > 0));
 }
 
-/* A run of so many epochs with neither patience nor keep_best. */
+/* A run of this many epochs with neither patience nor keep_best. */
 static Run stopping_plain(int epochs)
 {
     Run r = scripted_run(make_sgd, 1);
@@ -34,7 +35,7 @@ static Run stopping_plain(int epochs)
     return r;
 }
 
-/* Does r's network have the weights that it had after so many epochs? */
+/* Does r's network have the weights that it had after this many epochs? */
 static bool stopping_has_epoch(const Run *r, int epoch)
 {
     Run plain = stopping_plain(epoch);
@@ -70,7 +71,7 @@ START_TEST(training_ends_with_the_best_weights)
 }
 END_TEST
 
-/* Neither the last epoch nor an exhausted patience in it is an early stop. */
+/* Training that ends with the last epoch has not stopped early, even if patience is exhausted. */
 START_TEST(training_that_ends_with_its_epochs_has_not_stopped_early)
 {
     for (int patience = 0; patience <= 3; patience += 2) {
@@ -91,7 +92,7 @@ START_TEST(a_loss_that_is_not_finite_is_no_improvement)
     static const double some[] = {(double)NAN, 4, (double)NAN, 3, (double)INFINITY, (double)NAN},
                         none[] = {(double)NAN, (double)INFINITY, (double)NAN, 1};
     Run r = scripted_run(make_sgd, 1), nothing = scripted_run(make_sgd, 1);
-    capture_begin(); /* it is warned of */
+    capture_begin(); /* a warning is printed */
     r.t.patience = 2, r.t.keep_best = true;
     scripted_fit(&r, some, 20);
     nothing.t.patience = 3, nothing.t.keep_best = true;
@@ -146,6 +147,23 @@ START_TEST(a_larger_patience_continues_a_stopped_run)
     scripted_fit(&r, stopping_losses, 3);
     scripted_assert_same(&one, &r);
     run_free(&one), run_free(&r);
+}
+END_TEST
+
+/* Nothing is trained, so the schedule's end does not matter until .patience is raised. */
+START_TEST(a_stopped_run_may_be_called_beyond_the_end_of_its_schedule)
+{
+    Run r = scripted_run(make_sgd, 1);
+    r.t.patience = 2;
+    r.t.schedule = (Schedule){.kind = SCHEDULE_COSINE, .epochs = STOPPING_EPOCHS};
+    scripted_fit(&r, stopping_losses, STOPPING_EPOCHS);
+    scripted_fit(&r, stopping_losses, STOPPING_EPOCHS);
+    assert_best(&r, 3, 2, 2, true);
+    r.t.patience = 3;
+    ck_assert_fails(trainer_fit(&r.t), "training runs to epoch 13, but the cosine schedule reaches "
+                    "a learning rate of 0 after 8 epochs");
+    ck_assert_int_eq(r.t.epoch, 5);
+    run_free(&r);
 }
 END_TEST
 
@@ -204,11 +222,12 @@ static void stopping_poison(const Trainer *t, int64_t step, void *ctx)
 START_TEST(a_failed_call_keeps_the_best_weights)
 {
     Run r = scripted_run(make_sgd, 1);
-    r.t.keep_best = true;
-    scripted_fit(&r, stopping_losses, 4);
-    r.t.on_step = stopping_poison, r.t.epochs = 1;
+    r.t.keep_best = true, r.t.patience = 1;
+    scripted_fit(&r, stopping_losses, STOPPING_EPOCHS);
+    assert_best(&r, 3, 2, 1, true);
+    r.t.on_step = stopping_poison, r.t.patience = 2;
     ck_assert_fails(trainer_fit(&r.t), "the loss is nan at step 14, because the parameter ");
-    ck_assert(!r.t.best.in_net);
+    ck_assert(!r.t.best.in_net && !r.t.best.stopped);
     ck_assert(isnan(tensor_read(module_param(r.t.net, "0.bias")->value)[0]));
     scripted_fit(&r, stopping_losses, 0);
     ck_assert(r.t.best.in_net && stopping_has_epoch(&r, 3));
@@ -224,7 +243,7 @@ typedef struct EpochLog {
     char *file;                      /* the checkpoint */
 } EpochLog;
 
-/* Sees the record and the best epoch, then halves the learning rate and changes a weight. */
+/* Checks the record, logs the best epoch, then halves the learning rate and changes a weight. */
 static void stopping_on_epoch(const Trainer *t, const EpochRecord *record, void *ctx)
 {
     EpochLog *log = ctx;
@@ -256,7 +275,7 @@ START_TEST(on_epoch_is_called_between_the_record_and_the_save)
 }
 END_TEST
 
-/* What it does to the weights was not evaluated, so it is not among the best ones. */
+/* Its change of the weights was not evaluated, so the best weights do not include it. */
 START_TEST(on_epoch_does_not_change_the_best_weights)
 {
     Run r = scripted_run(make_sgd, 1);
@@ -337,7 +356,7 @@ START_TEST(settings_without_meaning_are_refused)
 }
 END_TEST
 
-/* The copy is of the old network. The new one has the same parts and more, or others. */
+/* The copy is of the old network. The new one has additional parts, or different ones. */
 START_TEST(another_network_than_the_copied_one_is_refused)
 {
     Error err;
@@ -359,6 +378,34 @@ START_TEST(another_network_than_the_copied_one_is_refused)
     ck_assert_msg(trainer_save(&r.t, scratch_path("other"), &err), "%s", err.problem);
     scripted_fit(&r, stopping_losses, 1);
     run_free(&r);
+}
+END_TEST
+
+/* A module with one parameter or buffer of two elements, or one counter. */
+static Module *stopping_part(PartKind kind)
+{
+    static const ModuleType type = {"Part", stopping_identity, NULL};
+    Module *m = module_new(sizeof *m, &type);
+    if (kind == PART_PARAM)
+        module_add_param(m, "part", tensor_zeros(SHAPE(2)));
+    else if (kind == PART_BUFFER)
+        module_add_buffer(m, "part", tensor_zeros(SHAPE(2)));
+    else
+        module_add_counter(m, "part");
+    return m;
+}
+
+START_TEST(a_copy_fits_parts_of_the_same_kinds)
+{
+    static const PartKind kind[] = {PART_PARAM, PART_BUFFER, PART_COUNTER};
+    for (int i = 0; i < 3; i++)
+        for (int j = 0; j < 3; j++) {
+            Module *a = stopping_part(kind[i]), *b = stopping_part(kind[j]);
+            Snapshot *copy = slope_snapshot_try_new(a);
+            ck_assert_int_eq(slope_snapshot_fits(copy, b), i == j);
+            slope_snapshot_free(copy);
+            module_free(a), module_free(b);
+        }
 }
 END_TEST
 
@@ -429,26 +476,64 @@ START_TEST(out_of_memory_for_the_copy_is_reported)
 }
 END_TEST
 
+/* Trains for an epoch in which allocation number n, counted from 0, fails. Returns
+ * whether there was one. */
+static bool stopping_runs_short(Run *r, int n)
+{
+    size_t mark = tape_mark();
+    testing_sentence[0] = '\0';
+    watch.fail_at = watch.calls + n;
+    if (setjmp(testing_jump) == 0) {
+        testing_catch();
+        trainer_fit(&r->t);
+    }
+    testing_release();
+    tape_rewind(mark);
+    watch.fail_at = -1;
+    return testing_sentence[0] != '\0';
+}
+
+/* An epoch counts if it is recorded; otherwise the next call ends it. */
+START_TEST(out_of_memory_loses_no_epoch)
+{
+    Run r = scripted_run(make_sgd, 1);
+    r.t.loss = loss_cross_entropy, r.t.keep_best = true;
+    watch_begin();
+    watch.once = true;
+    trainer_fit(&r.t); /* fills the pool, so that only the record needs memory in the next epoch */
+    for (int n = 0; stopping_runs_short(&r, n); n++) {
+        ck_assert_int_eq(r.t.history.count, r.t.epoch);
+        trainer_fit(&r.t);
+        ck_assert_int_eq(r.t.history.count, r.t.epoch);
+        ck_assert_int_eq(r.t.history.record[r.t.epoch - 1].epoch, r.t.epoch);
+        ck_assert_int_eq(r.t.best.waited, r.t.epoch - r.t.best.epoch);
+    }
+    ck_assert_int_ge(r.t.epoch, 3);
+    run_free(&r);
+    watch_end();
+}
+END_TEST
+
 /* --- what it prints --------------------------------------------------------------------------- */
 
 /* What training writes to stderr. */
-static char *stopping_text(bool keep_best, int patience, const double *losses)
+static char *stopping_text(bool keep_best, int patience, const double *losses, int epochs)
 {
     static char text[4096];
     Run r = scripted_run(make_sgd, 1);
     r.t.quiet = false, r.t.name = "run";
     r.t.keep_best = keep_best, r.t.patience = patience;
     capture_begin();
-    scripted_fit(&r, losses, STOPPING_EPOCHS);
+    scripted_fit(&r, losses, epochs);
     snprintf(text, sizeof text, "%s", capture_end());
     run_free(&r);
     return text;
 }
 
-/* The n-th line of it, from 0. */
+/* The n-th line of that, counted from 0. */
 static const char *stopping_line(int n, bool keep_best, int patience)
 {
-    char *line = stopping_text(keep_best, patience, stopping_losses);
+    char *line = stopping_text(keep_best, patience, stopping_losses, STOPPING_EPOCHS);
     for (; n > 0; n--)
         line = strchr(line, '\n') + 1;
     line[strcspn(line, "\n")] = '\0';
@@ -469,8 +554,10 @@ START_TEST(lines_name_the_best_epoch)
                      "run: stopped early after epoch 4 of 8; best epoch 3, test loss 2.0000");
     ck_assert_str_eq(stopping_line(8, true, 0),
                      "run: best epoch 7, test loss 1.5000; the network has its weights");
-    ck_assert_ptr_nonnull(strstr(stopping_text(true, 2, none), "\nrun: stopped early after epoch 2 "
-                                 "of 8; no epoch had a finite test loss\n"));
+    ck_assert_str_eq(stopping_text(true, 2, stopping_losses, 0), "");
+    ck_assert_ptr_nonnull(strstr(stopping_text(true, 2, none, STOPPING_EPOCHS),
+                                 "\nrun: stopped early after epoch 2 of 8; no epoch had a finite "
+                                 "test loss\n"));
 }
 END_TEST
 
@@ -483,6 +570,7 @@ int main(void)
         a_loss_that_is_not_finite_is_no_improvement, NULL});
     testing_add(suite, "several calls", 60, (const TTest *const[]){
         two_calls_do_what_one_does, a_larger_patience_continues_a_stopped_run,
+        a_stopped_run_may_be_called_beyond_the_end_of_its_schedule,
         after_trainer_clear_the_search_starts_afresh,
         keep_best_may_be_set_and_cleared_between_calls, a_failed_call_keeps_the_best_weights,
         NULL});
@@ -490,11 +578,11 @@ int main(void)
         on_epoch_is_called_between_the_record_and_the_save,
         on_epoch_does_not_change_the_best_weights, parts_of_any_layout_are_exchanged, NULL});
     TCase *refusing = testing_add(suite, "refusing", 20, (const TTest *const[]){
-        settings_without_meaning_are_refused, NULL});
+        settings_without_meaning_are_refused, a_copy_fits_parts_of_the_same_kinds, NULL});
     tcase_add_loop_test(refusing, another_network_than_the_copied_one_is_refused, 0, 2);
     testing_add(suite, "memory", 60, (const TTest *const[]){
         steps_of_later_epochs_allocate_nothing, a_run_gives_the_copy_back,
-        out_of_memory_for_the_copy_is_reported, NULL});
+        out_of_memory_for_the_copy_is_reported, out_of_memory_loses_no_epoch, NULL});
     testing_add(suite, "printing", 20, (const TTest *const[]){lines_name_the_best_epoch, NULL});
     return scratch_main(suite);
 }

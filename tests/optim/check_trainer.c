@@ -415,6 +415,37 @@ START_TEST(an_evaluation_that_fails_leaves_the_modes_alone)
 }
 END_TEST
 
+/* (N,2) -> (2N,1) */
+static Var *trainer_halve_rows(Module *self, Var *x)
+{
+    (void)self;
+    return var_reshape(x, SHAPE(2 * var_shape(x).dim[0], 1));
+}
+
+static Var *trainer_mean_output(Var *output, const Batch *batch)
+{
+    (void)batch;
+    return var_mean(output, ALL_AXES, false);
+}
+
+/* Otherwise predictions would be written beyond the caller's array. */
+START_TEST(an_output_without_one_row_per_example_predicts_nothing)
+{
+    static const ModuleType type = {"Halves", trainer_halve_rows, NULL};
+    Module *net = module_new(sizeof *net, &type);
+    Dataset *data = xor_points(8, 0);
+    Loader *loader = loader_new(data, (LoaderOptions){.batch = 4});
+    int32_t predicted[16];
+    memset(predicted, -1, sizeof predicted);
+    ck_assert_fails(trainer_evaluate(net, trainer_mean_output, loader, predicted),
+                    "trainer_evaluate: for a batch of shape (4, 2) the network's output has shape "
+                    "(8, 1); expected (4,K), one row per example");
+    for (int i = 0; i < 16; i++)
+        ck_assert_int_eq(predicted[i], -1);
+    loader_free(loader), dataset_free(data), module_free(net);
+}
+END_TEST
+
 START_TEST(null_is_refused_by_name)
 {
     Error err;
@@ -523,6 +554,7 @@ int main(void)
     testing_add(suite, "evaluation", 20, (const TTest *const[]){
         evaluate_leaves_mode_tape_and_gradients_alone, training_and_testing_run_in_their_modes,
         a_part_in_evaluation_mode_stays_in_it, an_evaluation_that_fails_leaves_the_modes_alone,
+        an_output_without_one_row_per_example_predicts_nothing,
         null_is_refused_by_name, evaluate_weighs_batches_by_their_size, NULL});
     testing_add(suite, "progress", 20, (const TTest *const[]){
         progress_is_a_line_an_epoch_where_there_is_no_terminal, progress_says_nothing_when_quiet,

@@ -54,7 +54,7 @@ static inline Safetensors *edit_begin(Run *r, const char *path)
     return s;
 }
 
-/* Writes the edited list with a valid checksum, which the message about a wrong one states. */
+/* Writes the edited list with a valid checksum, taken from the message about a wrong one. */
 static inline void edit_end(Run *r, const char *path, Safetensors *s)
 {
     Error err;

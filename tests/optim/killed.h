@@ -14,16 +14,16 @@
 #include "optim/progress.h"
 #include "tests/optim/resumed.h"
 
-#ifdef SLOPE_DEBUG /* where everything is slower: the sanitizers, valgrind */
+#ifdef SLOPE_DEBUG /* for the sanitizers and valgrind, where everything is slower */
 enum { KILLS = 12 };
 #else
 enum { KILLS = 50 };
 #endif
 
-/* A run that is ready for trainer_fit, in each process anew. */
+/* Creates a run that is ready for trainer_fit; each process calls it anew. */
 typedef Run *(*KilledMaker)(uint64_t seed);
 
-/* The run in a block of its own, whose address a loss function may keep. */
+/* Moves the run to a block of its own, so that a loss function may keep its address. */
 static inline Run *killed_copy(Run run)
 {
     Run *r = malloc(sizeof *r);
@@ -91,7 +91,7 @@ static inline void killed_check_file(KilledMaker make)
     killed_free(r);
 }
 
-/* Each save removes the temporary file that a killed one left. */
+/* Each save removes the temporary file that a killed save left behind. */
 static inline void killed_check_folder(void)
 {
     DIR *folder = opendir(scratch_folder);

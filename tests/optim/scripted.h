@@ -15,7 +15,7 @@ static const Trainer *scripted_trainer; /* the one that is being trained */
 static const double  *scripted_losses;
 static int            scripted_calls; /* of the loss function */
 
-/* The script is for evaluations: they run without gradients. */
+/* The script is used only in evaluations, which run without gradients. */
 static inline Var *scripted_loss(Var *output, const Batch *batch)
 {
     scripted_calls++;
@@ -44,7 +44,7 @@ static inline void scripted_fit(Run *r, const double *losses, int epochs)
     trainer_fit(&r->t);
 }
 
-/* Have both networks the same parameters, buffers and counters? */
+/* Do both networks have the same parameters, buffers and counters? */
 static inline bool scripted_same_network(const Run *a, const Run *b)
 {
     Error err;
