@@ -26,9 +26,8 @@ static void freeze_where(Module *m, ParameterPredicate predicate, bool frozen,
     if (count == 0)
         slope_fail(function, "%s has no parameters", m->type->name);
     if (found == 0)
-        slope_fail(function, "the predicate holds for none of the %d parameter%s of %s; "
-                   "module_parameters lists their names", count, count == 1 ? "" : "s",
-                   m->type->name);
+        slope_fail(function, "the predicate holds for no parameter of %s, which has %d; "
+                   "module_parameters lists their names", m->type->name, count);
 }
 
 void module_freeze(Module *m, ParameterPredicate predicate)

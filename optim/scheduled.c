@@ -94,7 +94,7 @@ static void scheduled_check_values(State *s, const Schedule *schedule, const Opt
             state_refuse(s, "the schedule's base rate of group %d is %g; expected 0 or more", g,
                          (double)schedule->base[g]);
     if (s->ok && !isfinite(schedule->best))
-        state_refuse(s, "the schedule's lowest test loss is not finite");
+        state_refuse(s, "the schedule's best test loss is not finite");
 }
 
 /* The rates that the schedule has set are also the groups' rates, so they are not saved again. */

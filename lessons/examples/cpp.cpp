@@ -41,7 +41,7 @@ int main()
     trainer.epochs = 60;
     trainer.bar_only = true;
     trainer_fit(&trainer);
-    history_free(&trainer.history);
+    trainer_clear(&trainer);
 
     auto print = [](const char *name, const Tensor *slopes, void *ctx) {
         Stats stats = tensor_stats(slopes);

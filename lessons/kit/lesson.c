@@ -109,7 +109,7 @@ static const char *lesson_hint(const Lesson *lesson)
 static void lesson_make_folder(const Lesson *lesson)
 {
     const char *path = lesson->out;
-    char part[512];
+    char part[512], inside[520];
     for (size_t i = 1; i <= strlen(path); i++) {
         if (path[i] != '/' && path[i] != '\0')
             continue;
@@ -118,7 +118,8 @@ static void lesson_make_folder(const Lesson *lesson)
             lesson_refuse("cannot create the folder '%s': %s%s", part, strerror(errno),
                           lesson_hint(lesson));
     }
-    if (access(path, W_OK) != 0)
+    snprintf(inside, sizeof inside, "%s/.", path); /* which exists only in a folder */
+    if (access(inside, W_OK) != 0)
         lesson_refuse("cannot write to '%s': %s%s", path, strerror(errno), lesson_hint(lesson));
 }
 

@@ -121,15 +121,19 @@ void slope_log_record(SlopeLog *log, int64_t step)
     if (!log || step < 1)
         slope_fail("slope_log_record", log ? "the step is %lld; expected 1 or more"
                                            : "the log is NULL", (long long)step);
-    while (log->step[log->moments - 1] >= (double)step ||
-           !slope_log_keeps(log->step[log->moments - 1]))
-        log->moments--; /* ends at step 0 at the latest, which is kept */
+    while (log->moments > 0 && (log->step[log->moments - 1] >= (double)step ||
+                                !slope_log_keeps(log->step[log->moments - 1])))
+        log->moments--; /* step 0, if it is in the log, is kept */
     slope_note(log, step);
 }
 
-void slope_log_step(const Trainer *t, int64_t step, void *log)
+/* A resumed trainer does not continue from the slopes that a new log recorded as step 0. */
+void slope_log_step(const Trainer *t, int64_t step, void *ctx)
 {
+    SlopeLog *log = ctx;
     (void)t;
+    if (log && log->moments == 1 && log->step[0] == 0 && step > 1)
+        log->moments = 0;
     slope_log_record(log, step);
 }
 

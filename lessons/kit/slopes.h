@@ -41,6 +41,9 @@ typedef struct SlopeLog {
  * network has no PReLU. */
 SlopeLog *slope_log_new(Module *net, const char *prefix);
 void slope_log_free(SlopeLog *log); /* log may be NULL */
+
+/* A checkpoint does not contain the log. If training is resumed from one, the log therefore begins
+ * with the first step after the resumption, and step 0 is dropped. */
 void slope_log_step(const Trainer *t, int64_t step, void *log);
 
 /* Records the slopes after a step; steps are counted from 1. If training has gone back to an
@@ -68,8 +71,10 @@ void plot_slope_bands(Plot *p, const SlopeLog *log, int layer);
 
 enum { SLOPE_SHOWN = 12 };
 
-/* Both functions show every layer. Of more than SLOPE_SHOWN layers, they show SLOPE_SHOWN, evenly
- * spaced from the first to the last, and the title says so.
+/* If only one moment has been recorded, both functions draw nothing and say so.
+ *
+ * Both show every layer. Of more than SLOPE_SHOWN layers, they show SLOPE_SHOWN, evenly spaced from
+ * the first to the last, and the title says so.
  *
  * draw_slope_bands draws the bands of each layer in a panel of NAME.svg; all panels have the same
  * axes. */

@@ -152,7 +152,8 @@ static SlopeRange slope_range(const Lesson *lesson, const SlopeLog *log, const c
     }
     if (all.low > all.high)
         slope_fail(function, "no slope is finite at any moment");
-    all.start = first.low == first.high ? first.low : (double)NAN;
+    bool known = log->step[0] == 0 && first.low == first.high;
+    all.start = known ? first.low : (double)NAN;
     return all;
 }
 
@@ -160,6 +161,15 @@ static SlopeRange slope_with_margin(SlopeRange range)
 {
     double margin = range.high > range.low ? 0.04 * (range.high - range.low) : 0.1;
     return (SlopeRange){range.low - margin, range.high + margin, range.start};
+}
+
+/* The log of a resumed run that had already ended has one moment. A picture of it would show
+ * nothing, and would replace one that shows the whole run. */
+static bool slope_moves(const SlopeLog *log, const char *name)
+{
+    if (log->moments < 2)
+        say("  no picture '%s': only one moment was recorded\n", name);
+    return log->moments >= 2;
 }
 
 /* --- the bands of all layers ------------------------------------------------------------------ */
@@ -212,6 +222,8 @@ void draw_slope_bands(const Lesson *lesson, const char *name, const char *title,
     SlopeRange all = slope_range(lesson, log, title, "draw_slope_bands"), drawn = slope_nothing;
     SlopeBands bands[SLOPE_SHOWN];
     char text[256];
+    if (!slope_moves(log, name))
+        return;
     Plot *p = slope_page(lesson, name, slope_title(log, title, text), slope_rows(log));
     for (int r = 0; r < slope_rows(log); r++) {
         bands[r] = slope_bands_new(log, slope_row(log, r));
@@ -232,7 +244,8 @@ void draw_slope_bands(const Lesson *lesson, const char *name, const char *title,
 /* The last moment that was recorded by the time of a frame. */
 static int slope_frame_moment(const SlopeLog *log, int frame, int frames)
 {
-    double now = frames > 1 ? log->step[log->moments - 1] * frame / (frames - 1) : 0;
+    double first = log->step[0], last = log->step[log->moments - 1];
+    double now = first + (last - first) * frame / (frames - 1);
     int moment = 0;
     while (moment + 1 < log->moments && log->step[moment + 1] <= now)
         moment++;
@@ -313,6 +326,8 @@ void draw_slope_film(const Lesson *lesson, const char *name, const char *title,
     SlopeRange range = slope_with_margin(slope_range(lesson, log, title, "draw_slope_film"));
     int rows = slope_rows(log), frames = log->moments < SLOPE_FRAMES ? log->moments : SLOPE_FRAMES;
     char text[256];
+    if (!slope_moves(log, name))
+        return;
     Plot *p = plot_new(lesson, name, slope_title(log, title, text), 1, 1);
     plot_as_gif(p, SLOPE_DELAY), plot_size(p, 720, 160 + (rows < 3 ? 150 : 60) * (rows + 1));
     for (int frame = 0; frame < frames; frame++)

@@ -125,6 +125,8 @@ START_TEST(a_folder_that_cannot_be_used_stops_the_program)
     snprintf(sentence, sizeof sentence,
              "slope: cannot create the folder '%s/below': Not a directory\n", file);
     ck_assert_str_eq(said, sentence);
+    ck_assert_int_eq(run_here(file, &said), 2);
+    assert_contains(said, "cannot write to '");
     const char *locked = scratch_subfolder("locked");
     ck_assert_int_eq(chmod(locked, 0555), 0);
     if (scratch_drop_rights()) {
@@ -372,6 +374,27 @@ START_TEST(moments_become_rarer_and_the_last_step_is_always_there)
 }
 END_TEST
 
+/* The slopes with which the network was created are not those from which training continues. */
+START_TEST(the_log_of_a_resumed_run_begins_where_it_was_resumed)
+{
+    Lesson here = begin_here("resumed");
+    Module *net = prelu_new(2, (real)0.25);
+    SlopeLog *log = slope_log_new(net, "");
+    draw_slope_film(&here, "moving", "", log);
+    draw_slope_bands(&here, "bands", "", log);
+    ck_assert(!exists(&here, "moving.gp") && !exists(&here, "bands.gp"));
+    slope_log_step(NULL, 480, log), slope_log_step(NULL, 490, log);
+    ck_assert_int_eq(log->moments, 2);
+    ck_assert(log->step[0] == 480 && log->step[1] == 490);
+    draw_slope_film(&here, "moving", "", log);
+    draw_slope_bands(&here, "bands", "", log);
+    assert_contains(read_text(&here, "moving.gp"), "after step 480");
+    ck_assert_ptr_null(strstr(read_text(&here, "moving.gp"), "start, a"));
+    ck_assert(exists(&here, "bands.gp"));
+    slope_log_free(log), module_free(net);
+}
+END_TEST
+
 START_TEST(misuse_of_a_log_is_refused)
 {
     Module *net = SEQUENTIAL(linear_new(2, 2), prelu_new(2, (real)0.25)), *none = linear_new(2, 2);
@@ -544,7 +567,8 @@ int main(void)
         NULL});
     testing_add(suite, "recording slopes", 60, (const TTest *const[]){
         twelve_prelus_are_recorded, moments_become_rarer_and_the_last_step_is_always_there,
-        misuse_of_a_log_is_refused, quantiles_are_interpolated_and_nan_comes_last, NULL});
+        the_log_of_a_resumed_run_begins_where_it_was_resumed, misuse_of_a_log_is_refused,
+        quantiles_are_interpolated_and_nan_comes_last, NULL});
     testing_add(suite, "drawing slopes", 120, (const TTest *const[]){
         every_layer_has_a_panel_with_the_same_axes, twelve_of_very_many_layers_are_shown,
         frames_are_evenly_spaced_in_time_and_the_last_one_is_held, a_row_of_the_film_is_a_histogram,

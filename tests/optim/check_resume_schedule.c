@@ -184,7 +184,7 @@ START_TEST(values_that_the_next_update_would_refuse_are_refused)
     scheduled_edit_int("schedule.has_best", 2, "'schedule.has_best' is out of range");
     scheduled_edit_value("schedule.base.1", -1, "the schedule's base rate of group 1 is -1; ");
     scheduled_edit_value("schedule.base.7", HUGE_VAL, "base rate of group 7 is inf; expected 0 or");
-    scheduled_edit_value("schedule.best", (double)NAN, "lowest test loss is not finite");
+    scheduled_edit_value("schedule.best", (double)NAN, "best test loss is not finite");
 }
 END_TEST
 
