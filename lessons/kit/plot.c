@@ -42,7 +42,7 @@ void slope_plot_tic(Plot *p, const char *text, double position)
     fprintf(p->script, "' %.9g", position);
 }
 
-/* A picture's name becomes the name of its files, and part of its script. gnuplot takes what begins
+/* A picture's name is part of its files' names and of its script. gnuplot takes what begins
  * with < or | for a command that it runs, with $ for a data block, and with - for an option. */
 void slope_plot_check(const Lesson *lesson, const char *name, const char *title,
                       const char *function)
@@ -149,7 +149,7 @@ static void plot_write_head(Plot *p)
     plot_write_styles(p);
     fprintf(p->script, "set encoding utf8\nset tics nomirror textcolor rgb '#222222'\n"
             "set style fill solid 0.45 noborder\n");
-    if (plot_has_page(p)) /* two more lines are for the shared key */
+    if (plot_has_page(p)) /* two empty lines make room for the shared key */
         fprintf(p->script, "set multiplot layout %d,%d title '%s'%s font ',18'\n", p->rows,
                 p->columns, p->title, p->shared_key ? ".\"\\n\\n \"" : "");
 }
@@ -183,8 +183,8 @@ void plot_panel(Plot *p, const char *title, const char *x_label, const char *y_l
         fprintf(p->script, "unset key\n");
 }
 
-/* The shared key is that of a plot without points, as large as the page, so that the key can be as
- * wide. */
+/* The shared key belongs to an empty plot as large as the page, so that it can be as wide as the
+ * page. */
 static void plot_write_shared_key(Plot *p)
 {
     fprintf(p->script,
@@ -339,7 +339,7 @@ void plot_draw(Plot *p)
     char file[80], path[1024];
     plot_end_panel(p);
     for (int i = 0; p->gif_delay && i < PLOT_HOLD / p->gif_delay; i++)
-        fprintf(p->script, "replot\n"); /* one more frame each, which holds the last one */
+        fprintf(p->script, "replot\n"); /* each repeats the last frame once, which holds it */
     if (p->key[0])
         plot_write_shared_key(p);
     if (plot_has_page(p))

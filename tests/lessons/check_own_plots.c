@@ -29,7 +29,7 @@ START_TEST(a_folder_is_all_that_a_program_needs)
 }
 END_TEST
 
-/* In a child process, whose output is captured: returns its exit status. */
+/* Draws a curve in a child process whose output is captured; returns its exit status. */
 static int run_here(const char *folder, const char **said)
 {
     int status;
@@ -93,7 +93,7 @@ START_TEST(without_gnuplot_the_program_says_how_to_install_it)
 }
 END_TEST
 
-START_TEST(names_that_are_not_those_of_a_file_are_refused)
+START_TEST(invalid_picture_names_are_refused)
 {
     Lesson here = begin_here("names");
     ck_assert_fails(plot_new(NULL, "a", "", 1, 1), "the lesson is NULL");
@@ -247,7 +247,7 @@ START_TEST(a_smooth_function_is_not_interrupted)
 }
 END_TEST
 
-/* Dropout and batch norm do different things in training; one child is in evaluation mode. */
+/* Dropout and batch norm behave differently in training; one child is in evaluation mode. */
 START_TEST(a_module_is_left_as_it_was)
 {
     Module *net = SEQUENTIAL(linear_new(1, 4), batch_norm1d_new(4), dropout_new((real)0.5),
@@ -284,7 +284,7 @@ START_TEST(a_curve_in_a_panel_has_a_legend)
 }
 END_TEST
 
-START_TEST(what_is_no_curve_is_refused)
+START_TEST(invalid_curves_are_refused)
 {
     Lesson here = begin_here("refused");
     Module *three = linear_new(3, 1), *four = prelu_new(4, (real)0.25), *ten = linear_new(1, 10);
@@ -301,7 +301,7 @@ START_TEST(what_is_no_curve_is_refused)
     ck_assert_fails(DRAW(.f = nothing), "the function returned NULL");
     ck_assert_fails(DRAW(.module = three), "Linear: ");
     ck_assert_fails(DRAW(.module = four), "PReLU: ");
-    ck_assert_fails(DRAW(.module = ten), "the module returns (1, 10) for one number");
+    ck_assert_fails(DRAW(.module = ten), "the module returns shape (1, 10); expected one");
     ck_assert(three->training && four->training && ten->training);
     ck_assert_fails(DRAW(.f = logarithm, .low = -2, .high = -1),
                     "the value is not finite at any of 801 points from -2 to -1");
@@ -320,14 +320,14 @@ int main(void)
     testing_add(suite, "the start", 30, (const TTest *const[]){
         a_folder_is_all_that_a_program_needs, a_folder_that_cannot_be_used_stops_the_program,
         without_gnuplot_the_program_says_how_to_install_it,
-        names_that_are_not_those_of_a_file_are_refused, a_name_is_not_a_command,
+        invalid_picture_names_are_refused, a_name_is_not_a_command,
         other_names_and_titles_are_drawn, the_names_on_an_axis_may_contain_a_percent_sign,
         a_single_row_or_column_is_drawn, a_legend_of_the_shared_key_may_be_long_but_not_cut,
         NULL});
     testing_add(suite, "curves", 60, (const TTest *const[]){
         a_kink_interrupts_the_derivative_but_not_the_function,
         jumps_poles_and_undefined_values_interrupt_a_line, a_smooth_function_is_not_interrupted,
-        a_module_is_left_as_it_was, a_curve_in_a_panel_has_a_legend, what_is_no_curve_is_refused,
+        a_module_is_left_as_it_was, a_curve_in_a_panel_has_a_legend, invalid_curves_are_refused,
         NULL});
     return scratch_main(suite);
 }

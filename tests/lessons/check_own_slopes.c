@@ -21,7 +21,7 @@ static Module *deep_net(int depth, int width)
     return sequential_new(part, n);
 }
 
-/* Moves every slope of a network a little, each channel by another amount. */
+/* Moves every slope of a network a little, each channel by a different amount. */
 static void move_slopes(Module *net, double by)
 {
     Parameters list = module_parameters(net);
@@ -118,8 +118,8 @@ START_TEST(misuse_of_a_log_is_refused)
     ck_assert_fails(slope_log_record(NULL, 1), "the log is NULL");
     ck_assert_fails(slope_log_step(NULL, 1, NULL), "the log is NULL");
     ck_assert_fails(slope_log_record(log, 0), "the step is 0");
-    ck_assert_fails(slope_log_values(log, 1, 0), "there is no layer 1; there are 1");
-    ck_assert_fails(slope_log_values(log, 0, 1), "there is no moment 1; there are 1");
+    ck_assert_fails(slope_log_values(log, 1, 0), "layer is 1; expected 0 to 0");
+    ck_assert_fails(slope_log_values(log, 0, 1), "moment is 1; expected -1 to 0");
     ck_assert_fails(slope_log_values(NULL, 0, 1), "the log is NULL");
     ck_assert_fails(plot_slope_bands(NULL, log, 0), "the plot is NULL");
     ck_assert_fails(draw_slope_bands(NULL, "a", "", log), "the lesson is NULL");
@@ -136,7 +136,7 @@ START_TEST(misuse_of_a_log_is_refused)
     ck_assert_fails(slope_write_stats(stdout, NULL, ""), "the network is NULL");
     ck_assert_fails(slope_write_stats(NULL, net, ""), "the file is NULL");
     module_add_child(net, "more", prelu_new(2, 1));
-    ck_assert_fails(slope_log_record(log, 1), "2 PReLUs are not the 1, of the same");
+    ck_assert_fails(slope_log_record(log, 1), "2 PReLUs; expected 1, of the same sizes");
     slope_log_free(log);
     log = slope_log_new(net, "");
     for (int layer = 0; layer < 2; layer++)
@@ -202,7 +202,7 @@ START_TEST(every_layer_has_a_panel_with_the_same_axes)
 }
 END_TEST
 
-START_TEST(of_very_many_layers_twelve_are_shown)
+START_TEST(twelve_of_very_many_layers_are_shown)
 {
     Lesson here = begin_here("many");
     Module *net = deep_net(20, 3);
@@ -319,7 +319,7 @@ int main(void)
         the_log_of_a_resumed_run_begins_where_it_was_resumed, misuse_of_a_log_is_refused,
         quantiles_are_interpolated_and_nan_comes_last, NULL});
     testing_add(suite, "drawing slopes", 120, (const TTest *const[]){
-        every_layer_has_a_panel_with_the_same_axes, of_very_many_layers_twelve_are_shown,
+        every_layer_has_a_panel_with_the_same_axes, twelve_of_very_many_layers_are_shown,
         frames_are_evenly_spaced_in_time_and_the_last_one_is_held, a_row_of_the_film_is_a_histogram,
         neighbouring_numbers_are_drawn, bins_of_every_range_exist,
         wide_layers_and_many_moments_are_drawn, NULL});
