@@ -123,6 +123,16 @@ static void confusion_check_output(const Var *output, const Batch *batch, const 
                    "predict", K, data->name, data->classes);
 }
 
+/* Finds the classes predicted for a batch, whose first example is number `first` of the loader's. */
+static void confusion_predict(const Var *output, ptrdiff_t first, int32_t *predicted)
+{
+    tensor_argmax_rows(predicted, output->value);
+    for (ptrdiff_t i = 0; i < var_shape(output).dim[0]; i++)
+        if (isnan(tensor_get(output->value, (ptrdiff_t[]){i, predicted[i]})))
+            slope_fail("confusion_evaluate", "output %d for example %td is NaN; has the network "
+                       "diverged?", (int)predicted[i], first + i);
+}
+
 /* The arrays are the block of a Var, so that a rewind after a failure frees them. */
 static Confusion confusion_run(Module *net, Loader *loader, const Dataset *data)
 {
@@ -136,7 +146,7 @@ static Confusion confusion_run(Module *net, Loader *loader, const Dataset *data)
         size_t mark = tape_mark();
         Var *output = module_forward(net, var_const(batch.x));
         confusion_check_output(output, &batch, data);
-        tensor_argmax_rows(predicted + n, output->value);
+        confusion_predict(output, n, predicted + n);
         memcpy(labels + n, batch.labels.data, (size_t)batch.count * sizeof *labels);
         tape_rewind(mark);
     }

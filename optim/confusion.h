@@ -54,8 +54,8 @@ Confusion confusion_new(int classes, const Labels *labels, const int32_t *predic
  * which must live as long as they are used. The loader restarts at epoch 0, so do not pass the one
  * from which trainer_fit is currently training.
  *
- * Fails if the data have no classes, if any other label is not a class, or if the network has more
- * outputs than the data have classes. */
+ * Fails if the data have no classes, if any other label is not a class, if the network has more
+ * outputs than the data have classes, or if an output is NaN. */
 Confusion confusion_evaluate(Module *net, Loader *loader);
 
 /* Prints one line per class, as above, with "-" for NaN. If the matrix would be too wide, the

@@ -212,6 +212,9 @@ START_TEST(what_cannot_be_evaluated_is_refused)
                    "for a batch of shape (10, 2) the network's output has shape (2, 10); expected "
                    "(10,K), one row per example");
     assert_refused(SEQUENTIAL(linear_new(3, 3)), points(K), "Linear: ");
+    Module *diverged = network(K);
+    tensor_write(module_param(module_child(diverged, "3"), "bias")->value)[1] = (real)NAN;
+    assert_refused(diverged, points(K), "output 1 for example 0 is NaN; has the network diverged?");
     Dataset *targets = dataset_new_with_targets("t", DATASET_FEATURES, 4, SHAPE(2), SHAPE(1));
     assert_refused(network(1), targets, "t has real-valued targets; a confusion matrix needs");
     assert_refused(network(1), dataset_new("bare", DATASET_FEATURES, 4, SHAPE(2), 0),
