@@ -215,6 +215,7 @@ static void plot_curve_field(Plot *p, const char *legend, Curve c, CurveField fi
 {
     if (!p || !legend)
         slope_fail(function, "the %s is NULL", p ? "legend" : "plot");
+    slope_plot_text(legend); /* fails, if it does, before there is memory to free */
     CurveRun run = curve_begin(c, function);
     plot_curve_line(p, legend, &run, field);
     curve_end(&run);

@@ -61,14 +61,23 @@ static void safetensors_decode(void *data, ptrdiff_t count, int dtype)
 
 /* --- the header ------------------------------------------------------------------------------- */
 
+/* Gives a hint, or says what the file is if it is of another kind. */
+static bool safetensors_hint(const ByteStream *from, const char *hint, Error *err)
+{
+    uint8_t start[HEADER_START + 1];
+    size_t size = slope_stream_start(from, start, sizeof start);
+    error_hint(err, "%s", hint);
+    bool is_other = size < sizeof start || start[HEADER_START] != '{';
+    return is_other && slope_kind_hint_of(err, from);
+}
+
 static bool safetensors_cut_short(const ByteStream *from, size_t wanted, Error *err)
 {
     char expected[64];
     snprintf(expected, sizeof expected, "%zu bytes", wanted);
     error_set(err, from->name, from->offset, "the file ends before its header does");
     error_expected(err, expected, "%lld", (long long)slope_stream_left(from));
-    error_hint(err, "the file is cut short, or is not a safetensors file");
-    return slope_kind_hint_of(err, from);
+    return safetensors_hint(from, "the file is cut short, or is not a safetensors file", err);
 }
 
 /* The length of the header, accepted only if that many bytes follow. */
@@ -87,10 +96,8 @@ static bool safetensors_header_size(ByteStream *from, size_t max_header, size_t 
         snprintf(expected, sizeof expected, "at most %zu bytes", max_header);
         error_set(err, from->name, 0, "the header is too long");
         error_expected(err, expected, "%llu", (unsigned long long)n);
-        error_hint(err, n > SAFETENSORS_MAX_HEADER
-                   ? "this is not a safetensors file"
-                   : "if you trust the file, read it with a larger max_header");
-        return slope_kind_hint_of(err, from);
+        return safetensors_hint(from, n > SAFETENSORS_MAX_HEADER ? "this is not a safetensors file"
+                                : "if you trust the file, read it with a larger max_header", err);
     }
     *size = (size_t)n;
     return n <= (uint64_t)slope_stream_left(from) || safetensors_cut_short(from, *size, err);

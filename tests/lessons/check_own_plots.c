@@ -309,6 +309,12 @@ START_TEST(invalid_curves_are_refused)
     ck_assert_fails(draw_curve(NULL, "c", "", (Curve){.f = swish}), "the lesson is NULL");
     ck_assert_fails(plot_curve(NULL, "", (Curve){.f = swish}), "plot_curve: the plot is NULL");
     ck_assert_fails(plot_derivative(NULL, "", (Curve){.f = swish}), "plot_derivative: ");
+    Plot *p = plot_new(&here, "p", "", 1, 1);
+    plot_panel(p, "", "", "");
+    uint64_t before = testing_blocks();
+    ck_assert_fails(plot_curve(p, "it's", (Curve){.f = swish}), "contains a single quote");
+    ck_assert_uint_eq(testing_blocks(), before);
+    plot_curve(p, "its", (Curve){.f = swish}), plot_draw(p);
     ck_assert(!exists(&here, "c.gp")); /* no picture was begun */
     module_free(three), module_free(four), module_free(ten);
 }

@@ -103,6 +103,11 @@ START_TEST(a_header_that_is_too_long_is_refused)
     Safetensors *s = safetensors_parse(file, sizeof file, SAFETENSORS_HEADER + 1, "memory", &err);
     ck_assert_ptr_nonnull(s);
     safetensors_free(s);
+    memcpy(file + 8, "{\"", 2); /* its own kind is no news, and no hint */
+    ck_assert(!parse(file, sizeof file, &err));
+    ck_assert_str_eq(err.hint, "if you trust the file, read it with a larger max_header");
+    ck_assert(!safetensors_parse(file, 100, SIZE_MAX, "memory", &err));
+    ck_assert_str_eq(err.hint, "the file is cut short, or is not a safetensors file");
 }
 END_TEST
 
