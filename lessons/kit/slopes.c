@@ -116,14 +116,20 @@ static bool slope_log_keeps(double step)
     return fmod(step, every) == 0;
 }
 
+/* Is the last moment dropped when this step is recorded? The first one of the log is kept. */
+static bool slope_log_drops(const SlopeLog *log, double step)
+{
+    double last = log->moments > 0 ? log->step[log->moments - 1] : 0;
+    return (log->moments > 0 && last >= step) || (log->moments > 1 && !slope_log_keeps(last));
+}
+
 void slope_log_record(SlopeLog *log, int64_t step)
 {
     if (!log || step < 1)
         slope_fail("slope_log_record", log ? "the step is %lld; expected 1 or more"
                                            : "the log is NULL", (long long)step);
-    while (log->moments > 0 && (log->step[log->moments - 1] >= (double)step ||
-                                !slope_log_keeps(log->step[log->moments - 1])))
-        log->moments--; /* step 0, if it is in the log, is kept */
+    while (slope_log_drops(log, (double)step))
+        log->moments--;
     slope_note(log, step);
 }
 

@@ -102,6 +102,9 @@ START_TEST(the_log_of_a_resumed_run_begins_where_it_was_resumed)
     draw_slope_film(&here, "moving", "", log);
     draw_slope_bands(&here, "bands", "", log);
     assert_contains(read_text(&here, "moving.gp"), "after step 480");
+    slope_log_record(log, 123), slope_log_record(log, 124), slope_log_record(log, 125);
+    ck_assert_int_eq(log->moments, 2);
+    ck_assert(log->step[0] == 123 && log->step[1] == 125); /* the first one is kept */
     ck_assert_ptr_null(strstr(read_text(&here, "moving.gp"), "start, a"));
     ck_assert(exists(&here, "bands.gp"));
     slope_log_free(log), module_free(net);
