@@ -2,6 +2,8 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "lessons/kit/confusion.h"
+#include "lessons/kit/curve.h"
 #include "lessons/kit/filters.h"
 #include "lessons/kit/lesson.h"
 #include "lessons/kit/losses.h"
@@ -24,19 +26,26 @@ static void train(const Lesson &lesson)
     trainer.loss = loss_cross_entropy, trainer.epochs = lesson.epochs, trainer.quiet = true;
     trainer.on_step = slope_log_step, trainer.ctx = log;
     trainer_fit(&trainer);
+    Confusion confusion = confusion_evaluate(net, loader);
+    draw_confusion(&lesson, "confusion", "What it confuses", &confusion);
+    confusion_free(&confusion);
     claim(log->moments > 1, "the slopes of %d layers are recorded", log->n_layers);
 
     Plot *plot = plot_new(&lesson, "slopes", "Slopes while the network trains", 1, 1);
     plot_panel(plot, "", "step", "slope");
     plot_slope_bands(plot, log, 0);
     plot_draw(plot);
-    history_free(&trainer.history), slope_log_free(log), loader_free(loader);
+    trainer_clear(&trainer), slope_log_free(log), loader_free(loader);
     optimizer_free(adam), module_free(net), dataset_free(data);
 }
 
 int main(int argc, char **argv)
 {
     Lesson lesson = lesson_begin(argc, argv, "00", "The kit from C++", 5);
+    section("A function");
+    Curve curve = {};
+    curve.f = [](Var *x) { return var_mul(x, var_sigmoid(x)); };
+    draw_curve(&lesson, "swish", "Swish", curve);
     section("A network");
     train(lesson);
     char said[512];
