@@ -118,8 +118,9 @@ START_TEST(targets_and_labels_are_left_alone)
     }
     tensor_free(dataset_standardize(train, NULL)), tensor_free(dataset_standardize(classes, NULL));
     for (int i = 0; i < 2; i++) {
-        ck_assert(train->targets[i] == 50 + i && classes->labels.data[i] == 7 + i);
-        ck_assert(train->features[i] == 2 * i - 1 && classes->features[i] == 2 * i - 1);
+        real expected = i == 0 ? -1 : 1;
+        ck_assert(train->targets[i] == (real)(50 + i) && classes->labels.data[i] == 7 + i);
+        ck_assert(train->features[i] == expected && classes->features[i] == expected);
     }
     ck_assert(train->mean == 0 && train->std == 1);
     dataset_free(train), dataset_free(classes);
