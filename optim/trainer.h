@@ -130,19 +130,23 @@ struct Trainer {
  * before trainer_fit. If you set .keep_best between two calls, the search starts afresh; if you
  * clear it between two calls, the network keeps the weights that it has.
  *
- * Fails before the first step if the trainer's parts do not fit together: an optimizer of a
- * different network; .patience, .keep_best or a SCHEDULE_PLATEAU without .test; epochs after a
- * SCHEDULE_COSINE has reached a rate of 0; an .accumulate that was changed within an epoch;
- * examples, of .train or .test, that the network or the loss refuses; a loss of optim/loss.h that
- * needs classes although the data have targets, or the reverse; a loss that depends on no trained
- * parameter, for example because all are frozen; with loss_cross_entropy and fewer outputs than the
- * dataset has classes, labels for which the network has no output; a class that has one name in the
- * training data and another in the test data; a last batch of one example, on which a batch norm
- * cannot train. To check this, it runs the network and the loss on the first batch of each loader,
- * .train in training mode and .test in evaluation mode, and then restores the network's modes,
- * buffers, counters and random streams, and the thread's next random_stream. After a failure that
- * you catch, tape_rewind restores them. If .epochs is 0 or training has stopped early, nothing is
- * run.
+ * Fails before the first step if the trainer's parts do not fit together:
+ *  - an optimizer of a different network;
+ *  - .patience, .keep_best or a SCHEDULE_PLATEAU without .test;
+ *  - epochs after a SCHEDULE_COSINE has reached a rate of 0;
+ *  - an .accumulate that was changed within an epoch;
+ *  - examples, of .train or .test, that the network or the loss refuses;
+ *  - a loss of optim/loss.h that needs classes although the data have targets, or the reverse;
+ *  - a loss that depends on no trained parameter, for example because all are frozen;
+ *  - with loss_cross_entropy and fewer outputs than the dataset has classes, labels for which the
+ *    network has no output;
+ *  - a class that has one name in the training data and another in the test data;
+ *  - a last batch of one example, on which a batch norm cannot train.
+ *
+ * To check this, it runs the network and the loss on the first batch of each loader, .train in
+ * training mode and .test in evaluation mode, and then restores the network's modes, buffers,
+ * counters and random streams, and the thread's next random_stream. After a failure that you catch,
+ * tape_rewind restores them. If .epochs is 0 or training has stopped early, nothing is run.
  *
  * Fails if the loss becomes NaN or Inf, naming the step and, if there is one, the example or the
  * parameter that is not finite. The network then has its last weights; with .keep_best, a call with
