@@ -138,8 +138,8 @@ struct Trainer {
  *  - examples, of .train or .test, that the network or the loss refuses;
  *  - a loss of optim/loss.h that needs classes although the data have targets, or the reverse;
  *  - a loss that depends on no trained parameter, for example because all are frozen;
- *  - with loss_cross_entropy and fewer outputs than the dataset has classes, labels for which the
- *    network has no output;
+ *  - with loss_cross_entropy, labels for which the network has no output, if it has fewer outputs
+ *    than the dataset has classes;
  *  - a class that has one name in the training data and another in the test data;
  *  - a last batch of one example, on which a batch norm cannot train.
  *
@@ -187,8 +187,8 @@ bool trainer_load(Trainer *t, const char *path, Error *err);
 
 /* Loads t->checkpoint, if that file exists, and subtracts the epochs done from t->epochs, so that
  * trainer_fit then runs the remaining ones. With keep_best it ends with the best weights even if
- * there are none to run. If the file does not exist, training starts afresh, and the result is
- * true. */
+ * there are none to run. Says on stderr from where training is resumed, unless .quiet is set. If the
+ * file does not exist, training starts afresh, and the result is true. */
 bool trainer_resume(Trainer *t, Error *err);
 
 /* --- results ---------------------------------------------------------------------------------- */
