@@ -30,7 +30,7 @@ static void train(const Lesson &lesson)
     plot_panel(plot, "", "step", "slope");
     plot_slope_bands(plot, log, 0);
     plot_draw(plot);
-    history_free(&trainer.history), slope_log_free(log), loader_free(loader);
+    trainer_clear(&trainer), slope_log_free(log), loader_free(loader);
     optimizer_free(adam), module_free(net), dataset_free(data);
 }
 
