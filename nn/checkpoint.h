@@ -91,7 +91,8 @@ typedef struct LoadReport {
 bool module_load_with(Module *m, const char *path, LoadOptions options, LoadReport *report,
                       Error *err);
 
-/* Prints the four numbers, then one line for each tensor that was not loaded. */
+/* Prints the four numbers, then one line for each tensor that was not loaded: first those that are
+ * different, then the missing and finally the unexpected ones, of which there may be many. */
 void load_report_print(FILE *out, const LoadReport *report);
 void load_report_free(LoadReport *report); /* NULL is fine; leaves it empty */
 
