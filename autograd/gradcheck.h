@@ -47,8 +47,8 @@ typedef struct GradCheckOptions {
  * at most a tenth of the coordinates may be at a kink. */
 extern const GradCheckOptions GRADCHECK_DEFAULTS;
 
-/* With order 2, it describes the gradient of the gradient or, if the gradient itself is wrong, that;
- * the message then says "at order 1". */
+/* With order 2, it describes the gradient of the gradient or, if the check of the gradient failed,
+ * that check; a message about a coordinate then begins with "at order 1". */
 typedef struct GradReport {
     GradVerdict verdict; /* FAIL if a coordinate failed or is lost, too many are at a kink, or none
                           * was checked */
