@@ -42,7 +42,7 @@ static void split_check_classes(const Dataset *data)
         slope_fail("dataset_split", "%s has real-valued targets, but SPLIT_STRATIFIED needs "
                    "classes; use SPLIT_PLAIN", data->name);
     if (data->classes < 1)
-        slope_fail("dataset_split", "%s has no classes, which SPLIT_STRATIFIED needs; use "
+        slope_fail("dataset_split", "SPLIT_STRATIFIED needs classes, but %s has none; use "
                    "SPLIT_PLAIN", data->name);
     for (ptrdiff_t i = 0; i < data->count; i++)
         if (data->labels.data[i] < 0 || data->labels.data[i] >= data->classes)
@@ -83,7 +83,7 @@ static int split_group(const Dataset *data, SplitKind kind, ptrdiff_t example)
     return kind == SPLIT_STRATIFIED ? data->labels.data[example] : 0;
 }
 
-/* Sets the shares of the groups, whose sum is `train`, by the method of the largest remainder. */
+/* Sets the shares of the groups, whose sum is `train`, by the largest remainder method. */
 static void split_set_shares(SplitGroup *group, int groups, double fraction, ptrdiff_t train)
 {
     for (int k = 0; k < groups; k++) {
@@ -114,7 +114,7 @@ static void split_choose(const Dataset *data, SplitKind kind, SplitGroup *group,
     }
 }
 
-/* Returns the examples of both parts, which the caller frees. */
+/* Returns the examples of the training part, then those of the rest; the caller frees the array. */
 static int32_t *split_examples(const Dataset *data, double fraction, SplitKind kind, uint64_t seed,
                                ptrdiff_t train)
 {

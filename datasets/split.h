@@ -3,7 +3,7 @@
  *  - SPLIT_PLAIN ignores the classes; SPLIT_STRATIFIED takes the same share of every class, so that
  *    a rare class does not end up in only one part by chance.
  *  - The same seed gives the same parts, on every machine.
- *  - To have three parts, divide one of the two again.
+ *  - For three parts, split one of the two again.
  *
  *      Dataset *all = csv_read("iris.csv", (CsvOptions){.label_column = -1}, &err);
  *      DatasetSplit split = dataset_split(all, 0.8, SPLIT_STRATIFIED, 1);
@@ -37,8 +37,8 @@ typedef struct DatasetSplit {
  * rounded up). In a stratified split, it first gets fraction * n_k examples, rounded down, from
  * each class k of n_k examples. Then the classes that lost most by rounding each give one more,
  * until the part is full; of classes that lost the same, those with lower numbers come first. So
- * the share of each class is exact to within one example, and a class of a single example is in one
- * part only.
+ * the share of each class is exact to within one example, and a class with a single example is in
+ * one part only.
  *
  * Fails if the fraction is not between 0 and 1 or would leave a part empty. A stratified split also
  * fails if the dataset has no classes, for example because it has real-valued targets. */

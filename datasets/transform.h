@@ -24,8 +24,8 @@
 SLOPE_C_BEGIN
 
 /* A field that is left out is 0 and does nothing, except that a window whose .center is left out is
- * at a random position. To pad the sides differently, take a window of a padded image: .pad = 2 and
- * .crop = {32, 28} with .center add rows, but no columns, to 28x28. */
+ * at a random position. To pad height and width differently, take a window of a padded image:
+ * for 28x28 images, .pad = 2 and .crop = {32, 28} with .center add four rows but no columns. */
 typedef struct Transform {
     int  pad;     /* pixels on each of the four sides. They are black: 0 before normalising, so
                    * (0 - mean) / std in the batch, like black pixels of the image. */

@@ -240,8 +240,8 @@ int main(int argc, char **argv)
  *    too, as `edges` does. For which slopes does it notice now?
  * 3. Show from (2) that PReLU(x) + PReLU(-x) = (1 - a) |x|, and claim it over the grid.
  * 4. For which a has PReLU an inverse? It is a PReLU again. Claim the round trip over the grid.
- * 5. Draw a function of your own beside its derivative: include lessons/kit/curve.h, write
- *    static Var *mine(Var *x) in terms of var_ functions, and call in main
+ * 5. Draw a function of your own with its derivative: include lessons/kit/curve.h, write
+ *    static Var *mine(Var *x) in terms of var_ functions, and in main call
  *        draw_curve(&lesson, "mine", "My function", (Curve){.f = mine});
  *    Where is the line of the derivative interrupted? lessons/kit/README.md shows how a program
  *    outside this folder does the same.

@@ -122,7 +122,7 @@ static void check_history(const Lesson *lesson, const LessonData *data, const Hi
 
 static void show_confusion(const Lesson *lesson, Module *net, Loader *test)
 {
-    section("What is taken for what");
+    section("Which classes it confuses");
     Confusion c = confusion_evaluate(net, test);
     confusion_print(story(), &c);
     int row = 0, column = 1;

@@ -266,7 +266,7 @@ int main(int argc, char **argv)
  * 5. The slopes of a network of your own, with any number of PReLUs, are recorded, drawn and
  *    animated by slope_log_new, draw_slope_bands and draw_slope_film (lessons/kit/slopes.h). Add
  *    two hidden layers to prelu_network_new (lessons/kit/networks.c) and draw the slopes of all
- *    four PReLUs. Is their order that of their depth?
+ *    four PReLUs. Are the slopes in the order of depth?
  * 6. By (1) the shared gradient is the sum of the channels'. Print the ratio |mean| / std of both
  *    kinds of gradient over a hundred steps, and explain with (2) why the shared slope is faster.
  */

@@ -15,9 +15,9 @@
  *
  *     H v = d (g . v) / dtheta                                                              (2)
  *
- * which is one more backward pass for every D. In the same way two backward passes give the product
- * J v of a Jacobian: the first computes J' u, which is linear in u, so J v = d (J' u . v) / du. The
- * library calls these products var_hvp and var_jvp.
+ * which is one more backward pass for every D. In the same way, two backward passes give the
+ * product J v with a Jacobian J: the first computes J' u, which is linear in u, so
+ * J v = d (J' u . v) / du. The library computes these products in var_hvp and var_jvp.
  *
  * Newton's method takes the parabola that fits L at a, and goes to its lowest point; with error e
  * and a* the minimum,
@@ -33,7 +33,7 @@
  *     x       dy/dx   dy/da   by hand  dx, then da  da, then dx  differences
  *     -0.5    0.25    -0.5    1        1            1            1
  *     0.5     1       0       0        0            0            0
- *     [ok] var_hvp is (2): the same bits
+ *     [ok] var_hvp gives the same bits as (2)
  *     [ok] (2) gives what the full matrix times v gives, up to 4e-15
  *     [ok] one PReLU: from 1.1 to 0.500000000000 in one step
  *     [ok] from a = 0.2, where L'' = -0.24 < 0, Newton climbs: L from 0.021 to 0.065
@@ -214,7 +214,7 @@ static void compare(const Problem *p, Var *v, const double H[D * D])
         numeric = fmax(numeric, fabs((double)product[i] - slope));
     }
     claim(tensor_same_bits(Hv, hessian_times_in_full(p, v)->value),
-          "var_hvp is (2): the same bits");
+          "var_hvp gives the same bits as (2)");
     claim(off < 1e-12, "(2) gives what the full matrix times v gives, up to %.0e", off);
     claim(numeric < 1e-6, "... and the difference of two gradients, up to %.0e", numeric);
     claim(skew < 1e-12, "H is symmetric up to %.0e", skew);

@@ -314,7 +314,7 @@ int main(int argc, char **argv)
  *    say? Does the network still learn? A gradient that is a little wrong often hides that way.
  * 2. At which x is swish smallest, and how small? Show that both scale with 1/b, and claim it. The
  *    picture `derivative` shows where to look: draw_curve (lessons/kit/curve.h) draws any function
- *    of one Var, and any module with one input, above its derivative by the tape.
+ *    of one Var, and any module with one input, with the derivative that the tape computes.
  * 3. Write swish_backward with y: since y = x s, (2) is s + b y (1 - s). Which is cheaper? Does the
  *    second order still agree?
  * 4. A smooth PReLU: y = a x + (1 - a) x s(b x). Write it as an op of three inputs. Which

@@ -68,10 +68,10 @@ typedef struct LoadItem {
 typedef struct LoadReport {
     int       loaded, missing, unexpected, different;
     LoadItem *item;  /* the file's tensors in their order, then the network's that are missing */
-    int       count; /* of items: the sum of the four numbers */
+    int       count; /* the number of items: the sum of the four above */
 } LoadReport;
 
-/* Loads as the options say and fills in *report, which may be NULL; you free it with
+/* Loads as the options say and, unless `report` is NULL, fills in *report, which you free with
  * load_report_free. On failure returns false, fills in *err and leaves the network unchanged and
  * *report empty. It fails in the same cases as module_load, except that with .partial, tensors may
  * be missing, unexpected or different. It also fails if renaming gives two tensors the same name,
@@ -97,7 +97,7 @@ bool module_load_with(Module *m, const char *path, LoadOptions options, LoadRepo
 /* Prints the four numbers, then one line for each tensor that was not loaded: first those that are
  * different, then the missing and finally the unexpected ones, of which there may be many. */
 void load_report_print(FILE *out, const LoadReport *report);
-void load_report_free(LoadReport *report); /* NULL is fine; leaves it empty */
+void load_report_free(LoadReport *report); /* may be NULL; leaves it empty */
 
 SLOPE_C_END
 

@@ -88,7 +88,7 @@ static void load_count_part(const char *name, const ModulePart *part, void *coun
     *(int *)count += part->kind != PART_RNG;
 }
 
-/* A tensor of any type can be loaded into one of the network's, but only an I64 into a counter. */
+/* A tensor of the network accepts any element type, but a counter only a single I64. */
 static bool load_fits(const ModulePart *part, const NamedTensor *t)
 {
     const Tensor *x = module_part_tensor(part);
@@ -160,7 +160,7 @@ static const char *load_example(const LoadReport *r, LoadResult result, char tex
     return text;
 }
 
-/* `prefix` is common to all names in the file, unless it is "". */
+/* All names in the file begin with `prefix`, which may be "". */
 static bool load_refuse_names(const Safetensors *file, const LoadReport *r, const char *prefix,
                               LoadOptions o, Error *err)
 {
@@ -170,7 +170,7 @@ static bool load_refuse_names(const Safetensors *file, const LoadReport *r, cons
     error_expected(err, load_example(r, LOAD_MISSING, ours), "%s",
                    load_example(r, LOAD_UNEXPECTED, theirs));
     if (prefix[0] && !removed)
-        return error_hint(err, "every name in the file begins with '%s'; pass that to "
+        return error_hint(err, "every name in the file begins with '%s'; pass it to "
                           "module_load_with as .remove_prefix", SHOWN(prefix));
     return error_hint(err, "was it saved from a network with different parts or names? "
                       "module_load_with can remove a prefix from its names or add one");
@@ -179,8 +179,8 @@ static bool load_refuse_names(const Safetensors *file, const LoadReport *r, cons
 static bool load_refuse_shapes(const Safetensors *file, const LoadReport *r, Error *err)
 {
     const LoadItem *first = load_first(r, LOAD_DIFFERENT);
-    error_set(err, file->file, -1, "every tensor of the network that the file has, such as '%s', "
-              "has a different shape or type there", SHOWN(first->name));
+    error_set(err, file->file, -1, "none of the network's tensors in the file fits; '%s', for "
+              "example, has a different shape or type", SHOWN(first->name));
     error_expected(err, first->expected, "%s", first->found);
     return error_hint(err, "was it saved from a network of a different size?");
 }
@@ -218,7 +218,7 @@ static void load_walk_file(State *s, void *net)
     state_module(s, "", net, STATE_IN_FILE);
 }
 
-/* The file as if it held only the tensors to be loaded; those of `file` are reordered. */
+/* The file as if it held only the tensors to be loaded. Reorders the tensors of `file`. */
 static Safetensors load_fitting(Safetensors *file, const LoadReport *r)
 {
     Safetensors fitting = *file;

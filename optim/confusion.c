@@ -234,7 +234,7 @@ static void confusion_print_head(FILE *out, const Confusion *c, int digits)
     fprintf(out, "Accuracy %s: %lld of %lld examples are classified correctly.\n",
             confusion_text(c->accuracy, text), (long long)correct, (long long)c->examples);
     if (c->ignored > 0)
-        fprintf(out, "Not counted because their label is ignored: %lld.\n", (long long)c->ignored);
+        fprintf(out, "Examples ignored because of their label: %lld.\n", (long long)c->ignored);
     if (digits > 0)
         fprintf(out, "Rows: the true class. Columns: the predicted class.\n");
     fprintf(out, "class  recall  precision");

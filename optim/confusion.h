@@ -3,7 +3,7 @@
  *  - confusion_evaluate runs a network over a loader and counts how often each class was predicted
  *    for the examples of each class; confusion_new counts predictions that you already have.
  *  - confusion_print prints the counts, and the recall and precision of every class.
- *    draw_confusion, in lessons/kit/confusion.h, draws them.
+ *    draw_confusion, in lessons/kit/confusion.h, draws the counts.
  *
  *      Confusion c = confusion_evaluate(net, test);
  *      confusion_print(stdout, &c);
@@ -30,13 +30,13 @@ SLOPE_C_BEGIN
 
 typedef struct Confusion {
     int      classes;   /* K */
-    int64_t *count;     /* (K,K): row by the true class, column by the predicted class */
+    int64_t *count;     /* (K,K): a row per true class, a column per predicted class */
     int64_t  examples;  /* the sum of all counts */
-    int64_t  ignored;   /* examples that are not counted, because their label is ignored */
+    int64_t  ignored;   /* examples not counted, because their label is ignore_index */
     double   accuracy;  /* the share of examples classified correctly; NaN without examples */
-    double  *recall;    /* (K) the accuracy of each class: of its examples, the share that were
+    double  *recall;    /* (K) the accuracy of each class: the share of its examples that were
                          * classified correctly; NaN if it has none */
-    double  *precision; /* (K) of the examples classified as this class, the share that belong to
+    double  *precision; /* (K) the share of the examples classified as this class that belong to
                          * it; NaN if there are none */
     const char *const *names; /* (K) borrowed, or NULL */
 } Confusion;

@@ -134,6 +134,14 @@ bool trainer_load(Trainer *t, const char *path, Error *err)
     return ok;
 }
 
+static void resume_report(const Trainer *t)
+{
+    if (!t->quiet)
+        fprintf(stderr, "%s%sresumed from %s: epochs done: %d, updates: %lld\n",
+                t->name ? t->name : "", t->name ? ": " : "", SHOWN(t->checkpoint), t->epoch,
+                (long long)t->step);
+}
+
 bool trainer_resume(Trainer *t, Error *err)
 {
     slope_check_trainer(t, "trainer_resume");
@@ -144,5 +152,6 @@ bool trainer_resume(Trainer *t, Error *err)
     if (!trainer_load(t, t->checkpoint, err))
         return false;
     t->epochs = t->epochs > t->epoch ? t->epochs - t->epoch : 0;
+    resume_report(t);
     return true;
 }

@@ -8,9 +8,9 @@
  *
  * where ' denotes the transpose and d is the number of elements in a row of k.
  *
- * The task: each of T tokens holds its position, a pointer to a token, and a number. For each token
- * the network returns the number of the token that it points to. So training must find queries that
- * read the pointer, keys that read the position, and values that read the number.
+ * The task: each of T tokens holds its position, a pointer to a token, and a number. For each
+ * token, the network must return the number in the token that it points to. So training must find
+ * queries that read the pointer, keys that read the position, and values that read the number.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -37,7 +37,7 @@ static Var *attention(Module *self, Var *query, Var *key, Var *value)
     return var_matmul(var_softmax(scores, -1), v);
 }
 
-/* The forward of one Var, for the ModuleType: self-attention. */
+/* The forward function of the ModuleType takes one Var: this is self-attention. */
 static Var *attention_forward(Module *self, Var *x) { return attention(self, x, x, x); }
 
 static Module *attention_new(ptrdiff_t in, ptrdiff_t width, ptrdiff_t out)

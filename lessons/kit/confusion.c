@@ -9,12 +9,13 @@
 #include "tensor/files/json.h"
 #include "tensor/memory.h"
 
-/* A class's name on an axis: so many characters of at most 4 bytes, and "...". */
+/* A class name on an axis: at most this many characters of up to 4 bytes; "..." if it is cut. */
 enum { CONFUSION_LETTERS = 20, CONFUSION_NAME = 4 * CONFUSION_LETTERS + 4 };
 
-/* What gnuplot can draw in place of the character at the start of the text, whose length in bytes
- * is set: a single quote would end gnuplot's string, a percent sign would begin a number format,
- * and an SVG file must contain neither control characters nor bytes that are not UTF-8. */
+/* Sets *length to the bytes of the first character of the text. Returns what gnuplot draws in its
+ * place, or NULL if it can draw the character itself: a single quote would end gnuplot's string, a
+ * percent sign would begin a number format, and an SVG file must contain neither control characters
+ * nor bytes that are not UTF-8. */
 static const char *confusion_letter(const char *text, size_t *length)
 {
     *length = slope_utf8_length((const uint8_t *)text, strlen(text));
@@ -51,7 +52,8 @@ static void confusion_cells(Plot *p, const Confusion *c, const char *const *name
     memory_free(count);
 }
 
-/* Cells of equal size in every picture, with 240 and 160 pixels for the names beside them. */
+/* CELL pixels per class, but at least LEAST and at most MOST in all; a further 240 pixels in width
+ * and 160 in height are for the names and titles. */
 static void confusion_size(Plot *p, int classes)
 {
     enum { CELL = 52, LEAST = 10 * CELL, MOST = PLOT_CELLS * CELL };

@@ -11,7 +11,7 @@ SLOPE_C_BEGIN
 
 /* Draws the counts as coloured cells in the picture NAME.svg, one row per true class, one column
  * per predicted class. Long names are shortened. If there are more than PLOT_CELLS classes, the
- * picture is NAME.png, and the cells and the axes bear only colours and class numbers. */
+ * picture is NAME.png; its cells then show colours without counts, and its axes class numbers. */
 void draw_confusion(const Lesson *lesson, const char *name, const char *title,
                     const Confusion *confusion);
 

@@ -12,8 +12,8 @@
 enum {
     CURVE_POINTS = 801,
     CURVE_MOST = 100000,
-    CURVE_HALVINGS = 20, /* until an interval is a millionth of what it was */
-    CURVE_VISIBLE = 200, /* a jump of less than 1/200 of the range of values is not looked for */
+    CURVE_HALVINGS = 20, /* shrink an interval to a millionth */
+    CURVE_VISIBLE = 200, /* jumps of less than 1/200 of the range of values are ignored */
 };
 
 typedef enum CurveField { CURVE_VALUE, CURVE_DERIVATIVE, CURVE_FIELDS } CurveField;
@@ -72,8 +72,9 @@ static CurvePoint curve_at(const CurveRun *run, double at)
     if (!y)
         slope_fail(run->function, "the function returned NULL; expected a Var");
     if (tensor_count(y->value) != 1)
-        slope_fail(run->function, "the %s returns %s for one number (1, 1); expected one number",
-                   c->module ? "module" : "function", SHAPE_TEXT(var_shape(y)));
+        slope_fail(run->function, "for one number, of shape (1, 1), the %s returns shape %s; "
+                   "expected one number", c->module ? "module" : "function",
+                   SHAPE_TEXT(var_shape(y)));
     CurvePoint point = {(double)var_item(x), {(double)var_item(y), curve_gradient(y, x)}};
     if (!isfinite(point.y[CURVE_VALUE])) /* the rule of log would give 1/x for x < 0, too */
         point.y[CURVE_DERIVATIVE] = (double)NAN;
@@ -97,7 +98,7 @@ static CurveRun curve_begin(Curve c, const char *function)
     double low = run.curve.low, high = run.curve.high;
     if (c.module)
         module_eval_begin(c.module);
-    curve_at(&run, low); /* fails, if it does, before there is memory to free */
+    curve_at(&run, low); /* if this fails, there is no memory to free yet */
     run.point = memory_new_array((size_t)n, sizeof *run.point);
     for (int i = 0; i < n; i++)
         run.point[i] = curve_at(&run, low + (high - low) * i / (n - 1));
@@ -129,7 +130,7 @@ static bool curve_jumps(const CurveRun *run, CurvePoint a, CurvePoint b, CurveFi
     return true;
 }
 
-/* The smallest change that is looked at. Fails if there is nothing to draw. */
+/* The smallest change that may be a jump. Fails if there is nothing to draw. */
 static double curve_visible(CurveRun *run, CurveField field)
 {
     double low = (double)INFINITY, high = -low;
@@ -159,8 +160,8 @@ static void curve_add(CurveLine *line, double x, double y)
     line->y[line->n++] = isfinite(y) ? y : (double)NAN;
 }
 
-/* Is the line of a field interrupted after point i? A derivative also is where the value jumps: at
- * a pole of 1/x, it is the same on both sides. */
+/* Is the line of a field interrupted after point i? The line of a derivative is also interrupted
+ * where the value jumps: at the pole of 1/x, the derivative is the same on both sides. */
 static bool curve_breaks(const CurveRun *run, int i, CurveField field,
                          const double visible[CURVE_FIELDS])
 {
@@ -188,7 +189,7 @@ static CurveLine curve_line(CurveRun *run, CurveField field)
     return line;
 }
 
-/* The points that no line connects with another, in the colour of the panel's last line. */
+/* Draws the points that no line connects to another, in the colour of the panel's last line. */
 static void plot_curve_dots(Plot *p, const CurveLine *line)
 {
     char style[64];
@@ -234,7 +235,7 @@ void draw_curve(const Lesson *lesson, const char *name, const char *title, Curve
         slope_fail("draw_curve", "the %s is NULL", !lesson ? "lesson" : !name ? "name" : "title");
     CurveRun run = curve_begin(c, "draw_curve");
     for (CurveField field = 0; field < CURVE_FIELDS; field++)
-        curve_visible(&run, field); /* fails, if it does, before the picture is begun */
+        curve_visible(&run, field); /* if this fails, no picture has been begun */
     Plot *p = plot_new(lesson, name, title, 2, 1);
     plot_size(p, 720, 720);
     for (CurveField field = 0; field < CURVE_FIELDS; field++) {

@@ -99,7 +99,7 @@ static int lesson_option(Lesson *l, const char *option, const char *value)
 
 /* --- the folder ------------------------------------------------------------------------------- */
 
-/* The end of a sentence about a folder or a file; only a lesson has options. */
+/* The hint that ends a message about a folder or a file; only a lesson has options. */
 static const char *lesson_hint(const Lesson *lesson)
 {
     return lesson->number ? "; choose another folder with --out" : "";
@@ -109,7 +109,7 @@ static const char *lesson_hint(const Lesson *lesson)
 static void lesson_make_folder(const Lesson *lesson)
 {
     const char *path = lesson->out;
-    char part[512];
+    char part[512], inside[520];
     for (size_t i = 1; i <= strlen(path); i++) {
         if (path[i] != '/' && path[i] != '\0')
             continue;
@@ -118,7 +118,8 @@ static void lesson_make_folder(const Lesson *lesson)
             lesson_refuse("cannot create the folder '%s': %s%s", part, strerror(errno),
                           lesson_hint(lesson));
     }
-    if (access(path, W_OK) != 0)
+    snprintf(inside, sizeof inside, "%s/.", path); /* which exists only in a folder */
+    if (access(inside, W_OK) != 0)
         lesson_refuse("cannot write to '%s': %s%s", path, strerror(errno), lesson_hint(lesson));
 }
 
@@ -207,7 +208,7 @@ static bool lesson_only_terminal(void)
     return isatty(STDOUT_FILENO) && !getenv("DISPLAY") && !getenv("WAYLAND_DISPLAY");
 }
 
-/* What a program needs to draw, once its folder is known. */
+/* Prepares a program for drawing, once its folder is known. */
 static void lesson_prepare(Lesson *l)
 {
     slope_decimal_begin(); /* for the whole run: gnuplot and CSV readers expect a point */
@@ -220,9 +221,9 @@ static void lesson_prepare(Lesson *l)
 static void lesson_say_undrawn(const Lesson *l)
 {
     if (!l->gnuplot[0])
-        say("\n(The pictures %s not drawn: gnuplot is not installed. `make deps`%s installs it or\n"
+        say("\n(The pictures %s drawn: gnuplot is not installed. `make deps`%s installs it or\n"
             "says how. The scripts and their data are in %s.)\n",
-            l->number ? "were" : "are", l->number ? "" : " in Slope's folder", l->out);
+            l->number ? "were not" : "will not be", l->number ? "" : " in Slope's folder", l->out);
 }
 
 Lesson lesson_here(const char *folder)

@@ -9,8 +9,9 @@
  *  - lesson_load returns Fashion-MNIST if it is found and glyphs otherwise, and says which.
  *  - A program that is not a lesson calls lesson_here in place of lesson_begin. It needs only a
  *    folder for its pictures.
- *  - Some names here are short: say, story, section, claim, stops. The compiler refuses a function
- *    of your own that has a name which an included header declares; all other names are yours.
+ *  - Some names here are short: say, story, section, claim, stops. If you define a function with a
+ *    name that an included header declares, the compiler reports an error; all other names are
+ *    yours.
  *
  *      int main(int argc, char **argv)
  *      {
@@ -47,9 +48,9 @@ typedef struct Lesson {
  * a lesson that trains nothing. */
 Lesson lesson_begin(int argc, char **argv, const char *number, const char *title, int epochs);
 
-/* For any other program: creates the folder, if it does not exist, for the pictures and files that
- * plot_draw, lesson_open and others write. No title is printed and no option is read; claim() still
- * counts, and lesson_end then says how many claims hold. Says how to install gnuplot if it is
+/* For any other program: creates the folder to which plot_draw, lesson_open and others write, if it
+ * does not exist. Prints no title and reads no options; claim() still counts, and lesson_end then
+ * says how many claims hold. Says how to install gnuplot if it is
  * missing. If the folder cannot be created or written to, the program ends with a message and exit
  * status 2. From then on, this thread prints numbers with a decimal point, whatever the locale.
  *     Lesson here = lesson_here("pictures"); */

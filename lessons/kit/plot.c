@@ -33,7 +33,7 @@ const char *slope_plot_text(const char *text)
     return text;
 }
 
-/* A picture's name becomes the name of its files, and part of its script. */
+/* A picture's name is part of its files' names and of its script. */
 static void plot_check_new(const Lesson *lesson, const char *name, const char *title)
 {
     if (!lesson || !name || !title)
@@ -135,7 +135,7 @@ static void plot_write_head(Plot *p)
     plot_write_styles(p);
     fprintf(p->script, "set encoding utf8\nset tics nomirror textcolor rgb '#222222'\n"
             "set style fill solid 0.45 noborder\n");
-    if (plot_has_page(p)) /* two more lines are for the shared key */
+    if (plot_has_page(p)) /* two empty lines make room for the shared key */
         fprintf(p->script, "set multiplot layout %d,%d title '%s'%s font ',18'\n", p->rows,
                 p->columns, p->title, p->shared_key ? ".\"\\n\\n \"" : "");
 }
@@ -169,8 +169,8 @@ void plot_panel(Plot *p, const char *title, const char *x_label, const char *y_l
         fprintf(p->script, "unset key\n");
 }
 
-/* The shared key is that of a plot without points, as large as the page, so that the key can be as
- * wide. */
+/* The shared key belongs to an empty plot as large as the page, so that it can be as wide as the
+ * page. */
 static void plot_write_shared_key(Plot *p)
 {
     fprintf(p->script,
@@ -325,7 +325,7 @@ void plot_draw(Plot *p)
     char file[80], path[1024];
     plot_end_panel(p);
     for (int i = 0; p->gif_delay && i < PLOT_HOLD / p->gif_delay; i++)
-        fprintf(p->script, "replot\n"); /* one more frame each, which holds the last one */
+        fprintf(p->script, "replot\n"); /* each repeats the last frame once, which holds it */
     if (p->key[0])
         plot_write_shared_key(p);
     if (plot_has_page(p))

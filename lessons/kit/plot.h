@@ -26,7 +26,7 @@ SLOPE_C_BEGIN
 typedef struct Plot Plot;
 
 /* A picture of rows x columns panels, named NAME.svg. Texts must not contain a single quote. Fails
- * if the name is not that of a file, without its extension. */
+ * if the name cannot be a file's name without its extension. */
 Plot *plot_new(const Lesson *lesson, const char *name, const char *title, int rows, int columns);
 
 /* Draws and frees the picture; prints where it is. */
@@ -36,7 +36,7 @@ void plot_draw(Plot *p);
 void plot_as_png(Plot *p);                          /* for pictures with very many points */
 void plot_size(Plot *p, int width, int height);     /* pixels; default 720 x 480 per panel */
 void plot_as_gif(Plot *p, int centiseconds);        /* every panel becomes a frame; the last one is
-                                                     * shown for two more seconds */
+                                                     * held for two more seconds */
 void plot_shared_key(Plot *p);                      /* one key below the title, for all panels */
 
 /* --- panels ----------------------------------------------------------------------------------- */

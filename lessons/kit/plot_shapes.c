@@ -94,7 +94,7 @@ static void plot_cells(Plot *p, int rows, int columns)
     fprintf(p->script, "unset grid\nset size ratio %.4g\n", (double)rows / columns);
 }
 
-/* In a PNG, rectangles show seams. */
+/* In a PNG, there would be seams between rectangles. */
 static void plot_pixels(Plot *p, int block)
 {
     slope_plot_append(p, "'%s.dat' index %d matrix with %s notitle", p->name, block,

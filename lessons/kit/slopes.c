@@ -17,7 +17,7 @@ typedef struct SlopeWalk {
     SlopeLog   *log;
     const char *prefix;
     int         layer;
-    bool        changed; /* is the network another one than in slope_log_new? */
+    bool        changed; /* does the network differ from that in slope_log_new? */
 } SlopeWalk;
 
 static void slope_count_layer(const char *name, const Tensor *slopes, void *ctx)
@@ -74,8 +74,8 @@ static void slope_note(SlopeLog *log, int64_t step)
     slope_log_grow(log);
     prelu_each(log->net, slope_note_layer, &walk);
     if (walk.changed || walk.layer != log->n_layers)
-        slope_fail("slope_log_record", "the network's %d PReLUs are not the %d, of the same sizes, "
-                   "that it had in slope_log_new", walk.layer, log->n_layers);
+        slope_fail("slope_log_record", "the network has %d PReLUs; expected %d, of the same sizes "
+                   "as in slope_log_new", walk.layer, log->n_layers);
     log->step[log->moments++] = (double)step;
 }
 
@@ -121,15 +121,19 @@ void slope_log_record(SlopeLog *log, int64_t step)
     if (!log || step < 1)
         slope_fail("slope_log_record", log ? "the step is %lld; expected 1 or more"
                                            : "the log is NULL", (long long)step);
-    while (log->step[log->moments - 1] >= (double)step ||
-           !slope_log_keeps(log->step[log->moments - 1]))
-        log->moments--; /* not beyond step 0, which is kept */
+    while (log->moments > 0 && (log->step[log->moments - 1] >= (double)step ||
+                                !slope_log_keeps(log->step[log->moments - 1])))
+        log->moments--; /* step 0, if it is in the log, is kept */
     slope_note(log, step);
 }
 
-void slope_log_step(const Trainer *t, int64_t step, void *log)
+/* A resumed trainer does not continue from the slopes that a new log recorded as step 0. */
+void slope_log_step(const Trainer *t, int64_t step, void *ctx)
 {
+    SlopeLog *log = ctx;
     (void)t;
+    if (log && log->moments == 1 && log->step[0] == 0 && step > 1)
+        log->moments = 0;
     slope_log_record(log, step);
 }
 
@@ -138,10 +142,10 @@ const double *slope_log_values(const SlopeLog *log, int layer, int moment)
     if (!log)
         slope_fail("slope_log_values", "the log is NULL");
     if (layer < 0 || layer >= log->n_layers)
-        slope_fail("slope_log_values", "there is no layer %d; there are %d", layer, log->n_layers);
+        slope_fail("slope_log_values", "layer is %d; expected 0 to %d", layer, log->n_layers - 1);
     if (moment < -log->moments || moment >= log->moments)
-        slope_fail("slope_log_values", "there is no moment %d; there are %d", moment,
-                   log->moments);
+        slope_fail("slope_log_values", "moment is %d; expected %d to %d", moment, -log->moments,
+                   log->moments - 1);
     const SlopeLayer *l = &log->layer[layer];
     return l->values + (ptrdiff_t)(moment < 0 ? log->moments + moment : moment) * l->channels;
 }

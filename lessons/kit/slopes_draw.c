@@ -11,7 +11,7 @@
 
 enum {
     SLOPE_SINGLES = 16, /* single channels in a panel */
-    SLOPE_MOMENTS = 400, /* points of a line: more could not be told apart */
+    SLOPE_MOMENTS = 400, /* points of a line: more could not be distinguished */
     SLOPE_BINS = 60,     /* of a histogram */
     SLOPE_FRAMES = 36,
     SLOPE_DELAY = 12, /* centiseconds per frame */
@@ -28,7 +28,7 @@ typedef struct SlopeBands {
     double *line[SLOPE_LINES]; /* (n) each */
 } SlopeBands;
 
-/* The moment of point i of n: of more moments than SLOPE_MOMENTS, as many, evenly spaced. */
+/* The moment of point i of n, which are evenly spaced if there are more moments than points. */
 static int slope_moment(const SlopeLog *log, int i, int n)
 {
     return n > 1 ? (int)((int64_t)i * (log->moments - 1) / (n - 1)) : 0;
@@ -79,7 +79,7 @@ void plot_slope_bands(Plot *p, const SlopeLog *log, int layer)
 {
     if (!p)
         slope_fail("plot_slope_bands", "the plot is NULL");
-    slope_log_values(log, layer, 0); /* checks both */
+    slope_log_values(log, layer, 0); /* checks log and layer */
     SlopeBands b = slope_bands_new(log, layer);
     plot_slope_lines(p, &b);
     slope_bands_free(&b);
@@ -152,7 +152,8 @@ static SlopeRange slope_range(const Lesson *lesson, const SlopeLog *log, const c
     }
     if (all.low > all.high)
         slope_fail(function, "no slope is finite at any moment");
-    all.start = first.low == first.high ? first.low : (double)NAN;
+    bool known = log->step[0] == 0 && first.low == first.high;
+    all.start = known ? first.low : (double)NAN;
     return all;
 }
 
@@ -162,9 +163,18 @@ static SlopeRange slope_with_margin(SlopeRange range)
     return (SlopeRange){range.low - margin, range.high + margin, range.start};
 }
 
+/* The log of a resumed run that had already ended has one moment. A picture of it would show
+ * nothing, and would replace one that shows the whole run. */
+static bool slope_moves(const SlopeLog *log, const char *name)
+{
+    if (log->moments < 2)
+        say("  no picture '%s': only one moment was recorded\n", name);
+    return log->moments >= 2;
+}
+
 /* --- the bands of all layers ------------------------------------------------------------------ */
 
-/* A step between tics: 1, 2 or 5 times a power of 10, and at most five of them up to `last`. */
+/* The distance between tics: 1, 2 or 5 times a power of 10, with at most five tics up to `last`. */
 static double slope_tics(double last)
 {
     double tics = 1;
@@ -186,7 +196,7 @@ static void slope_panel(Plot *p, const SlopeLog *log, int r, const SlopeBands *b
     plot_panel(p, text, "training step", "slope a");
     double last = log->step[log->moments - 1];
     plot_x_range(p, 0, last > 0 ? last : 1), plot_y_range(p, range.low, range.high);
-    plot_set(p, "set lmargin 11; set bmargin 3.5; set tmargin 2"); /* all panels of one size */
+    plot_set(p, "set lmargin 11; set bmargin 3.5; set tmargin 2"); /* panels of the same size */
     snprintf(text, sizeof text, "set xtics %g", slope_tics(last));
     plot_set(p, text);
     plot_slope_lines(p, bands);
@@ -212,13 +222,15 @@ void draw_slope_bands(const Lesson *lesson, const char *name, const char *title,
     SlopeRange all = slope_range(lesson, log, title, "draw_slope_bands"), drawn = slope_nothing;
     SlopeBands bands[SLOPE_SHOWN];
     char text[256];
+    if (!slope_moves(log, name))
+        return;
     Plot *p = slope_page(lesson, name, slope_title(log, title, text), slope_rows(log));
     for (int r = 0; r < slope_rows(log); r++) {
         bands[r] = slope_bands_new(log, slope_row(log, r));
         slope_stretch(&drawn, bands[r].line[0],
                       (ptrdiff_t)bands[r].n * (SLOPE_QUANTILES + bands[r].singles));
     }
-    if (drawn.low <= drawn.high) /* the outermost channels may not be drawn */
+    if (drawn.low <= drawn.high) /* the outermost channels are not always drawn */
         all.low = drawn.low, all.high = drawn.high;
     for (int r = 0; r < slope_rows(log); r++) {
         slope_panel(p, log, r, &bands[r], slope_with_margin(all));
@@ -232,14 +244,15 @@ void draw_slope_bands(const Lesson *lesson, const char *name, const char *title,
 /* The last moment that was recorded by the time of a frame. */
 static int slope_frame_moment(const SlopeLog *log, int frame, int frames)
 {
-    double now = frames > 1 ? log->step[log->moments - 1] * frame / (frames - 1) : 0;
+    double first = log->step[0], last = log->step[log->moments - 1];
+    double now = first + (last - first) * frame / (frames - 1);
     int moment = 0;
     while (moment + 1 < log->moments && log->step[moment + 1] <= now)
         moment++;
     return moment;
 }
 
-/* How many of the n values are in each bin, as fractions of the largest number. */
+/* How many of the n values are in each bin, as fractions of the number in the fullest bin. */
 static void slope_bins(const double *values, int n, SlopeRange range, double bin[SLOPE_BINS])
 {
     double most = 0;
@@ -313,6 +326,8 @@ void draw_slope_film(const Lesson *lesson, const char *name, const char *title,
     SlopeRange range = slope_with_margin(slope_range(lesson, log, title, "draw_slope_film"));
     int rows = slope_rows(log), frames = log->moments < SLOPE_FRAMES ? log->moments : SLOPE_FRAMES;
     char text[256];
+    if (!slope_moves(log, name))
+        return;
     Plot *p = plot_new(lesson, name, slope_title(log, title, text), 1, 1);
     plot_as_gif(p, SLOPE_DELAY), plot_size(p, 720, 160 + (rows < 3 ? 150 : 60) * (rows + 1));
     for (int frame = 0; frame < frames; frame++)

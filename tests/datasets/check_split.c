@@ -288,7 +288,7 @@ START_TEST(only_classes_can_be_stratified)
     ck_assert_fails((split(targets, 0.5, SPLIT_STRATIFIED), 0),
                     "dataset_split: t has real-valued targets, but SPLIT_STRATIFIED needs classes; "
                     "use SPLIT_PLAIN");
-    ck_assert_fails((split(bare, 0.5, SPLIT_STRATIFIED), 0), "bare has no classes");
+    ck_assert_fails((split(bare, 0.5, SPLIT_STRATIFIED), 0), "needs classes, but bare has none");
     split(targets, 0.5, SPLIT_PLAIN), split(bare, 0.5, SPLIT_PLAIN);
     dataset_free(targets), dataset_free(bare);
 }

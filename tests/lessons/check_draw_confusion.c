@@ -18,7 +18,7 @@
 
 enum { LARGEST = 1 << 16 };
 
-/* A matrix in which one of each class is correct, and one of class 0 is taken for class 1. */
+/* A matrix in which one example of each class is correct, and one of class 0 is taken for 1. */
 static Confusion matrix_of(int classes)
 {
     int32_t labels[100], predicted[100];

@@ -24,7 +24,7 @@
 
 /* --- files ------------------------------------------------------------------------------------ */
 
-/* Prints nothing. gnuplot, if it is installed, draws every picture: a script that it refuses leaves
+/* Prints nothing. If gnuplot is installed, it draws every picture; a script that it rejects leaves
  * none. */
 static Lesson begin_here(const char *folder)
 {
@@ -96,7 +96,7 @@ START_TEST(a_folder_is_all_that_a_program_needs)
 }
 END_TEST
 
-/* In a child process, whose output is captured: returns its exit status. */
+/* Draws a curve in a child process whose output is captured; returns its exit status. */
 static int run_here(const char *folder, const char **said)
 {
     int status;
@@ -125,6 +125,8 @@ START_TEST(a_folder_that_cannot_be_used_stops_the_program)
     snprintf(sentence, sizeof sentence,
              "slope: cannot create the folder '%s/below': Not a directory\n", file);
     ck_assert_str_eq(said, sentence);
+    ck_assert_int_eq(run_here(file, &said), 2);
+    assert_contains(said, "cannot write to '");
     const char *locked = scratch_subfolder("locked");
     ck_assert_int_eq(chmod(locked, 0555), 0);
     if (scratch_drop_rights()) {
@@ -157,7 +159,7 @@ START_TEST(without_gnuplot_the_program_says_how_to_install_it)
 }
 END_TEST
 
-START_TEST(names_that_are_not_those_of_a_file_are_refused)
+START_TEST(invalid_picture_names_are_refused)
 {
     Lesson here = begin_here("names");
     ck_assert_fails(plot_new(NULL, "a", "", 1, 1), "the lesson is NULL");
@@ -229,7 +231,7 @@ START_TEST(a_smooth_function_is_not_interrupted)
 }
 END_TEST
 
-/* Dropout and batch norm do different things in training; one child is in evaluation mode. */
+/* Dropout and batch norm behave differently in training; one child is in evaluation mode. */
 START_TEST(a_module_is_left_as_it_was)
 {
     Module *net = SEQUENTIAL(linear_new(1, 4), batch_norm1d_new(4), dropout_new((real)0.5),
@@ -266,7 +268,7 @@ START_TEST(a_curve_in_a_panel_has_a_legend)
 }
 END_TEST
 
-START_TEST(what_is_no_curve_is_refused)
+START_TEST(invalid_curves_are_refused)
 {
     Lesson here = begin_here("refused");
     Module *three = linear_new(3, 1), *four = prelu_new(4, (real)0.25), *ten = linear_new(1, 10);
@@ -279,7 +281,7 @@ START_TEST(what_is_no_curve_is_refused)
     ck_assert_fails(DRAW(.f = nothing), "the function returned NULL");
     ck_assert_fails(DRAW(.module = three), "Linear: ");
     ck_assert_fails(DRAW(.module = four), "PReLU: ");
-    ck_assert_fails(DRAW(.module = ten), "the module returns (1, 10) for one number");
+    ck_assert_fails(DRAW(.module = ten), "the module returns shape (1, 10); expected one");
     ck_assert(three->training && four->training && ten->training);
     ck_assert_fails(DRAW(.f = logarithm, .low = -2, .high = -1),
                     "the value is not finite at any of 801 points from -2 to -1");
@@ -306,7 +308,7 @@ static Module *deep_net(int depth, int width)
     return sequential_new(part, n);
 }
 
-/* Moves every slope of a network a little, each channel by another amount. */
+/* Moves every slope of a network a little, each channel by a different amount. */
 static void move_slopes(Module *net, double by)
 {
     Parameters list = module_parameters(net);
@@ -372,6 +374,27 @@ START_TEST(moments_become_rarer_and_the_last_step_is_always_there)
 }
 END_TEST
 
+/* The slopes with which the network was created are not those from which training continues. */
+START_TEST(the_log_of_a_resumed_run_begins_where_it_was_resumed)
+{
+    Lesson here = begin_here("resumed");
+    Module *net = prelu_new(2, (real)0.25);
+    SlopeLog *log = slope_log_new(net, "");
+    draw_slope_film(&here, "moving", "", log);
+    draw_slope_bands(&here, "bands", "", log);
+    ck_assert(!exists(&here, "moving.gp") && !exists(&here, "bands.gp"));
+    slope_log_step(NULL, 480, log), slope_log_step(NULL, 490, log);
+    ck_assert_int_eq(log->moments, 2);
+    ck_assert(log->step[0] == 480 && log->step[1] == 490);
+    draw_slope_film(&here, "moving", "", log);
+    draw_slope_bands(&here, "bands", "", log);
+    assert_contains(read_text(&here, "moving.gp"), "after step 480");
+    ck_assert_ptr_null(strstr(read_text(&here, "moving.gp"), "start, a"));
+    ck_assert(exists(&here, "bands.gp"));
+    slope_log_free(log), module_free(net);
+}
+END_TEST
+
 START_TEST(misuse_of_a_log_is_refused)
 {
     Module *net = SEQUENTIAL(linear_new(2, 2), prelu_new(2, (real)0.25)), *none = linear_new(2, 2);
@@ -382,8 +405,8 @@ START_TEST(misuse_of_a_log_is_refused)
     ck_assert_fails(slope_log_record(NULL, 1), "the log is NULL");
     ck_assert_fails(slope_log_step(NULL, 1, NULL), "the log is NULL");
     ck_assert_fails(slope_log_record(log, 0), "the step is 0");
-    ck_assert_fails(slope_log_values(log, 1, 0), "there is no layer 1; there are 1");
-    ck_assert_fails(slope_log_values(log, 0, 1), "there is no moment 1; there are 1");
+    ck_assert_fails(slope_log_values(log, 1, 0), "layer is 1; expected 0 to 0");
+    ck_assert_fails(slope_log_values(log, 0, 1), "moment is 1; expected -1 to 0");
     ck_assert_fails(slope_log_values(NULL, 0, 1), "the log is NULL");
     ck_assert_fails(plot_slope_bands(NULL, log, 0), "the plot is NULL");
     ck_assert_fails(draw_slope_bands(NULL, "a", "", log), "the lesson is NULL");
@@ -392,7 +415,7 @@ START_TEST(misuse_of_a_log_is_refused)
     ck_assert_fails(slope_quantile(NULL, 2, 0.5), "0 values");
     ck_assert_fails(slope_quantile((double[]){1}, 1, 1.5), "q = 1.5");
     module_add_child(net, "more", prelu_new(2, 1));
-    ck_assert_fails(slope_log_record(log, 1), "2 PReLUs are not the 1, of the same");
+    ck_assert_fails(slope_log_record(log, 1), "2 PReLUs; expected 1, of the same sizes");
     slope_log_free(log);
     log = slope_log_new(net, "");
     for (int layer = 0; layer < 2; layer++)
@@ -456,7 +479,7 @@ START_TEST(every_layer_has_a_panel_with_the_same_axes)
 }
 END_TEST
 
-START_TEST(of_very_many_layers_twelve_are_shown)
+START_TEST(twelve_of_very_many_layers_are_shown)
 {
     Lesson here = begin_here("many");
     Module *net = deep_net(20, 3);
@@ -536,17 +559,18 @@ int main(void)
     testing_add(suite, "the start", 30, (const TTest *const[]){
         a_folder_is_all_that_a_program_needs, a_folder_that_cannot_be_used_stops_the_program,
         without_gnuplot_the_program_says_how_to_install_it,
-        names_that_are_not_those_of_a_file_are_refused, NULL});
+        invalid_picture_names_are_refused, NULL});
     testing_add(suite, "curves", 60, (const TTest *const[]){
         a_kink_interrupts_the_derivative_but_not_the_function,
         jumps_poles_and_undefined_values_interrupt_a_line, a_smooth_function_is_not_interrupted,
-        a_module_is_left_as_it_was, a_curve_in_a_panel_has_a_legend, what_is_no_curve_is_refused,
+        a_module_is_left_as_it_was, a_curve_in_a_panel_has_a_legend, invalid_curves_are_refused,
         NULL});
     testing_add(suite, "recording slopes", 60, (const TTest *const[]){
         twelve_prelus_are_recorded, moments_become_rarer_and_the_last_step_is_always_there,
-        misuse_of_a_log_is_refused, quantiles_are_interpolated_and_nan_comes_last, NULL});
+        the_log_of_a_resumed_run_begins_where_it_was_resumed, misuse_of_a_log_is_refused,
+        quantiles_are_interpolated_and_nan_comes_last, NULL});
     testing_add(suite, "drawing slopes", 120, (const TTest *const[]){
-        every_layer_has_a_panel_with_the_same_axes, of_very_many_layers_twelve_are_shown,
+        every_layer_has_a_panel_with_the_same_axes, twelve_of_very_many_layers_are_shown,
         frames_are_evenly_spaced_in_time_and_the_last_one_is_held, a_row_of_the_film_is_a_histogram,
         wide_layers_and_many_moments_are_drawn, NULL});
     return scratch_main(suite);

@@ -217,7 +217,7 @@ START_TEST(a_prefix_common_to_all_names_is_the_hint)
     const char *path = written(list_of(a, "module._orig_mod.", NULL));
     for (int partial = 0; partial < 2; partial++) {
         LoadOptions o = {.partial = partial};
-        const char *hint = "every name in the file begins with 'module._orig_mod.'; pass that to "
+        const char *hint = "every name in the file begins with 'module._orig_mod.'; pass it to "
                            "module_load_with as .remove_prefix";
         refuse(b, path, o, problem, hint);
         ck_assert_str_eq(err.expected, "'features.0.weight'");
@@ -281,8 +281,8 @@ START_TEST(a_file_of_which_no_shape_fits_is_refused)
     Module *a = network_new(1, 3), *b = network_new(2, 5);
     const char *path = written(list_of(a, "", "features"));
     refuse(b, path, (LoadOptions){.partial = true},
-           "every tensor of the network that the file has, such as 'classifier.bias', has a "
-           "different shape or type there", "of a different size?");
+           "none of the network's tensors in the file fits; 'classifier.bias', for example, has a "
+           "different shape or type", "of a different size?");
     ck_assert_str_eq(err.expected, "(5,)");
     ck_assert_str_eq(err.found, "(3,)");
     refuse(b, path, (LoadOptions){0}, "the file has no tensor 'features.0.weight'", "different");

@@ -246,7 +246,7 @@ START_TEST(the_table_says_what_is_undefined_or_ignored)
     Confusion c = CONFUSION(2, labels, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
     ck_assert_str_eq(printed(c),
                      "Accuracy 1.0000: 11 of 11 examples are classified correctly.\n"
-                     "Not counted because their label is ignored: 1.\n"
+                     "Examples ignored because of their label: 1.\n"
                      "Rows: the true class. Columns: the predicted class.\n"
                      "class  recall  precision   0   1\n"
                      "    0  1.0000     1.0000  11   0\n"

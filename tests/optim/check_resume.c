@@ -3,6 +3,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "tests/capture.h"
 #include "tests/optim/killed.h"
 
 static const OptimizerMaker resume_makers[] = {make_sgd, make_late_sgd, make_early_slots,
@@ -121,6 +122,23 @@ START_TEST(resume_does_what_was_left_to_do)
 }
 END_TEST
 
+START_TEST(resume_says_where_it_begins)
+{
+    Error err;
+    char said[1024];
+    Run r = run_new(make_adam, 1);
+    r.t.checkpoint = scratch_path("told");
+    trainer_fit(&r.t);
+    snprintf(said, sizeof said, "twice: resumed from %s: epochs done: %d, updates: %lld\n",
+             r.t.checkpoint, RESUME_EPOCHS, (long long)r.t.step);
+    r.t.name = "twice", r.t.quiet = false;
+    capture_begin();
+    ck_assert(trainer_resume(&r.t, &err));
+    ck_assert_str_eq(capture_end(), said);
+    run_free(&r);
+}
+END_TEST
+
 /* Compares steps of the same epoch; the only checkpoint is written at its end. */
 START_TEST(a_step_without_a_save_allocates_nothing)
 {
@@ -181,6 +199,7 @@ int main(void)
     testing_add(suite, "resuming", 60, (const TTest *const[]){
         an_old_checkpoint_takes_a_trainer_back,
         training_that_became_nan_within_an_epoch_can_be_restored, resume_does_what_was_left_to_do,
+        resume_says_where_it_begins,
         a_step_without_a_save_allocates_nothing, the_loader_may_be_replaced_between_epochs, NULL});
     testing_add(suite, "kill", 120, (const TTest *const[]){
         killed_at_any_moment_it_ends_with_the_same_bits, NULL});

@@ -225,7 +225,7 @@ static Var *train(const Training *t)
     return train_from(t, 0, NULL);
 }
 
-/* Do they agree to about the digits of a float? theta may come close to 0. */
+/* Do they agree to about as many digits as a float has? theta may come close to 0. */
 static bool paths_agree(const Var *a, const Var *b)
 {
     const real *x = tensor_read(a->value), *y = tensor_read(b->value);

@@ -76,8 +76,8 @@ static void services_release(void *block, void *ctx)
     services_heap.release(block, services_heap.ctx);
 }
 
-/* From now on, elements that are not set are SERVICES_UNSET. New memory would often be 0, which
- * hides a sum that begins without being set to 0. */
+/* From now on, elements that are not set are SERVICES_UNSET. New memory is often 0, which would
+ * hide that a sum is not set to 0 before anything is added to it. */
 static void services_fill_memory(void)
 {
     memory_trim();

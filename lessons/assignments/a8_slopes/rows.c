@@ -147,12 +147,12 @@ static const char *accuracy_hint(const Output *o, const Task *t, double got, con
     for (ptrdiff_t i = 0; i < t->m; rows += o->predictions[i], twice |= o->predictions[i++] > 1)
         predicted[o->predicted[i]]++, occurs[(int)elements(t->truth)[i]]++;
     if (rows == 0)
-        return "there are no rows `prediction`";
+        return "there are no `prediction` rows";
     for (int k = 0; k < t->classes; k++) {
         off = labs(predicted[k] - occurs[k]) > off ? labs(predicted[k] - occurs[k]) : off;
         if (predicted[k] == t->m)
-            return "every example gets the same class: is the network trained, with the labels of "
-                   "`train` and on scaled features?";
+            return "every example gets the same class: is the network trained, on scaled "
+                   "features and with the labels of `train`?";
         if (predicted[k] == 0)
             snprintf(text, sizeof text, "class %d of %d is never predicted: does the network have "
                      "an output for it, are the features scaled, and is the order of the examples "
@@ -257,8 +257,8 @@ static void check_start(const Output *o)
                    "0");
     for (int i = 0; i < end; i++)
         if (!(fabs(o->slope[i].value - 0.25) < 1e-6))
-            judge_fail("step 0 is before the first update, where every slope starts at 0.25; is "
-                       "this value the slope of a PReLU, and not a weight of another layer?",
+            judge_fail("step 0 comes before the first update, and every slope starts at 0.25; is "
+                       "this value a PReLU's slope, and not a weight of another layer?",
                        "slope %g of layer %g is %g at step 0", o->slope[i].channel,
                        o->slope[i].layer, o->slope[i].value);
 }

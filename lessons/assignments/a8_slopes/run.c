@@ -1,7 +1,7 @@
 /* lessons/assignments/a8_slopes/run.c -- compares two sides over ten seeds, with a picture.
  *
- *  - A side is one layer of one setting. Compare two layers of a setting or, with -DSETTINGS, a
- *    layer of two settings.
+ *  - A side is one layer of one setting. Compare two layers of one setting or, with -DSETTINGS,
+ *    one layer of two settings.
  *  - Both sides of a pair get the same data and the same seed.
  *
  * SPDX-License-Identifier: MIT
@@ -28,7 +28,8 @@ static const Side sides[2] = {{"A", experiment_a, 1}, {"B", experiment_b, 1}};
 static const Side sides[2] = {{"layer 0", experiment, 0}, {"layer 1", experiment, 1}};
 #endif
 
-/* What one run wrote: the layer's mean slope at each recorded step, and the right predictions. */
+/* What one run wrote: the layer's mean slope at each recorded step, and how many predictions were
+ * right. */
 typedef struct Result {
     int    moments, right;
     double step[MOMENTS], mean[MOMENTS], count[MOMENTS];
@@ -120,7 +121,7 @@ static double compare(int seed)
         Result *r = &results[k][seed - 1];
         *r = run_side(&sides[k], (uint64_t)seed);
         if (r->moments == 0)
-            slope_fail("run", "there are no slopes of layer %d", sides[k].layer);
+            slope_fail("run", "no slopes of layer %d are recorded", sides[k].layer);
         accuracy[k] = (double)r->right / EXAMPLES, slope[k] = r->mean[r->moments - 1];
     }
     printf("%4d  %8.3f  %7.3f  %8.3f  %7.3f  %10.3f\n", seed, accuracy[0], slope[0], accuracy[1],

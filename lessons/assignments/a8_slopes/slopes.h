@@ -27,8 +27,9 @@
  *
  * Both sets contain `features`, not bytes: examples of any shape, such as (2) or (1,8,8), any
  * number of them, in any order, and each feature on any scale, or constant. The sets' `mean` and
- * `std` are 0 and 1: a loader does not scale them. Both sets have the same shape and the same two
- * or more classes; each class occurs in `train`. The labels of `test` are not known: all are 0. */
+ * `std` are 0 and 1, so a loader does not scale the features. Both sets have the same shape and the
+ * same two or more classes; each class occurs in `train`. The labels of `test` are not known: all
+ * are 0. */
 void experiment(const Dataset *train, const Dataset *test, FILE *out, uint64_t seed);
 
 #endif

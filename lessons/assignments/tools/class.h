@@ -1,4 +1,4 @@
-/* lessons/assignments/tools/class.h -- inside the program that grades a class: its submissions.
+/* lessons/assignments/tools/class.h -- the submissions, inside the program that grades a class.
  *
  *  - class_list (submissions.c) finds them in a folder.
  *  - class.c grades them and writes the table of marks.
@@ -24,7 +24,7 @@ typedef struct Student {
     char           out[GRADE_PATH];  /* the folder of results */
     const Problem *problem;          /* why there is nothing to grade, or NULL */
     uint64_t       hash;             /* of the submission, before it is graded */
-    pid_t          judge;            /* 0 if none runs */
+    pid_t          judge;            /* 0 if none is running */
 } Student;
 
 /* The submissions in a folder, in the order of their names, each with name, path and problem; the

@@ -79,7 +79,7 @@ static void class_name(Student *s, const char *entry, bool folder)
         s->name[strlen(s->name) - 2] = '\0';
 }
 
-/* Fills in the student, or returns false for what is not a submission. A link in an archive may
+/* Fills in the student, or returns false if the entry is not a submission. A link in an archive may
  * point to a solution, so links are refused: those to folders here, those to files by the judge. */
 static bool class_add(Student *s, const char *entry)
 {

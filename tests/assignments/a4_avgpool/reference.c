@@ -138,7 +138,7 @@ Var *var_avg_pool2d(Var *x, Pool2dOptions options, bool count_include_pad)
                           VARS(var_contiguous(x)), &p, sizeof p);
 }
 
-/* avg_pool2d_scatter ------- y = zeros, to which each g, divided, is added in its window
+/* avg_pool2d_scatter ------- y = at each element, the sum of g / divisor over its windows
  *   shape     g (N,C,P,Q) -> y (N,C,H,W), the given shape
  *   backward  gg = the mean of each window of gy
  */
