@@ -91,7 +91,7 @@ struct Trainer {
     EpochFn    on_epoch; /* may be NULL */
     void      *ctx;      /* passed to both */
     const char *checkpoint;       /* the file to save after every epoch; NULL: none */
-    int64_t     checkpoint_every; /* updates between further saves within epochs; 0: none */
+    int64_t     checkpoint_every; /* updates between further saves of it in an epoch; 0: none */
 
     int64_t step;    /* updates done */
     int     epoch;   /* epochs done, ... */
@@ -110,10 +110,12 @@ struct Trainer {
  * With .accumulate = n, an update uses n batches, or as many as are left in the epoch. The gradient
  * of each batch is weighted by its share of the examples. So if the loss is a mean over the
  * examples of a batch, the weighted sum is, up to rounding, the gradient of the mean over all of
- * them, as for one large batch. Two kinds of layers still behave differently: a batch norm
- * normalises each batch by itself and updates its running statistics n times, and a dropout draws
- * different masks. clip_norm applies to the sum. step, on_step and checkpoint_every count updates,
- * and the tally changes only when an update is complete.
+ * them, as for one large batch. A cross-entropy with class weights or ignored rows is not such a
+ * mean: each batch divides by its own sum of weights, so the result differs from that of one large
+ * batch. Two kinds of layers also behave differently: a batch norm normalises each batch by itself
+ * and updates its running statistics n times, and a dropout draws different masks. clip_norm
+ * applies to the sum. step, on_step and checkpoint_every count updates, and the tally changes only
+ * when an update is complete.
  *
  * With .schedule, the rates of all groups are set before each update. The time is the number of
  * epochs done plus the fraction of the current one that precedes the update, so another call of
@@ -133,6 +135,7 @@ struct Trainer {
  * Fails before the first step if the trainer's parts do not fit together:
  *  - an optimizer of a different network;
  *  - .patience, .keep_best or a SCHEDULE_PLATEAU without .test;
+ *  - .checkpoint_every without .checkpoint;
  *  - epochs after a SCHEDULE_COSINE has reached a rate of 0;
  *  - an .accumulate that was changed within an epoch;
  *  - examples, of .train or .test, that the network or the loss refuses;

@@ -100,9 +100,16 @@ START_TEST(a_batch_of_the_other_kind_is_refused)
                     "targets have shape (2,); they must be equal, or broadcasting would pair each "
                     "output with every target; for this output the dataset needs targets of shape "
                     "(1,)");
+    Batch pairs = {.count = 2, .y = tensor_zeros(SHAPE(2, 2))};
+    Batch images = {.count = 2, .y = tensor_zeros(SHAPE(2, 1, 4, 4))};
+    ck_assert_fails(loss_mse(output, &pairs), "every target; for these targets the network should "
+                    "end with 2 outputs, shape (N,2); for this output the dataset needs targets "
+                    "of shape (1,)");
+    ck_assert_fails(loss_bce(output, &images), "every target; for these targets the network's "
+                    "output for one example should have shape (1, 4, 4); for this output the");
     ck_assert_fails(loss_mse(var_full(SHAPE(3), 0), &targets), "pair each output with every");
     ck_assert_fails(loss_mse(var_full(SHAPE_SCALAR, 0), &targets), "the output has shape ()");
-    tensor_free(targets.y);
+    tensor_free(targets.y), tensor_free(pairs.y), tensor_free(images.y);
 }
 END_TEST
 
