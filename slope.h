@@ -25,6 +25,7 @@
 #include "datasets/idx.h"
 #include "datasets/loader.h"
 #include "datasets/split.h"
+#include "datasets/standardize.h"
 #include "datasets/transform.h"
 #include "nn/checkpoint.h"
 #include "nn/init.h"

@@ -10,7 +10,8 @@
  *  - A difference is inexact, too: a long step has a truncation error, and a short one is lost in
  *    rounding. The checker estimates both errors. A coordinate that no step can judge is LOST: it
  *    is counted, and the check fails with a message that blames the step, not the gradient.
- *  - Order 2 checks the gradient of the gradient, with respect to the inputs and the cotangent.
+ *  - Order 2 checks the gradient, as order 1 does, and then, unless that fails, the gradient of the
+ *    gradient, with respect to the inputs and the cotangent.
  *  - gradcheck works for any function of Vars, op_check for any Op with a sample.
  *
  *      GradReport r = gradcheck(my_function, NULL, inputs, 2, GRADCHECK_DEFAULTS);
@@ -34,7 +35,7 @@ typedef enum GradVerdict { GRAD_PASS, GRAD_KINK, GRAD_FAIL } GradVerdict;
 typedef struct GradCheckOptions {
     double   h;          /* the step from x is h max(1, |x|) */
     double   atol, rtol; /* |analytic - numeric| <= atol + rtol |numeric| */
-    int      order;      /* 1, or 2 for gradients of gradients */
+    int      order;      /* 1, or 2 for gradients of gradients as well */
     double   max_kinks;  /* the largest fraction of coordinates that may be at a kink */
     uint64_t seed;       /* of the cotangents */
     FILE    *trace;      /* NULL, or where to write one line per coordinate */
@@ -46,6 +47,8 @@ typedef struct GradCheckOptions {
  * at most a tenth of the coordinates may be at a kink. */
 extern const GradCheckOptions GRADCHECK_DEFAULTS;
 
+/* With order 2, it describes the gradient of the gradient or, if the check of the gradient failed,
+ * that check; a message about a coordinate then begins with "at order 1". */
 typedef struct GradReport {
     GradVerdict verdict; /* FAIL if a coordinate failed or is lost, too many are at a kink, or none
                           * was checked */

@@ -11,6 +11,8 @@
  *    what the functions compute, only the results stay on the tape, as constants: they cannot be
  *    differentiated further. No ->grad changes.
  *
+ * VARS(w, b) (autograd/op.h) expands to two arguments, the array of Vars and its length n:
+ *
  *      Var *loss = var_mse(var_linear(x, w, b), target), *Hv[2];
  *      var_hvp(loss, VARS(w, b), (Var *[]){v_w, v_b}, Hv);   // Hv[0] has w's shape, Hv[1] has b's
  *

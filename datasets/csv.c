@@ -29,6 +29,18 @@ typedef struct CsvTable {
 
 /* --- the first pass: rows, columns and labels ------------------------------------------------- */
 
+/* It is the fault of no cell, so the error has no position. */
+static bool csv_no_such_column(const CsvTable *table, CsvText *t)
+{
+    char list[CSV_NAMES] = "", similar[ERROR_SHOWN];
+    t->failed = true;
+    slope_csv_text_names(t, table->options.label, list, similar);
+    error_set(t->err, t->file, -1, "no column is named '%s'; the columns are %s",
+              SHOWN(table->options.label), list);
+    return similar[0] && error_hint(t->err, "there is a column '%s': upper-case and lower-case "
+                                    "letters differ", similar);
+}
+
 /* Finds the label's column once the number of columns is known. */
 static bool csv_find_label(CsvTable *table, CsvText *t)
 {
@@ -36,10 +48,8 @@ static bool csv_find_label(CsvTable *table, CsvText *t)
     char problem[128];
     if (table->options.label && table->label > 0)
         return true;
-    if (table->options.label) {
-        slope_csv_text_error(t, "no column of the header has the label's name", NULL);
-        return error_expected(t->err, table->options.label, "%td other names", table->columns);
-    }
+    if (table->options.label)
+        return csv_no_such_column(table, t);
     table->label = wanted < 0 ? wanted + table->columns + 1 : wanted;
     if (table->label >= 1 && table->label <= table->columns)
         return true;
@@ -123,13 +133,22 @@ static bool csv_check_header(CsvTable *table, const CsvText *start)
                              "label column by name, with .label");
 }
 
+static bool csv_two_columns(const CsvTable *table, CsvText *t)
+{
+    char problem[128];
+    snprintf(problem, sizeof problem, "columns %td and %td are both named '%s'", table->label,
+             t->column, SHOWN(table->options.label));
+    slope_csv_text_error(t, problem, NULL);
+    return error_hint(t->err, "choose one by its number, with .label_column, or rename the other");
+}
+
 static bool csv_survey_header(CsvTable *table, CsvText *t)
 {
     const CsvText start = *t;
     while (slope_csv_text_next(t)) {
         if (table->options.label && strcmp(t->cell, table->options.label) == 0) {
             if (table->label > 0)
-                return slope_csv_text_error(t, "two columns have the label's name", NULL);
+                return csv_two_columns(table, t);
             table->label = t->column;
         }
         if (t->ends_row)
@@ -304,8 +323,8 @@ static Dataset *csv_dataset(const CsvTable *table, CsvText *t)
 static void csv_check(const CsvOptions *o, const char *function)
 {
     if (o->label && !o->header)
-        slope_fail(function, "the label's column is named '%s', and names need a header: set "
-                   ".header, or use .label_column", o->label);
+        slope_fail(function, "the %s's column is named '%s', and names need a header: set "
+                   ".header, or use .label_column", o->targets ? "target" : "label", o->label);
     if (strchr("\"\r\n", o->separator) && o->separator)
         slope_fail(function, "the separator cannot be byte %d", o->separator);
     if (o->classes < 0 || (o->class_names && o->classes == 0))

@@ -215,3 +215,24 @@ bool slope_csv_text_next(CsvText *t)
     csv_text_trim(t->cell, n);
     return true;
 }
+
+void slope_csv_text_names(const CsvText *t, const char *name, char list[CSV_NAMES],
+                          char similar[ERROR_SHOWN])
+{
+    CsvText all = slope_csv_text_new(t->bytes, t->size, t->file, (char)t->separator, NULL);
+    size_t length = 0;
+    ptrdiff_t more = 0;
+    list[0] = similar[0] = '\0';
+    for (bool last = false; !last && slope_csv_text_next(&all); last = all.ends_row) {
+        const char *shown = all.cell[0] ? SHOWN(all.cell) : "''";
+        if (strcasecmp(all.cell, name) == 0)
+            error_shown(all.cell, similar);
+        if (more > 0 || length + strlen(shown) + 32 > CSV_NAMES)
+            more++;
+        else
+            length += (size_t)snprintf(list + length, CSV_NAMES - length, "%s%s",
+                                       length ? ", " : "", shown);
+    }
+    if (more > 0)
+        snprintf(list + length, CSV_NAMES - length, " and %td more", more);
+}

@@ -4,6 +4,7 @@
  *  - slope_csv_text_next reads the next cell into text->cell, without its quotes, and its position
  *    into the other fields.
  *  - slope_csv_text_number reads that cell as a number.
+ *  - slope_csv_text_names lists the names in the header.
  *  - slope_csv_text_error starts an error about that cell with its line and column.
  *
  *      CsvText t = slope_csv_text_new(bytes, size, "iris.csv", ',', err);
@@ -46,6 +47,12 @@ bool slope_csv_text_number(const CsvText *t, double *value);
 
 /* Does the text begin with a line such as "sep=;"? If so, sets *separator to the byte after "=". */
 bool slope_csv_text_is_sep_line(const CsvText *t, char *separator);
+
+/* Lists the cells of the first line, "x, y, z", or the first of them and how many more there are.
+ * `similar` becomes the one that differs from `name` only in the case of letters, or "". */
+enum { CSV_NAMES = 144 };
+void slope_csv_text_names(const CsvText *t, const char *name, char list[CSV_NAMES],
+                          char similar[ERROR_SHOWN]);
 
 /* "line 3, column 2: PROBLEM", about the cell read last. Marks the text as failed; returns
  * false. */

@@ -30,8 +30,9 @@ typedef struct Dataset {
     Shape     target;     /* of one example's targets: (1), or (2) for two numbers */
     char        note[256]; /* what a reader decided, such as which column is the label, or "" */
     real mean, std; /* of value/255 for bytes, of the value for features; a Loader normalises
-                     * with them: x -> (x - mean) / std. (0, 1) changes nothing. Targets are
-                     * not normalised. */
+                     * with them: x -> (x - mean) / std. (0, 1) changes nothing. They apply to all
+                     * columns; dataset_standardize (standardize.h) scales each column by its own
+                     * numbers. Targets are not normalised. */
 } Dataset;
 
 /* A dataset of `count` examples: bytes or features zeroed, labels zeroed, mean 0 and std 1. If

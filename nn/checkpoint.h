@@ -45,8 +45,11 @@ typedef struct LoadOptions {
     /* remove_prefix is removed from every name in the file that begins with it; then add_prefix is
      * put before every name. NULL or "" changes nothing. PyTorch writes "_orig_mod." before the
      * names of a network saved under torch.compile, and "module." under DataParallel. trainer_save
-     * writes "model." before the names of the network; its file holds more than the network, so
-     * .partial is needed as well. */
+     * writes "model." before the names of the network and, with .keep_best, "best." before those of
+     * a copy; its file holds more than the network, so .partial is needed as well. In a checkpoint
+     * that trainer_fit writes, "model." has the last weights, and "best." those of the best epoch
+     * so far. In one that you save after trainer_fit has ended, "model." has the best weights, and
+     * "best." the last. */
     const char *remove_prefix, *add_prefix;
     bool        partial; /* load what fits, and leave the rest of the network as it is */
 } LoadOptions;
@@ -91,7 +94,8 @@ typedef struct LoadReport {
 bool module_load_with(Module *m, const char *path, LoadOptions options, LoadReport *report,
                       Error *err);
 
-/* Prints the four numbers, then one line for each tensor that was not loaded. */
+/* Prints the four numbers, then one line for each tensor that was not loaded: first those that are
+ * different, then the missing and finally the unexpected ones, of which there may be many. */
 void load_report_print(FILE *out, const LoadReport *report);
 void load_report_free(LoadReport *report); /* may be NULL; leaves it empty */
 

@@ -196,6 +196,16 @@ static bool load_check_common(const Safetensors *file, const LoadReport *r, cons
     return true;
 }
 
+/* If strict loading has just refused a tensor for its shape or type, but others would fit, says how
+ * to load those. Other refusals have a hint, or expected nothing. */
+static bool load_hint_partial(const LoadReport *r, Error *err)
+{
+    if (err && err->expected[0] && !err->hint[0] && r->loaded > 0 && r->different > 0)
+        error_hint(err, "to load the tensors that fit and leave the others as they are, call "
+                   "module_load_with with .partial = true");
+    return false;
+}
+
 /* --- loading ---------------------------------------------------------------------------------- */
 
 static void load_walk_all(State *s, void *net)
@@ -231,7 +241,7 @@ static bool load_file(Module *m, Safetensors *file, LoadOptions o, LoadReport *r
         || !load_check_common(file, r, prefix, o, err))
         return false;
     if (!o.partial)
-        return state_restore(file, "network", load_walk_all, m, err);
+        return state_restore(file, "network", load_walk_all, m, err) || load_hint_partial(r, err);
     Safetensors fitting = load_fitting(file, r);
     return state_restore(&fitting, "network", load_walk_file, m, err);
 }
@@ -284,9 +294,10 @@ void load_report_print(FILE *out, const LoadReport *r)
         slope_fail("load_report_print", "the %s is NULL", out ? "report" : "FILE");
     fprintf(out, "%d loaded, %d missing, %d unexpected, %d different\n", r->loaded, r->missing,
             r->unexpected, r->different);
-    for (LoadResult result = LOAD_MISSING; result <= LOAD_DIFFERENT; result++)
+    static const LoadResult order[] = {LOAD_DIFFERENT, LOAD_MISSING, LOAD_UNEXPECTED};
+    for (int k = 0; k < 3; k++)
         for (int i = 0; i < r->count; i++)
-            if (r->item[i].result == result)
+            if (r->item[i].result == order[k])
                 load_print_item(out, &r->item[i]);
 }
 

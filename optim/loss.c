@@ -25,6 +25,27 @@ static Shape loss_row(Shape s)
     return shape_new(s.ndim - 1, s.dim + 1);
 }
 
+enum { LOSS_ADVICE = 320 };
+
+/* Two shapes that differ: the network may be wrong or, because a column of targets is easily read
+ * as (N) rather than (N,1), the dataset. */
+static const char *loss_advice(Shape output, Shape y, char text[LOSS_ADVICE])
+{
+    char net[192] = "";
+    text[0] = '\0';
+    if (output.ndim == 0 || output.dim[0] != y.dim[0])
+        return text;
+    if (y.ndim == 2)
+        snprintf(net, sizeof net, "for these targets the network should end with %td output%s, "
+                 "shape (N,%td); ", y.dim[1], y.dim[1] == 1 ? "" : "s", y.dim[1]);
+    else if (y.ndim > 2)
+        snprintf(net, sizeof net, "for these targets the network's output for one example should "
+                 "have shape %s; ", SHAPE_TEXT(loss_row(y)));
+    snprintf(text, LOSS_ADVICE, "; %sfor this output the dataset needs targets of shape %s", net,
+             SHAPE_TEXT(loss_row(output)));
+    return text;
+}
+
 /* Fails unless each element of the output has its target. */
 static void loss_check_targets(const Var *output, const Batch *batch, const char *function)
 {
@@ -34,15 +55,10 @@ static void loss_check_targets(const Var *output, const Batch *batch, const char
                    batch->labels.data ? "; it has classes, so use loss_cross_entropy" : "");
     var_check(output, function);
     Shape s = var_shape(output), y = batch->y->shape;
-    if (shape_equal(s, y))
-        return;
-    char more[160] = "";
-    if (s.ndim > 0 && s.dim[0] == y.dim[0])
-        snprintf(more, sizeof more, "; for this output the dataset needs targets of shape %s",
-                 SHAPE_TEXT(loss_row(s)));
-    slope_fail(function, "the output has shape %s, but the batch's targets have shape %s; they "
-               "must be equal, or broadcasting would pair each output with every target%s",
-               SHAPE_TEXT(s), SHAPE_TEXT(y), more);
+    if (!shape_equal(s, y))
+        slope_fail(function, "the output has shape %s, but the batch's targets have shape %s; they "
+                   "must be equal, or broadcasting would pair each output with every target%s",
+                   SHAPE_TEXT(s), SHAPE_TEXT(y), loss_advice(s, y, (char[LOSS_ADVICE]){0}));
 }
 
 Var *loss_mse(Var *output, const Batch *batch)

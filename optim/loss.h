@@ -15,6 +15,17 @@
  *          return var_mse(output, var_const(batch->x));
  *      }
  *
+ *      // Class weights, for example if one class is rare. A LossFn has no context, so the weights
+ *      // are in a static variable, which is set before training and freed afterwards:
+ *      //     weights = tensor_from(SHAPE(3), (real[]){1, 1, 10}); // one per class
+ *      static Tensor *weights;
+ *      static Var *weighted(Var *output, const Batch *batch)
+ *      {
+ *          CrossEntropyOptions options = CROSS_ENTROPY_DEFAULTS;
+ *          options.weight = weights;
+ *          return var_cross_entropy_with(output, &batch->labels, options);
+ *      }
+ *
  * SPDX-License-Identifier: MIT
  */
 #ifndef SLOPE_OPTIM_LOSS_H

@@ -75,6 +75,9 @@ static void rehearsal_check_fields(const Trainer *t)
     if (t->checkpoint_every < 0)
         slope_fail("trainer_fit", "checkpoint_every is %lld; expected a number of updates, or 0",
                    (long long)t->checkpoint_every);
+    if (t->checkpoint_every > 0 && !t->checkpoint)
+        slope_fail("trainer_fit", "checkpoint_every is %lld, but no .checkpoint names the file to "
+                   "save", (long long)t->checkpoint_every);
     rehearsal_check_stopping(t);
     rehearsal_check_windows(t);
     slope_scheduled_check(t);

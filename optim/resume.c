@@ -62,12 +62,23 @@ static bool resume_check_note(const Safetensors *s, const char *key, const char 
     return error_hint(err, "%s", hint);
 }
 
+/* A network's file has no note of its format. */
+static bool resume_check_format(const Safetensors *s, Error *err)
+{
+    const char *hint = "to load a network saved by module_save, use module_load";
+    if (safetensors_find_text(s, "format"))
+        return resume_check_note(s, "format", RESUME_FORMAT, "this is not a training checkpoint",
+                                 hint, err);
+    error_set(err, s->file, -1, "this is not a training checkpoint: it is not marked as one, and "
+              "looks like a network saved by module_save");
+    return error_hint(err, "%s", hint);
+}
+
 static bool resume_check_notes(const Safetensors *s, const Trainer *t, Error *err)
 {
     char checksum[17];
     resume_checksum(s, checksum);
-    return resume_check_note(s, "format", RESUME_FORMAT, "this is not a training checkpoint",
-                             "to load a network saved by module_save, use module_load", err) &&
+    return resume_check_format(s, err) &&
            resume_check_note(s, "version", RESUME_VERSION, "the checkpoint has a different version",
                              "resume with the version of Slope that saved it", err) &&
            resume_check_note(s, "checksum", checksum, "the checkpoint is damaged: its contents do "

@@ -23,8 +23,8 @@ void slope_scheduled_check(const Trainer *t)
                    "whose loss shows when to lower the learning rate");
     if (trains && s->kind == SCHEDULE_COSINE && s->lowest == 0 && last > s->epochs)
         slope_fail("trainer_fit", "training runs to epoch %d, but the cosine schedule reaches a "
-                   "learning rate of 0 after %g epochs; set its .epochs to %d, or its .lowest to a "
-                   "factor above 0", last, s->epochs, last);
+                   "learning rate of 0 after %g epoch%s; set its .epochs to %d, or its .lowest to "
+                   "a factor above 0", last, s->epochs, s->epochs == 1 ? "" : "s", last);
     if (!slope_schedule_check_rates(s, t->optimizer, problem))
         slope_fail("trainer_fit", "%s", problem);
 }

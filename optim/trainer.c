@@ -282,7 +282,7 @@ static void trainer_report_best(const Trainer *t, int last)
     if (t->best.epoch > 0)
         snprintf(best, sizeof best, "best epoch %d, test loss %.4f", t->best.epoch, t->best.loss);
     fprintf(stderr, "%s%s%s%s%s\n", t->name ? t->name : "", t->name ? ": " : "", stopped, best,
-            t->best.in_net ? "; the network has its weights" : "");
+            t->best.in_net ? "; the network now has the weights of that epoch" : "");
 }
 
 /* The training goes on: its own loss was finite. */

@@ -91,7 +91,7 @@ struct Trainer {
     EpochFn    on_epoch; /* may be NULL */
     void      *ctx;      /* passed to both */
     const char *checkpoint;       /* the file to save after every epoch; NULL: none */
-    int64_t     checkpoint_every; /* updates between further saves within epochs; 0: none */
+    int64_t     checkpoint_every; /* updates between further saves of it in an epoch; 0: none */
 
     int64_t step;    /* updates done */
     int     epoch;   /* epochs done, ... */
@@ -110,10 +110,12 @@ struct Trainer {
  * With .accumulate = n, an update uses n batches, or as many as are left in the epoch. The gradient
  * of each batch is weighted by its share of the examples. So if the loss is a mean over the
  * examples of a batch, the weighted sum is, up to rounding, the gradient of the mean over all of
- * them, as for one large batch. Two kinds of layers still behave differently: a batch norm
- * normalises each batch by itself and updates its running statistics n times, and a dropout draws
- * different masks. clip_norm applies to the sum. step, on_step and checkpoint_every count updates,
- * and the tally changes only when an update is complete.
+ * them, as for one large batch. A cross-entropy with class weights or ignored rows is not such a
+ * mean: each batch divides by its own sum of weights, so the result differs from that of one large
+ * batch. Two kinds of layers also behave differently: a batch norm normalises each batch by itself
+ * and updates its running statistics n times, and a dropout draws different masks. clip_norm
+ * applies to the sum. step, on_step and checkpoint_every count updates, and the tally changes only
+ * when an update is complete.
  *
  * With .schedule, the rates of all groups are set before each update. The time is the number of
  * epochs done plus the fraction of the current one that precedes the update, so another call of
@@ -130,19 +132,24 @@ struct Trainer {
  * before trainer_fit. If you set .keep_best between two calls, the search starts afresh; if you
  * clear it between two calls, the network keeps the weights that it has.
  *
- * Fails before the first step if the trainer's parts do not fit together: an optimizer of a
- * different network; .patience, .keep_best or a SCHEDULE_PLATEAU without .test; epochs after a
- * SCHEDULE_COSINE has reached a rate of 0; an .accumulate that was changed within an epoch;
- * examples, of .train or .test, that the network or the loss refuses; a loss of optim/loss.h that
- * needs classes although the data have targets, or the reverse; a loss that depends on no trained
- * parameter, for example because all are frozen; with loss_cross_entropy and fewer outputs than the
- * dataset has classes, labels for which the network has no output; a class that has one name in the
- * training data and another in the test data; a last batch of one example, on which a batch norm
- * cannot train. To check this, it runs the network and the loss on the first batch of each loader,
- * .train in training mode and .test in evaluation mode, and then restores the network's modes,
- * buffers, counters and random streams, and the thread's next random_stream. After a failure that
- * you catch, tape_rewind restores them. If .epochs is 0 or training has stopped early, nothing is
- * run.
+ * Fails before the first step if the trainer's parts do not fit together:
+ *  - an optimizer of a different network;
+ *  - .patience, .keep_best or a SCHEDULE_PLATEAU without .test;
+ *  - .checkpoint_every without .checkpoint;
+ *  - epochs after a SCHEDULE_COSINE has reached a rate of 0;
+ *  - an .accumulate that was changed within an epoch;
+ *  - examples, of .train or .test, that the network or the loss refuses;
+ *  - a loss of optim/loss.h that needs classes although the data have targets, or the reverse;
+ *  - a loss that depends on no trained parameter, for example because all are frozen;
+ *  - with loss_cross_entropy, labels for which the network has no output, if it has fewer outputs
+ *    than the dataset has classes;
+ *  - a class that has one name in the training data and another in the test data;
+ *  - a last batch of one example, on which a batch norm cannot train.
+ *
+ * To check this, it runs the network and the loss on the first batch of each loader, .train in
+ * training mode and .test in evaluation mode, and then restores the network's modes, buffers,
+ * counters and random streams, and the thread's next random_stream. After a failure that you catch,
+ * tape_rewind restores them. If .epochs is 0 or training has stopped early, nothing is run.
  *
  * Fails if the loss becomes NaN or Inf, naming the step and, if there is one, the example or the
  * parameter that is not finite. The network then has its last weights; with .keep_best, a call with

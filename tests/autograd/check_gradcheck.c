@@ -254,6 +254,31 @@ START_TEST(a_wrong_second_derivative_shows_at_order_2)
 }
 END_TEST
 
+/* A wrong gradient may be consistent with its own derivative: all of these pass the second part of a
+ * check of order 2. The check fails in its first part, whose report it returns. */
+START_TEST(a_wrong_first_derivative_shows_at_order_2_too)
+{
+    const WrongCase cases[] = {{&wrong_sign, "input 0, element 0"},
+                               {&wrong_factor, "input 0, element 0"},
+                               {&wrong_second_input, "input 1, element 0"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char expected[128];
+        GradReport first = op_check(cases[i].op, check_order(1));
+        GradReport second = op_check(cases[i].op, check_order(2));
+        snprintf(expected, sizeof expected, "%s: FAIL: at order 1, %s: the gradient is ",
+                 cases[i].op->name, cases[i].where);
+        ck_assert_int_eq(second.verdict, GRAD_FAIL);
+        ck_assert_int_eq(second.failures, first.failures);
+        ck_assert_int_eq(second.checked, first.checked);
+        ck_assert_msg(strstr(second.message, expected), "%s", second.message);
+    }
+    Var *x = var_leaf(var_full(SHAPE(3), (real)1.5)->value);
+    void *ctx = (void *)(uintptr_t)&wrong_self;
+    ck_assert_int_eq(gradcheck(check_call_self, ctx, &x, 1, check_order(2)).verdict, GRAD_FAIL);
+    tape_rewind(0);
+}
+END_TEST
+
 /* --- correct ops ------------------------------------------------------------------------------ */
 
 static void right_cube_backward(Var *y, Var *gy)
@@ -806,7 +831,8 @@ int main(void)
 {
     const TTest *const wrong[] = {wrong_ops_are_rejected_and_located,
                                   a_missing_term_of_f_of_x_and_x_shows,
-                                  a_wrong_second_derivative_shows_at_order_2, NULL};
+                                  a_wrong_second_derivative_shows_at_order_2,
+                                  a_wrong_first_derivative_shows_at_order_2_too, NULL};
     const TTest *const right[] = {a_right_op_from_outside_the_tree_passes,
                                   a_function_of_vars_passes_with_its_context,
                                   a_function_that_ignores_its_inputs_has_gradient_0,

@@ -137,8 +137,8 @@ void gradients()
 
 UNARY(cube, x *x *x, var_mul(gy, var_scale(var_square(x), 3)), IN(-2, 2), SMOOTH)
 UNARY(root, sqrt(x), var_div(gy, var_scale(y, 2)), IN(1, 2), SMOOTH)
-UNARY_WITH(steep, x > 0 ? x : c *x, var_mul(gy, var_full(var_shape(x), c)), OFF(-2, -1), SIGN_OF_X,
-           3)
+UNARY_WITH(steep, x > 0 ? x : c *x, var_where(var_is_positive(x), gy, var_scale(gy, c)),
+           OFF(-2, -1), SIGN_OF_X, 3)
 BINARY(larger, a > b ? a : b, var_mul(gy, var_is_positive(var_sub(a, b))),
        var_mul(gy, var_is_positive(var_sub(b, a))), IN(-2, 2), ORDER_OF_A_B)
 

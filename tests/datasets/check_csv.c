@@ -326,8 +326,8 @@ START_TEST(what_is_wrong_with_the_whole_file_is_reported)
         {"", {.label_column = 1}, "no examples"},
         {"\n\r\n", {.label_column = 1}, "no examples"},
         {"x,y\n", {.header = true, .label_column = 1}, "no examples"},
-        {"x,y\n1,2\n", {.header = true, .label = "z"}, "no column of the header has"},
-        {"y,x,y\n1,2,3\n", {.header = true, .label = "y"}, "two columns have"},
+        {"x,y\n1,2\n", {.header = true, .label = "z"}, "no column is named 'z'; the"},
+        {"y,x,y\n1,2,3\n", {.header = true, .label = "y"}, "columns 1 and 3 are both named 'y'"},
         {"1,2\n", {.label_column = 3}, "in column number 3, but there are 2"},
         {"1,2\n", {.label_column = -3}, "column number -3"},
         {"3,1\n", {.label_column = 1, .classes = 3}, "not a class"},
@@ -376,6 +376,38 @@ START_TEST(other_formats_of_spreadsheets_are_refused_with_a_hint)
     assert_hint("\xfe\xff\0" "1\0,\0a\0\n", 10, LAST, "byte 0", "iconv -f UTF-16");
     assert_hint("1\0,\0a\0\n", 8, LAST, "byte 0", "iconv -f UTF-16");
     dataset_free(parse("sep=;,1\n", FIRST)); /* a label like any other */
+}
+END_TEST
+
+/* Asserts that the table has no column with this name, and that the error is this one. */
+static void assert_no_column(const char *text, const char *label, const char *problem,
+                             const char *hint)
+{
+    Error err;
+    CsvOptions options = {.header = true, .label = label, .targets = 1};
+    ck_assert_ptr_null(parse_bytes(text, strlen(text), options, &err));
+    ck_assert_str_eq(err.problem, problem);
+    ck_assert_str_eq(err.hint, hint);
+    ck_assert_str_eq(err.expected, "");
+    ck_assert_int_eq(err.offset, -1); /* no cell is at fault */
+}
+
+START_TEST(an_unknown_column_is_reported_with_the_names_that_exist)
+{
+    char name[80], text[400], expected[256];
+    assert_no_column("\nrooms,age,distance,price\n1,2,3,4\n", "cost", "no column is named 'cost'; "
+                     "the columns are rooms, age, distance, price", "");
+    assert_no_column("rooms,\"the price\"\n1,2\n", "The Price", "no column is named 'The Price'; "
+                     "the columns are rooms, the price", "there is a column 'the price': "
+                     "upper-case and lower-case letters differ");
+    assert_no_column("a,\"\",\x1b[2J\n1,2,3\n", "\x1b", "no column is named '?'; the columns are "
+                     "a, '', ?[2J", "");
+    memset(name, 'n', sizeof name - 1), name[sizeof name - 1] = '\0';
+    snprintf(text, sizeof text, "%s,%s,y,z\n1,2,3,4\n", name, name);
+    snprintf(expected, sizeof expected, "no column is named 'Z'; the columns are %.60s... and 3 "
+             "more", name);
+    assert_no_column(text, "Z", expected, "there is a column 'z': upper-case and lower-case "
+                     "letters differ");
 }
 END_TEST
 
@@ -522,6 +554,8 @@ START_TEST(misuse_stops_with_a_sentence)
     ck_assert_fails(csv_parse(text, 4, "t", (CsvOptions){.class_names = &(const char *){"a"}},
                               &err), "classes");
     ck_assert_fails(csv_read("t", (CsvOptions){.label = "x"}, &err), "slope: csv_read: the label");
+    ck_assert_fails(csv_read("t", (CsvOptions){.label = "x", .targets = 1}, &err), "the target's "
+                    "column is named 'x', and names need a header: set .header");
     ck_assert_fails(dataset_print(stdout, NULL), "dataset_print: the dataset is NULL");
     ck_assert_fails(dataset_take(NULL, 1), "dataset_take: the dataset is NULL");
     ck_assert_fails(csv_parse(text, 4, "t", (CsvOptions){.header = true}, &err),
@@ -568,6 +602,7 @@ int main(void)
         what_is_wrong_with_the_whole_file_is_reported,
         other_formats_of_spreadsheets_are_refused_with_a_hint,
         a_header_must_be_declared_and_must_look_like_one,
+        an_unknown_column_is_reported_with_the_names_that_exist,
         separators_at_the_ends_of_lines_are_recognised, files_of_other_kinds_are_named,
         limits_are_kept, truncation_and_bit_flips_do_no_harm,
         running_out_of_memory_is_reported, misuse_stops_with_a_sentence, NULL});

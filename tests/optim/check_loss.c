@@ -17,6 +17,27 @@ START_TEST(cross_entropy_of_equal_logits_is_log_k)
 }
 END_TEST
 
+/* The example of loss.h. */
+static Tensor *weights;
+static Var *weighted(Var *output, const Batch *batch)
+{
+    CrossEntropyOptions options = CROSS_ENTROPY_DEFAULTS;
+    options.weight = weights;
+    return var_cross_entropy_with(output, &batch->labels, options);
+}
+
+/* The probabilities of the labels are 1/2 and 3/4. */
+START_TEST(a_loss_of_ones_own_may_have_class_weights)
+{
+    Batch batch = {.labels = {.data = (int32_t[]){0, 1}, .count = 2}, .count = 2};
+    Var *logits = var_const_from(SHAPE(2, 2), (const real[]){0, 0, 0, (real)log(3.0)});
+    weights = tensor_from(SHAPE(2), (const real[]){1, 3});
+    LossFn loss = weighted;
+    ck_assert_close(var_item(loss(logits, &batch)), (log(2.0) + 3 * log(4 / 3.0)) / 4, NEAR);
+    tensor_free(weights);
+}
+END_TEST
+
 START_TEST(count_correct_counts_rows_whose_largest_is_the_label)
 {
     Labels labels = {.data = (int32_t[]){2, 1, 0}, .count = 3};
@@ -79,9 +100,16 @@ START_TEST(a_batch_of_the_other_kind_is_refused)
                     "targets have shape (2,); they must be equal, or broadcasting would pair each "
                     "output with every target; for this output the dataset needs targets of shape "
                     "(1,)");
+    Batch pairs = {.count = 2, .y = tensor_zeros(SHAPE(2, 2))};
+    Batch images = {.count = 2, .y = tensor_zeros(SHAPE(2, 1, 4, 4))};
+    ck_assert_fails(loss_mse(output, &pairs), "every target; for these targets the network should "
+                    "end with 2 outputs, shape (N,2); for this output the dataset needs targets "
+                    "of shape (1,)");
+    ck_assert_fails(loss_bce(output, &images), "every target; for these targets the network's "
+                    "output for one example should have shape (1, 4, 4); for this output the");
     ck_assert_fails(loss_mse(var_full(SHAPE(3), 0), &targets), "pair each output with every");
     ck_assert_fails(loss_mse(var_full(SHAPE_SCALAR, 0), &targets), "the output has shape ()");
-    tensor_free(targets.y);
+    tensor_free(targets.y), tensor_free(pairs.y), tensor_free(images.y);
 }
 END_TEST
 
@@ -89,7 +117,7 @@ int main(void)
 {
     Suite *suite = suite_create("loss");
     testing_add(suite, "classes", 20, (const TTest *const[]){
-        cross_entropy_of_equal_logits_is_log_k,
+        cross_entropy_of_equal_logits_is_log_k, a_loss_of_ones_own_may_have_class_weights,
         count_correct_counts_rows_whose_largest_is_the_label, NULL});
     testing_add(suite, "targets", 20, (const TTest *const[]){
         mse_is_the_mean_of_squared_differences, bce_is_that_of_the_sigmoid,

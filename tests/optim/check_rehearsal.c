@@ -52,6 +52,9 @@ START_TEST(a_setting_out_of_range_is_refused)
     r.t.clip_norm = 0, r.t.checkpoint_every = -1;
     rehearsal_refuses(&r, "trainer_fit: checkpoint_every is -1; expected a number of updates, or "
                      "0");
+    r.t.checkpoint_every = 5;
+    rehearsal_refuses(&r, "trainer_fit: checkpoint_every is 5, but no .checkpoint names the file "
+                     "to save");
     r.t.checkpoint_every = 0, r.t.epochs = -1;
     rehearsal_refuses(&r, "trainer_fit: -1 more epochs after 0; expected 0 or more");
     run_free(&r);

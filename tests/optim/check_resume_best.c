@@ -5,6 +5,7 @@
  */
 #include <math.h>
 
+#include "nn/checkpoint.h"
 #include "tests/capture.h"
 #include "tests/optim/edited.h"
 #include "tests/optim/killed.h"
@@ -109,6 +110,34 @@ static void best_never_step(const Trainer *t, int64_t step, void *ctx)
     (void)t, (void)ctx;
     ck_abort_msg("step %d", (int)step);
 }
+
+/* Loads the part of a checkpoint with this prefix into the network of a new run, and says whether
+ * it then has the weights of `whole`, the best ones. */
+static bool best_is_part(Run *whole, const char *path, const char *prefix)
+{
+    Error err;
+    Run r = best_run(make_sgd, 2);
+    LoadOptions options = {.remove_prefix = prefix, .partial = true};
+    ck_assert(!scripted_same_network(whole, &r));
+    ck_assert_msg(module_load_with(r.t.net, path, options, NULL, &err), "%s", err.problem);
+    bool same = scripted_same_network(whole, &r);
+    run_free(&r);
+    return same;
+}
+
+/* As nn/checkpoint.h says. */
+START_TEST(the_best_weights_have_the_prefix_best_until_training_ends)
+{
+    Error err;
+    Run whole = best_whole(make_sgd);
+    ck_assert(trainer_save(&whole.t, scratch_path("end"), &err));
+    ck_assert(best_is_part(&whole, epoch_path(BEST_STOP), "best."));
+    ck_assert(!best_is_part(&whole, epoch_path(BEST_STOP), "model."));
+    ck_assert(best_is_part(&whole, scratch_path("end"), "model."));
+    ck_assert(!best_is_part(&whole, scratch_path("end"), "best."));
+    run_free(&whole);
+}
+END_TEST
 
 /* The last checkpoint of the training precedes the exchange of the weights; a trainer_save after
  * trainer_fit follows it. */
@@ -388,6 +417,7 @@ int main(void)
     TCase *steps = testing_add(suite, "updates", 60, (const TTest *const[]){NULL});
     tcase_add_loop_test(steps, every_update_and_epoch_resumes_to_the_same_bits, 0, BEST_MAKERS);
     testing_add(suite, "resuming", 60, (const TTest *const[]){
+        the_best_weights_have_the_prefix_best_until_training_ends,
         a_run_that_stopped_early_resumes_to_its_end, epochs_waited_for_a_finite_loss_are_resumed,
         patience_may_differ, loading_replaces_the_copy, NULL});
     TCase *kills = testing_add(suite, "kill", 120, (const TTest *const[]){NULL});

@@ -93,7 +93,10 @@ START_TEST(what_is_not_a_valid_checkpoint_is_refused)
     }
     ck_assert(module_save(r.t.net, scratch_path("network"), &err));
     ck_assert(!trainer_load(&r.t, scratch_path("network"), &err));
-    ck_assert_ptr_nonnull(strstr(err.problem, "not a training checkpoint"));
+    ck_assert_str_eq(err.problem, "this is not a training checkpoint: it is not marked as one, and "
+                     "looks like a network saved by module_save");
+    ck_assert_str_eq(err.expected, "");
+    ck_assert_ptr_nonnull(strstr(err.hint, "use module_load"));
     ck_assert(!trainer_load(&r.t, scratch_path("missing"), &err));
     ck_assert_ptr_nonnull(strstr(err.problem, "No such file"));
     run_free(&r);

@@ -401,6 +401,7 @@ START_TEST(a_schedule_that_does_not_fit_is_refused_before_the_first_step)
                         "trainer_fit: training runs to epoch 6, but the cosine schedule reaches a "
                         "learning rate of 0 after 4.5 epochs; set its .epochs to 6, or its "
                         ".lowest to a factor above 0");
+    schedule_refuse_fit((Schedule){.kind = SCHEDULE_COSINE, .epochs = 1}, "after 1 epoch; set");
 }
 END_TEST
 

@@ -549,11 +549,12 @@ START_TEST(lines_name_the_best_epoch)
     ck_assert_ptr_null(strstr(stopping_line(2, false, 0), "best"));
     ck_assert_str_eq(stopping_line(8, false, 0), "");
     ck_assert_str_eq(stopping_line(5, true, 2), "run: stopped early after epoch 5 of 8; best epoch "
-                     "3, test loss 2.0000; the network has its weights");
+                     "3, test loss 2.0000; the network now has the weights of that epoch");
     ck_assert_str_eq(stopping_line(4, false, 1),
                      "run: stopped early after epoch 4 of 8; best epoch 3, test loss 2.0000");
     ck_assert_str_eq(stopping_line(8, true, 0),
-                     "run: best epoch 7, test loss 1.5000; the network has its weights");
+                     "run: best epoch 7, test loss 1.5000; the network now has the weights of "
+                     "that epoch");
     ck_assert_str_eq(stopping_text(true, 2, stopping_losses, 0), "");
     ck_assert_ptr_nonnull(strstr(stopping_text(true, 2, none, STOPPING_EPOCHS),
                                  "\nrun: stopped early after epoch 2 of 8; no epoch had a finite "

@@ -109,7 +109,7 @@ static inline void killed_check_end(KilledMaker make, Run *whole)
     Run *left = make(5);
     left->t.checkpoint = scratch_path("killed");
     ck_assert_msg(trainer_resume(&left->t, &err), "%s", err.problem);
-    left->t.checkpoint = NULL;
+    left->t.checkpoint = NULL, left->t.checkpoint_every = 0;
     ck_assert_int_eq(left->t.step, whole->t.step);
     trainer_fit(&left->t);
     ck_assert_int_eq(left->t.step, whole->t.step);
@@ -127,6 +127,7 @@ static inline int64_t killed_check(KilledMaker make)
 {
     Rng rng = rng_new(9, 9);
     Run *whole = make(1);
+    whole->t.checkpoint_every = 0; /* it has no checkpoint */
     unlink(scratch_path("killed"));
     trainer_fit(&whole->t);
     double started = slope_seconds();
