@@ -67,8 +67,8 @@ static void rehearsal_check_fields(const Trainer *t)
     if (!t->loss)
         slope_fail("trainer_fit", "the trainer has no .loss");
     if (t->epochs < 0 || t->epochs > INT_MAX - t->epoch) /* trainer_resume may leave 0 */
-        slope_fail("trainer_fit", "%d more epochs after %d; expected 0 or more", t->epochs,
-                   t->epoch);
+        slope_fail("trainer_fit", "%d more epochs after %d; expected 0 to %d", t->epochs,
+                   t->epoch, INT_MAX - t->epoch);
     if (!(t->clip_norm >= 0))
         slope_fail("trainer_fit", "clip_norm is %g; expected a norm above 0, or 0 for no clipping",
                    t->clip_norm);

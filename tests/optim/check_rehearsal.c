@@ -3,6 +3,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include <limits.h>
 #include <math.h>
 #include <string.h>
 
@@ -56,7 +57,9 @@ START_TEST(a_setting_out_of_range_is_refused)
     rehearsal_refuses(&r, "trainer_fit: checkpoint_every is 5, but no .checkpoint names the file "
                      "to save");
     r.t.checkpoint_every = 0, r.t.epochs = -1;
-    rehearsal_refuses(&r, "trainer_fit: -1 more epochs after 0; expected 0 or more");
+    rehearsal_refuses(&r, "trainer_fit: -1 more epochs after 0; expected 0 to 2147483647");
+    r.t.epochs = INT_MAX, r.t.epoch = 7;
+    ck_assert_fails(trainer_fit(&r.t), "epochs after 7; expected 0 to 2147483640");
     run_free(&r);
 }
 END_TEST
