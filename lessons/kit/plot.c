@@ -160,6 +160,7 @@ static void plot_end_panel(Plot *p)
 {
     if (p->series[0])
         fprintf(p->script, "plot %s\n", p->series);
+    p->has_series |= p->series[0];
     p->series[0] = '\0';
 }
 
@@ -334,16 +335,25 @@ static bool plot_is_complete(const Plot *p, const char *path)
     return n >= length && memcmp(tail + n - length, end, length) == 0;
 }
 
-void plot_draw(Plot *p)
+static void plot_end_script(Plot *p)
 {
-    char file[80], path[1024];
     plot_end_panel(p);
+    if (!p->has_series)
+        slope_fail("plot_draw", "picture '%s' is empty; draw something in a panel", p->name);
     for (int i = 0; p->gif_delay && i < PLOT_HOLD / p->gif_delay; i++)
         fprintf(p->script, "replot\n"); /* each repeats the last frame once, which holds it */
     if (p->key[0])
         plot_write_shared_key(p);
     if (plot_has_page(p))
         fprintf(p->script, "unset multiplot\n");
+}
+
+void plot_draw(Plot *p)
+{
+    char file[80], path[1024];
+    if (!p)
+        slope_fail("plot_draw", "the plot is NULL");
+    plot_end_script(p);
     plot_close_files(p);
     snprintf(file, sizeof file, "%s.%s", p->name, plot_extension(p));
     lesson_path(p->lesson, file, path);

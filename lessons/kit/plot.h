@@ -30,7 +30,7 @@ typedef struct Plot Plot;
  * something else to gnuplot. */
 Plot *plot_new(const Lesson *lesson, const char *name, const char *title, int rows, int columns);
 
-/* Draws and frees the picture; prints where it is. */
+/* Draws and frees the picture; prints where it is. Fails if the picture is empty. */
 void plot_draw(Plot *p);
 
 /* Options, to be set before the first panel. */

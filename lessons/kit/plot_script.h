@@ -30,6 +30,7 @@ struct Plot {
     int   blocks;     /* data blocks written */
     int   panels, styles, bands; /* line styles and bands used in this panel */
     char  series[PLOT_TEXT]; /* the plot command of this panel so far */
+    bool  has_series; /* is there anything to draw in the panels that have ended? */
     bool  shared_key; /* one key for all panels, … */
     char  key[2048];  /* … whose entries are the series "NaN with STYLE title 'LEGEND'" */
     bool  has_shapes; /* the first panel is a matrix, an image or a diagram, or has a filled band,

@@ -164,7 +164,7 @@ static void draw_large_picture(Lesson *lesson)
 {
     snprintf(lesson->gnuplot, sizeof lesson->gnuplot, "%s", scratch_path("draws-half"));
     Plot *p = plot_new(lesson, "half", "Half a picture", 1, 1);
-    plot_panel(p, "", "x", "y");
+    plot_panel(p, "", "x", "y"), plot_horizontal(p, "", 0);
     plot_draw(p);
 }
 

@@ -152,6 +152,19 @@ START_TEST(the_names_on_an_axis_may_contain_a_percent_sign)
 }
 END_TEST
 
+START_TEST(an_empty_picture_is_refused)
+{
+    Lesson here = begin_here("empty");
+    Plot *p = plot_new(&here, "empty", "", 1, 1);
+    ck_assert_fails(plot_draw(NULL), "the plot is NULL");
+    ck_assert_fails(plot_draw(p), "picture 'empty' is empty");
+    plot_panel(p, "", "", "");
+    ck_assert_fails(plot_draw(p), "picture 'empty' is empty");
+    plot_horizontal(p, "", 1), plot_draw(p);
+    assert_drawn(&here, "empty.svg");
+}
+END_TEST
+
 /* gnuplot draws an image only if it has two rows and two columns. */
 START_TEST(a_single_row_or_column_is_drawn)
 {
@@ -328,7 +341,8 @@ int main(void)
         without_gnuplot_the_program_says_how_to_install_it,
         invalid_picture_names_are_refused, a_name_is_not_a_command,
         other_names_and_titles_are_drawn, the_names_on_an_axis_may_contain_a_percent_sign,
-        a_single_row_or_column_is_drawn, a_legend_of_the_shared_key_may_be_long_but_not_cut,
+        an_empty_picture_is_refused, a_single_row_or_column_is_drawn,
+        a_legend_of_the_shared_key_may_be_long_but_not_cut,
         NULL});
     testing_add(suite, "curves", 60, (const TTest *const[]){
         a_kink_interrupts_the_derivative_but_not_the_function,
