@@ -112,7 +112,7 @@ static TransformDraw transform_draw(const TransformRead *job, ptrdiff_t example)
     return (TransformDraw){
         .top = transform_place(word >> 1 & mask, down, t.center) - t.pad,
         .left = transform_place(word >> 32 & mask, across, t.center) - t.pad,
-        .flip = transform_flips(job, example, word),
+        .flip = t.flip_probability > 0 && transform_flips(job, example, word),
     };
 }
 

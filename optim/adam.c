@@ -92,42 +92,31 @@ const ParamGroup ADAM_DEFAULTS = {.rule = "Adam", .lr = (real)1e-3, .beta1 = (re
 const ParamGroup ADAMW_DEFAULTS = {.rule = "AdamW", .lr = (real)1e-3, .weight_decay = (real)0.01,
                                    .beta1 = (real)0.9, .beta2 = (real)0.999, .eps = (real)1e-8};
 
-static Optimizer *adam_make(Module *net, ParamGroup settings, const char *function)
-{
-    static const OptimizerType type = {.name = "Adam", .slots = 3, .update = adam_update,
-                                       .needs = adam_needs};
-    slope_param_check_defaults(&settings, &ADAM_DEFAULTS, "ADAM_DEFAULTS", function);
-    return optimizer_new_with(net, &type, settings, function);
-}
+static const OptimizerType adam_type = {.name = "Adam", .slots = 3, .update = adam_update,
+                                        .needs = adam_needs};
+static const OptimizerType adamw_type = {.name = "AdamW", .slots = 3, .update = adamw_update,
+                                         .needs = adam_needs};
 
 Optimizer *adam_new(Module *net, real lr)
 {
     ParamGroup settings = ADAM_DEFAULTS;
     settings.lr = lr;
-    return adam_make(net, settings, "adam_new");
+    return optimizer_new_with(net, &adam_type, settings, "adam_new");
 }
 
 Optimizer *adam_new_with(Module *net, ParamGroup settings)
 {
-    return adam_make(net, settings, "adam_new_with");
-}
-
-static Optimizer *adamw_make(Module *net, ParamGroup settings, const char *function)
-{
-    static const OptimizerType type = {.name = "AdamW", .slots = 3, .update = adamw_update,
-                                       .needs = adam_needs};
-    slope_param_check_defaults(&settings, &ADAMW_DEFAULTS, "ADAMW_DEFAULTS", function);
-    return optimizer_new_with(net, &type, settings, function);
+    return slope_optimizer_from(net, &adam_type, settings, "ADAM_DEFAULTS", "adam_new_with");
 }
 
 Optimizer *adamw_new(Module *net, real lr)
 {
     ParamGroup settings = ADAMW_DEFAULTS;
     settings.lr = lr;
-    return adamw_make(net, settings, "adamw_new");
+    return optimizer_new_with(net, &adamw_type, settings, "adamw_new");
 }
 
 Optimizer *adamw_new_with(Module *net, ParamGroup settings)
 {
-    return adamw_make(net, settings, "adamw_new_with");
+    return slope_optimizer_from(net, &adamw_type, settings, "ADAMW_DEFAULTS", "adamw_new_with");
 }

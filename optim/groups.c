@@ -58,12 +58,13 @@ void slope_param_defaults(const OptimizerType *type, ParamGroup *g, const char *
     }
 }
 
-void slope_param_check_defaults(const ParamGroup *settings, const ParamGroup *defaults,
-                                const char *name, const char *function)
+Optimizer *slope_optimizer_from(Module *net, const OptimizerType *type, ParamGroup settings,
+                                const char *defaults, const char *function)
 {
-    if (!settings->rule || strcmp(settings->rule, defaults->rule) != 0)
+    if (!settings.rule || strcmp(settings.rule, type->name) != 0)
         slope_fail(function, "the settings did not start as a copy of %s; write `ParamGroup "
-                   "settings = %s;`, then change those that differ", name, name);
+                   "settings = %s;`, then change those that differ", defaults, defaults);
+    return optimizer_new_with(net, type, settings, function);
 }
 
 static bool param_group_refuse(char problem[PARAM_GROUP_PROBLEM], const ParamGroup *g,

@@ -27,10 +27,10 @@ int slope_param_settings(const OptimizerType *type, ParamGroup *group,
  * them is already set, or if one of their names is empty, too long or not unique. */
 void slope_param_defaults(const OptimizerType *type, ParamGroup *group, const char *function);
 
-/* Fails, naming `function`, unless the settings started as a copy of the rule's defaults. `name` is
- * what these are called in the message, such as "SGD_DEFAULTS". */
-void slope_param_check_defaults(const ParamGroup *settings, const ParamGroup *defaults,
-                                const char *name, const char *function);
+/* optimizer_new_with, but fails unless the settings started as a copy of the rule's defaults, which
+ * the message calls `defaults`: "SGD_DEFAULTS". */
+Optimizer *slope_optimizer_from(Module *net, const OptimizerType *type, ParamGroup settings,
+                                const char *defaults, const char *function);
 
 /* Are all settings in their ranges? If not, writes a clause about the first one that is not, such
  * as "the learning rate of group 'slopes' is -1; expected 0 or more". */

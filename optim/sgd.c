@@ -43,22 +43,17 @@ static void sgd_update(const ParamGroup *group, const ParamRun *run)
 
 const ParamGroup SGD_DEFAULTS = {.rule = "SGD", .lr = (real)1e-3};
 
-static Optimizer *sgd_make(Module *net, ParamGroup settings, const char *function)
-{
-    static const OptimizerType type = {.name = "SGD", .slots = 1, .update = sgd_update,
+static const OptimizerType sgd_type = {.name = "SGD", .slots = 1, .update = sgd_update,
                                        .needs = sgd_needs};
-    slope_param_check_defaults(&settings, &SGD_DEFAULTS, "SGD_DEFAULTS", function);
-    return optimizer_new_with(net, &type, settings, function);
-}
 
 Optimizer *sgd_new(Module *net, real lr, real momentum)
 {
     ParamGroup settings = SGD_DEFAULTS;
     settings.lr = lr, settings.momentum = momentum;
-    return sgd_make(net, settings, "sgd_new");
+    return optimizer_new_with(net, &sgd_type, settings, "sgd_new");
 }
 
 Optimizer *sgd_new_with(Module *net, ParamGroup settings)
 {
-    return sgd_make(net, settings, "sgd_new_with");
+    return slope_optimizer_from(net, &sgd_type, settings, "SGD_DEFAULTS", "sgd_new_with");
 }
