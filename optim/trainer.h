@@ -185,7 +185,8 @@ bool trainer_save(const Trainer *t, const char *path, Error *err);
  * update or setting of keep_best. The trainer may be at any point of its training, even within an
  * epoch whose loss has become NaN. Settings of groups, such as the learning rate, are taken from
  * the file, because a callback may have changed them. To change one, do so afterwards; with a
- * schedule, change .schedule.base or assign a new schedule. */
+ * schedule, change its fields, such as .base or .epochs, or assign a new one, whose base rates are
+ * the current ones: at the end of a cosine these are almost 0, so call optimizer_set_lr first. */
 bool trainer_load(Trainer *t, const char *path, Error *err);
 
 /* Loads t->checkpoint, if that file exists, and subtracts the epochs done from t->epochs, so that
