@@ -56,8 +56,8 @@ static void scheduled_settings(State *s, const Schedule *schedule)
                      i == 0 ? "kind" : list[i - 1].name);
         snprintf(expected, sizeof expected, "%g", own);
         error_expected(s->err, expected, "%g", value[i]);
-        error_hint(s->err, "load it with the schedule that it was saved with, then change the fields "
-                           "of that one, or call optimizer_set_lr and assign a new one");
+        error_hint(s->err, "load it with the schedule that it was saved with, then change the "
+                           "fields of that one, or call optimizer_set_lr and assign a new one");
         return;
     }
 }

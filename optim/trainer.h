@@ -191,8 +191,8 @@ bool trainer_load(Trainer *t, const char *path, Error *err);
 
 /* Loads t->checkpoint, if that file exists, and subtracts the epochs done from t->epochs, so that
  * trainer_fit then runs the remaining ones. With keep_best it ends with the best weights even if
- * there are none to run. Says on stderr from where training is resumed, unless .quiet is set. If the
- * file does not exist, training starts afresh, and the result is true. */
+ * there are none to run. Says on stderr from where training is resumed, unless .quiet is set. If
+ * the file does not exist, training starts afresh, and the result is true. */
 bool trainer_resume(Trainer *t, Error *err);
 
 /* --- results ---------------------------------------------------------------------------------- */
