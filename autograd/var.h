@@ -155,8 +155,8 @@ Var *var_detach(Var *x);
  *     o.smoothing = (real)0.1;
  * With class weights, the target of class k is multiplied by the weight of k, and the mean is the
  * total divided by the sum of the weights of the rows' labels, as in PyTorch. So the mean is not
- * finite if every row of the batch is ignored or has a label of weight 0. The weights are copied, so
- * they may be freed at once. */
+ * finite if every row of the batch is ignored or has a label of weight 0. The weights are copied,
+ * so they may be freed at once. */
 typedef enum LossReduction { LOSS_MEAN, LOSS_SUM, LOSS_NONE } LossReduction;
 typedef struct CrossEntropyOptions {
     int32_t       ignore_index; /* rows with this label are ignored */

@@ -54,8 +54,8 @@ static void standardize_check_both(const Dataset *train, const Dataset *rest)
 /* --- measuring -------------------------------------------------------------------------------- */
 
 /* Two passes: the mean of the squares minus the square of the mean would cancel for a large mean. A
- * column is constant if its values are equal: rounding can make their mean differ from them. Returns
- * false if the numbers cannot be scaled. */
+ * column is constant if its values are equal: rounding can make their mean differ from them.
+ * Returns false if the numbers cannot be scaled. */
 static bool standardize_measure(const Dataset *train, ptrdiff_t column, real *mean, real *std)
 {
     ptrdiff_t each = shape_count(train->sample);
